@@ -1,0 +1,32 @@
+# Both need Python 3.11 or newer with its venv module; everything else goes into $(VENV).
+#   make reproduce   recompute every committed result and compare
+#   make test        lint, types, unit tests, doctests and a small run of all stages
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --constraint constraints.txt
+
+.PHONY: reproduce test
+
+reproduce: $(VENV)/installed
+	$(BIN)/python -m experiments.run +stage=all verify=true
+
+test: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest
+
+$(VENV)/installed: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	$(PIP_INSTALL) --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	$(PIP_INSTALL) --editable ".[dev]"
+	touch $@ $(VENV)/installed
+
+# torch comes first and alone, so that pip decides between its builds before anything else.
+$(VENV)/pyvenv.cfg:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) "torch>=2.9,<2.14"

@@ -1,0 +1,137 @@
+"""Compare our training loop with a plain PyTorch loop of the same model, batch and optimizer.
+
+Run ``python benchmarks/training_throughput.py``; it prints one JSON object. Both loops train on
+the same random formulas by the recipe of the ``cpu`` preset, in turns. Ours is the Lightning run
+with its evaluations, checkpoints, learning curve and progress bar (unless ``MECHVAL_QUIET=1``);
+the plain loop runs the whole network at every position, in the same precision. Target: ratio 1.2.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from torch.nn import functional
+
+from mechval.progress import is_quiet
+from mechval.training.fit import training_dtype
+from mechval.training.optimizers import make_optimizer
+from mechval.training.recipe import Recipe
+from mechval.transformer import Architecture, Transformer
+from mechval.two_sat.dataset import Split
+from mechval.two_sat.network import labelled_inputs, make_network, train_network
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.vocabulary import encode_formulas
+
+_PROBLEM = Problem(n_variables=5, n_clauses=10)
+_CPU = torch.device("cpu")
+_PRESET = Path(__file__).resolve().parents[1] / "conf/settings/two_sat/cpu.yaml"
+_FORMULAS = 200_000
+_SEED = 0
+
+
+def main() -> None:
+    """Time both loops in turns and compare the medians."""
+    arguments = _arguments()
+    settings = yaml.safe_load(_PRESET.read_text(encoding="utf-8"))
+    recipe = _shortened(Recipe(**settings["training"]), arguments.steps, arguments.batch_size)
+    architecture = Architecture(**settings["architecture"])
+    split = _random_formulas(_FORMULAS)
+    ours, plain = [], []
+    for _ in range(arguments.rounds):
+        ours.append(_formulas_per_second(_train_ours, architecture, recipe, split))
+        plain.append(_formulas_per_second(_train_plainly, architecture, recipe, split))
+    measured = {
+        "ours_formulas_per_second": [round(rate) for rate in ours],
+        "plain_formulas_per_second": [round(rate) for rate in plain],
+        "ratio": round(statistics.median(ours) / statistics.median(plain), 3),
+        "steps": recipe.n_steps,
+        "batch_size": recipe.batch_size,
+        "precision": str(training_dtype(recipe, _CPU)),
+        "progress_bar": not is_quiet(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+    }
+    sys.stdout.write(json.dumps(measured, indent=2) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=125, help="optimizer steps per round")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each loop")
+    parser.add_argument("--batch-size", type=int, default=1024, help="formulas per step")
+    return parser.parse_args()
+
+
+def _shortened(recipe: Recipe, steps: int, batch_size: int) -> Recipe:
+    """Evaluate once, on a share of formulas that keeps the preset's evaluations per step."""
+    share = steps / recipe.evaluate_every_steps
+    changes = {
+        "examples": steps * batch_size,
+        "batch_size": batch_size,
+        "evaluate_every_steps": steps,
+        "evaluation_examples": max(1, round(recipe.evaluation_examples * share)),
+    }
+    return recipe.model_copy(update=changes)
+
+
+def _random_formulas(n_formulas: int) -> Split:
+    rng = np.random.default_rng(_SEED)
+    shape = (n_formulas, _PROBLEM.n_clauses)
+    clause_ids = rng.integers(_PROBLEM.n_distinct_clauses, size=shape, dtype=np.uint8)
+    return Split(clause_ids, rng.integers(2, size=n_formulas).astype(bool))
+
+
+def _formulas_per_second(
+    train: Callable[[Transformer, Recipe, Split], None],
+    architecture: Architecture,
+    recipe: Recipe,
+    split: Split,
+) -> float:
+    model = make_network(_PROBLEM, architecture)
+    model.initialise(torch.Generator().manual_seed(_SEED))
+    start = time.perf_counter()
+    train(model, recipe, split)
+    return recipe.n_steps * recipe.batch_size / (time.perf_counter() - start)
+
+
+def _train_ours(model: Transformer, recipe: Recipe, split: Split) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        train_network(
+            model,
+            _PROBLEM,
+            recipe,
+            train=split,
+            selection=split,
+            seed=_SEED,
+            directory=Path(directory),
+            device=_CPU,
+        )
+
+
+def _train_plainly(model: Transformer, recipe: Recipe, split: Split) -> None:
+    data = labelled_inputs(_PROBLEM, split)
+    optimizer = make_optimizer(model, recipe)
+    dtype = training_dtype(recipe, _CPU)
+    for _ in range(recipe.n_steps):
+        rows = torch.randint(len(data), (recipe.batch_size,))
+        tokens = encode_formulas(_PROBLEM, data.inputs[rows])
+        with torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
+            logits = model(tokens)[:, -1]
+        loss = functional.cross_entropy(logits.float(), data.answers[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+if __name__ == "__main__":
+    main()

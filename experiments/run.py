@@ -1,0 +1,71 @@
+"""Run the pipeline: ``python -m experiments.run +stage=all``.
+
+Exit codes: 0 done, 1 verification found differences, 2 wrong input (one sentence on standard
+error), 130 interrupted.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from experiments.choices import check_choices, missing_stage
+from experiments.settings import Request, read_request
+from experiments.tracking import make_observer
+from mechval.errors import MechvalError
+from mechval.pipeline import Workspace, run_stages, verify_stages
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+def main() -> None:
+    """The entry point."""
+    with _exit_codes():
+        check_choices(sys.argv[1:], CONF)
+        run()
+
+
+@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+def run(config: DictConfig) -> None:
+    """Run or verify the stages that one composed config asks for."""
+    with _exit_codes():
+        if "stage" not in config:
+            raise missing_stage(CONF)
+        words = HydraConfig.get().overrides.task
+        execute(read_request(config, words, Workspace(Path.cwd())))
+
+
+def execute(request: Request) -> None:
+    """Verify, or bring up to date, the stages of a request."""
+    what = (
+        request.study,
+        request.settings,
+        [request.options.stage],
+        request.workspace,
+        request.run_options,
+    )
+    if request.options.verify:
+        if verify_stages(*what).failures:
+            sys.exit(1)
+    else:
+        run_stages(*what, observer=make_observer(request))
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except MechvalError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted; the same command resumes.\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

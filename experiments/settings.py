@@ -1,0 +1,176 @@
+"""Turns the composed Hydra config, once, into the study's settings and the run's options."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
+
+from mechval.config import Config, parse_config
+from mechval.errors import MechvalError
+from mechval.pipeline import (
+    CaseStudy,
+    RunConfig,
+    RunOptions,
+    Workspace,
+    choose_run_name,
+    load_committed_configs,
+)
+
+STUDIES = {"two_sat": "mechval.two_sat.study"}
+# Words that say how to run or where files are, not what is computed.
+_PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "force", "verify", "yes")
+_UNREPEATED_WORDS = ("stage", "force", "verify", "yes", "wandb.mode")
+
+
+def _as_names(value: Any) -> Any:
+    if value is None:
+        return ()
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+class WandbOptions(Config):
+    """The ``wandb`` block."""
+
+    mode: Literal["offline", "online", "disabled"] = Field(
+        description="offline, online or disabled"
+    )
+
+
+class Options(Config):
+    """The keys of the command line that are not settings of a study."""
+
+    study: str
+    preset: str
+    stage: str
+    run: str | None = Field(description="a folder name, or null")
+    seed: StrictInt = Field(ge=0, lt=2**32, description="an integer from 0 to 4294967295")
+    force: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = Field(
+        description="a stage, a list of stages or all"
+    )
+    verify: StrictBool = Field(description="true or false")
+    yes: StrictBool = Field(description="true or false")
+    accelerator: Literal["auto", "cpu", "gpu"] = Field(description="auto, cpu or gpu")
+    wandb: WandbOptions
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one command asks for.
+
+    Attributes:
+        study: the case study.
+        settings: its settings.
+        workspace: the current directory.
+        options: the command line's own keys.
+        run_options: what the pipeline needs of them.
+    """
+
+    study: CaseStudy
+    settings: Config
+    workspace: Workspace
+    options: Options
+    run_options: RunOptions
+
+
+def read_request(config: DictConfig, words: Sequence[str], workspace: Workspace) -> Request:
+    """Convert and check everything before any work starts.
+
+    Args:
+        config: the composed config, with a stage.
+        words: the overrides given on the command line.
+        workspace: where results lie.
+
+    Raises:
+        MechvalError: naming the first wrong key.
+    """
+    options, settings_values = _split(_plain(config))
+    module = import_module(STUDIES[options.study])
+    settings: Config = parse_config(module.SETTINGS, settings_values)
+    run_config = _run_config(options, settings, words)
+    return Request(
+        study=module.STUDY,
+        settings=settings,
+        workspace=workspace,
+        options=options,
+        run_options=_run_options(options, run_config, words, workspace),
+    )
+
+
+def resolve_device(accelerator: str) -> str:
+    """The torch device of an ``accelerator`` key.
+
+    Raises:
+        MechvalError: if a GPU is asked for and there is none.
+    """
+    import torch
+
+    if accelerator == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if accelerator == "gpu":
+        raise MechvalError(
+            "accelerator=gpu is not allowed on this machine, which has no CUDA device; "
+            "allowed: auto or cpu."
+        )
+    return "cpu"
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    try:
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        reason = str(error).partition("\n")[0]
+        raise MechvalError(f"the config cannot be resolved: {reason}.") from None
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def _split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
+    own = {key: value for key, value in values.items() if key in Options.model_fields}
+    rest = {key: value for key, value in values.items() if key not in own}
+    return parse_config(Options, own), rest
+
+
+def _run_config(options: Options, settings: Config, words: Sequence[str]) -> RunConfig:
+    values = settings.model_dump(mode="json")
+    model = dict(values.get("model", {}))
+    model.pop("path", None)
+    return RunConfig(
+        study=options.study,
+        preset=options.preset,
+        model=model.get("kind", "own"),
+        seed=options.seed,
+        settings={**values, "model": model},
+        is_default=options.preset == "reference" and all(map(_is_plain, words)),
+    )
+
+
+def _run_options(
+    options: Options, run_config: RunConfig, words: Sequence[str], workspace: Workspace
+) -> RunOptions:
+    name = run_config.protected_name
+    places = {name: workspace.committed_config(options.study, name)}
+    run = choose_run_name(options.run, run_config, load_committed_configs(places))
+    return RunOptions(
+        run=run,
+        seed=options.seed,
+        device=resolve_device(options.accelerator),
+        force=options.force,
+        yes=options.yes,
+        committed_config=run_config.values if run == name else None,
+        overrides=tuple(word for word in words if _key(word) not in _UNREPEATED_WORDS),
+    )
+
+
+def _is_plain(word: str) -> bool:
+    key = _key(word)
+    return key in (*_PLAIN_WORDS, "preset", "accelerator", "wandb.mode")
+
+
+def _key(word: str) -> str:
+    return word.partition("=")[0].lstrip("+~")

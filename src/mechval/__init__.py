@@ -1,0 +1,1 @@
+"""Mechanistic interpretations, stated as programs and validated by axioms."""

@@ -1,0 +1,87 @@
+"""The axioms of a mechanistic interpretation, for any network and any program.
+
+`Interpretation` states what is claimed, `evaluate_axioms` measures it on batches and returns an
+`AxiomReport` per interpretation. Nothing here knows a task or an architecture.
+"""
+
+from mechval.axioms.axioms import (
+    Trajectory,
+    component_equivalence,
+    component_replaceability,
+    make_trajectory,
+    prefix_equivalence,
+    prefix_replaceability,
+    run_components,
+)
+from mechval.axioms.cells import Axiom, CellKey, distinct_cells, representative_cells
+from mechval.axioms.interpretation import (
+    Equivalence,
+    Interpretation,
+    Map,
+    State,
+    exact_labels,
+    identity,
+)
+from mechval.axioms.report import (
+    AxiomReport,
+    Cell,
+    ConstantProgram,
+    Estimate,
+    MixtureEstimate,
+    Verdict,
+)
+from mechval.axioms.statistics import (
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    disagreements_from_epsilon,
+    label_entropy,
+    mixture_upper,
+    simultaneous_confidence,
+)
+from mechval.axioms.suite import Batch, evaluate_axioms
+from mechval.axioms.tables import (
+    Disagreements,
+    cell_rows,
+    load_disagreements,
+    report_row,
+    save_disagreements,
+)
+
+__all__ = [
+    "Axiom",
+    "AxiomReport",
+    "Batch",
+    "Cell",
+    "CellKey",
+    "ConstantProgram",
+    "Disagreements",
+    "Equivalence",
+    "Estimate",
+    "Interpretation",
+    "Map",
+    "MixtureEstimate",
+    "State",
+    "Trajectory",
+    "Verdict",
+    "cell_rows",
+    "clopper_pearson_lower",
+    "clopper_pearson_upper",
+    "component_equivalence",
+    "component_replaceability",
+    "disagreements_from_epsilon",
+    "distinct_cells",
+    "evaluate_axioms",
+    "exact_labels",
+    "identity",
+    "label_entropy",
+    "load_disagreements",
+    "make_trajectory",
+    "mixture_upper",
+    "prefix_equivalence",
+    "prefix_replaceability",
+    "report_row",
+    "representative_cells",
+    "run_components",
+    "save_disagreements",
+    "simultaneous_confidence",
+]

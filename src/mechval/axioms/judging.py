@@ -1,0 +1,234 @@
+"""From per-sample distances to a report: counting, bounding, judging. Runs no network."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mechval.axioms import cells, statistics
+from mechval.axioms.cells import Axiom, CellKey
+from mechval.axioms.interpretation import Equivalence, Interpretation
+from mechval.axioms.report import (
+    AxiomReport,
+    Cell,
+    ConstantProgram,
+    Estimate,
+    MixtureEstimate,
+    Verdict,
+    cell_name,
+)
+from mechval.errors import MechvalError
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What one pass over the samples leaves behind, on the CPU.
+
+    Attributes:
+        labels: the network's label of each sample.
+        strata: index into the strata names.
+        distances: of the two sides of each distinct cell.
+    """
+
+    labels: Int[Tensor, " sample"]
+    strata: Int[Tensor, " sample"]
+    distances: Mapping[CellKey, Float[Tensor, " sample"]]
+
+
+@dataclass(frozen=True)
+class JudgingRule:
+    """How measurements are judged.
+
+    Attributes:
+        strata_names: name of each stratum index.
+        mixtures: per mixture, the weight of every stratum; weights sum to 1.
+        confidence: of every one-sided bound.
+        constant_label: answer of the constant program, chosen on other samples.
+
+    Raises:
+        MechvalError: for unknown or missing strata in a mixture, weights that do not sum to 1,
+            repeated strata names, or a confidence outside (0, 1).
+    """
+
+    strata_names: tuple[str, ...]
+    mixtures: Mapping[str, Mapping[str, float]]
+    confidence: float
+    constant_label: int
+
+    def __post_init__(self) -> None:
+        statistics.check_confidence(self.confidence)
+        if not self.strata_names or len(set(self.strata_names)) < len(self.strata_names):
+            raise MechvalError(
+                f"strata_names={self.strata_names} is not allowed; "
+                "allowed: at least one name, all different."
+            )
+        for name, weights in self.mixtures.items():
+            if set(weights) != set(self.strata_names):
+                raise MechvalError(
+                    f"mixtures.{name} weighs {sorted(weights)}; "
+                    f"allowed: exactly the strata {sorted(self.strata_names)}."
+                )
+            statistics.check_weights(list(weights.values()))
+
+
+def make_report(
+    interpretation: Interpretation, measurements: Measurements, rule: JudgingRule
+) -> AxiomReport:
+    """Judge every cell of one interpretation.
+
+    Raises:
+        MechvalError: if there are no samples, a stratum has none or a stratum index is unknown.
+    """
+    _check_strata(measurements.strata, rule.strata_names)
+    representatives = cells.representative_cells(interpretation)
+    disagreements = {
+        key: measurements.distances[key] > _equivalence(interpretation, key).tolerance
+        for key in cells.distinct_cells(interpretation)
+    }
+    matrix = torch.stack([disagreements[first] for first in representatives.values()])
+    _, label_counts = measurements.labels.unique(return_counts=True)
+    baseline = _constant_program(measurements.labels, rule)
+    n_labels = len(label_counts)
+    judge = _CellJudge(interpretation, measurements, rule, disagreements, baseline, n_labels)
+    return AxiomReport(
+        interpretation=interpretation.name,
+        confidence=rule.confidence,
+        cells=tuple(judge.make_cell(key, first) for key, first in representatives.items()),
+        constant_program=baseline,
+        label_entropy=statistics.label_entropy(label_counts.tolist()),
+        n_labels=n_labels,
+        inclusion_violations=_inclusion_violations(
+            interpretation, dict(zip(representatives, matrix, strict=True))
+        ),
+        disagreements=matrix,
+    )
+
+
+@dataclass(frozen=True)
+class _CellJudge:
+    """Makes the cells of one report from what they have in common."""
+
+    interpretation: Interpretation
+    measurements: Measurements
+    rule: JudgingRule
+    disagreements: Mapping[CellKey, Bool[Tensor, " sample"]]
+    baseline: ConstantProgram
+    n_labels: int
+
+    def make_cell(self, key: CellKey, representative: CellKey) -> Cell:
+        components = self.interpretation.components
+        distances = self.measurements.distances[representative]
+        disagreements = self.disagreements[representative]
+        pooled = _estimate(disagreements, self.rule.confidence)
+        strata = self._strata(disagreements)
+        equivalence = _equivalence(self.interpretation, key)
+        mean_distance = math.fsum(distances.tolist()) / pooled.n
+        return Cell(
+            axiom=key.axiom,
+            component=components[key.component - 1],
+            repeats=None
+            if key == representative
+            else cell_name(representative.axiom, components[representative.component - 1]),
+            pooled=pooled,
+            epsilon_simultaneous=statistics.clopper_pearson_upper(
+                pooled.disagreements,
+                pooled.n,
+                statistics.simultaneous_confidence(self.rule.confidence, len(self.disagreements)),
+            ),
+            strata=strata,
+            mixtures=self._mixtures(strata),
+            mean_distance=mean_distance,
+            mean_part_error=mean_distance / equivalence.n_parts,
+            equivalence=equivalence.name,
+            verdict=self._verdict(key, pooled.epsilon),
+        )
+
+    def _strata(self, disagreements: Bool[Tensor, " sample"]) -> dict[str, Estimate]:
+        return {
+            name: _estimate(disagreements[self.measurements.strata == index], self.rule.confidence)
+            for index, name in enumerate(self.rule.strata_names)
+        }
+
+    def _mixtures(self, strata: Mapping[str, Estimate]) -> dict[str, MixtureEstimate]:
+        return {
+            name: _mix([strata[stratum] for stratum in weights], list(weights.values()), self.rule)
+            for name, weights in self.rule.mixtures.items()
+        }
+
+    def _verdict(self, key: CellKey, epsilon: float) -> Verdict:
+        if not cells.judges_label(self.interpretation, key):
+            return Verdict.NOT_JUDGED
+        if self.n_labels == 1:
+            return Verdict.CONSTANT_NETWORK
+        return Verdict.BETTER if epsilon < self.baseline.lower else Verdict.NOT_BETTER
+
+
+def _check_strata(strata: Int[Tensor, " sample"], names: Sequence[str]) -> None:
+    if len(strata) == 0:
+        raise MechvalError("batches hold 0 samples; allowed: at least 1.")
+    if int(strata.min()) < 0 or int(strata.max()) >= len(names):
+        raise MechvalError(
+            f"strata run from {int(strata.min())} to {int(strata.max())}; "
+            f"allowed: 0 to {len(names) - 1}, for the strata {list(names)}."
+        )
+    counts = torch.bincount(strata, minlength=len(names)).tolist()
+    for name, count in zip(names, counts, strict=True):
+        if count == 0:
+            raise MechvalError(f"stratum {name!r} has 0 samples; allowed: at least 1.")
+
+
+def _equivalence(interpretation: Interpretation, key: CellKey) -> Equivalence:
+    """The equivalence that decides a cell: its cut's own, or that of the labels."""
+    return interpretation.equivalences[-1 if key.axiom.is_replaceability else key.component]
+
+
+def _estimate(disagreements: Bool[Tensor, " sample"], confidence: float) -> Estimate:
+    n, count = len(disagreements), int(disagreements.sum())
+    epsilon = statistics.clopper_pearson_upper(count, n, confidence)
+    return Estimate(n=n, disagreements=count, rate=count / n, epsilon=epsilon)
+
+
+def _mix(
+    strata: Sequence[Estimate], weights: Sequence[float], rule: JudgingRule
+) -> MixtureEstimate:
+    return MixtureEstimate(
+        rate=math.fsum(
+            weight * stratum.rate for weight, stratum in zip(weights, strata, strict=True)
+        ),
+        epsilon=statistics.mixture_upper(
+            [stratum.disagreements for stratum in strata],
+            [stratum.n for stratum in strata],
+            weights,
+            rule.confidence,
+        ),
+    )
+
+
+def _constant_program(labels: Int[Tensor, " sample"], rule: JudgingRule) -> ConstantProgram:
+    estimate = _estimate(labels != rule.constant_label, rule.confidence)
+    return ConstantProgram(
+        label=rule.constant_label,
+        n=estimate.n,
+        disagreements=estimate.disagreements,
+        rate=estimate.rate,
+        lower=statistics.clopper_pearson_lower(estimate.disagreements, estimate.n, rule.confidence),
+        upper=estimate.epsilon,
+    )
+
+
+def _inclusion_violations(
+    interpretation: Interpretation, disagreements: Mapping[CellKey, Bool[Tensor, " sample"]]
+) -> dict[str, int | None]:
+    """Count, per component, samples that break the inclusion; None where it is not implied."""
+    violations: dict[str, int | None] = {}
+    broken_before = torch.zeros_like(disagreements[CellKey(Axiom.COMPONENT_EQUIVALENCE, 1)])
+    is_exact = True
+    for number, component in enumerate(interpretation.components, start=1):
+        is_exact = is_exact and interpretation.equivalences[number].is_exact
+        broken_before = broken_before | disagreements[CellKey(Axiom.COMPONENT_EQUIVALENCE, number)]
+        broken = disagreements[CellKey(Axiom.PREFIX_EQUIVALENCE, number)] & ~broken_before
+        violations[component] = int(broken.sum()) if is_exact else None
+    return violations

@@ -1,0 +1,173 @@
+"""Evaluate the four axioms on batches of inputs, for several interpretations of one network."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mechval.axioms import axioms, cells
+from mechval.axioms.axioms import Trajectory
+from mechval.axioms.cells import Axiom, CellKey
+from mechval.axioms.interpretation import Interpretation, State
+from mechval.axioms.judging import JudgingRule, Measurements, make_report
+from mechval.axioms.report import AxiomReport
+from mechval.errors import MechvalError
+
+_AXIOMS: Mapping[Axiom, Callable[[Interpretation, Trajectory, int], Tensor]] = {
+    Axiom.PREFIX_EQUIVALENCE: axioms.prefix_equivalence,
+    Axiom.COMPONENT_EQUIVALENCE: axioms.component_equivalence,
+    Axiom.PREFIX_REPLACEABILITY: axioms.prefix_replaceability,
+    Axiom.COMPONENT_REPLACEABILITY: axioms.component_replaceability,
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs evaluated together.
+
+    Attributes:
+        inputs: concrete states at cut 0.
+        strata: to which stratum, by index, each input belongs.
+    """
+
+    inputs: State
+    strata: Int[Tensor, " batch"]
+
+
+def evaluate_axioms(
+    interpretations: Sequence[Interpretation],
+    batches: Iterable[Batch],
+    *,
+    strata_names: Sequence[str],
+    mixtures: Mapping[str, Mapping[str, float]],
+    confidence: float,
+    constant_label: int,
+) -> list[AxiomReport]:
+    """Count, bound and judge the disagreements of every axiom at every component.
+
+    The network runs once per batch for all interpretations, whatever device it is on. States are
+    dropped with their batch; kept are, per sample, one number for each distinct cell.
+
+    Args:
+        interpretations: of one network; they share its very component objects.
+        batches: the held-out samples, independent draws.
+        strata_names: name of each stratum index, such as the classes; each must occur.
+        mixtures: names reweightings of the strata, each with one weight per stratum.
+        confidence: of every one-sided bound, 0.95 in the paper.
+        constant_label: the network's most frequent label on other (fitting) samples.
+
+    Returns:
+        One report per interpretation, in their order; the same however samples are batched, as
+        far as the components themselves are.
+
+    Raises:
+        MechvalError: if the interpretations have different concrete components or equal names;
+            if a distance is missing, undefined or negative for some sample; if labels are not
+            integers; if there are no samples, in all or in a stratum; for wrong mixtures or
+            confidence.
+
+    Source: paper sections 3 and 4.
+    """
+    _check_interpretations(interpretations)
+    rule = JudgingRule(tuple(strata_names), mixtures, confidence, constant_label)
+    measured = [_measure_batch(interpretations, batch) for batch in batches]
+    if not measured:
+        raise MechvalError("batches is empty; allowed: at least one batch.")
+    return [
+        make_report(interpretation, _concatenate(pieces), rule)
+        for interpretation, pieces in zip(interpretations, zip(*measured, strict=True), strict=True)
+    ]
+
+
+def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
+    if not interpretations:
+        raise MechvalError("interpretations is empty; allowed: at least one.")
+    names = [interpretation.name for interpretation in interpretations]
+    if len(set(names)) < len(names):
+        raise MechvalError(
+            f"interpretations={names} is not allowed; allowed: names that are all different."
+        )
+    first = interpretations[0]
+    for other in interpretations[1:]:
+        if [*map(id, other.concrete)] != [*map(id, first.concrete)]:
+            raise MechvalError(
+                f"interpretation {other.name!r} has other concrete components than "
+                f"{first.name!r}; allowed: the same objects, so that the network runs once."
+            )
+
+
+@torch.inference_mode()
+def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> list[Measurements]:
+    """Run the network once, then measure each interpretation on its states."""
+    concrete = axioms.run_components(interpretations[0].concrete, batch.inputs)
+    labels = _checked_labels(concrete[-1], len(batch.strata))
+    strata = batch.strata.cpu().long()
+    measured: dict[tuple[object, ...], Tensor] = {}
+    return [
+        Measurements(
+            labels, strata, _measure_cells(interpretation, concrete, len(strata), measured)
+        )
+        for interpretation in interpretations
+    ]
+
+
+def _measure_cells(
+    interpretation: Interpretation,
+    concrete: tuple[State, ...],
+    n: int,
+    measured: dict[tuple[object, ...], Tensor],
+) -> dict[CellKey, Float[Tensor, " batch"]]:
+    """Measure the distinct cells; one whose maps another interpretation shares is looked up."""
+    trajectory = axioms.make_trajectory(interpretation, concrete)
+    distances: dict[CellKey, Tensor] = {}
+    for key in cells.distinct_cells(interpretation):
+        maps = cells.maps_of(interpretation, key)
+        if maps not in measured:
+            distance = _AXIOMS[key.axiom](interpretation, trajectory, key.component)
+            place = f"{interpretation.name!r}, {key.axiom.label} of "
+            place += repr(interpretation.components[key.component - 1])
+            measured[maps] = _checked_distance(distance, n, place)
+        distances[key] = measured[maps]
+    return distances
+
+
+def _checked_distance(distance: Tensor, n: int, place: str) -> Float[Tensor, " batch"]:
+    """Bring distances to the CPU; one that is not a number must never pass as agreement."""
+    if tuple(distance.shape) != (n,):
+        raise MechvalError(
+            f"distance of {place} has shape {tuple(distance.shape)}; "
+            f"allowed: ({n},), one number per sample."
+        )
+    distance = distance.cpu().double()
+    is_wrong = ~(distance.isfinite() & (distance >= 0))
+    if bool(is_wrong.any()):
+        raise MechvalError(
+            f"distance of {place} is {distance[is_wrong][0].item()} for {int(is_wrong.sum())} "
+            "samples of a batch; allowed: finite numbers of at least 0."
+        )
+    return distance
+
+
+def _checked_labels(labels: State, n: int) -> Int[Tensor, " batch"]:
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
+        kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+        raise MechvalError(f"the network's labels are {kind}; allowed: an integer tensor.")
+    if tuple(labels.shape) != (n,):
+        raise MechvalError(
+            f"the network's labels have shape {tuple(labels.shape)}; "
+            f"allowed: ({n},), one for each of the batch's strata."
+        )
+    return labels.cpu().long()
+
+
+def _concatenate(pieces: Sequence[Measurements]) -> Measurements:
+    return Measurements(
+        labels=torch.cat([piece.labels for piece in pieces]),
+        strata=torch.cat([piece.strata for piece in pieces]),
+        distances={
+            key: torch.cat([piece.distances[key] for piece in pieces])
+            for key in pieces[0].distances
+        },
+    )

@@ -1,0 +1,73 @@
+"""Typed, frozen configuration whose refusals read as one sentence.
+
+Every field carries a ``description`` that says what is allowed; the same text appears in the
+error for a wrong value, so documentation and refusal cannot drift apart.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mechval.errors import MechvalError
+
+
+class Config(BaseModel):
+    """Base of every configuration record: immutable, no unknown keys, plain values only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def parse_config(kind: type[AnyConfig], values: Mapping[str, Any], prefix: str = "") -> AnyConfig:
+    """Build ``kind`` from plain values.
+
+    Args:
+        kind: the configuration class.
+        values: nested plain values, as read from YAML or a manifest.
+        prefix: where these values sit in the whole configuration, for the message.
+
+    Raises:
+        MechvalError: naming the first wrong field, its value and what is allowed.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        raise MechvalError(_sentence(kind, error, prefix)) from None
+
+
+def _sentence(kind: type[BaseModel], error: ValidationError, prefix: str) -> str:
+    first = error.errors()[0]
+    names = [part for part in first["loc"] if isinstance(part, str)]
+    path = ".".join(part for part in (prefix, *map(str, first["loc"])) if part)
+    if first["type"] == "extra_forbidden":
+        return f"{path} is not a known setting; allowed here: {_siblings(kind, names)}."
+    if first["type"] == "missing":
+        return f"{path} is missing; allowed: {_description(kind, names) or 'a value'}."
+    allowed = _description(kind, names) or first["msg"].removeprefix("Value error, ")
+    return f"{path or kind.__name__}={first['input']!r} is not allowed; allowed: {allowed}."
+
+
+def _siblings(kind: type[BaseModel], names: list[str]) -> str:
+    owner = _owner(kind, names[:-1])
+    return ", ".join(owner.model_fields) if owner else "nothing"
+
+
+def _description(kind: type[BaseModel], names: list[str]) -> str | None:
+    if not names:
+        return None
+    owner = _owner(kind, names[:-1])
+    field = owner.model_fields.get(names[-1]) if owner else None
+    return field.description if field else None
+
+
+def _owner(kind: type[BaseModel], names: list[str]) -> type[BaseModel] | None:
+    owner: Any = kind
+    for name in names:
+        if not (isinstance(owner, type) and issubclass(owner, BaseModel)):
+            return None
+        field = owner.model_fields.get(name)
+        owner = field.annotation if field else None
+    return owner if isinstance(owner, type) and issubclass(owner, BaseModel) else None

@@ -1,0 +1,33 @@
+"""Runs the stages of a case study, keeps versioned results and verifies them.
+
+It knows no study, no Hydra and no experiment tracker. Stage bodies import their contract from
+``mechval.pipeline.stage``; callers use the names below.
+"""
+
+from mechval.pipeline.comparison import Difference
+from mechval.pipeline.manifest import Manifest
+from mechval.pipeline.options import Observer, RunOptions, SilentObserver
+from mechval.pipeline.run_name import RunConfig, choose_run_name, load_committed_configs
+from mechval.pipeline.runner import run_stages
+from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
+from mechval.pipeline.verification import VerificationReport, verify_stages
+from mechval.pipeline.workspace import Workspace
+
+__all__ = [
+    "CaseStudy",
+    "Difference",
+    "Manifest",
+    "Observer",
+    "RunConfig",
+    "RunOptions",
+    "SilentObserver",
+    "Stage",
+    "StageArtifacts",
+    "StageContext",
+    "VerificationReport",
+    "Workspace",
+    "choose_run_name",
+    "load_committed_configs",
+    "run_stages",
+    "verify_stages",
+]

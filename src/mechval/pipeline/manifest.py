@@ -1,0 +1,150 @@
+"""The manifest of a finished stage: what it was made from and what it made, by sha256.
+
+It is tracked and it is the cache key: same key and untouched outputs mean up to date.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mechval.config import Config, parse_config
+from mechval.errors import MechvalError
+
+UNHASHED = frozenset({"manifest.json", "run.json"})
+PRESENTATION = frozenset({".md", ".svg", ".png", ".pdf", ".html"})
+
+
+@dataclass(frozen=True)
+class StageKey:
+    """What the result of a stage depends on.
+
+    Attributes:
+        config: the stage's config slice, as plain JSON values.
+        seed: the run's seed.
+        code: digest of the stage's modules.
+        inputs: sha256 of each upstream output.
+    """
+
+    config: dict[str, Any]
+    seed: int
+    code: str
+    inputs: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that name this key."""
+        return text_digest(_to_text(vars(self)))[:16]
+
+
+class Manifest(Config):
+    """Tracked record of one finished stage; file names are relative to their directory."""
+
+    stage: str
+    config: dict[str, Any]
+    seed: int
+    code: str
+    inputs: dict[str, str]
+    tracked: dict[str, str]
+    bulk: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the manifest file."""
+        return text_digest(manifest_text(self))
+
+
+def make_manifest(stage: str, key: StageKey, directory: Path, bulk: Path) -> Manifest:
+    """Record the files that a stage wrote under ``directory`` and ``bulk``."""
+    return Manifest(
+        stage=stage,
+        config=key.config,
+        seed=key.seed,
+        code=key.code,
+        inputs=key.inputs,
+        tracked=hash_files(directory),
+        bulk=hash_files(bulk),
+    )
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """The file's text: keys sorted, trailing newline."""
+    return _to_text(manifest.model_dump())
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        MechvalError: if the file is missing, is not JSON or is not a manifest.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MechvalError(f"{path} is missing.") from None
+    except ValueError:
+        raise MechvalError(f"{path} is corrupt: it is not JSON.") from None
+    if not isinstance(values, dict):
+        raise MechvalError(f"{path} is corrupt: it is not a manifest.")
+    try:
+        return parse_config(Manifest, values)
+    except MechvalError as error:
+        raise MechvalError(f"{path} is corrupt: {error}") from None
+
+
+def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as JSON gives them back, so that tuples and lists compare equal."""
+    return json.loads(json.dumps(dict(values)))
+
+
+def upstream_inputs(upstream: Mapping[str, Manifest]) -> dict[str, str]:
+    """Name and hash everything that upstream stages hand down.
+
+    Cards, reports and figures are for people; no stage reads them, so they are no inputs.
+    """
+    inputs = {}
+    for stage, manifest in upstream.items():
+        for kind, files in (("tracked", manifest.tracked), ("bulk", manifest.bulk)):
+            for name, digest in files.items():
+                if Path(name).suffix not in PRESENTATION:
+                    inputs[f"{stage}/{kind}/{name}"] = digest
+    return dict(sorted(inputs.items()))
+
+
+def hash_files(directory: Path) -> dict[str, str]:
+    """sha256 of every file below ``directory`` (none if it does not exist), sorted by name."""
+    return {name: hash_file(directory / name) for name in file_names(directory)}
+
+
+def file_names(directory: Path) -> list[str]:
+    """Relative names of the output files below ``directory``, sorted."""
+    if not directory.is_dir():
+        return []
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return sorted(
+        name for path in files if (name := path.relative_to(directory).as_posix()) not in UNHASHED
+    )
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """sha256 of a text in UTF-8, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Replace a file in one step, so that a reader sees the old or the new text."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _to_text(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, sort_keys=True) + "\n"

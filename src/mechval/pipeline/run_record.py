@@ -1,0 +1,123 @@
+"""The untracked record of one execution: where, when, with what, how long, how much memory."""
+
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from mechval.config import Config
+from mechval.pipeline.manifest import write_text_atomically
+
+RECORDED_PACKAGES = (
+    "mechval",
+    "torch",
+    "lightning",
+    "hydra-core",
+    "wandb",
+    "python-sat",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "safetensors",
+)
+
+
+class RunRecord(Config):
+    """What ``run.json`` says.
+
+    Attributes:
+        peak_memory_bytes: the process's largest resident set so far (or that of its largest
+            child), so in a run of several stages it covers the earlier ones too.
+        reverified_manifest: digest of a manifest that this machine reverified although bulk
+            files it lists are absent here.
+    """
+
+    action: str
+    git_commit: str | None
+    packages: dict[str, str]
+    python: str
+    host: str
+    device: str
+    started: str
+    ended: str
+    seconds: float
+    peak_memory_bytes: int
+    reverified_manifest: str | None = None
+
+
+class Stopwatch:
+    """Starts when made; ``record`` tells what happened since."""
+
+    def __init__(self, root: Path, device: str) -> None:
+        self._root = root
+        self._device = device
+        self._started = datetime.now(UTC)
+        self._clock = time.perf_counter()
+
+    def record(self, action: str, reverified_manifest: str | None = None) -> RunRecord:
+        """Describe the execution that ends now; ``action`` is ``run`` or ``reverify``."""
+        return RunRecord(
+            action=action,
+            git_commit=git_commit(self._root),
+            packages=_package_versions(),
+            python=platform.python_version(),
+            host=platform.node(),
+            device=self._device,
+            started=self._started.isoformat(timespec="seconds"),
+            ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(time.perf_counter() - self._clock, 3),
+            peak_memory_bytes=_peak_memory_bytes(),
+            reverified_manifest=reverified_manifest,
+        )
+
+
+def save_run_record(record: RunRecord, path: Path) -> None:
+    """Write ``run.json``."""
+    text = json.dumps(record.model_dump(), indent=2, sort_keys=True) + "\n"
+    write_text_atomically(path, text)
+
+
+def load_reverified_manifest(path: Path) -> str | None:
+    """Digest of the manifest that was reverified on this machine, None if none is recorded."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("reverified_manifest")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def git_commit(root: Path) -> str | None:
+    """The commit checked out at ``root``, None outside a repository or before its first one."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--verify", "HEAD"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()
+
+
+@cache
+def _package_versions() -> dict[str, str]:
+    versions = {}
+    for name in RECORDED_PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _peak_memory_bytes() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    usages = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return unit * max(resource.getrusage(who).ru_maxrss for who in usages)

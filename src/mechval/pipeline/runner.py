@@ -1,0 +1,163 @@
+"""Running the wanted stages of a study: skip what is up to date, redo the rest, publish whole."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mechval.config import Config
+from mechval.errors import MechvalError
+from mechval.pipeline.comparison import compare_tracked
+from mechval.pipeline.decision import Decision, decide
+from mechval.pipeline.guards import full_disk_told, require_writable, run_lock
+from mechval.pipeline.manifest import (
+    StageKey,
+    make_manifest,
+    manifest_text,
+    write_text_atomically,
+)
+from mechval.pipeline.options import (
+    Observer,
+    RunOptions,
+    SilentObserver,
+    require_known_force,
+    select_stages,
+)
+from mechval.pipeline.run_record import Stopwatch, save_run_record
+from mechval.pipeline.session import Session, require_consent, require_upstream
+from mechval.pipeline.stage import CaseStudy, Stage, StageContext
+from mechval.pipeline.staging import make_staging, publish, recover
+from mechval.pipeline.workspace import StagePlaces, Workspace
+
+_SHOWN_FACTS = 3
+
+_logger = logging.getLogger(__name__)
+
+
+def run_stages(
+    study: CaseStudy,
+    settings: Config,
+    wanted: Iterable[str],
+    workspace: Workspace,
+    options: RunOptions,
+    observer: Observer | None = None,
+) -> None:
+    """Bring the wanted stages up to date, in pipeline order.
+
+    Args:
+        study: the case study.
+        settings: its settings.
+        wanted: stage names, or ``all``.
+        workspace: where results lie.
+        options: run name, seed and the rest.
+        observer: told about every stage that runs; its failures are only logged.
+
+    Raises:
+        MechvalError: for an unknown stage, an incomplete or outdated upstream stage, a folder
+            that cannot be written, a run in use, a full disk, an estimate that needs consent,
+            or trained weights that no longer verify.
+    """
+    session = Session(study, settings, workspace, options)
+    selected = select_stages(session.stages, wanted)
+    require_known_force(options.force, selected)
+    for stage in selected:
+        places = session.places(stage.name)
+        for directory in (places.directory, places.bulk, places.scratch):
+            require_writable(directory)
+    with run_lock(workspace.lock(study.name, options.run), options.run):
+        for stage in session.stages:
+            recover(session.places(stage.name))
+        require_upstream(session, selected)
+        for stage in selected:
+            _advance(session, stage, observer or SilentObserver())
+
+
+def _advance(session: Session, stage: Stage[Any], observer: Observer) -> None:
+    places, key = session.places(stage.name), session.key(stage)
+    forced = bool({"all", stage.name} & set(session.options.force))
+    decision = decide(stage, places, key, forced)
+    _logger.info("%s: %s", stage.name, _describe(decision, places))
+    if decision.action == "run":
+        _run(session, stage, key, observer)
+    elif decision.action == "reverify":
+        _reverify(session, stage, key)
+
+
+def _describe(decision: Decision, places: StagePlaces) -> str:
+    if decision.action == "skip":
+        return "up to date, skipped"
+    facts = ", ".join(decision.facts[:_SHOWN_FACTS])
+    if len(decision.facts) > _SHOWN_FACTS:
+        facts += f" and {len(decision.facts) - _SHOWN_FACTS} more"
+    if decision.action == "reverify":
+        return f"verifies the finished result because {facts}"
+    return f"{'reruns' if places.manifest.exists() else 'runs'} because {facts}"
+
+
+def _run(session: Session, stage: Stage[Any], key: StageKey, observer: Observer) -> None:
+    places = session.places(stage.name)
+    with _attempt(session, stage, key) as context:
+        require_consent(session, stage, context)
+        _notify(lambda: observer.stage_started(stage.name, session.settings))
+        stopwatch = Stopwatch(session.workspace.root, session.options.device)
+        stage.run(context)
+        manifest = make_manifest(stage.name, key, context.directory, context.bulk)
+        write_text_atomically(context.directory / "manifest.json", manifest_text(manifest))
+        save_run_record(stopwatch.record("run"), context.directory / "run.json")
+        _keep_committed_config(session)
+        publish(places)
+    shutil.rmtree(places.scratch, ignore_errors=True)
+    _notify(lambda: observer.stage_finished(stage.name, places.directory, manifest))
+
+
+def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
+    assert stage.reverify is not None
+    places, old = session.places(stage.name), session.manifest(stage.name)
+    with _attempt(session, stage, key) as context:
+        stopwatch = Stopwatch(session.workspace.root, session.options.device)
+        stage.reverify(context, places.artifacts)
+        comparison = compare_tracked(places.directory, context.directory, partial=True)
+        failures = [item for item in comparison.differences if not item.is_allowed]
+        if failures:
+            raise MechvalError(
+                f"{stage.name}: the finished result no longer verifies ({failures[0]}); allowed: "
+                f"code that reproduces it, or force={stage.name} to redo the stage."
+            )
+        recover(places)
+        manifest = old.model_copy(update={"code": key.code})
+        if manifest != old:
+            write_text_atomically(places.manifest, manifest_text(manifest))
+        save_run_record(stopwatch.record("reverify", manifest.digest), places.run_record)
+    _logger.info("%s: verified, kept", stage.name)
+
+
+@contextmanager
+def _attempt(session: Session, stage: Stage[Any], key: StageKey) -> Iterator[StageContext[Any]]:
+    """Staging directories that are gone after any failure, Ctrl-C included; scratch stays."""
+    places = session.places(stage.name)
+    try:
+        with full_disk_told(stage.name):
+            staging = make_staging(places)
+            scratch = places.scratch / key.digest
+            yield session.context(staging, scratch, session.upstream_artifacts(stage))
+    except BaseException:
+        # Not a plain removal: the interruption may have come in the middle of the swap.
+        recover(places)
+        raise
+
+
+def _keep_committed_config(session: Session) -> None:
+    values = session.options.committed_config
+    path = session.workspace.committed_config(session.study.name, session.options.run)
+    if values is not None and not path.exists():
+        write_text_atomically(path, json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
+def _notify(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        _logger.warning("experiment tracking failed (%s: %s)", type(error).__name__, reason)

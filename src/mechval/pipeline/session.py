@@ -1,0 +1,179 @@
+"""What running and verifying share: keys, contexts and the completeness of upstream stages."""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mechval.config import Config
+from mechval.errors import MechvalError
+from mechval.pipeline.code_digest import code_digest
+from mechval.pipeline.decision import changed_facts, output_state
+from mechval.pipeline.manifest import (
+    Manifest,
+    StageKey,
+    load_manifest,
+    plain_values,
+    upstream_inputs,
+)
+from mechval.pipeline.options import RunOptions
+from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
+from mechval.pipeline.workspace import StagePlaces, Workspace
+
+CONSENT_SECONDS = 4 * 3600.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One study with its settings and options, in its places."""
+
+    study: CaseStudy
+    settings: Config
+    workspace: Workspace
+    options: RunOptions
+
+    @property
+    def stages(self) -> tuple[Stage[Any], ...]:
+        """All stages of the study, in pipeline order."""
+        return self.study.stages(self.settings)
+
+    def places(self, stage: str) -> StagePlaces:
+        """Where a stage of this run lies."""
+        return self.workspace.stage(self.study.name, self.options.run, stage)
+
+    def verification_places(self, stage: str) -> StagePlaces:
+        """Where a stage of this run is recomputed."""
+        return self.workspace.verification(self.study.name, self.options.run, stage)
+
+    def manifest(self, stage: str) -> Manifest:
+        """Read a finished stage's manifest."""
+        return load_manifest(self.places(stage).manifest)
+
+    def key(self, stage: Stage[Any]) -> StageKey:
+        """What the stage's result depends on now; its upstream stages must be finished."""
+        return StageKey(
+            config=plain_values(stage.config_slice(self.settings)),
+            seed=self.options.seed,
+            code=code_digest(stage.modules),
+            inputs=upstream_inputs({name: self.manifest(name) for name in stage.upstream}),
+        )
+
+    def context(
+        self,
+        staging: StageArtifacts,
+        scratch: Path,
+        upstream: Mapping[str, StageArtifacts],
+    ) -> StageContext[Any]:
+        """A stage's view of this session."""
+        scratch.mkdir(parents=True, exist_ok=True)
+        return StageContext(
+            settings=self.settings,
+            seed=self.options.seed,
+            device=self.options.device,
+            directory=staging.directory,
+            bulk=staging.bulk,
+            scratch=scratch,
+            upstream=dict(upstream),
+        )
+
+    def upstream_artifacts(self, stage: Stage[Any]) -> dict[str, StageArtifacts]:
+        """The finished artifacts that a stage reads."""
+        return {name: self.places(name).artifacts for name in stage.upstream}
+
+
+def require_upstream(session: Session, selected: tuple[Stage[Any], ...]) -> None:
+    """Check the stages that the selected ones read and that do not run now.
+
+    Raises:
+        MechvalError: naming the first missing, damaged or outdated artifact and the command
+            that makes it.
+    """
+    running = {stage.name for stage in selected}
+    by_name = {stage.name: stage for stage in session.stages}
+    for stage in selected:
+        for name in stage.upstream:
+            if name not in running:
+                _require_complete(session, by_name[name], stage.name)
+
+
+def require_consent(session: Session, stage: Stage[Any], context: StageContext[Any]) -> None:
+    """Tell how long a stage will take, and stop before a very long one.
+
+    Raises:
+        MechvalError: if the estimate is above ``CONSENT_SECONDS`` and ``yes`` is not set.
+    """
+    if stage.estimate is None:
+        return
+    seconds = float(stage.estimate(context))
+    _logger.info("%s: estimated time %s", stage.name, format_duration(seconds))
+    if seconds > CONSENT_SECONDS and not session.options.yes:
+        raise MechvalError(
+            f"{stage.name}: the estimated time is {format_duration(seconds)}; above "
+            f"{format_duration(CONSENT_SECONDS)} allowed only with yes=true."
+        )
+
+
+def format_duration(seconds: int | float) -> str:
+    """A duration for people.
+
+    >>> format_duration(42), format_duration(600), format_duration(20000)
+    ('42 s', '10 min', '5.6 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def clear_directory(directory: Path) -> Path:
+    """Make ``directory`` exist and be empty."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
+def _require_complete(session: Session, upstream: Stage[Any], reader: str) -> None:
+    refuse = _refusal(session, upstream.name, reader)
+    places = session.places(upstream.name)
+    show = session.workspace.display
+    if not places.manifest.exists():
+        refuse(show(places.manifest), "is missing")
+    try:
+        manifest = load_manifest(places.manifest)
+    except MechvalError:
+        refuse(show(places.manifest), "is corrupt")
+        raise
+    state = output_state(manifest, places)
+    for name in state.tracked:
+        refuse(show(places.directory / name), "is missing or differs from its manifest")
+    for name in state.bulk_changed:
+        refuse(show(places.bulk / name), "differs from its manifest")
+    if upstream.reverify is None:
+        for name in state.bulk_missing:
+            refuse(show(places.bulk / name), "is missing")
+    for fact in _outdated_facts(session, upstream, manifest):
+        refuse(show(places.directory), f"is outdated ({fact})")
+
+
+def _outdated_facts(session: Session, upstream: Stage[Any], manifest: Manifest) -> tuple[str, ...]:
+    try:
+        key = session.key(upstream)
+    except MechvalError:
+        # Its own upstream is gone: what can be checked without it is its config and seed.
+        config = plain_values(upstream.config_slice(session.settings))
+        key = StageKey(config, session.options.seed, manifest.code, manifest.inputs)
+    return changed_facts(manifest, key)
+
+
+def _refusal(session: Session, upstream: str, reader: str) -> Callable[[str, str], None]:
+    command = session.options.command(upstream)
+
+    def refuse(artifact: str, fault: str) -> None:
+        raise MechvalError(f"{reader} needs {artifact}, which {fault}; run: {command}")
+
+    return refuse

@@ -1,0 +1,94 @@
+"""The contract between the pipeline and a case study: stages that turn artifacts into artifacts.
+
+A stage is a value: its name, what it reads, what its result depends on, and functions of a
+``StageContext``. Stage bodies import from this module (not from ``mechval.pipeline``), so that
+their code digest depends on the contract and not on the machinery that runs them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from mechval.config import Config
+
+Settings = TypeVar("Settings", bound=Config)
+
+
+@dataclass(frozen=True)
+class StageArtifacts:
+    """Where the outputs of one finished stage lie.
+
+    Attributes:
+        directory: tracked results: tables, figures, cards, weights.
+        bulk: large untracked outputs; absent in a fresh clone.
+    """
+
+    directory: Path
+    bulk: Path
+
+
+@dataclass(frozen=True)
+class StageContext(Generic[Settings]):
+    """Everything one run of a stage may read and write.
+
+    Attributes:
+        settings: the study's settings.
+        seed: the run's seed; a stage derives all its randomness from it.
+        device: the torch device to compute on, e.g. ``cpu`` or ``cuda``.
+        directory: empty directory for the tracked results.
+        bulk: empty directory for large untracked outputs.
+        scratch: untracked directory for checkpoints; it survives an interrupted attempt with the
+            same config, seed, code and inputs, and is removed once the stage has completed.
+        upstream: the artifacts of each upstream stage, by stage name.
+    """
+
+    settings: Settings
+    seed: int
+    device: str
+    directory: Path
+    bulk: Path
+    scratch: Path
+    upstream: Mapping[str, StageArtifacts]
+
+
+@dataclass(frozen=True)
+class Stage(Generic[Settings]):
+    """One step of a case study.
+
+    A stage without upstream makes its outputs from the seed alone, so verification requires its
+    binary files to be byte-equal; elsewhere a different byte of a binary file is only reported.
+
+    Attributes:
+        name: the stage's name, e.g. ``axioms``.
+        upstream: names of the stages whose artifacts it reads.
+        modules: entry modules of ``mechval``; they and all they import make the code digest.
+        run: computes the stage and writes into the context's ``directory`` and ``bulk``.
+        config_slice: the part of the settings that the result depends on, as plain values.
+        reverify: recomputes, from finished artifacts, what can be had without redoing the stage,
+            and writes those files into the context's ``directory`` (tables only, not weights).
+            A stage with it is never redone merely because code changed or bulk files are gone.
+        estimate: how long ``run`` would take, in seconds.
+    """
+
+    name: str
+    upstream: tuple[str, ...]
+    modules: tuple[str, ...]
+    run: Callable[[StageContext[Settings]], None]
+    config_slice: Callable[[Settings], Mapping[str, Any]]
+    reverify: Callable[[StageContext[Settings], StageArtifacts], None] | None = None
+    estimate: Callable[[StageContext[Settings]], float] | None = None
+
+
+@runtime_checkable
+class CaseStudy(Protocol):
+    """A study is a name and its stages in pipeline order."""
+
+    @property
+    def name(self) -> str:
+        """The name used in paths and on the command line."""
+        ...
+
+    def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
+        """Return the stages in pipeline order; each one's upstream stages come before it."""
+        ...

@@ -1,0 +1,1 @@
+"""Training with Lightning: recipes, optimizers, resumable fitting, snapshots."""

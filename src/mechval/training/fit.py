@@ -1,0 +1,173 @@
+"""Fit a model by a recipe with Lightning, resuming from where a killed run stopped."""
+
+import copy
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from torch.nn import functional
+
+from mechval.training.batches import AnswerData, LabelledInputs
+from mechval.training.callbacks import CurvePoint, LearningCurve, Snapshots, StepProgress
+from mechval.training.module import AnswerLogits, AnswerTraining, Encode
+from mechval.training.optimizers import make_optimizer
+from mechval.training.recipe import Recipe
+from mechval.transformer import Transformer
+
+LAST = "last"
+BEST = "best"
+_TIMED_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished run: the model holds the chosen weights; the curve is complete."""
+
+    curve: tuple[CurvePoint, ...]
+    chosen_step: int
+
+
+def fit(
+    model: Transformer,
+    recipe: Recipe,
+    *,
+    train: LabelledInputs,
+    selection: LabelledInputs,
+    encode: Encode,
+    answer_logits: AnswerLogits,
+    seed: int,
+    directory: Path,
+    device: torch.device,
+) -> Fit:
+    """Train ``model`` in place.
+
+    Args:
+        directory: checkpoints and ``snapshots/``; a run killed there resumes at the exact step.
+    """
+    lightning.seed_everything(seed, workers=True, verbose=False)
+    module = AnswerTraining(
+        model,
+        recipe,
+        encode=encode,
+        answer_logits=answer_logits,
+        dtype=training_dtype(recipe, device),
+    )
+    data = AnswerData(train, selection, recipe=recipe, seed=seed)
+    curve, checkpoints = LearningCurve(), _checkpoints(recipe, directory)
+    snapshots = Snapshots(directory / "snapshots", recipe.n_snapshots, recipe.n_steps)
+    progress = StepProgress(directory.name, recipe.n_steps)
+    trainer = _trainer(recipe, device, directory, [curve, snapshots, progress, *checkpoints])
+    _run(trainer, module, data, directory / f"{LAST}.ckpt")
+    return Fit(tuple(curve.points), _choose(model, recipe, checkpoints))
+
+
+def estimate_seconds(
+    model: Transformer,
+    recipe: Recipe,
+    *,
+    train: LabelledInputs,
+    encode: Encode,
+    answer_logits: AnswerLogits,
+    device: torch.device,
+) -> float:
+    """How long :func:`fit` would take, from a few timed steps on a copy of the model."""
+    model = copy.deepcopy(model).to(device)
+    dtype = training_dtype(recipe, device)
+    optimizer = make_optimizer(model, recipe)
+    rows = slice(0, recipe.batch_size)
+    inputs, answers = train.inputs[rows].to(device), train.answers[rows].to(device)
+
+    def step() -> None:
+        loss = functional.cross_entropy(answer_logits(model, encode(inputs), dtype), answers)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        loss.item()
+
+    step()
+    started = time.perf_counter()
+    for _ in range(_TIMED_STEPS):
+        step()
+    return (time.perf_counter() - started) / _TIMED_STEPS * recipe.n_steps
+
+
+def training_dtype(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """Precision of the large products: bfloat16 only where the hardware multiplies it."""
+    if recipe.precision != "auto":
+        return getattr(torch, recipe.precision)
+    if device.type == "cuda":
+        multiplies = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        multiplies = torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if multiplies else torch.float32
+
+
+def _checkpoints(recipe: Recipe, directory: Path) -> list[ModelCheckpoint]:
+    # After the evaluation, so that a resumed run has its point of the curve.
+    last = ModelCheckpoint(
+        directory, filename=LAST, save_on_train_epoch_end=False, enable_version_counter=False
+    )
+    if recipe.checkpoint == "last":
+        return [last]
+    best = ModelCheckpoint(
+        directory,
+        filename=BEST,
+        monitor="selection_accuracy",
+        mode="max",
+        save_weights_only=True,
+        enable_version_counter=False,
+    )
+    return [last, best]
+
+
+def _trainer(
+    recipe: Recipe, device: torch.device, directory: Path, callbacks: list[Callback]
+) -> lightning.Trainer:
+    return lightning.Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        max_steps=recipe.n_steps,
+        val_check_interval=recipe.evaluate_every_steps,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        logger=False,
+        # CPU kernels are deterministic as they are; asking for it there only costs time.
+        deterministic=device.type == "cuda",
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        default_root_dir=directory,
+        callbacks=callbacks,
+    )
+
+
+def _run(trainer: lightning.Trainer, module: AnswerTraining, data: AnswerData, last: Path) -> None:
+    # Lightning tells about hardware and products at every start.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Batches are slices of tensors on the device: worker processes would slow them down.
+            warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            warnings.filterwarnings("ignore", ".*exists and is not empty.*")
+            # Lightning 2.6 with torch 2.13.
+            warnings.filterwarnings("ignore", ".*LeafSpec.*")
+            trainer.fit(
+                module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True
+            )
+    except SystemExit:
+        # Lightning turns Ctrl-C into an exit; the caller decides how to leave.
+        raise KeyboardInterrupt from None
+
+
+def _choose(model: Transformer, recipe: Recipe, checkpoints: list[ModelCheckpoint]) -> int:
+    """Put the weights that the recipe's checkpoint rule picks into ``model``; return their step."""
+    if recipe.checkpoint == "last":
+        return recipe.n_steps
+    state = torch.load(checkpoints[-1].best_model_path, map_location="cpu", weights_only=True)
+    weights = {name.removeprefix("model."): value for name, value in state["state_dict"].items()}
+    model.load_state_dict(weights)
+    return int(state["global_step"])

@@ -1,0 +1,83 @@
+"""The LightningModule: cross-entropy of the answer token at the last position."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning
+import torch
+from jaxtyping import Float
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from mechval.training.optimizers import make_optimizer, shrink_neurons
+from mechval.training.recipe import Recipe
+from mechval.transformer import Transformer
+
+Encode = Callable[[Tensor], Tensor]
+AnswerLogits = Callable[[Transformer, Tensor, torch.dtype], Float[Tensor, "batch d_vocab"]]
+
+
+class AnswerTraining(lightning.LightningModule):
+    """Train a transformer to give the answer token at the last position.
+
+    Args:
+        model: the network, already initialised.
+        recipe: optimizer, rates and length.
+        encode: turns a study's compact inputs into what ``answer_logits`` reads.
+        answer_logits: the logits at the last position, in a given precision.
+        dtype: precision of the large products in training; evaluation is in float32.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        recipe: Recipe,
+        *,
+        encode: Encode,
+        answer_logits: AnswerLogits,
+        dtype: torch.dtype,
+    ):
+        super().__init__()
+        self.model = model
+        self.recipe = recipe
+        self.encode = encode
+        self.answer_logits = answer_logits
+        self.train_dtype = dtype
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Float[Tensor, ""]:
+        inputs, answers = batch
+        logits = self.answer_logits(self.model, self.encode(inputs), self.train_dtype)
+        return functional.cross_entropy(logits, answers)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        inputs, answers = batch
+        logits = self.answer_logits(self.model, self.encode(inputs), torch.float32)
+        correct = (logits.argmax(dim=-1) == answers).float().mean()
+        loss = functional.cross_entropy(logits, answers)
+        self.log("selection_accuracy", correct, batch_size=len(answers))
+        self.log("selection_loss", loss, batch_size=len(answers))
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        decay = self.recipe.neuron_decay_at(self.global_step)
+        rate = optimizer.param_groups[-1]["lr"]
+        optimizer.step(closure=optimizer_closure)
+        if decay:
+            shrink_neurons(self.model.block(len(self.model.blocks) - 1).mlp, decay * rate)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizer = make_optimizer(self.model, self.recipe)
+        schedule = LambdaLR(optimizer, self.recipe.rate_factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }

@@ -1,0 +1,75 @@
+"""What a training run does, as data."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mechval.config import Config
+
+
+class Recipe(Config):
+    """One training phase: how many examples, in which batches, with which optimizer.
+
+    ``adamw`` is the published recipe (PAPER.md section 2). ``muon`` orthogonalises the updates of
+    the matrices that have to learn to bind tokens (attention, and the MLPs below the last block)
+    and leaves everything else to AdamW. ``neuron_decay`` shrinks each hidden neuron of the last
+    MLP as a whole (see :func:`mechval.training.optimizers.shrink_neurons`).
+    """
+
+    examples: int = Field(ge=1, description="a positive number of training examples")
+    batch_size: int = Field(ge=1, description="a positive number of examples per step")
+    optimizer: Literal["adamw", "muon"] = Field("adamw", description="adamw or muon")
+    learning_rate: float = Field(1e-3, gt=0, description="a positive number")
+    weight_decay: float = Field(1.0, ge=0, description="a number of at least 0")
+    betas: tuple[float, float] = Field((0.9, 0.98), description="two numbers in [0, 1)")
+    muon_learning_rate: float = Field(0.02, gt=0, description="a positive number")
+    muon_weight_decay: float = Field(0.05, ge=0, description="a number of at least 0")
+    neuron_decay: float = Field(0.0, ge=0, description="a number of at least 0")
+    neuron_decay_until: float = Field(
+        1.0, gt=0, le=1, description="the fraction of the run after which neuron_decay stops"
+    )
+    warmup_steps: int = Field(0, ge=0, description="a number of steps of at least 0")
+    rate_held_for_steps: int = Field(
+        1, ge=1, description="a positive number of steps between changes of the rate"
+    )
+    decay_from: float | None = Field(
+        None, ge=0, lt=1, description="null, or the fraction of the run after which the rate falls"
+    )
+    evaluate_every_steps: int = Field(ge=1, description="a positive number of steps")
+    evaluation_examples: int = Field(
+        10_000, ge=1, description="a positive number of selection examples per evaluation"
+    )
+    checkpoint: Literal["last", "best"] = Field(
+        "last", description="last, or best (highest accuracy on the selection split)"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto (bfloat16 where the device multiplies it), float32 or bfloat16"
+    )
+    n_snapshots: int = Field(30, ge=0, description="a number of weight snapshots of at least 0")
+
+    @model_validator(mode="after")
+    def _long_enough_to_be_evaluated(self) -> "Recipe":
+        if self.n_steps < self.evaluate_every_steps:
+            raise ValueError(
+                f"examples={self.examples} must cover evaluate_every_steps="
+                f"{self.evaluate_every_steps} batches of batch_size={self.batch_size}"
+            )
+        return self
+
+    @property
+    def n_steps(self) -> int:
+        """Optimizer steps of the run; a last incomplete batch is left out."""
+        return self.examples // self.batch_size
+
+    def rate_factor(self, step: int) -> float:
+        """Factor on every learning rate at ``step`` (0-based): linear warm-up and linear decay."""
+        held = step - step % self.rate_held_for_steps
+        warmup = min(1.0, held / self.warmup_steps) if self.warmup_steps else 1.0
+        if self.decay_from is None:
+            return warmup
+        start = self.decay_from * self.n_steps
+        return warmup * min(1.0, (self.n_steps - held) / (self.n_steps - start))
+
+    def neuron_decay_at(self, step: int) -> float:
+        """Neuron decay per unit of learning rate at ``step`` (0-based)."""
+        return self.neuron_decay if step < self.neuron_decay_until * self.n_steps else 0.0

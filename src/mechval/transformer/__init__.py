@@ -1,0 +1,18 @@
+"""A small decoder-only transformer without LayerNorm, under TransformerLens names."""
+
+from mechval.transformer.answer_position import answer_logits
+from mechval.transformer.architecture import Architecture
+from mechval.transformer.model import MLP, Attention, Block, Transformer
+from mechval.transformer.weights import load_weights, named_weights, save_weights
+
+__all__ = [
+    "MLP",
+    "Architecture",
+    "Attention",
+    "Block",
+    "Transformer",
+    "answer_logits",
+    "load_weights",
+    "named_weights",
+    "save_weights",
+]

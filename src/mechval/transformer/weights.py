@@ -1,0 +1,90 @@
+"""Weights as safetensors under TransformerLens names and shapes, checked name by name."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mechval.errors import MechvalError
+from mechval.transformer.model import Attention, Transformer
+
+
+def named_weights(model: Transformer) -> dict[str, Tensor]:
+    """All weights under TransformerLens property names, as contiguous copies on the CPU."""
+    weights = {"embed.W_E": model.W_E, "pos_embed.W_pos": model.W_pos}
+    for index in range(len(model.blocks)):
+        block, prefix = model.block(index), f"blocks.{index}"
+        for name in ("W_Q", "W_K", "W_V", "W_O"):
+            weights[f"{prefix}.attn.{name}"] = getattr(block.attn, name)
+        for name in ("W_in", "b_in", "W_out", "b_out"):
+            weights[f"{prefix}.mlp.{name}"] = getattr(block.mlp, name)
+    weights["unembed.W_U"] = model.W_U
+    return {name: weight.detach().cpu().contiguous().clone() for name, weight in weights.items()}
+
+
+def save_weights(model: Transformer, path: Path) -> None:
+    """Write all weights to one safetensors file (same weights, same bytes)."""
+    save_file(named_weights(model), path)
+
+
+def load_weights(model: Transformer, path: Path) -> None:
+    """Fill ``model`` from a file written by :func:`save_weights`.
+
+    Raises:
+        MechvalError: if the file is missing, damaged, or holds another architecture.
+    """
+    try:
+        weights = load_file(path)
+    except FileNotFoundError:
+        raise MechvalError(f"weights {path} do not exist; allowed: a safetensors file.") from None
+    except (SafetensorError, OSError) as error:
+        raise MechvalError(
+            f"weights {path} cannot be read ({error}); allowed: an undamaged safetensors file."
+        ) from None
+    assign_weights(model, weights, str(path))
+
+
+def assign_weights(model: Transformer, weights: dict[str, Tensor], source: str) -> None:
+    """Copy TransformerLens-named tensors into ``model`` after checking names, shapes and values.
+
+    Raises:
+        MechvalError: naming the first missing, extra, misshapen or non-finite tensor.
+    """
+    expected = named_weights(model)
+    _check_names(expected, weights, source)
+    for name, tensor in expected.items():
+        _check_tensor(name, tensor, weights[name], source)
+    with torch.no_grad():
+        model.W_E.copy_(weights["embed.W_E"])
+        model.W_pos.copy_(weights["pos_embed.W_pos"])
+        model.W_U.copy_(weights["unembed.W_U"])
+        for index in range(len(model.blocks)):
+            block, prefix = model.block(index), f"blocks.{index}"
+            _assign_attention(block.attn, weights, f"{prefix}.attn")
+            for name in ("W_in", "b_in", "W_out", "b_out"):
+                getattr(block.mlp, name).copy_(weights[f"{prefix}.mlp.{name}"])
+
+
+def _assign_attention(attn: Attention, weights: dict[str, Tensor], prefix: str) -> None:
+    for name in ("W_Q", "W_K", "W_V", "W_O"):
+        getattr(attn, name).copy_(weights[f"{prefix}.{name}"])
+
+
+def _check_names(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
+    for name in sorted(expected.keys() - found.keys()):
+        raise MechvalError(f"{source} lacks the tensor {name}; allowed: all of {list(expected)}.")
+    for name in sorted(found.keys() - expected.keys()):
+        raise MechvalError(f"{source} has an extra tensor {name}; allowed: {list(expected)}.")
+
+
+def _check_tensor(name: str, expected: Tensor, found: Tensor, source: str) -> None:
+    if found.shape != expected.shape:
+        raise MechvalError(
+            f"{source}: {name} has shape {tuple(found.shape)}; allowed: {tuple(expected.shape)}."
+        )
+    if not found.is_floating_point() or not bool(torch.isfinite(found).all()):
+        raise MechvalError(
+            f"{source}: {name} holds values that are not finite numbers; allowed: finite."
+        )

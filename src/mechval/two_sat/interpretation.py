@@ -1,0 +1,199 @@
+"""The published interpretation of the 2-SAT network: parse, evaluate, output.
+
+Source: paper section 4; PAPER.md section 2.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
+from mechval.two_sat.circuit import Circuit, ReadingName
+from mechval.two_sat.components import AnswerState, Components
+from mechval.two_sat.neurons import Levels
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs import EvaluateProgram
+from mechval.two_sat.prototypes import nearest_prototype
+from mechval.two_sat.truth_tables import literal_pair_truth
+from mechval.two_sat.vocabulary import FormulaLayout
+
+Version = Literal["trees", "disjunction"]
+Residual = Literal["corrected", "published"]
+
+PARSE, EVALUATE, OUTPUT = COMPONENT_NAMES = ("parse", "evaluate", "output")
+
+
+@dataclass(frozen=True)
+class ClauseParser:
+    """Cut 1: literal pairs, one per clause position, as ``first * n_literals + second``."""
+
+    problem: Problem
+    prototypes: Float[Tensor, "pair d_model"]
+    mean_resid_post: Float[Tensor, "pos d_model"]
+
+    def alpha(
+        self, resid: Float[Tensor, "batch pos d_model"]
+    ) -> Int[Tensor, "batch clause_position"]:
+        """The prototype nearest to each second literal's residual (α_1)."""
+        return nearest_prototype(resid[:, self._second], self.prototypes)
+
+    def gamma(
+        self, pairs: Int[Tensor, "batch clause_position"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Mean residuals, with the prototypes put in at the second literals (γ_1)."""
+        resid = self.mean_resid_post.expand(len(pairs), -1, -1).clone()
+        resid[:, self._second] = self.prototypes[pairs]
+        return resid
+
+    def program(self, tokens: Int[Tensor, "batch pos"]) -> Int[Tensor, "batch clause_position"]:
+        """The clauses as they are written (h_1)."""
+        second = tokens[:, self._second]
+        first = tokens[:, [position - 1 for position in self._second]]
+        return first * self.problem.n_literals + second
+
+    def equivalence(self) -> Equivalence:
+        """Clauses are sets: the order of the two literals does not matter."""
+        return Equivalence(
+            "clauses as unordered pairs", self._distance, n_parts=self.problem.n_clauses
+        )
+
+    def _distance(
+        self,
+        found: Int[Tensor, "batch clause_position"],
+        expected: Int[Tensor, "batch clause_position"],
+    ) -> Int[Tensor, " batch"]:
+        n = self.problem.n_literals
+        swapped = expected % n * n + expected // n
+        return ((found != expected) & (found != swapped)).sum(dim=1)
+
+    @property
+    def _second(self) -> list[int]:
+        return list(FormulaLayout(self.problem).second_literal_positions)
+
+
+@dataclass(frozen=True)
+class BitReader:
+    """Cut 2: one bit per evaluating neuron."""
+
+    neurons: Int[Tensor, " neuron"]
+    levels: Levels
+    mean_hidden: Float[Tensor, " d_mlp"]
+    mean_resid: Float[Tensor, " d_model"]
+
+    def alpha(self, state: AnswerState) -> Bool[Tensor, "batch neuron"]:
+        """Whether each evaluating neuron is at or above its cut (α_2)."""
+        return state.hidden[:, self.neurons] >= self.levels.cut
+
+    def gamma(self, bits: Bool[Tensor, "batch neuron"]) -> AnswerState:
+        """Mean state, with each evaluating neuron at 0 or at its high value (γ_2)."""
+        hidden = self.mean_hidden.expand(len(bits), -1).clone()
+        hidden[:, self.neurons] = bits * self.levels.high
+        return AnswerState(hidden, self.mean_resid.expand(len(bits), -1))
+
+    def equivalence(self) -> Equivalence:
+        """All bits agree."""
+        return Equivalence(
+            "bits of all evaluating neurons", _n_differing, n_parts=len(self.neurons)
+        )
+
+
+def any_bit(bits: Bool[Tensor, "batch neuron"]) -> Int[Tensor, " batch"]:
+    """Satisfiable where some neuron found a satisfying assignment (h_3)."""
+    return bits.any(dim=1).long()
+
+
+def make_interpretations(
+    components: Components,
+    problem: Problem,
+    circuit: Circuit,
+    *,
+    versions: tuple[Version, ...],
+    residuals: tuple[Residual, ...],
+    device: torch.device,
+) -> list[Interpretation]:
+    """One interpretation per reading, version of evaluate and γ_2 residual, of one network.
+
+    Names read ``<version>/<reading>/<residual>``.
+    """
+    # Bound once, so that the suite sees which maps the interpretations share.
+    concrete = (components.parse, components.evaluate, components.output)
+    parsing = _parsing_cut(
+        ClauseParser(problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device))
+    )
+    return [
+        _interpretation(concrete, parsing, problem, circuit, (version, reading, residual), device)
+        for reading in circuit.readings
+        for version in versions
+        for residual in residuals
+    ]
+
+
+@dataclass(frozen=True)
+class _ParsingCut:
+    program: Map
+    alpha: Map
+    gamma: Map
+    equivalence: Equivalence
+
+
+def _parsing_cut(parser: ClauseParser) -> _ParsingCut:
+    return _ParsingCut(parser.program, parser.alpha, parser.gamma, parser.equivalence())
+
+
+def _interpretation(
+    concrete: tuple[Map, ...],
+    parsing: _ParsingCut,
+    problem: Problem,
+    circuit: Circuit,
+    variant: tuple[Version, ReadingName, Residual],
+    device: torch.device,
+) -> Interpretation:
+    version, reading, residual = variant
+    reader = bit_reader(circuit, reading, residual, device)
+    chosen = circuit.readings[reading]
+    program = chosen.trees.program if version == "trees" else chosen.disjunctions
+    return Interpretation(
+        name="/".join(variant),
+        components=COMPONENT_NAMES,
+        concrete=concrete,
+        abstract=(parsing.program, formula_evaluator(problem, program, device), any_bit),
+        alphas=(identity, parsing.alpha, reader.alpha, identity),
+        gammas=(identity, parsing.gamma, reader.gamma, identity),
+        equivalences=(exact_labels, parsing.equivalence, reader.equivalence(), exact_labels),
+    )
+
+
+def bit_reader(
+    circuit: Circuit, reading: ReadingName, residual: Residual, device: torch.device
+) -> BitReader:
+    """α_2 and γ_2 of a reading.
+
+    Deviation D1: the state at cut 2 is the residual stream after block 1's attention, but the
+    authors' γ_2 puts in the mean of the attention output alone (``published``); ``corrected``
+    puts in the mean of that residual stream.
+    """
+    chosen = circuit.readings[reading]
+    mean = circuit.mean_resid_mid if residual == "corrected" else circuit.mean_attn_out
+    levels = Levels(chosen.levels.cut.to(device), chosen.levels.high.to(device))
+    return BitReader(
+        chosen.neurons.to(device), levels, circuit.mean_hidden.to(device), mean.to(device)
+    )
+
+
+def formula_evaluator(problem: Problem, program: EvaluateProgram, device: torch.device) -> Map:
+    """The evaluate component's program (h_2): parsed clauses to one bit per neuron."""
+    satisfied_by = literal_pair_truth(problem).to(device)
+
+    def evaluate(pairs: Int[Tensor, "batch clause_position"]) -> Bool[Tensor, "batch neuron"]:
+        return program.bits(satisfied_by[pairs].all(dim=1))
+
+    return evaluate
+
+
+def _n_differing(
+    found: Bool[Tensor, "batch neuron"], expected: Bool[Tensor, "batch neuron"]
+) -> Int[Tensor, " batch"]:
+    return (found != expected).sum(dim=1)

@@ -1,0 +1,143 @@
+"""Small decision trees over truth tables, as programs that can be read, printed and evaluated."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from sklearn.tree import DecisionTreeClassifier
+from torch import Tensor
+
+from mechval.errors import MechvalError
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A decided bit."""
+
+    bit: bool
+
+
+@dataclass(frozen=True)
+class Split:
+    """A question: does this assignment satisfy the formula?"""
+
+    assignment: int
+    if_false: "Tree"
+    if_true: "Tree"
+
+
+Tree: TypeAlias = Leaf | Split
+
+
+def fit_tree(
+    truth_tables: Bool[np.ndarray, "table assignment"],
+    n_on: Int[np.ndarray, " table"],
+    n_off: Int[np.ndarray, " table"],
+    *,
+    max_leaves: int,
+    seed: int,
+) -> Tree:
+    """Fit a tree that predicts a neuron's bit from the truth table; redundant splits are kept.
+
+    Args:
+        truth_tables: distinct truth tables.
+        n_on: with how many formulas of each table the bit is on.
+        n_off: with how many it is off.
+        max_leaves: upper limit on the leaves before pruning (4 in the paper).
+        seed: decides between equally good splits.
+    """
+    seen_on, seen_off = n_on > 0, n_off > 0
+    tables = np.concatenate([truth_tables[seen_on], truth_tables[seen_off]])
+    weights = np.concatenate([n_on[seen_on], n_off[seen_off]])
+    classifier = DecisionTreeClassifier(max_leaf_nodes=max_leaves, random_state=seed)
+    classifier.fit(tables, np.arange(len(tables)) < seen_on.sum(), sample_weight=weights)
+    return _read(classifier, 0)
+
+
+def prune(tree: Tree) -> Tree:
+    """Replace every split whose two branches are the same by that branch (paper section 4)."""
+    if isinstance(tree, Leaf):
+        return tree
+    if_false, if_true = prune(tree.if_false), prune(tree.if_true)
+    return if_false if if_false == if_true else Split(tree.assignment, if_false, if_true)
+
+
+def evaluate_tree(
+    tree: Tree, truth_tables: Bool[Tensor, "batch assignment"]
+) -> Bool[Tensor, " batch"]:
+    """The bit of each formula."""
+    if isinstance(tree, Leaf):
+        return torch.full((len(truth_tables),), tree.bit, device=truth_tables.device)
+    return torch.where(
+        truth_tables[:, tree.assignment],
+        evaluate_tree(tree.if_true, truth_tables),
+        evaluate_tree(tree.if_false, truth_tables),
+    )
+
+
+def split_assignments(tree: Tree) -> set[int]:
+    """All assignments the tree asks about."""
+    if isinstance(tree, Leaf):
+        return set()
+    return {tree.assignment} | split_assignments(tree.if_false) | split_assignments(tree.if_true)
+
+
+def describe_tree(tree: Tree) -> str:
+    """The tree as a conditional expression over assignments.
+
+    >>> describe_tree(Split(3, Leaf(False), Split(7, Leaf(True), Leaf(False))))
+    '(φ3 ? (φ7 ? 0 : 1) : 0)'
+    """
+    if isinstance(tree, Leaf):
+        return str(int(tree.bit))
+    branches = f"{describe_tree(tree.if_true)} : {describe_tree(tree.if_false)}"
+    return f"(φ{tree.assignment} ? {branches})"
+
+
+def tree_to_json(tree: Tree) -> Any:
+    """Plain values: a bit, or ``{"assignment", "if_false", "if_true"}``."""
+    if isinstance(tree, Leaf):
+        return int(tree.bit)
+    return {
+        "assignment": tree.assignment,
+        "if_false": tree_to_json(tree.if_false),
+        "if_true": tree_to_json(tree.if_true),
+    }
+
+
+def tree_from_json(value: Any, n_assignments: int) -> Tree:
+    """Read what :func:`tree_to_json` wrote.
+
+    Raises:
+        MechvalError: for anything else, or an assignment that does not exist.
+    """
+    if value in (0, 1) and not isinstance(value, dict):
+        return Leaf(bool(value))
+    if not isinstance(value, dict) or value.keys() != {"assignment", "if_false", "if_true"}:
+        raise MechvalError(
+            f"tree node {value!r} is not allowed; "
+            "allowed: 0, 1 or an object of assignment, if_false, if_true."
+        )
+    if value["assignment"] not in range(n_assignments):
+        raise MechvalError(
+            f"assignment={value['assignment']!r} in a tree is not allowed; "
+            f"allowed: an integer from 0 to {n_assignments - 1}."
+        )
+    return Split(
+        value["assignment"],
+        tree_from_json(value["if_false"], n_assignments),
+        tree_from_json(value["if_true"], n_assignments),
+    )
+
+
+def _read(classifier: DecisionTreeClassifier, node: int) -> Tree:
+    fitted = classifier.tree_
+    if fitted.children_left[node] < 0:
+        return Leaf(bool(classifier.classes_[fitted.value[node][0].argmax()]))
+    return Split(
+        int(fitted.feature[node]),
+        _read(classifier, fitted.children_left[node]),
+        _read(classifier, fitted.children_right[node]),
+    )

@@ -1,0 +1,184 @@
+"""Formulas as tokens: ``( l r )`` for each clause, then ``:``, where the answer is predicted.
+
+Sits between the stored clause ids and the transformer. Every token id and position used anywhere
+in the case study comes from :class:`Vocabulary` and :class:`FormulaLayout`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Bool, Int64, Integer, UInt8
+from torch import Tensor
+
+from mechval.errors import MechvalError
+from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause_literals
+
+_TOKENS_PER_CLAUSE = 4
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Token ids: the literals first, then ``(``, ``)``, ``:``, ``s``, ``u`` and ``#``.
+
+    >>> Vocabulary(Problem(n_variables=5, n_clauses=10)).satisfiable
+    13
+    """
+
+    problem: Problem
+
+    @property
+    def left_parenthesis(self) -> int:
+        """``(``, which opens a clause."""
+        return self.problem.n_literals
+
+    @property
+    def right_parenthesis(self) -> int:
+        """``)``, which closes a clause."""
+        return self.problem.n_literals + 1
+
+    @property
+    def colon(self) -> int:
+        """``:``, which ends the formula and asks for the answer."""
+        return self.problem.n_literals + 2
+
+    @property
+    def satisfiable(self) -> int:
+        """``s``, the answer for a satisfiable formula."""
+        return self.problem.n_literals + 3
+
+    @property
+    def unsatisfiable(self) -> int:
+        """``u``, the answer for an unsatisfiable formula."""
+        return self.problem.n_literals + 4
+
+    @property
+    def padding(self) -> int:
+        """``#``, in the published vocabulary but in no formula."""
+        return self.problem.n_literals + 5
+
+    @property
+    def d_vocab(self) -> int:
+        """How many tokens there are."""
+        return self.problem.n_literals + 6
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The written form of every token, in the order of the ids."""
+        variables = [f"x{v}" for v in range(self.problem.n_variables)]
+        return (*variables, *(f"¬{v}" for v in variables), "(", ")", ":", "s", "u", "#")
+
+
+@dataclass(frozen=True)
+class FormulaLayout:
+    """Which token stands where in a formula.
+
+    >>> FormulaLayout(Problem(n_variables=5, n_clauses=10)).second_literal_positions[:3]
+    (2, 6, 10)
+    """
+
+    problem: Problem
+
+    @property
+    def n_ctx(self) -> int:
+        """How many tokens a formula has."""
+        return _TOKENS_PER_CLAUSE * self.problem.n_clauses + 1
+
+    @property
+    def first_literal_positions(self) -> tuple[int, ...]:
+        """Where each clause's first literal stands."""
+        return tuple(range(1, self.n_ctx - 1, _TOKENS_PER_CLAUSE))
+
+    @property
+    def second_literal_positions(self) -> tuple[int, ...]:
+        """Where each clause's second literal stands; the clause is parsed there."""
+        return tuple(range(2, self.n_ctx - 1, _TOKENS_PER_CLAUSE))
+
+    @property
+    def answer_position(self) -> int:
+        """Where ``:`` stands; the answer is predicted there."""
+        return self.n_ctx - 1
+
+
+def encode_formulas(
+    problem: Problem, clause_ids: Integer[Tensor, "batch clause_position"]
+) -> Int64[Tensor, "batch pos"]:
+    """Write formulas as tokens, on the device of ``clause_ids``.
+
+    Args:
+        problem: the size of the formulas.
+        clause_ids: rows of :func:`~mechval.two_sat.problem.clause_literals`, of any integer type.
+    """
+    clause_tokens, colon = _token_tables(Vocabulary(problem), clause_ids.device)
+    clauses = clause_tokens[clause_ids.long()].flatten(1)
+    return torch.cat([clauses, colon.expand(len(clause_ids), 1)], dim=1)
+
+
+def decode_tokens(
+    problem: Problem, tokens: Int64[Tensor, "batch pos"]
+) -> UInt8[Tensor, "batch clause_position"]:
+    """Read formulas from tokens: the inverse of :func:`encode_formulas`.
+
+    Raises:
+        MechvalError: where a token has no place there, naming its position and the token.
+    """
+    layout = FormulaLayout(problem)
+    if tokens.shape[1] != layout.n_ctx:
+        raise MechvalError(
+            f"a formula of {tokens.shape[1]} tokens is not allowed; allowed: {layout.n_ctx} tokens."
+        )
+    _refuse_misplaced(problem, tokens)
+    first = tokens[:, list(layout.first_literal_positions)]
+    second = tokens[:, list(layout.second_literal_positions)]
+    table = torch.as_tensor(clause_ids_of_literal_pairs(problem), device=tokens.device)
+    clause_ids = table[first, second]
+    _refuse_pairs_that_are_no_clause(problem, tokens, clause_ids < 0)
+    return clause_ids.to(torch.uint8)
+
+
+@lru_cache(maxsize=8)
+def _token_tables(
+    vocabulary: Vocabulary, device: torch.device
+) -> tuple[Int64[Tensor, "clause 4"], Int64[Tensor, "1 1"]]:
+    """The four tokens of every clause, and ``:``; kept on the device, as training encodes often."""
+    literals = torch.as_tensor(clause_literals(vocabulary.problem))
+    clause_tokens = torch.nn.functional.pad(literals, (1, 1))
+    clause_tokens[:, 0] = vocabulary.left_parenthesis
+    clause_tokens[:, -1] = vocabulary.right_parenthesis
+    return clause_tokens.to(device), torch.tensor([[vocabulary.colon]], device=device)
+
+
+def _refuse_misplaced(problem: Problem, tokens: Int64[Tensor, "batch pos"]) -> None:
+    vocabulary, layout = Vocabulary(problem), FormulaLayout(problem)
+    is_allowed = torch.zeros(layout.n_ctx, vocabulary.d_vocab, dtype=torch.bool)
+    for second in layout.second_literal_positions:
+        is_allowed[second - 2, vocabulary.left_parenthesis] = True
+        is_allowed[[second - 1, second], : problem.n_literals] = True
+        is_allowed[second + 1, vocabulary.right_parenthesis] = True
+    is_allowed[layout.answer_position, vocabulary.colon] = True
+    positions = torch.arange(layout.n_ctx, device=tokens.device)
+    is_known = (tokens >= 0) & (tokens < vocabulary.d_vocab)
+    known = tokens.clamp(0, vocabulary.d_vocab - 1)
+    wrong = ~(is_known & is_allowed.to(tokens.device)[positions, known])
+    if wrong.any():
+        formula, position = wrong.nonzero()[0].tolist()
+        allowed = is_allowed[position].nonzero().flatten().tolist()
+        raise MechvalError(
+            f"token {int(tokens[formula, position])} at position {position} of formula {formula} "
+            f"is not allowed; allowed: {', '.join(map(str, allowed))}."
+        )
+
+
+def _refuse_pairs_that_are_no_clause(
+    problem: Problem,
+    tokens: Int64[Tensor, "batch pos"],
+    is_no_clause: Bool[Tensor, "batch clause_position"],
+) -> None:
+    if is_no_clause.any():
+        formula, clause = is_no_clause.nonzero()[0].tolist()
+        position = FormulaLayout(problem).second_literal_positions[clause]
+        first, second = tokens[formula, position - 1 : position + 1].tolist()
+        raise MechvalError(
+            f"token {second} at position {position} of formula {formula} is not allowed after "
+            f"literal {first}; allowed: a literal of a later variable."
+        )

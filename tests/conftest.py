@@ -1,0 +1,43 @@
+"""What all tests share: quiet progress, reproducible properties, files that may be absent."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from mechval.progress import QUIET_VARIABLE
+
+ROOT = Path(__file__).resolve().parents[1]
+PUBLISHED_CHECKPOINT = "palumbo2025-2sat-epoch900.pth"
+REQUIRE_VARIABLE = "MECHVAL_REQUIRE"
+CHECKPOINTS_VARIABLE = "MECHVAL_CHECKPOINTS"
+
+Require = Callable[[Path], Path]
+
+os.environ.setdefault(QUIET_VARIABLE, "1")
+settings.register_profile("mechval", deadline=None, derandomize=True)
+settings.load_profile("mechval")
+
+
+@pytest.fixture(scope="session")
+def require() -> Require:
+    """Give a path back if it is there; else skip, or fail under ``MECHVAL_REQUIRE=1``."""
+
+    def check(path: Path) -> Path:
+        if not path.exists():
+            reason = f"{path} is missing; this test runs once it is there"
+            if os.environ.get(REQUIRE_VARIABLE) == "1":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return path
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def published_checkpoint(require: Require) -> Path:
+    """The authors' checkpoint, beside the repository or in ``MECHVAL_CHECKPOINTS``."""
+    beside = ROOT.parent / "shared" / "checkpoints"
+    return require(Path(os.environ.get(CHECKPOINTS_VARIABLE, beside)) / PUBLISHED_CHECKPOINT)

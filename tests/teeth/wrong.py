@@ -1,0 +1,133 @@
+"""A right interpretation, the ways to make it wrong, and what the suite says about each.
+
+A subject is a network with the interpretation that is right for it. A wrong interpretation
+differs in one map (and the map's mirror) only; α and γ stay those fitted for the right program.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from mechval.axioms import AxiomReport, Batch, Interpretation, evaluate_axioms
+from mechval.two_sat.activations import token_batches
+from mechval.two_sat.circuit import Circuit, ReadingName
+from mechval.two_sat.components import Components
+from mechval.two_sat.dataset import Split as Formulas
+from mechval.two_sat.interpretation import make_interpretations
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.trees import Leaf, Tree
+from mechval.two_sat.trees import Split as Question
+from tests.networks import CPU
+
+RIGHT = "right"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network and the circuit that explains it."""
+
+    problem: Problem
+    circuit: Circuit
+    reading: ReadingName
+    components: Components
+
+    def interpretation(self, circuit: Circuit) -> Interpretation:
+        """The library's own interpretation (trees) of a circuit, right or tampered with."""
+        return make_interpretations(
+            self.components,
+            self.problem,
+            replace(circuit, readings={self.reading: circuit.readings[self.reading]}),
+            versions=("trees",),
+            residuals=("corrected",),
+            device=CPU,
+        )[0]
+
+
+Make = Callable[[Subject], Interpretation]
+
+
+def permuted_prototypes(subject: Subject) -> Interpretation:
+    order = torch.randperm(
+        len(subject.circuit.prototypes), generator=torch.Generator().manual_seed(0)
+    )
+    prototypes = subject.circuit.prototypes[order]
+    return subject.interpretation(replace(subject.circuit, prototypes=prototypes))
+
+
+def and_for_or(subject: Subject) -> Interpretation:
+    right = subject.interpretation(subject.circuit)
+    parse, evaluate, _ = right.abstract
+    return replace(right, abstract=(parse, evaluate, lambda bits: bits.all(dim=1).long()))
+
+
+def one_tree_negated(subject: Subject) -> Interpretation:
+    reading = subject.circuit.readings[subject.reading]
+    first, *others = reading.trees.program.trees
+    program = replace(reading.trees.program, trees=(negated(first), *others))
+    wrong = replace(reading, trees=replace(reading.trees, program=program))
+    return subject.interpretation(replace(subject.circuit, readings={subject.reading: wrong}))
+
+
+def inverted_gamma(subject: Subject) -> Interpretation:
+    right = subject.interpretation(subject.circuit)
+    start, parse, evaluate, end = right.gammas
+    return replace(right, gammas=(start, parse, lambda bits: evaluate(~bits), end))
+
+
+def neighbour_clause(subject: Subject) -> Interpretation:
+    right = subject.interpretation(subject.circuit)
+    parse, *others = right.abstract
+    return replace(right, abstract=(lambda tokens: parse(tokens).roll(1, dims=1), *others))
+
+
+WRONG: dict[str, Make] = {
+    "permuted prototypes": permuted_prototypes,
+    "AND for OR": and_for_or,
+    "one tree negated": one_tree_negated,
+    "inverted gamma": inverted_gamma,
+    "neighbour clause": neighbour_clause,
+}
+
+
+def negated(tree: Tree) -> Tree:
+    if isinstance(tree, Leaf):
+        return Leaf(not tree.bit)
+    return Question(tree.assignment, negated(tree.if_false), negated(tree.if_true))
+
+
+def judge_all(
+    subject: Subject, formulas: Formulas, concrete: tuple | None = None
+) -> dict[str, AxiomReport]:
+    """Reports on the right interpretation and on every wrong one, of one network.
+
+    Args:
+        concrete: components to put in place of the subject's network.
+    """
+    right = subject.interpretation(subject.circuit)
+    network = concrete or right.concrete
+    named = {RIGHT: right, **{name: make(subject) for name, make in WRONG.items()}}
+    reports = evaluate_axioms(
+        [replace(made, name=name, concrete=network) for name, made in named.items()],
+        (
+            Batch(tokens, satisfiable.long())
+            for tokens, satisfiable in token_batches(subject.problem, formulas, CPU, "teeth")
+        ),
+        strata_names=("UNSAT", "SAT"),
+        mixtures={},
+        confidence=0.95,
+        constant_label=subject.circuit.majority_label,
+    )
+    return {report.interpretation: report for report in reports}
+
+
+def counts(report: AxiomReport) -> dict[str, int]:
+    return {cell.name: cell.disagreements for cell in report.cells}
+
+
+def moved_cells(report: AxiomReport, right: AxiomReport) -> set[str]:
+    """Cells in which some formula is judged otherwise than under the right interpretation."""
+    differs = (report.disagreements != right.disagreements).any(dim=1)
+    return {
+        cell.name for cell, is_moved in zip(report.cells, differs, strict=True) if bool(is_moved)
+    }

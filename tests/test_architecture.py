@@ -1,0 +1,130 @@
+"""Who may import what, read from the sources without importing them."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "mechval"
+STUDIES = ("two_sat", "modular_addition")
+FOUNDATION = {"errors", "config", "progress"}
+MAX_LINES = 500
+
+
+def sources(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported_names(path: Path, package: str) -> Iterator[str]:
+    """Dotted names that a file imports; ``package`` resolves relative imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: 1 - node.level or None] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def dotted_package(path: Path) -> str:
+    return ".".join(["mechval", *path.parent.relative_to(PACKAGE).parts])
+
+
+def parts_used(path: Path) -> set[str]:
+    """The parts of ``mechval`` (first-level packages and modules) that a file imports."""
+    names = (name.split(".") for name in imported_names(path, dotted_package(path)))
+    return {name[1] for name in names if name[0] == "mechval" and len(name) > 1}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def dependencies(part: str) -> set[str]:
+    folder = PACKAGE / part
+    return {used for path in sources(folder) for used in parts_used(path)} - {part}
+
+
+def third_parties(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imported_names(path, "mechval")}
+
+
+def test_every_form_of_import_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(
+        "import a.b\nfrom c import d\nfrom . import e\nfrom ..f import g\n\n"
+        "def h():\n    import wandb\n",
+        encoding="utf-8",
+    )
+    expected = {"a.b", "c.d", "mechval.axioms.e", "mechval.f.g", "wandb"}
+    assert set(imported_names(path, "mechval.axioms")) == expected
+
+
+@pytest.mark.parametrize("part", ["axioms", "pipeline"])
+def test_task_agnostic_packages_import_only_the_foundation(part: str) -> None:
+    assert sources(PACKAGE / part)
+    assert dependencies(part) <= FOUNDATION
+
+
+def test_the_foundation_imports_nothing_above_it() -> None:
+    used = {name for part in FOUNDATION for name in parts_used(PACKAGE / f"{part}.py")}
+    assert used <= FOUNDATION
+
+
+def test_the_transformer_knows_no_study() -> None:
+    assert not dependencies("transformer") & set(STUDIES)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_studies_do_not_import_each_other(study: str) -> None:
+    assert not dependencies(study) & (set(STUDIES) - {study})
+
+
+@pytest.mark.parametrize("library", ["hydra", "omegaconf", "wandb"])
+def test_the_command_line_libraries_stay_in_experiments(library: str) -> None:
+    assert [relative(p) for p in sources(PACKAGE) if library in third_parties(p)] == []
+
+
+@pytest.mark.parametrize("library", ["lightning", "pytorch_lightning"])
+def test_lightning_stays_in_training(library: str) -> None:
+    users = {part_of(path) for path in sources(PACKAGE) if library in third_parties(path)}
+    assert users <= {"training"}
+
+
+def test_wandb_is_imported_in_one_module() -> None:
+    users = [relative(p) for p in sources(ROOT / "experiments") if "wandb" in third_parties(p)]
+    assert users == ["experiments/tracking.py"]
+
+
+def test_the_library_does_not_import_experiments_or_tests() -> None:
+    outside = {"experiments", "tests", "benchmarks"}
+    assert [relative(p) for p in sources(PACKAGE) if third_parties(p) & outside] == []
+
+
+def test_packages_have_no_import_cycle() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in sources(PACKAGE):
+        part = part_of(path)
+        graph.setdefault(part, set()).update(parts_used(path) - {part})
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"import cycle: {error.args[1]}")
+    assert set(graph) <= set(order)
+
+
+def test_no_file_is_longer_than_the_limit() -> None:
+    files = [path for name in ("src", "experiments", "tests") for path in sources(ROOT / name)]
+    long = [
+        relative(path)
+        for path in files
+        if len(path.read_text(encoding="utf-8").splitlines()) > MAX_LINES
+    ]
+    assert long == []

@@ -1,0 +1,46 @@
+"""Locks and writability."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mechval.errors import MechvalError
+from mechval.pipeline.guards import require_writable, run_lock
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from mechval.pipeline.guards import run_lock
+
+with run_lock(Path(sys.argv[1]), "toy"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_of_another_process_is_respected_until_it_dies(tmp_path: Path) -> None:
+    path = tmp_path / "toy.lock"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(MechvalError, match="in use"), run_lock(path, "toy"):
+            pass
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+    with run_lock(path, "toy"):
+        assert path.exists()
+
+
+def test_the_writability_check_leaves_nothing_behind(tmp_path: Path) -> None:
+    require_writable(tmp_path / "results" / "two_sat")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("", encoding="utf-8")
+    with pytest.raises(MechvalError, match="cannot be written"):
+        require_writable(tmp_path / "results" / "two_sat")

@@ -1,0 +1,304 @@
+"""What runs, what is skipped, what is refused, and what an interruption leaves."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mechval.errors import MechvalError
+from mechval.pipeline import StageArtifacts, StageContext, Workspace
+from tests.unit.pipeline.toy_study import (
+    ToyProblem,
+    ToySettings,
+    ToyStudy,
+    make_data,
+    save_json,
+    with_run,
+)
+
+RunToy = Callable[..., None]
+STAGES = ("data", "train", "circuit", "axioms", "report")
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> dict[str, str]:
+    return dict(message.split(": ", 1) for message in reversed(caplog.messages))
+
+
+def change_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mechval.pipeline.session.code_digest", lambda modules: "other")
+
+
+def must_not_run(context: StageContext) -> None:
+    raise AssertionError("this stage must not run")
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_all_makes_a_manifest_for_every_stage(run_toy: RunToy, workspace: Workspace) -> None:
+    run_toy()
+    assert all(workspace.stage("two_sat", "toy", name).manifest.exists() for name in STAGES)
+
+
+def test_a_second_run_skips_every_stage(run_toy: RunToy, caplog: pytest.LogCaptureFixture) -> None:
+    run_toy()
+    run_toy()
+    assert lines(caplog) == dict.fromkeys(STAGES, "up to date, skipped")
+
+
+def test_two_runs_write_the_same_tracked_bytes(run_toy: RunToy, workspace: Workspace) -> None:
+    run_toy()
+    manifests = [workspace.stage("two_sat", "toy", name).manifest for name in STAGES]
+    first = [path.read_bytes() for path in manifests]
+    run_toy(force=("all",))
+    assert [path.read_bytes() for path in manifests] == first
+
+
+def test_a_changed_config_names_the_key_and_both_values(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    run_toy(settings=ToySettings(axioms={"confidence": 0.99}))
+    assert lines(caplog)["axioms"] == "reruns because config confidence changed from 0.95 to 0.99"
+
+
+def test_stages_before_a_changed_config_are_skipped(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    run_toy(settings=ToySettings(axioms={"confidence": 0.99}))
+    assert lines(caplog)["circuit"] == "up to date, skipped"
+
+
+def test_a_changed_seed_reruns_and_says_so(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy("data")
+    run_toy("data", seed=1)
+    assert lines(caplog)["data"] == "reruns because seed changed from 0 to 1"
+
+
+def test_a_changed_input_reruns_what_follows(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    run_toy(settings=ToySettings(problem=ToyProblem(n_clauses=11)))
+    assert "input circuit/tracked/circuit.json changed" in lines(caplog)["axioms"]
+
+
+def test_a_changed_card_is_no_changed_input(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    def with_other_card(context: StageContext) -> None:
+        make_data(context)
+        (context.directory / "card.md").write_text("Another card.\n", encoding="utf-8")
+
+    run_toy()
+    run_toy(study=with_run("data", with_other_card), force=("data",))
+    assert lines(caplog)["train"] == "up to date, skipped"
+
+
+def test_changed_code_reruns_a_stage_without_reverify(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_toy()
+    change_code(monkeypatch)
+    run_toy()
+    assert lines(caplog)["circuit"] == "reruns because its code changed"
+
+
+def test_changed_code_reverifies_and_never_retrains(
+    run_toy: RunToy, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
+) -> None:
+    run_toy()
+    change_code(monkeypatch)
+    run_toy(study=with_run("train", must_not_run))
+    manifest = workspace.stage("two_sat", "toy", "train").manifest
+    assert json.loads(manifest.read_text(encoding="utf-8"))["code"] == "other"
+
+
+def test_missing_bulk_of_a_reverified_stage_is_accepted_once_verified(
+    run_toy: RunToy, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    (workspace.stage("two_sat", "toy", "train").bulk / "snapshot.bin").unlink()
+    run_toy(study=with_run("train", must_not_run))
+    assert "verifies the finished result because snapshot.bin is missing" in caplog.text
+    run_toy(study=with_run("train", must_not_run))
+    assert lines(caplog) == dict.fromkeys(STAGES, "up to date, skipped")
+
+
+def test_missing_bulk_leaves_the_tracked_manifest_alone(
+    run_toy: RunToy, workspace: Workspace
+) -> None:
+    run_toy()
+    places = workspace.stage("two_sat", "toy", "train")
+    before = places.manifest.read_bytes()
+    (places.bulk / "snapshot.bin").unlink()
+    run_toy()
+    assert places.manifest.read_bytes() == before
+
+
+def test_a_failed_reverification_asks_for_force(
+    run_toy: RunToy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def worse(context: StageContext, finished: StageArtifacts) -> None:
+        save_json(context.directory / "metrics.json", {"accuracy": 0.8})
+
+    run_toy()
+    change_code(monkeypatch)
+    with pytest.raises(MechvalError, match="force=train"):
+        run_toy(study=ToyStudy({"train": {"reverify": worse}}))
+
+
+def test_damaged_weights_are_refused_and_not_retrained(
+    run_toy: RunToy, workspace: Workspace
+) -> None:
+    run_toy()
+    (workspace.stage("two_sat", "toy", "train").directory / "weights.bin").write_bytes(b"x")
+    with pytest.raises(MechvalError, match=r"weights\.bin .*force=train"):
+        run_toy()
+
+
+def test_missing_data_are_made_again(
+    run_toy: RunToy, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    (workspace.stage("two_sat", "toy", "data").bulk / "formulas.bin").unlink()
+    run_toy()
+    assert lines(caplog)["data"] == "reruns because formulas.bin is missing"
+    assert lines(caplog)["report"] == "up to date, skipped"
+
+
+def test_a_corrupt_manifest_of_our_own_reruns_and_says_so(
+    run_toy: RunToy, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    workspace.stage("two_sat", "toy", "circuit").manifest.write_text("{", encoding="utf-8")
+    run_toy()
+    assert "manifest.json is corrupt" in lines(caplog)["circuit"]
+
+
+def test_force_reruns_only_the_named_stage(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    run_toy(force=("circuit",))
+    told = lines(caplog)
+    assert told.pop("circuit") == "reruns because force=circuit asks for it"
+    assert set(told.values()) == {"up to date, skipped"}
+
+
+def test_force_of_a_stage_that_does_not_run_is_refused(run_toy: RunToy) -> None:
+    run_toy()
+    with pytest.raises(MechvalError, match=r"force='train' is not allowed here"):
+        run_toy("axioms", force=("train",))
+
+
+def test_an_unknown_stage_lists_the_stages(run_toy: RunToy) -> None:
+    with pytest.raises(MechvalError, match="allowed: all, data, train, circuit, axioms, report"):
+        run_toy("datta")
+
+
+def test_a_missing_upstream_names_the_command_that_makes_it(run_toy: RunToy) -> None:
+    expected = (
+        r"axioms needs results/two_sat/toy/circuit/manifest\.json, which is missing; run: "
+        r"python -m experiments\.run \+stage=circuit preset=smoke run=toy$"
+    )
+    with pytest.raises(MechvalError, match=expected):
+        run_toy("axioms")
+
+
+def test_a_truncated_upstream_file_is_refused(run_toy: RunToy, workspace: Workspace) -> None:
+    run_toy()
+    path = workspace.stage("two_sat", "toy", "data").bulk / "formulas.bin"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(MechvalError, match=r"formulas\.bin, which differs .* \+stage=data"):
+        run_toy("train")
+
+
+def test_missing_bulk_of_an_upstream_stage_is_refused(
+    run_toy: RunToy, workspace: Workspace
+) -> None:
+    run_toy()
+    (workspace.stage("two_sat", "toy", "data").bulk / "formulas.bin").unlink()
+    with pytest.raises(MechvalError, match=r"formulas\.bin, which is missing; .* \+stage=data"):
+        run_toy("train")
+
+
+def test_missing_bulk_of_a_reverified_upstream_stage_is_accepted(
+    run_toy: RunToy, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy()
+    (workspace.stage("two_sat", "toy", "train").bulk / "snapshot.bin").unlink()
+    run_toy("circuit")
+    assert lines(caplog)["circuit"] == "up to date, skipped"
+
+
+def test_a_corrupt_upstream_manifest_is_refused(run_toy: RunToy, workspace: Workspace) -> None:
+    run_toy()
+    workspace.stage("two_sat", "toy", "data").manifest.write_text("[]", encoding="utf-8")
+    with pytest.raises(MechvalError, match=r"manifest\.json, which is corrupt; run: "):
+        run_toy("train")
+
+
+def test_an_upstream_made_with_another_config_is_refused(run_toy: RunToy) -> None:
+    run_toy()
+    with pytest.raises(MechvalError, match=r"outdated .*n_clauses changed from 10 to 11"):
+        run_toy("train", settings=ToySettings(problem=ToyProblem(n_clauses=11)))
+
+
+def test_a_refused_stage_leaves_no_staging(run_toy: RunToy, workspace: Workspace) -> None:
+    run_toy()
+    before = contents(workspace.root)
+    with pytest.raises(MechvalError):
+        run_toy("datta")
+    assert contents(workspace.root) == before
+
+
+def test_a_long_estimate_needs_consent(run_toy: RunToy) -> None:
+    study = ToyStudy({"train": {"estimate": lambda context: 5 * 3600.0}})
+    with pytest.raises(MechvalError, match=r"train: the estimated time is 5\.0 h.*yes=true"):
+        run_toy(study=study)
+
+
+def test_consent_lets_a_long_stage_run(run_toy: RunToy, workspace: Workspace) -> None:
+    study = ToyStudy({"train": {"estimate": lambda context: 5 * 3600.0}})
+    run_toy(study=study, yes=True)
+    assert workspace.stage("two_sat", "toy", "train").manifest.exists()
+
+
+def test_the_estimate_is_told_before_the_stage_runs(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy(study=ToyStudy({"train": {"estimate": lambda context: 600.0}}))
+    assert "train: estimated time 10 min" in caplog.messages
+
+
+class BrokenObserver:
+    def stage_started(self, name: str, settings: Any) -> None:
+        raise RuntimeError("no network\nand a long story")
+
+    def stage_finished(self, name: str, directory: Path, manifest: Any) -> None:
+        raise RuntimeError("no network")
+
+
+def test_a_broken_observer_is_a_warning_of_one_line(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_toy("data", observer=BrokenObserver())
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ["experiment tracking failed (RuntimeError: no network)"] * 2
+
+
+def test_the_run_record_tells_machine_and_time(run_toy: RunToy, workspace: Workspace) -> None:
+    run_toy("data")
+    record = json.loads(
+        workspace.stage("two_sat", "toy", "data").run_record.read_text(encoding="utf-8")
+    )
+    assert record["device"] == "cpu"
+    assert record["seconds"] >= 0
+    assert record["peak_memory_bytes"] > 1_000_000

@@ -1,0 +1,140 @@
+"""A death at any moment leaves the old or the new outputs, never a mixture."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mechval.pipeline.staging import make_staging, publish, recover
+from mechval.pipeline.workspace import StagePlaces, Workspace
+
+N_RENAMES = 6
+DYING_RUN = """
+import os, signal, sys
+from pathlib import Path
+from mechval.pipeline.staging import make_staging, publish
+from mechval.pipeline.workspace import Workspace
+
+rename, calls = Path.rename, []
+
+def dying_rename(self, target):
+    calls.append(target)
+    if len(calls) > int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+
+places = Workspace(Path(sys.argv[1])).stage("two_sat", "toy", "data")
+staging = make_staging(places)
+for directory in (staging.directory, staging.bulk):
+    (directory / "version").write_text("new", encoding="utf-8")
+Path.rename = dying_rename
+publish(places)
+"""
+
+
+class Death(BaseException):
+    pass
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> StagePlaces:
+    return Workspace(tmp_path).stage("two_sat", "toy", "data")
+
+
+def write(places: StagePlaces, version: str) -> None:
+    staging = make_staging(places)
+    for directory in (staging.directory, staging.bulk):
+        (directory / "version").write_text(version, encoding="utf-8")
+
+
+def versions(places: StagePlaces) -> set[str]:
+    return {
+        (directory / "version").read_text(encoding="utf-8")
+        for directory in (places.directory, places.bulk)
+    }
+
+
+def leftovers(places: StagePlaces) -> list[Path]:
+    return [
+        path
+        for parent in (places.directory.parent, places.bulk.parent)
+        for path in parent.iterdir()
+        if path.name.startswith(".")
+    ]
+
+
+def test_publishing_replaces_both_directories(places: StagePlaces) -> None:
+    for version in ("old", "new"):
+        write(places, version)
+        publish(places)
+    assert versions(places) == {"new"}
+
+
+@pytest.mark.parametrize("renames", range(N_RENAMES + 1))
+def test_death_between_renames_leaves_old_or_new(
+    places: StagePlaces, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    write(places, "old")
+    publish(places)
+    write(places, "new")
+    rename, calls = Path.rename, []
+
+    def dying_rename(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) > renames:
+            raise Death
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", dying_rename)
+        if renames < N_RENAMES:
+            with pytest.raises(Death):
+                publish(places)
+        else:
+            publish(places)
+    recover(places)
+    assert versions(places) == ({"old"} if renames < 2 else {"new"})
+    assert leftovers(places) == []
+
+
+def test_death_before_the_old_outputs_are_removed_leaves_the_new(
+    places: StagePlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object, **settings: object) -> None:
+        raise Death
+
+    write(places, "old")
+    publish(places)
+    write(places, "new")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", die)
+        with pytest.raises(Death):
+            publish(places)
+    recover(places)
+    assert versions(places) == {"new"}
+
+
+def test_an_unfinished_attempt_is_discarded(places: StagePlaces) -> None:
+    write(places, "old")
+    publish(places)
+    write(places, "half")
+    recover(places)
+    assert versions(places) == {"old"}
+    assert leftovers(places) == []
+
+
+@pytest.mark.parametrize(("renames", "expected"), [(1, "old"), (3, "new"), (5, "new")])
+def test_a_killed_process_leaves_old_or_new(
+    tmp_path: Path, places: StagePlaces, renames: int, expected: str
+) -> None:
+    write(places, "old")
+    publish(places)
+    command = [sys.executable, "-c", DYING_RUN, str(tmp_path), str(renames)]
+    killed = subprocess.run(command, env=dict(os.environ), check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    recover(places)
+    assert versions(places) == {expected}

@@ -1,0 +1,167 @@
+"""Verification finds every planted difference, and writes nothing tracked."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mechval.errors import MechvalError
+from mechval.pipeline import (
+    RunOptions,
+    StageArtifacts,
+    StageContext,
+    VerificationReport,
+    Workspace,
+    verify_stages,
+)
+from tests.unit.pipeline.toy_study import (
+    ToySettings,
+    ToyStudy,
+    evaluate,
+    extract,
+    make_data,
+    save_json,
+    with_run,
+)
+
+RunToy = Callable[..., None]
+Verify = Callable[..., VerificationReport]
+
+
+@pytest.fixture
+def verify(workspace: Workspace, run_toy: RunToy) -> Verify:
+    """Make the run, then verify it."""
+    run_toy()
+
+    def call(
+        *wanted: str, study: ToyStudy | None = None, settings: ToySettings | None = None
+    ) -> VerificationReport:
+        options = RunOptions("toy", 0, overrides=("run=toy",))
+        return verify_stages(
+            study or ToyStudy(), settings or ToySettings(), wanted or ("all",), workspace, options
+        )
+
+    return call
+
+
+def failures(report: VerificationReport) -> list[str]:
+    return [f"{item.path} {item.key}".strip() for item in report.failures]
+
+
+def tracked(workspace: Workspace) -> dict[Path, bytes]:
+    files = (workspace.root / "results").rglob("*")
+    return {path: path.read_bytes() for path in files if path.is_file()}
+
+
+def edit_json(path: Path, **values: object) -> None:
+    old = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**old, **values}), encoding="utf-8")
+
+
+def test_an_untouched_run_verifies(verify: Verify) -> None:
+    assert failures(verify()) == []
+
+
+def test_verification_writes_no_tracked_file(verify: Verify, workspace: Workspace) -> None:
+    before = tracked(workspace)
+    study = with_run("circuit", lambda context: save_json(context.directory / "x.json", {}))
+    assert failures(verify("circuit", study=study)) == ["x.json", "circuit.json"]
+    assert tracked(workspace) == before
+
+
+def test_it_needs_no_bulk_of_the_committed_run(verify: Verify, workspace: Workspace) -> None:
+    for name in ("data", "train"):
+        for path in workspace.stage("two_sat", "toy", name).bulk.iterdir():
+            path.unlink()
+    assert failures(verify()) == []
+
+
+def test_weights_are_told_as_not_recomputed(verify: Verify) -> None:
+    by_name = {stage.stage: stage for stage in verify().stages}
+    assert by_name["train"].not_recomputed == ("weights.bin", "snapshot.bin")
+
+
+def test_a_difference_within_tolerance_is_told(
+    verify: Verify, caplog: pytest.LogCaptureFixture
+) -> None:
+    verify()
+    assert "train: within tolerance: metrics.json accuracy: committed 0.9, rec" in caplog.text
+
+
+def test_an_edited_table_is_found(verify: Verify, workspace: Workspace) -> None:
+    edit_json(workspace.stage("two_sat", "toy", "circuit").directory / "circuit.json", total=99)
+    assert "circuit.json total" in failures(verify())
+
+
+def test_an_edit_within_tolerance_is_found_by_its_hash(
+    verify: Verify, workspace: Workspace
+) -> None:
+    path = workspace.stage("two_sat", "toy", "circuit").directory / "circuit.json"
+    edit_json(path, threshold=0.500001)
+    assert failures(verify()) == ["manifest.json circuit.json"]
+
+
+def test_exchanged_weights_are_found(verify: Verify, workspace: Workspace) -> None:
+    path = workspace.stage("two_sat", "toy", "train").directory / "weights.bin"
+    path.write_bytes(b"other")
+    assert "manifest.json weights.bin" in failures(verify())
+
+
+def test_worse_accuracy_of_committed_weights_is_found(verify: Verify) -> None:
+    def worse(context: StageContext, finished: StageArtifacts) -> None:
+        save_json(context.directory / "metrics.json", {"accuracy": 0.8})
+
+    report = verify(study=ToyStudy({"train": {"reverify": worse}}))
+    assert failures(report) == ["metrics.json accuracy"]
+
+
+def test_other_data_are_a_failure(verify: Verify) -> None:
+    def other(context: StageContext) -> None:
+        make_data(context)
+        (context.bulk / "formulas.bin").write_bytes(b"other")
+
+    assert failures(verify("data", study=with_run("data", other))) == ["formulas.bin"]
+
+
+def test_other_bulk_of_a_later_stage_is_told_but_allowed(verify: Verify, run_toy: RunToy) -> None:
+    def noisy(text: str) -> ToyStudy:
+        def run(context: StageContext) -> None:
+            extract(context)
+            (context.bulk / "cache.bin").write_text(text, encoding="utf-8")
+
+        return with_run("circuit", run)
+
+    run_toy("circuit", study=noisy("a"), force=("circuit",))
+    report = verify("circuit", study=noisy("b"))
+    found = [(item.path, item.is_allowed) for item in report.stages[0].differences]
+    assert found == [("cache.bin", True)]
+
+
+def test_a_file_that_is_no_longer_made_is_a_failure(verify: Verify) -> None:
+    def less(context: StageContext) -> None:
+        evaluate(context)
+        (context.directory / "metrics.json").unlink()
+
+    assert failures(verify("axioms", study=with_run("axioms", less))) == ["metrics.json"]
+
+
+def test_results_made_from_other_inputs_are_a_failure(verify: Verify, workspace: Workspace) -> None:
+    manifest = workspace.stage("two_sat", "toy", "circuit").manifest
+    edit_json(manifest, inputs={"train/tracked/weights.bin": "0" * 64})
+    assert "manifest.json input train/tracked/weights.bin changed" in failures(verify())
+
+
+def test_nothing_committed_names_the_command(verify: Verify, workspace: Workspace) -> None:
+    workspace.stage("two_sat", "toy", "circuit").manifest.unlink()
+    with pytest.raises(MechvalError, match=r"circuit/manifest\.json, which is missing; run: "):
+        verify()
+
+
+def test_a_run_of_another_config_is_not_verified(verify: Verify) -> None:
+    with pytest.raises(MechvalError, match=r"confidence changed from 0\.95 to 0\.9"):
+        verify(settings=ToySettings(axioms={"confidence": 0.9}))
+
+
+def test_one_stage_is_verified_on_the_committed_ones_before_it(verify: Verify) -> None:
+    assert [stage.stage for stage in verify("axioms").stages] == ["axioms"]

@@ -1,0 +1,147 @@
+"""The command line as a subprocess: exit codes, one-sentence refusals, what lands where."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TOY = ROOT / "tests" / "unit" / "toy_command.py"
+QUIET = ("wandb.mode=disabled", "accelerator=cpu")
+
+pytestmark = pytest.mark.slow
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), **extra}
+
+
+def run(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(TOY), *words],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def start_waiting(directory: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a run and return once it is in the middle of the circuit stage."""
+    process = subprocess.Popen(
+        [sys.executable, str(TOY), *words],
+        cwd=directory,
+        env=environment(TOY_WAIT="1"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (directory / "waiting").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+def names(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "+stage=… is missing; allowed: all, axioms, circuit, data, report, train.\n"),
+        (("+stage=all", "seed=-1"), "seed=-1 is not allowed; allowed: an integer from 0 to "),
+        (("+stage=all,x", "-m"), "stage=x is not allowed; allowed: all, axioms, "),
+    ],
+    ids=["no stage", "negative seed", "unknown stage in a sweep"],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    answer = run(tmp_path, *words)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(sentence)
+    assert answer.stderr.count("\n") == 1
+    assert names(tmp_path) <= {"build"}
+
+
+def test_a_sweep_over_seeds_makes_one_run_each(tmp_path: Path) -> None:
+    answer = run(tmp_path, "--multirun", "+stage=all", "seed=0,1", "preset=smoke", *QUIET)
+    assert answer.returncode == 0, answer.stderr
+    runs = names(tmp_path / "results" / "two_sat")
+    assert {name.rpartition("-")[2] for name in runs} == {"s0", "s1"}
+    assert names(tmp_path) == {"results", "data", "build"}
+
+
+def test_verification_exits_with_1_when_a_committed_value_differs(tmp_path: Path) -> None:
+    words = ("+stage=all", "run=mine", *QUIET)
+    assert run(tmp_path, *words).returncode == 0
+    assert run(tmp_path, *words, "verify=true").returncode == 0
+    table = tmp_path / "results" / "two_sat" / "mine" / "axioms" / "metrics.json"
+    table.write_text('{"total": 999}', encoding="utf-8")
+    answer = run(tmp_path, *words, "verify=true")
+    assert answer.returncode == 1
+    assert "axioms: DIFFERS: metrics.json total: committed 999" in answer.stdout
+
+
+def test_help_lists_the_groups(tmp_path: Path) -> None:
+    answer = run(tmp_path, "--help")
+    assert answer.returncode == 0
+    assert "preset: cpu, paper, reference, smoke" in answer.stdout
+
+
+def test_cfg_job_shows_the_config_without_a_stage(tmp_path: Path) -> None:
+    answer = run(tmp_path, "--cfg", "job", "preset=smoke")
+    assert answer.returncode == 0
+    assert "n_variables: 3" in answer.stdout
+
+
+def test_ctrl_c_is_one_line_exit_code_130_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    words = ("+stage=all", "run=mine", *QUIET)
+    process = start_waiting(tmp_path, *words)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "Interrupted; the same command resumes.\n")
+    assert names(tmp_path / "results" / "two_sat" / "mine") == {"data", "train"}
+    assert list((tmp_path / "build" / "scratch").rglob("checkpoint"))
+
+
+def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
+    words = ("+stage=all", "run=mine", *QUIET)
+    process = start_waiting(tmp_path, *words)
+    process.kill()
+    process.communicate(timeout=60)
+    answer = run(tmp_path, *words)
+    assert answer.returncode == 0, answer.stderr
+    assert names(tmp_path / "results" / "two_sat" / "mine") == {
+        "data",
+        "train",
+        "circuit",
+        "axioms",
+        "report",
+    }
+
+
+def test_offline_tracking_writes_one_local_run_per_stage_and_nothing_else(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    answer = subprocess.run(
+        [sys.executable, str(TOY), "+stage=all", "run=mine", "accelerator=cpu"],
+        cwd=tmp_path,
+        env=environment(HOME=str(home)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert answer.returncode == 0
+    assert answer.stderr == ""
+    assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 5
+    assert names(home) == set()

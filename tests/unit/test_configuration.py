@@ -1,0 +1,172 @@
+"""The composed config becomes the study's settings and the run's options, or one sentence."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from experiments import settings as experiment_settings
+from experiments.choices import check_choices, missing_stage
+from experiments.settings import Request, read_request, resolve_device
+from mechval.errors import MechvalError
+from mechval.pipeline import Workspace
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+PRESETS = ("reference", "cpu", "paper", "smoke")
+
+
+def composed(*words: str) -> DictConfig:
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        return compose("config", overrides=["+stage=all", "accelerator=cpu", *words])
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    toy = {"two_sat": "tests.unit.pipeline.toy_study"}
+    monkeypatch.setattr(experiment_settings, "STUDIES", toy)
+    return Workspace(tmp_path)
+
+
+def read(workspace: Workspace, *words: str) -> Request:
+    return read_request(composed(*words), ["+stage=all", *words], workspace)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_composes_with_its_own_name(preset: str) -> None:
+    assert composed(f"preset={preset}").preset == preset
+
+
+def test_the_preset_chooses_the_settings() -> None:
+    assert composed("preset=smoke").problem == {"n_variables": 3, "n_clauses": 6}
+
+
+def test_every_preset_has_settings_of_the_study() -> None:
+    assert {path.stem for path in (CONF / "settings" / "two_sat").iterdir()} == set(PRESETS)
+
+
+@pytest.mark.parametrize("stage", ["all", "data", "train", "circuit", "axioms", "report"])
+def test_every_stage_composes_with_its_own_name(stage: str) -> None:
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        assert compose("config", overrides=[f"+stage={stage}"]).stage == stage
+
+
+def test_settings_reach_the_study(workspace: Workspace) -> None:
+    settings = read(workspace, "problem.n_clauses=12").settings
+    assert settings.model_dump()["problem"]["n_clauses"] == 12
+
+
+def test_a_plain_default_is_the_reference_run(workspace: Workspace) -> None:
+    assert read(workspace, "wandb.mode=disabled").run_options.run == "reference"
+
+
+@pytest.mark.parametrize("word", ["problem.n_clauses=12", "seed=1", "preset=smoke"])
+def test_an_override_leaves_the_reference_run(workspace: Workspace, word: str) -> None:
+    assert read(workspace, word).run_options.run != "reference"
+
+
+def test_only_a_protected_run_keeps_its_config(workspace: Workspace) -> None:
+    assert read(workspace, "run=mine").run_options.committed_config is None
+
+
+def test_the_place_of_the_published_model_does_not_name_the_run(workspace: Workspace) -> None:
+    request = read(workspace, "model=published", "model.path=/tmp/a.pth")
+    assert request.run_options.run == "published"
+
+
+def test_suggested_commands_repeat_what_matters(workspace: Workspace) -> None:
+    words = ("preset=smoke", "force=all", "yes=true", "wandb.mode=disabled", "seed=3")
+    assert read(workspace, *words).run_options.command("data") == (
+        "python -m experiments.run +stage=data preset=smoke seed=3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("force=train", ("train",)),
+        ("force=[train,axioms]", ("train", "axioms")),
+        ("force=null", ()),
+    ],
+)
+def test_force_is_one_name_or_a_list(
+    workspace: Workspace, word: str, expected: tuple[str, ...]
+) -> None:
+    assert read(workspace, word).run_options.force == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("seed=-1", "seed=-1 is not allowed; allowed: an integer from 0 to 4294967295."),
+        ("seed=1.5", "seed=1.5 is not allowed; allowed: an integer from 0 to 4294967295."),
+        ("verify=maybe", "verify='maybe' is not allowed; allowed: true or false."),
+        ("wandb.mode=on", "wandb.mode='on' is not allowed; allowed: offline, online or disabled."),
+        ("accelerator=tpu", "accelerator='tpu' is not allowed; allowed: auto, cpu or gpu."),
+        ("problem.n_variables=1", "problem.n_variables=1 is not allowed; allowed: an integer"),
+        ("problem.n_variables=five", "problem.n_variables='five' is not allowed; allowed: an"),
+        ("problem.n_clauses=0", "problem.n_clauses=0 is not allowed; allowed: an integer"),
+        ("+problem.n_literals=3", "problem.n_literals is not a known setting; allowed here: n_v"),
+        ("run=../x", "run='../x' is not allowed; allowed: letters"),
+        ("seed=${nowhere}", "the config cannot be resolved: "),
+    ],
+)
+def test_a_wrong_value_is_one_sentence(workspace: Workspace, word: str, sentence: str) -> None:
+    with pytest.raises(MechvalError) as refusal:
+        read(workspace, word)
+    assert str(refusal.value).startswith(sentence)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_missing_gpu_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(MechvalError, match="accelerator=gpu is not allowed"):
+        resolve_device("gpu")
+
+
+@pytest.mark.parametrize(("has_gpu", "device"), [(True, "cuda"), (False, "cpu")])
+def test_auto_takes_the_gpu_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, has_gpu: bool, device: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
+    assert resolve_device("auto") == device
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["+stage=datta"], "stage=datta is not allowed; allowed: all, "),
+        (["+stage=all,datta", "-m"], "stage=datta is not allowed; allowed: all, "),
+        (["stage=all"], "stage=all is not allowed; allowed: with a plus, +stage=all."),
+        (["preset=tiny"], "preset=tiny is not allowed; allowed: cpu, paper, reference, smoke."),
+        (["study=sat"], "study=sat is not allowed; allowed: "),
+        (["model=mine"], "model=mine is not allowed; allowed: own, published."),
+        (["preset="], "preset= is not allowed; allowed: "),
+    ],
+)
+def test_an_unknown_choice_lists_the_options(words: list[str], sentence: str) -> None:
+    with pytest.raises(MechvalError) as refusal:
+        check_choices(words, CONF)
+    assert str(refusal.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--help"], ["+stage=data,train", "-m", "preset=cpu,smoke"], ["preset=choice(cpu,smoke)"]],
+)
+def test_known_choices_pass(words: list[str]) -> None:
+    check_choices(words, CONF)
+
+
+def test_a_preset_without_settings_for_the_study_is_refused(tmp_path: Path) -> None:
+    for name in ("study/two_sat", "preset/reference", "preset/paper", "settings/two_sat/paper"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.yaml").touch()
+    with pytest.raises(MechvalError, match="preset=reference is not allowed with study=two_sat"):
+        check_choices([], tmp_path)
+
+
+def test_a_missing_stage_lists_the_stages() -> None:
+    assert str(missing_stage(CONF)) == (
+        "+stage=… is missing; allowed: all, axioms, circuit, data, report, train."
+    )

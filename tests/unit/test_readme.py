@@ -1,0 +1,51 @@
+"""The README's library example, run as it is printed, with a small settings file in its place."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = Path("conf/settings/two_sat/smoke.yaml")
+SMALLER: dict[str, dict[str, Any]] = {
+    "data": {"training_formulas": 800, "analysis_formulas": 400},
+    "architecture": {"d_model": 16, "d_mlp": 8},
+    "training": {
+        "examples": 128,
+        "batch_size": 32,
+        "evaluate_every_steps": 4,
+        "evaluation_examples": 20,
+        "n_snapshots": 2,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def example() -> str:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    return found
+
+
+def test_the_library_example_has_at_most_15_lines(example: str) -> None:
+    assert len([line for line in example.splitlines() if line.strip()]) <= 15
+
+
+def test_the_library_example_validates_a_network_it_trained(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_smaller_settings(tmp_path / SETTINGS)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert {cell.n for report in names["reports"] for cell in report.cells} == {160}
+
+
+def write_smaller_settings(path: Path) -> None:
+    settings = yaml.safe_load((ROOT / SETTINGS).read_text(encoding="utf-8"))
+    for part, changes in SMALLER.items():
+        settings[part].update(changes)
+    path.parent.mkdir(parents=True)
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")

@@ -1,0 +1,30 @@
+"""The real command line with the toy study in the place of the 2-SAT study.
+
+Run as a script. With ``TOY_WAIT`` in the environment the circuit stage writes a checkpoint, says
+so in a file ``waiting`` and sleeps, so that a test can interrupt it.
+"""
+
+import os
+import runpy
+import sys
+import time
+from pathlib import Path
+
+from experiments import settings
+from mechval.pipeline import StageContext
+from tests.unit.pipeline import toy_study
+
+
+def wait(context: StageContext) -> None:
+    (context.scratch / "checkpoint").touch()
+    (context.directory / "half.json").write_text("{", encoding="utf-8")
+    Path("waiting").touch()
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "run"
+    settings.STUDIES["two_sat"] = toy_study.__name__
+    if "TOY_WAIT" in os.environ:
+        toy_study.STUDY = toy_study.with_run("circuit", wait)
+    runpy.run_module("experiments.run", run_name="__main__")
