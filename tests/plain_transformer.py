@@ -50,7 +50,9 @@ def _block(
             seen = resid[: position + 1]
             scores = np.array([query @ (other @ k[head]) for other in seen])
             pattern = softmax(scores / np.sqrt(q.shape[-1]))
-            mixed = sum(share * (other @ v[head]) for share, other in zip(pattern, seen, strict=True))
+            mixed = sum(
+                share * (other @ v[head]) for share, other in zip(pattern, seen, strict=True)
+            )
             attended += mixed @ o[head]
         hidden = attended @ weights[f"{prefix}.mlp.W_in"] + weights[f"{prefix}.mlp.b_in"]
         written = np.maximum(hidden, 0) @ weights[f"{prefix}.mlp.W_out"]

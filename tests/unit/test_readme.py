@@ -19,6 +19,8 @@ SMALLER: dict[str, dict[str, Any]] = {
         "evaluation_examples": 20,
         "n_snapshots": 2,
     },
+    # So small a network has no neuron that the paper's constants would select.
+    "circuit": {"readings": ["calibrated"]},
 }
 
 

@@ -16,6 +16,14 @@ from mechval.two_sat.programs import DisjunctionProgram, FittedTrees, TreeProgra
 
 TENSORS = "circuit.safetensors"
 PROGRAMS = "programs.json"
+_DAMAGES = (
+    SafetensorError,
+    OSError,
+    LookupError,
+    TypeError,
+    UnicodeDecodeError,
+    json.JSONDecodeError,
+)
 
 _CIRCUIT_TENSORS = (
     "prototypes",
@@ -58,7 +66,7 @@ def load_circuit(directory: Path, problem: Problem) -> Circuit:
         tensors = load_file(directory / TENSORS)
         programs = json.loads((directory / PROGRAMS).read_text())
         return _assemble(tensors, programs, problem)
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+    except _DAMAGES as error:
         raise MechvalError(
             f"the circuit in {directory} cannot be read ({error}); "
             f"allowed: {TENSORS} and {PROGRAMS} as the circuit stage writes them."

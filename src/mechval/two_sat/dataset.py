@@ -85,6 +85,10 @@ class Split:
         """How many formulas there are."""
         return len(self.clause_ids)
 
+    def first(self, n: int) -> "Split":
+        """The first ``n`` formulas, or all if there are fewer; they are in random order."""
+        return Split(self.clause_ids[:n], self.satisfiable[:n])
+
 
 @dataclass(frozen=True)
 class Corpora:

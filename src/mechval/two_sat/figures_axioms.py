@@ -17,7 +17,7 @@ from mechval.two_sat.report_variants import Validated, Variant
 
 _COLOURS = "cividis"
 # The same in every run, so that figures compare; 3.7e-5 is the least ε at the paper's N.
-_SCALE = LogNorm(1e-5, 1, clip=True)
+_LEAST, _MOST = 1e-5, 1.0
 
 
 def draw_axiom_table(found: Sequence[Validated], variant: Variant, with_published: bool) -> Figure:
@@ -37,12 +37,13 @@ def draw_axiom_table(found: Sequence[Validated], variant: Variant, with_publishe
         panels[f"published (N = {published_values.TEST_FORMULAS:,})"] = _published(found, columns)
     figure = Figure(figsize=(PAGE_WIDTH, 0.6 + 2.2 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    scale = LogNorm(_LEAST, _MOST, clip=True)
     for panel, (title, values) in zip(axes, panels.items(), strict=True):
-        _draw_cells(panel, np.array(values), found[0].axioms, names)
+        _draw_cells(panel, np.array(values), found[0].axioms, names, scale)
         panel.set_title(title)
     confidence = found[0].row.confidence
     figure.colorbar(
-        ScalarMappable(_SCALE, _COLOURS),
+        ScalarMappable(scale, _COLOURS),
         ax=list(axes),
         label=f"ε (one-sided {confidence:.0%} bound)",
     )
@@ -75,12 +76,13 @@ def _draw_cells(
     values: Float[np.ndarray, "axiom column"],
     axioms: Sequence[str],
     columns: Sequence[str],
+    scale: LogNorm,
 ) -> None:
-    axes.imshow(values, norm=_SCALE, cmap=_COLOURS, aspect="auto")
+    axes.imshow(values, norm=scale, cmap=_COLOURS, aspect="auto")
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(axioms)), axioms)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
-        colour = "black" if _SCALE(value) > 0.55 else "white"
+        colour = "black" if scale(value) > 0.55 else "white"
         axes.text(column, row, significant(value), ha="center", va="center", color=colour)

@@ -59,11 +59,11 @@ def draw_effects(neurons: Sequence[Neuron], facts: CircuitFacts) -> Figure:
     positive = np.array([neuron.coefficient > 0 for neuron in ordered])
     figure = Figure(figsize=(PAGE_WIDTH, 4.6), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True)
-    for chosen, style, label in (
-        (positive, {"color": BLUE, "marker": "o"}, "coefficient on s positive"),
-        (~positive, {"color": VERMILLION, "marker": "v"}, "coefficient on s not positive"),
+    for chosen, colour, marker, label in (
+        (positive, BLUE, "o", "coefficient on s positive"),
+        (~positive, VERMILLION, "v", "coefficient on s not positive"),
     ):
-        top.scatter(ranks[chosen], effects[chosen], s=10, label=label, **style)
+        top.scatter(ranks[chosen], effects[chosen], s=10, color=colour, marker=marker, label=label)
     top.set_yscale("log")
     top.set_ylabel("effect (logits)")
     top.set_title("largest activation times size of the coefficient on the s logit")

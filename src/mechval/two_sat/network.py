@@ -15,7 +15,7 @@ from mechval.training.fit import Fit, estimate_seconds, fit
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer, answer_logits, load_weights
 from mechval.transformer.architecture import Architecture
-from mechval.two_sat.activations import record_answer_states
+from mechval.two_sat.activations import token_batches
 from mechval.two_sat.components import AnswerState, Components
 from mechval.two_sat.dataset import Split
 from mechval.two_sat.problem import Problem
@@ -94,7 +94,9 @@ def finish_network(
         model,
         recipe,
         train=_answer_residuals(model, problem, train, device),
-        selection=_answer_residuals(model, problem, selection, device),
+        selection=_answer_residuals(
+            model, problem, selection.first(recipe.evaluation_examples), device
+        ),
         encode=_as_they_are,
         answer_logits=partial(_logits_from_residual, problem),
         seed=seed,
@@ -121,7 +123,7 @@ def estimate_finishing(
     model: Transformer, problem: Problem, recipe: Recipe, train: Split, device: torch.device
 ) -> float:
     """Seconds that :func:`finish_network` would take here, the residual streams included."""
-    sample = Split(train.clause_ids[: recipe.batch_size], train.satisfiable[: recipe.batch_size])
+    sample = train.first(recipe.batch_size)
     started = time.perf_counter()
     residuals = _answer_residuals(model, problem, sample, device)
     per_formula = (time.perf_counter() - started) / len(sample)
@@ -136,11 +138,18 @@ def estimate_finishing(
     return steps + per_formula * len(train)
 
 
+@torch.no_grad()
 def _answer_residuals(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> LabelledInputs:
-    states = record_answer_states(model, problem, split, device)
-    return replace(labelled_inputs(problem, split), inputs=states.resid_mid.clone())
+    components = Components(model.to(device), problem)
+    streams = torch.empty(len(split), model.architecture.d_model)
+    first = 0
+    for tokens, _ in token_batches(problem, split, device, "residual stream at ':'"):
+        resid = components.parse(tokens)
+        streams[first : first + len(tokens)] = components.evaluate(resid).resid_mid
+        first += len(tokens)
+    return replace(labelled_inputs(problem, split), inputs=streams)
 
 
 def _as_they_are(inputs: Tensor) -> Tensor:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.two_sat.trees import (
     Tree,
@@ -21,6 +22,7 @@ from mechval.two_sat.trees import (
 )
 
 
+@runtime_checkable
 class EvaluateProgram(Protocol):
     """The program of the evaluate component (h_2)."""
 
@@ -74,9 +76,14 @@ class DisjunctionProgram:
 
     @classmethod
     def from_json(cls, values: Sequence[Sequence[int]], n_assignments: int) -> "DisjunctionProgram":
-        """Read what :meth:`to_json` wrote."""
+        """Read what :meth:`to_json` wrote; raises MechvalError for other assignments."""
         assignments = torch.zeros(len(values), n_assignments, dtype=torch.bool)
         for neuron, chosen in enumerate(values):
+            if not set(chosen) <= set(range(n_assignments)):
+                raise MechvalError(
+                    f"assignments {chosen!r} of a disjunction are not allowed; "
+                    f"allowed: integers from 0 to {n_assignments - 1}."
+                )
             assignments[neuron, list(chosen)] = True
         return cls(assignments)
 

@@ -140,7 +140,9 @@ class ConstantProgram(Record):
 class InterpretationRow(Record):
     """A row of ``axioms/interpretations.csv``."""
 
-    interpretation: str
+    interpretation: str = Field(
+        pattern=r"^(trees|disjunction)/(calibrated|published)/(corrected|published)$"
+    )
     confidence: FiniteFloat
     n: int
     n_labels: int

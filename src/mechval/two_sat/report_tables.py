@@ -9,8 +9,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
+from mechval.axioms import Axiom
 from mechval.errors import MechvalError
 from mechval.reporting.tables import read_csv
+from mechval.two_sat.interpretation import COMPONENT_NAMES
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.published_values import PAPER_PROBLEM
 from mechval.two_sat.report_records import (
@@ -92,7 +94,7 @@ def load_tables(run: RunFacts, directories: Mapping[str, Path]) -> ReportTables:
         directories[name] for name in ("data", "train", "circuit", "axioms")
     )
     is_trained = run.model == "own"
-    return ReportTables(
+    tables = ReportTables(
         run=run,
         data=_read_object(data / "metrics.json", DataFacts),
         accuracy=_read_object(train / "metrics.json", Accuracy),
@@ -105,6 +107,23 @@ def load_tables(run: RunFacts, directories: Mapping[str, Path]) -> ReportTables:
         cells=_read_rows(axioms / "axioms.csv", CellRow),
         interpretations=_read_rows(axioms / "interpretations.csv", InterpretationRow),
     )
+    _require_complete(circuit / "assignments.csv", len(tables.assignments), _n_means(tables))
+    _require_complete(axioms / "axioms.csv", len(tables.cells), _n_cells(tables))
+    return tables
+
+
+def _n_means(tables: ReportTables) -> int:
+    readings = tables.circuit.readings.values()
+    return sum(reading.evaluating_neurons * reading.assignments for reading in readings)
+
+
+def _n_cells(tables: ReportTables) -> int:
+    return len(Axiom) * len(COMPONENT_NAMES) * len(tables.interpretations)
+
+
+def _require_complete(path: Path, n_found: int, n_expected: int) -> None:
+    if n_found != n_expected:
+        raise _unusable(path, ValueError(f"{n_found} rows instead of {n_expected}"))
 
 
 def _read_object(path: Path, kind: type[AnyRecord]) -> AnyRecord:
@@ -117,8 +136,8 @@ def _read_object(path: Path, kind: type[AnyRecord]) -> AnyRecord:
 def _read_rows(path: Path, kind: type[AnyRecord]) -> tuple[AnyRecord, ...]:
     try:
         rows = read_csv(path)
-        if not rows:
-            raise ValueError("it has no rows")
+        if not rows or not path.read_text(encoding="utf-8").endswith("\n"):
+            raise ValueError("it is empty or its last row is cut off")
         return tuple(kind.model_validate(_nested(row)) for row in rows)
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise _unusable(path, error) from None

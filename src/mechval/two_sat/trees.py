@@ -138,6 +138,6 @@ def _read(classifier: DecisionTreeClassifier, node: int) -> Tree:
         return Leaf(bool(classifier.classes_[fitted.value[node][0].argmax()]))
     return Split(
         int(fitted.feature[node]),
-        _read(classifier, fitted.children_left[node]),
-        _read(classifier, fitted.children_right[node]),
+        _read(classifier, int(fitted.children_left[node])),
+        _read(classifier, int(fitted.children_right[node])),
     )

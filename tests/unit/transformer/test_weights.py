@@ -101,7 +101,9 @@ def test_weights_of_another_architecture_are_refused(path: Path) -> None:
         load_weights(wider, path)
 
 
-@pytest.mark.parametrize("kept", [0, 5, 100, -1], ids=["nothing", "5 bytes", "100 bytes", "but one"])
+@pytest.mark.parametrize(
+    "kept", [0, 5, 100, -1], ids=["nothing", "5 bytes", "100 bytes", "but one"]
+)
 def test_a_truncated_file_is_refused(path: Path, kept: int) -> None:
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(MechvalError, match="cannot be read"):

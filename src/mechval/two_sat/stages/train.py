@@ -45,7 +45,7 @@ def run(context: Context) -> None:
     save_weights(model, context.directory / WEIGHTS)
     write_csv(curve, context.directory / "learning_curve.csv")
     _write_accuracy(context, model, device)
-    write_csv(_snapshots(context, model.cpu(), device), context.directory / "snapshots.csv")
+    write_csv(_snapshots(context, model, device), context.directory / "snapshots.csv")
 
 
 def import_published(context: Context) -> None:
@@ -121,12 +121,13 @@ def _fit_phases(context: Context, model: Transformer, device: torch.device) -> l
 def _snapshots(context: Context, model: Transformer, device: torch.device) -> list[Row]:
     """Accuracy and sparsity of every snapshot, on selection formulas."""
     problem = context.settings.problem
-    split = _first(_load(context, "training.selection"), SNAPSHOT_FORMULAS)
+    split = _load(context, "training.selection").first(SNAPSHOT_FORMULAS)
     answers = labelled_inputs(problem, split).answers
     rows: list[Row] = []
     for path in track(sorted((context.bulk / "snapshots").glob("*/*")), "snapshots"):
         load_weights(model, path)
         state = record_answer_states(model, problem, split, device)
+        model.cpu()
         effects = neuron_effects(model, problem, state.hidden)
         logits = Components(model, problem).answer_logits(state)
         rows.append(
@@ -143,7 +144,7 @@ def _snapshots(context: Context, model: Transformer, device: torch.device) -> li
 
 
 def _write_accuracy(context: Context, model: Transformer, device: torch.device) -> None:
-    split = _first(_load(context, "training.test"), TEST_FORMULAS)
+    split = _load(context, "training.test").first(TEST_FORMULAS)
     counts = accuracy_by_class(model.to(device), context.settings.problem, split, device)
     n, n_wrong = sum(count.n for count in counts), sum(count.n_wrong for count in counts)
     write_json(
@@ -163,7 +164,3 @@ def _write_accuracy(context: Context, model: Transformer, device: torch.device) 
 
 def _load(context: Context, name: SplitName) -> Split:
     return load_split(context.upstream["data"].bulk, context.settings.problem, name)
-
-
-def _first(split: Split, n: int) -> Split:
-    return Split(split.clause_ids[:n], split.satisfiable[:n])

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import matplotlib
+import pytest
+from matplotlib.figure import Figure
+
+from mechval.reporting.figures import figure_style, save_figure
+
+
+def draw(directory: Path) -> Path:
+    directory.mkdir()
+    with figure_style():
+        figure = Figure(figsize=(2, 1))
+        figure.subplots().plot([1, 2], label="line")
+        save_figure(figure, directory, "figure")
+    return directory
+
+
+@pytest.mark.parametrize("name", ["figure.svg", "figure.png"])
+def test_equal_figures_give_equal_bytes(tmp_path, name):
+    first, second = draw(tmp_path / "a") / name, draw(tmp_path / "b") / name
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["figure.svg", "figure.png"])
+def test_the_reader_s_own_style_changes_nothing(tmp_path, name):
+    plain = draw(tmp_path / "a") / name
+    with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "savefig.dpi": 40}):
+        styled = draw(tmp_path / "b") / name
+    assert plain.read_bytes() == styled.read_bytes()
+
+
+def test_the_style_is_put_back(tmp_path):
+    before = dict(matplotlib.rcParams)
+    draw(tmp_path / "a")
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("name", ["figure.svg", "figure.png"])
+@pytest.mark.parametrize("stamp", [b"dc:date", b"Software", b"Matplotlib v"])
+def test_a_figure_says_neither_when_nor_with_what_it_was_drawn(tmp_path, name, stamp):
+    assert stamp not in (draw(tmp_path / "a") / name).read_bytes()

@@ -1,0 +1,18 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mechval.reporting.markdown import markdown_table, significant
+
+
+@given(st.floats(min_value=1e-12, max_value=1e9))
+def test_three_digits_are_within_half_a_per_cent(value):
+    assert float(significant(value)) == pytest.approx(value, rel=0.00501)
+
+
+def test_a_bar_in_a_cell_does_not_split_it():
+    assert markdown_table(["a"], [["x|y"]]).splitlines()[-1] == r"| x\|y |"
+
+
+def test_a_number_column_is_aligned_to_the_right():
+    assert markdown_table(["a", "n:"], []).splitlines()[1] == "|---|---:|"

@@ -1,0 +1,158 @@
+"""A training gives the same weights and the same curve, interrupted or not."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from mechval.training.fit import Fit, estimate_seconds, training_dtype
+from mechval.transformer import Transformer, answer_logits, named_weights
+from mechval.two_sat.network import labelled_inputs
+from mechval.two_sat.vocabulary import encode_formulas
+from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.unit.training.tiny import RECIPE, train_tiny
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training."""
+
+    model: Transformer
+    fit: Fit
+    directory: Path
+
+
+def train(directory: Path, *, seed: int = 0) -> Trained:
+    model = random_network(SMALL_PROBLEM)
+    return Trained(model, train_tiny(model, directory, seed=seed), directory)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(tmp_path_factory.mktemp("uninterrupted"))
+
+
+@pytest.fixture
+def interrupt_handler() -> Iterator[None]:
+    """Lightning ignores SIGINT after an interruption; the tests that follow must not."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def have_equal_weights(first: Transformer, second: Transformer) -> bool:
+    theirs = named_weights(second)
+    return all(weight.equal(theirs[name]) for name, weight in named_weights(first).items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [5, 21], ids=["before a checkpoint", "after two checkpoints"])
+def test_a_killed_training_ends_with_the_same_weights_and_curve(
+    tmp_path: Path, uninterrupted: Trained, step: int
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.unit.training.tiny", str(tmp_path), str(step)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    resumed = train(tmp_path)
+    assert resumed.fit == uninterrupted.fit
+    assert have_equal_weights(resumed.model, uninterrupted.model)
+
+
+@pytest.mark.usefixtures("interrupt_handler")
+def test_ctrl_c_is_a_keyboard_interrupt_and_the_training_resumes(
+    tmp_path: Path, uninterrupted: Trained
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(random_network(SMALL_PROBLEM), tmp_path, stop=interrupt, stop_at=13)
+    resumed = train(tmp_path)
+    assert resumed.fit == uninterrupted.fit
+    assert have_equal_weights(resumed.model, uninterrupted.model)
+
+
+@pytest.mark.usefixtures("interrupt_handler")
+def test_a_resumed_training_starts_at_its_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(random_network(SMALL_PROBLEM), tmp_path, stop=interrupt, stop_at=13)
+    # 30 steps in all, 8 of them in the checkpoint: step 23 of the rest is never reached.
+    train_tiny(random_network(SMALL_PROBLEM), tmp_path, stop=interrupt, stop_at=23)
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path: Path, uninterrupted: Trained) -> None:
+    again = train(tmp_path)
+    assert snapshots(again) == snapshots(uninterrupted)
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path, uninterrupted: Trained) -> None:
+    assert not have_equal_weights(train(tmp_path, seed=1).model, uninterrupted.model)
+
+
+def snapshots(trained: Trained) -> dict[str, bytes]:
+    folder = trained.directory / "snapshots"
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_snapshots_are_log_spaced_from_the_first_step_to_the_last(uninterrupted: Trained) -> None:
+    steps = sorted(snapshots(uninterrupted))
+    assert steps == [f"step-{step:07d}.safetensors" for step in (0, 1, 5, 30)]
+
+
+def test_training_lowers_the_loss(uninterrupted: Trained) -> None:
+    first, *_, last = uninterrupted.fit.curve
+    assert last.train_loss < first.train_loss
+
+
+def test_the_curve_has_a_point_per_evaluation(uninterrupted: Trained) -> None:
+    points = [(point.step, point.examples) for point in uninterrupted.fit.curve]
+    assert points == [(8, 128), (16, 256), (24, 384)]
+
+
+def test_the_last_weights_are_the_ones_kept(uninterrupted: Trained) -> None:
+    assert uninterrupted.fit.chosen_step == RECIPE.n_steps
+
+
+def test_the_best_checkpoint_is_the_one_with_the_highest_selection_accuracy(
+    tmp_path: Path,
+) -> None:
+    recipe = RECIPE.model_copy(update={"checkpoint": "best"})
+    result = train_tiny(random_network(SMALL_PROBLEM), tmp_path, recipe=recipe)
+    best = max(result.curve, key=lambda point: point.selection_accuracy)
+    chosen = {point.step: point.selection_accuracy for point in result.curve}
+    assert chosen[result.chosen_step] == best.selection_accuracy
+
+
+def test_an_estimate_leaves_the_network_as_it_was() -> None:
+    model = random_network(SMALL_PROBLEM)
+    split = small_corpora(SMALL_PROBLEM, 40).splits["training.train"]
+    seconds = estimate_seconds(
+        model,
+        RECIPE,
+        train=labelled_inputs(SMALL_PROBLEM, split),
+        encode=partial(encode_formulas, SMALL_PROBLEM),
+        answer_logits=answer_logits,
+        device=CPU,
+    )
+    assert seconds > 0
+    assert have_equal_weights(model, random_network(SMALL_PROBLEM))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_named_precision_is_the_one_used(precision: str) -> None:
+    recipe = RECIPE.model_copy(update={"precision": precision})
+    assert training_dtype(recipe, CPU) == getattr(torch, precision)

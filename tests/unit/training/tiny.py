@@ -1,0 +1,81 @@
+"""A training of a tiny network that can stop itself in the middle, run here or as a subprocess.
+
+``python -m tests.unit.training.tiny DIRECTORY STEP`` kills itself (SIGKILL) in the given step.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mechval.training.fit import Fit, fit
+from mechval.training.recipe import Recipe
+from mechval.transformer import Transformer, answer_logits
+from mechval.two_sat.network import labelled_inputs
+from mechval.two_sat.vocabulary import encode_formulas
+from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+
+RECIPE = Recipe(
+    examples=16 * 30,
+    batch_size=16,
+    optimizer="muon",
+    warmup_steps=3,
+    decay_from=0.5,
+    neuron_decay=0.5,
+    neuron_decay_until=0.8,
+    evaluate_every_steps=8,
+    evaluation_examples=60,
+    precision="float32",
+    n_snapshots=4,
+)
+
+
+def train_tiny(
+    model: Transformer,
+    directory: Path,
+    *,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    stop: Callable[[], None] | None = None,
+    stop_at: int = 0,
+) -> Fit:
+    """Train ``model`` in place; ``stop`` is called in the middle of step ``stop_at`` (1-based)."""
+    splits = small_corpora(SMALL_PROBLEM, 40, training=400).splits
+    n_calls = 0
+
+    def logits(
+        network: Transformer, tokens: Tensor, dtype: torch.dtype
+    ) -> Float[Tensor, "batch d_vocab"]:
+        nonlocal n_calls
+        n_calls += torch.is_grad_enabled()
+        if stop is not None and n_calls == stop_at:
+            stop()
+        return answer_logits(network, tokens, dtype)
+
+    return fit(
+        model,
+        recipe,
+        train=labelled_inputs(SMALL_PROBLEM, splits["training.train"]),
+        selection=labelled_inputs(SMALL_PROBLEM, splits["training.test"]),
+        encode=partial(encode_formulas, SMALL_PROBLEM),
+        answer_logits=logits,
+        seed=seed,
+        directory=directory,
+        device=CPU,
+    )
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    train_tiny(
+        random_network(SMALL_PROBLEM), Path(sys.argv[1]), stop=kill, stop_at=int(sys.argv[2])
+    )

@@ -1,0 +1,231 @@
+"""All stages of the study, run by the library on a tiny problem with every annotation checked."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mechval.axioms import load_disagreements
+from mechval.errors import MechvalError
+from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
+from mechval.training.recipe import Recipe
+from mechval.two_sat.circuit import CircuitConfig
+from mechval.two_sat.circuit_files import load_circuit
+from mechval.two_sat.dataset import DataConfig
+from mechval.two_sat.network import load_network
+from mechval.two_sat.settings import AxiomsConfig, ModelSource, TwoSatSettings
+from mechval.two_sat.study import STUDY
+from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
+from tests.unit.transformer.test_foreign import foreign_weights
+
+STAGES = ["data", "train", "circuit", "axioms", "report"]
+PARTS = ("parse", "evaluate", "output")
+RUN = RunOptions("tiny", 0)
+
+
+def recipe(n_steps: int) -> Recipe:
+    return Recipe(
+        examples=16 * n_steps,
+        batch_size=16,
+        evaluate_every_steps=4,
+        evaluation_examples=40,
+        precision="float32",
+        n_snapshots=3,
+    )
+
+
+def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings:
+    made = TwoSatSettings(
+        problem=SMALL_PROBLEM,
+        data=DataConfig(training_formulas=400, analysis_formulas=400),
+        architecture=SMALL_ARCHITECTURE,
+        training=recipe(12),
+        finishing=recipe(8),
+        circuit=CircuitConfig(readings=("calibrated",)),
+        axioms=AxiomsConfig(),
+        model=model or ModelSource(),
+    )
+    return made.model_copy(update=changes)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    run_stages(STUDY, settings(), ["all"], workspace, RUN)
+    return workspace
+
+
+def place(workspace: Workspace, stage: str) -> Path:
+    return workspace.stage("two_sat", "tiny", stage).directory
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def metrics(workspace: Workspace, stage: str) -> dict[str, Any]:
+    return json.loads((place(workspace, stage) / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_every_stage_leaves_a_manifest(workspace: Workspace) -> None:
+    assert all((place(workspace, stage) / "manifest.json").is_file() for stage in STAGES)
+
+
+def test_the_trained_weights_are_loadable(workspace: Workspace) -> None:
+    path = place(workspace, "train") / "weights.safetensors"
+    assert load_network(SMALL_PROBLEM, SMALL_ARCHITECTURE, path).d_vocab == 12
+
+
+def test_the_learning_curve_has_both_phases(workspace: Workspace) -> None:
+    points = rows(place(workspace, "train") / "learning_curve.csv")
+    found = [(point["phase"], point["step"]) for point in points]
+    training = [("training", step) for step in ("4", "8", "12")]
+    assert found == [*training, ("finishing", "4"), ("finishing", "8")]
+
+
+def test_snapshots_of_both_phases_are_in_order(workspace: Workspace) -> None:
+    found = [
+        (row["phase"], int(row["step"]))
+        for row in rows(place(workspace, "train") / "snapshots.csv")
+    ]
+    assert found == [
+        *[("training", step) for step in (0, 1, 12)],
+        *[("finishing", step) for step in (0, 1, 8)],
+    ]
+
+
+def test_accuracy_is_counted_on_the_test_split(workspace: Workspace) -> None:
+    found = metrics(workspace, "train")
+    assert found["n"] == sum(part["n"] for part in found["classes"].values()) == 140
+    assert found["accuracy"] == pytest.approx(1 - found["wrong_count"] / 140)
+    assert found["accuracy_lower"] < found["accuracy"]
+
+
+def test_the_circuit_is_loadable_and_its_facts_agree(workspace: Workspace) -> None:
+    circuit = load_circuit(place(workspace, "circuit"), SMALL_PROBLEM)
+    facts = metrics(workspace, "circuit")["readings"]["calibrated"]
+    assert facts["evaluating_neurons"] == len(circuit.readings["calibrated"].neurons)
+
+
+def test_the_neuron_table_has_the_carrying_neurons_largest_effect_first(
+    workspace: Workspace,
+) -> None:
+    effects = [float(row["effect"]) for row in rows(place(workspace, "circuit") / "neurons.csv")]
+    assert effects == sorted(effects, reverse=True)
+    assert len(effects) >= metrics(workspace, "circuit")["carrying_neurons"]
+
+
+def test_the_axiom_table_has_12_cells_per_interpretation(workspace: Workspace) -> None:
+    names = [row["interpretation"] for row in rows(place(workspace, "axioms") / "axioms.csv")]
+    assert {name: names.count(name) for name in names} == {
+        f"{version}/calibrated/{residual}": 12
+        for version in ("trees", "disjunction")
+        for residual in ("corrected", "published")
+    }
+
+
+def test_axioms_are_counted_on_the_held_out_formulas(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "axioms.csv")
+    assert {row["n"] for row in table} == {"160"}
+    assert {row["stratum.SAT.n"] for row in table} == {"80"}
+
+
+def test_the_disagreements_of_every_formula_add_up_to_the_table(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "axioms.csv")
+    for path in (place(workspace, "axioms") / "disagreements").iterdir():
+        audit = load_disagreements(path)
+        counted = [
+            int(row["disagreements"])
+            for row in table
+            if row["interpretation"] == audit.interpretation
+        ]
+        assert audit.disagreements.sum(dim=1).tolist() == counted
+
+
+def test_no_program_breaks_the_inclusion(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "interpretations.csv")
+    assert {row[f"inclusion_violations.{part}"] for row in table for part in PARTS} == {"0"}
+
+
+def test_a_finished_run_verifies(workspace: Workspace) -> None:
+    report = verify_stages(STUDY, settings(), ["circuit", "axioms"], workspace, RUN)
+    assert report.failures == ()
+
+
+def slices(made: TwoSatSettings) -> dict[str, Any]:
+    return {stage.name: stage.config_slice(made) for stage in STUDY.stages(made)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms"}),
+        ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit"}),
+        ({"training": recipe(20)}, {"train"}),
+        ({"finishing": None}, {"train"}),
+        ({"data": DataConfig(training_formulas=800)}, {"data"}),
+    ],
+    ids=["axioms", "circuit", "training", "finishing", "data"],
+)
+def test_a_setting_concerns_only_the_stage_that_reads_it(
+    changes: dict[str, Any], stages: set[str]
+) -> None:
+    before, after = slices(settings()), slices(settings(**changes))
+    assert {name for name in before if before[name] != after[name]} == stages
+
+
+def test_stages_come_in_pipeline_order() -> None:
+    assert [stage.name for stage in STUDY.stages(settings())] == STAGES
+
+
+def published(directory: Path) -> TwoSatSettings:
+    path = directory / "published.pth"
+    torch.save({"model": foreign_weights()}, path)
+    return settings(ModelSource(kind="published", path=str(path)))
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> TwoSatSettings:
+    return published(tmp_path)
+
+
+def test_a_published_model_is_known_by_its_bytes_not_its_place(
+    foreign: TwoSatSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    assert slices(foreign) == slices(published(tmp_path / "elsewhere"))
+
+
+def test_a_published_model_is_imported_and_its_weights_stay_untracked(
+    foreign: TwoSatSettings, tmp_path: Path
+) -> None:
+    workspace = Workspace(tmp_path)
+    for stage in ("data", "train"):
+        run_stages(STUDY, foreign, [stage], workspace, RUN)
+    places = workspace.stage("two_sat", "tiny", "train")
+    assert {path.name for path in places.directory.iterdir()} == {
+        "manifest.json",
+        "metrics.json",
+        "run.json",
+    }
+    imported = load_network(SMALL_PROBLEM, SMALL_ARCHITECTURE, places.bulk / "weights.safetensors")
+    assert imported.W_U.equal(foreign_weights()["unembed.W_U"])
+
+
+def test_a_published_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    made = settings(ModelSource(kind="published", path=str(tmp_path / "nowhere.pth")))
+    with pytest.raises(MechvalError, match=r"nowhere\.pth does not exist; allowed: the published"):
+        run_stages(STUDY, made, ["data", "train"], Workspace(tmp_path), RUN)
+
+
+def test_a_network_whose_label_never_changes_gets_no_verdict(tmp_path: Path) -> None:
+    untrained = recipe(4).model_copy(update={"learning_rate": 1e-9})
+    made = settings(training=untrained, finishing=None)
+    workspace = Workspace(tmp_path)
+    run_stages(STUDY, made, ["data", "train", "circuit", "axioms"], workspace, RUN)
+    verdicts = {row["verdict"] for row in rows(place(workspace, "axioms") / "axioms.csv")}
+    assert verdicts == {"", "none: t is constant"}
