@@ -29,7 +29,7 @@ def main() -> None:
         run()
 
 
-@hydra.main(version_base="1.3", config_path="../conf", config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def run(config: DictConfig) -> None:
     """Run or verify the stages that one composed config asks for."""
     with _exit_codes():

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -23,6 +23,6 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
 
 def progress_bar(
     items: Iterable[Item] | None, description: str, total: int | None = None
-) -> "tqdm[Item]":
+) -> "tqdm[Any]":
     """Make a bar for loops whose steps differ in size; advance it with ``update(n)``."""
     return tqdm(items, desc=description, total=total, disable=is_quiet(), mininterval=0.5)

@@ -1,6 +1,6 @@
 """The LightningModule: cross-entropy of the answer token at the last position."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning
@@ -48,12 +48,12 @@ class AnswerTraining(lightning.LightningModule):
         self.answer_logits = answer_logits
         self.train_dtype = dtype
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Float[Tensor, ""]:
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Float[Tensor, ""]:
         inputs, answers = batch
         logits = self.answer_logits(self.model, self.encode(inputs), self.train_dtype)
         return functional.cross_entropy(logits, answers)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         inputs, answers = batch
         logits = self.answer_logits(self.model, self.encode(inputs), torch.float32)
         correct = (logits.argmax(dim=-1) == answers).float().mean()

@@ -18,34 +18,43 @@ class Recipe(Config):
 
     examples: int = Field(ge=1, description="a positive number of training examples")
     batch_size: int = Field(ge=1, description="a positive number of examples per step")
-    optimizer: Literal["adamw", "muon"] = Field("adamw", description="adamw or muon")
-    learning_rate: float = Field(1e-3, gt=0, description="a positive number")
-    weight_decay: float = Field(1.0, ge=0, description="a number of at least 0")
-    betas: tuple[float, float] = Field((0.9, 0.98), description="two numbers in [0, 1)")
-    muon_learning_rate: float = Field(0.02, gt=0, description="a positive number")
-    muon_weight_decay: float = Field(0.05, ge=0, description="a number of at least 0")
-    neuron_decay: float = Field(0.0, ge=0, description="a number of at least 0")
+    optimizer: Literal["adamw", "muon"] = Field(default="adamw", description="adamw or muon")
+    learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
+    weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
+    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    muon_learning_rate: float = Field(default=0.02, gt=0, description="a positive number")
+    muon_weight_decay: float = Field(default=0.05, ge=0, description="a number of at least 0")
+    neuron_decay: float = Field(default=0.0, ge=0, description="a number of at least 0")
     neuron_decay_until: float = Field(
-        1.0, gt=0, le=1, description="the fraction of the run after which neuron_decay stops"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="the fraction of the run after which neuron_decay stops",
     )
-    warmup_steps: int = Field(0, ge=0, description="a number of steps of at least 0")
+    warmup_steps: int = Field(default=0, ge=0, description="a number of steps of at least 0")
     rate_held_for_steps: int = Field(
-        1, ge=1, description="a positive number of steps between changes of the rate"
+        default=1, ge=1, description="a positive number of steps between changes of the rate"
     )
     decay_from: float | None = Field(
-        None, ge=0, lt=1, description="null, or the fraction of the run after which the rate falls"
+        default=None,
+        ge=0,
+        lt=1,
+        description="null, or the fraction of the run after which the rate falls",
     )
     evaluate_every_steps: int = Field(ge=1, description="a positive number of steps")
     evaluation_examples: int = Field(
-        10_000, ge=1, description="a positive number of selection examples per evaluation"
+        default=10_000, ge=1, description="a positive number of selection examples per evaluation"
     )
     checkpoint: Literal["last", "best"] = Field(
-        "last", description="last, or best (highest accuracy on the selection split)"
+        default="last", description="last, or best (highest accuracy on the selection split)"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto (bfloat16 where the device multiplies it), float32 or bfloat16"
+        default="auto",
+        description="auto (bfloat16 where the device multiplies it), float32 or bfloat16",
     )
-    n_snapshots: int = Field(30, ge=0, description="a number of weight snapshots of at least 0")
+    n_snapshots: int = Field(
+        default=30, ge=0, description="a number of weight snapshots of at least 0"
+    )
 
     @model_validator(mode="after")
     def _long_enough_to_be_evaluated(self) -> "Recipe":

@@ -6,6 +6,7 @@ There a map acts as ``W @ x`` (the unembedding as ``x @ W_U``), heads are stored
 Source: PAPER.md sections 2 and 3; deviations of layout exist in this module only.
 """
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -32,20 +33,28 @@ def load_foreign_checkpoint(model: Transformer, path: Path) -> None:
 
 def _read(path: Path) -> Mapping[str, Tensor]:
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # About the pickle protocol of files that are refused anyway.
+            warnings.simplefilter("ignore", UserWarning)
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise MechvalError(f"model.path={path} does not exist; allowed: a torch file.") from None
-    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise MechvalError(
-            f"model.path={path} is refused ({reason}); allowed: a torch file of tensors only."
-        ) from None
+    except UnpicklingError:
+        raise _refused(path, "it holds something other than tensors, which could be code") from None
+    except (RuntimeError, EOFError, OSError, ValueError):
+        raise _refused(path, "it is damaged or no torch file") from None
     weights = content.get("model") if isinstance(content, dict) else None
     if not isinstance(weights, Mapping) or not all(
         isinstance(weight, Tensor) for weight in weights.values()
     ):
         raise MechvalError(f"model.path={path} has no entry 'model' of tensors; allowed: one.")
     return weights
+
+
+def _refused(path: Path, reason: str) -> MechvalError:
+    return MechvalError(
+        f"model.path={path} is refused ({reason}); allowed: a torch file of tensors only."
+    )
 
 
 def _converted(weights: Mapping[str, Tensor], model: Transformer, path: Path) -> dict[str, Tensor]:

@@ -46,11 +46,11 @@ class CircuitConfig(Config):
     """How neurons are read as bits."""
 
     readings: tuple[ReadingName, ...] = Field(
-        ("calibrated", "published"),
+        default=("calibrated", "published"),
         min_length=1,
         description="a list of calibrated (scale-free rules) and published (the paper's constants)",
     )
-    max_leaves: int = Field(4, ge=2, le=64, description="an integer from 2 to 64")
+    max_leaves: int = Field(default=4, ge=2, le=64, description="an integer from 2 to 64")
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,21 @@ def extract_circuit(
     """Extract the circuit of ``model`` from its weights and its activations on ``split``.
 
     Raises:
-        MechvalError: if no neuron of a reading has a bit that changes.
+        MechvalError: if no reading finds a neuron whose bit changes; one that finds none is left
+            out.
     """
     activations = record_activations(model, problem, split, device)
     effects = neuron_effects(model, problem, activations.hidden)
-    readings: dict[ReadingName, Reading] = {
-        name: _read_neurons(name, effects, activations, problem, split, config, seed)
-        for name in config.readings
-    }
+    readings: dict[ReadingName, Reading] = {}
+    for name in config.readings:
+        reading = _read_neurons(name, effects, activations, problem, split, config, seed)
+        if reading is not None:
+            readings[name] = reading
+    if not readings:
+        raise MechvalError(
+            f"circuit.readings={list(config.readings)} find no neuron whose bit changes on the "
+            "fitting split; allowed: a network with one."
+        )
     return Circuit(
         prototypes=clause_prototypes(model, problem).cpu(),
         mean_resid_post=activations.mean_resid_post,
@@ -135,17 +142,15 @@ def _read_neurons(
     split: Split,
     config: CircuitConfig,
     seed: int,
-) -> Reading:
+) -> Reading | None:
+    """Read the neurons by one pair of rules; None where no selected bit ever changes."""
     selection, thresholds = READINGS[name]
     selected = effects.evaluating(selection)
     levels = neuron_levels(activations.hidden[:, selected], thresholds)
     bits = activations.hidden[:, selected] >= levels.cut
     constant = is_constant(bits)
     if bool(constant.all()):
-        raise MechvalError(
-            f"circuit.readings={name}: every bit of the {len(selected)} selected neurons is "
-            "constant on the fitting split; allowed: a network with a neuron that changes."
-        )
+        return None
     changing = ~constant
     kept = Levels(levels.cut[changing], levels.high[changing])
     tables = unpack_truth_tables(truth_tables(problem, split.clause_ids), problem.n_variables)

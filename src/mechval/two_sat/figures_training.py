@@ -38,10 +38,9 @@ def draw_learning_curve(
         top.set_title(_TITLES.get(phase, f"phase {phase}"))
         bottom.set_xlabel("formulas seen" if is_first else "formulas seen in this phase")
         _format_counts(bottom, is_log=is_first and with_published)
-        top.legend(loc="best")
     axes[0, 0].set_ylabel("1 − accuracy")
     axes[1, 0].set_ylabel("cross-entropy (nats)")
-    axes[1, 0].legend(loc="best")
+    _add_legend(figure)
     return figure
 
 
@@ -61,7 +60,7 @@ def draw_sparsity(snapshots: Sequence[Snapshot], with_published: bool) -> Figure
         if with_published:
             panel.axhline(published_values.CARRYING_NEURONS, color=VERMILLION, linestyle="--")
         panel.set_xscale("symlog", linthresh=1)
-        panel.set_xlim(-0.2, 1.3 * max(1, points[-1].step))
+        panel.set_xlim(-0.2, 6 * max(1, points[-1].step))
         panel.set_xlabel(
             "optimizer step (log)" if phase == phases[0] else "step of this phase (log)"
         )
@@ -73,20 +72,26 @@ def draw_sparsity(snapshots: Sequence[Snapshot], with_published: bool) -> Figure
 def _draw_error(axes: Axes, points: Sequence[CurvePoint], n_formulas: int) -> None:
     # A measured error of zero has no place on a log axis: it is drawn at half an error.
     errors = [max(1 - point.selection_accuracy, 0.5 / n_formulas) for point in points]
-    label = f"this run, selection split (N = {n_formulas:,})"
+    label = f"error: this run, selection split (N = {n_formulas:,})"
     axes.plot(_examples(points), errors, "o-", color=BLUE, markersize=2.5, label=label)
     axes.set_yscale("log")
     if any(point.selection_accuracy == 1 for point in points):
         axes.axhline(
-            0.5 / n_formulas, color="0.6", linewidth=0.8, linestyle=":", label="no error in N"
+            0.5 / n_formulas,
+            color="0.6",
+            linewidth=0.8,
+            linestyle=":",
+            label=f"no error in {n_formulas:,}",
         )
 
 
 def _draw_loss(axes: Axes, points: Sequence[CurvePoint]) -> None:
     training = [point.train_loss for point in points]
     selection = [point.selection_loss for point in points]
-    axes.plot(_examples(points), training, color=ORANGE, label="training, mean since last point")
-    axes.plot(_examples(points), selection, "--", color=PURPLE, label="selection split")
+    axes.plot(
+        _examples(points), training, color=ORANGE, label="loss: training, mean since last point"
+    )
+    axes.plot(_examples(points), selection, "--", color=PURPLE, label="loss: selection split")
     axes.set_yscale("log")
 
 
@@ -98,8 +103,18 @@ def _draw_published_log(axes: Axes) -> None:
         "s--",
         color=VERMILLION,
         markersize=4,
-        label=f"published log, epochs {', '.join(str(point.epoch) for point in log)}",
+        label=f"error: published log, epochs {', '.join(str(point.epoch) for point in log)}",
     )
+
+
+def _add_legend(figure: Figure) -> None:
+    """One legend below all panels, where it hides no curve."""
+    entries = {
+        str(label): handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=2)
 
 
 def _format_counts(axes: Axes, *, is_log: bool) -> None:
@@ -120,7 +135,7 @@ def _finish_sparsity(axes: Axes, snapshots: Sequence[Snapshot], with_published: 
         axes.annotate(
             f"published model: {published_values.CARRYING_NEURONS}",
             (0.02, published_values.CARRYING_NEURONS),
-            (0, -10),
+            (0, 3),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             color=VERMILLION,

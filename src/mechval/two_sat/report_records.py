@@ -26,6 +26,7 @@ class DataFacts(Record):
     """``data/metrics.json``."""
 
     natural_satisfiable_share: FiniteFloat
+    formulas_drawn: int
     splits: tuple[SplitSize, ...]
 
 

@@ -60,7 +60,12 @@ def render_training(tables: ReportTables) -> str:
         )
     phases = list(dict.fromkeys(point.phase for point in tables.curve))
     header = ["phase", "steps:", "formulas:", "last training loss:", "selection loss:"]
-    header += ["selection accuracy:", "N:"]
+    header += [
+        "N:",
+        "wrong:",
+        "selection accuracy:",
+        f"lower {tables.accuracy.confidence:.0%} bound:",
+    ]
     parts = [
         "## Training",
         markdown_table(header, [_phase_cells(tables, phase) for phase in phases]),
@@ -115,14 +120,15 @@ def _published_accuracy(tables: ReportTables) -> list[str]:
 
 def _phase_cells(tables: ReportTables, phase: str) -> list[str]:
     last = [point for point in tables.curve if point.phase == phase][-1]
+    n = tables.curve_formulas(phase)
+    selection = ClassCount(n=n, wrong_count=round((1 - last.selection_accuracy) * n))
     return [
         phase,
         f"{last.step:,}",
         f"{last.examples:,}",
         significant(last.train_loss),
         significant(last.selection_loss),
-        f"{last.selection_accuracy:.5f}",
-        f"{tables.curve_formulas(phase):,}",
+        *_accuracy_cells(selection, tables.accuracy.confidence),
     ]
 
 

@@ -16,8 +16,8 @@ from mechval.two_sat.problem import Problem
 class ModelSource(Config):
     """Whose network is studied."""
 
-    kind: Literal["own", "published"] = Field("own", description="own or published")
-    path: str | None = Field(None, description="null, or the published checkpoint's place")
+    kind: Literal["own", "published"] = Field(default="own", description="own or published")
+    path: str | None = Field(default=None, description="null, or the published checkpoint's place")
 
     @model_validator(mode="after")
     def _published_has_a_path(self) -> "ModelSource":
@@ -30,13 +30,17 @@ class AxiomsConfig(Config):
     """Which interpretations are validated, and with which confidence."""
 
     confidence: float = Field(
-        0.95, gt=0.5, lt=1, description="a number greater than 0.5 and smaller than 1"
+        default=0.95, gt=0.5, lt=1, description="a number greater than 0.5 and smaller than 1"
     )
     versions: tuple[Version, ...] = Field(
-        ("trees", "disjunction"), min_length=1, description="a list of trees and disjunction"
+        default=("trees", "disjunction"),
+        min_length=1,
+        description="a list of trees and disjunction",
     )
     residuals: tuple[Residual, ...] = Field(
-        ("corrected", "published"), min_length=1, description="a list of corrected and published"
+        default=("corrected", "published"),
+        min_length=1,
+        description="a list of corrected and published",
     )
 
 
@@ -48,8 +52,11 @@ class TwoSatSettings(Config):
     architecture: Architecture = Field(description="widths and heads")
     training: Recipe = Field(description="a training recipe")
     finishing: Recipe | None = Field(
-        None, description="null, or a recipe that trains the last MLP and the unembedding alone"
+        default=None,
+        description="null, or a recipe that trains the last MLP and the unembedding alone",
     )
     circuit: CircuitConfig = Field(description="how neurons are read")
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
-    model: ModelSource = Field(ModelSource(kind="own", path=None), description="own or published")
+    model: ModelSource = Field(
+        default=ModelSource(kind="own", path=None), description="own or published"
+    )

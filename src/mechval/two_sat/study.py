@@ -27,7 +27,12 @@ class TwoSatStudy:
                 ("data", "train", "circuit"),
                 ("problem", "architecture", "axioms"),
             ),
-            _stage(report, "report", ("data", "train", "circuit", "axioms"), ("problem",)),
+            _stage(
+                report,
+                "report",
+                ("data", "train", "circuit", "axioms"),
+                ("problem", "training", "finishing"),
+            ),
         )
 
 

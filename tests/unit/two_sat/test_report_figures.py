@@ -23,7 +23,7 @@ def lines_of(figure, row: int = 0) -> dict[str, list[float]]:
 
 def test_an_accuracy_of_one_is_drawn_at_half_an_error():
     figure = draw_learning_curve([PERFECT], {"training": 500}, with_published=False)
-    assert lines_of(figure)["this run, selection split (N = 500)"] == [0.5 / 500]
+    assert lines_of(figure)["error: this run, selection split (N = 500)"] == [0.5 / 500]
 
 
 @pytest.mark.parametrize("with_published", [True, False])

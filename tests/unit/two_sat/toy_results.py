@@ -48,6 +48,7 @@ def write_results(
     write_json(
         {
             "natural_satisfiable_share": 0.8125,
+            "formulas_drawn": 4_000,
             "splits": [{"name": name, "formulas": formulas} for name, formulas in splits],
         },
         root / "data" / "metrics.json",

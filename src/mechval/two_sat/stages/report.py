@@ -4,6 +4,7 @@ from mechval.pipeline.stage import StageContext
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.tables import write_json
 from mechval.two_sat.figures import draw_figures
+from mechval.two_sat.model_card import render_model_card
 from mechval.two_sat.report import render_report
 from mechval.two_sat.report_headlines import headline_metrics
 from mechval.two_sat.report_tables import RunFacts, load_tables
@@ -11,10 +12,12 @@ from mechval.two_sat.settings import TwoSatSettings
 
 
 def run(context: StageContext[TwoSatSettings]) -> None:
-    """Write the page, the figures and the headline numbers."""
+    """Write the page, the model card, the figures and the headline numbers."""
     directories = {name: artifacts.directory for name, artifacts in context.upstream.items()}
     tables = load_tables(_run_facts(context), directories)
     (context.directory / "README.md").write_text(render_report(tables), encoding="utf-8")
+    card = render_model_card(tables)
+    (context.directory / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     write_json(headline_metrics(tables), context.directory / "metrics.json")
     figures = context.directory / "figures"
     figures.mkdir()
