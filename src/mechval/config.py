@@ -46,10 +46,11 @@ def _sentence(kind: type[BaseModel], error: ValidationError, prefix: str) -> str
         return f"{path} is not a known setting; allowed here: {_siblings(kind, names)}."
     if first["type"] == "missing":
         return f"{path} is missing; allowed: {_description(kind, names) or 'a value'}."
-    # A validator over several fields says itself what it wants.
     told = first["msg"].removeprefix("Value error, ")
-    is_validator = first["type"] == "value_error"
-    allowed = told if is_validator else _description(kind, names) or told
+    if first["type"] == "value_error":
+        # A validator over several fields names them and what they must be.
+        return f"{path or kind.__name__}: {told}."
+    allowed = _description(kind, names) or told
     return f"{path or kind.__name__}={first['input']!r} is not allowed; allowed: {allowed}."
 
 

@@ -49,6 +49,8 @@ def fit(
     Args:
         directory: checkpoints and ``snapshots/``; a run killed there resumes at the exact step.
     """
+    # Lightning tells about hardware and products at every start.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = AnswerTraining(
         model,
@@ -145,8 +147,6 @@ def _trainer(
 
 
 def _run(trainer: lightning.Trainer, module: AnswerTraining, data: AnswerData, last: Path) -> None:
-    # Lightning tells about hardware and products at every start.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             # Batches are slices of tensors on the device: worker processes would slow them down.

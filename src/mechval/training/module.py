@@ -76,7 +76,8 @@ class AnswerTraining(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = make_optimizer(self.model, self.recipe)
-        schedule = LambdaLR(optimizer, self.recipe.rate_factor)
+        # A plain function: of anything else LambdaLR puts the attributes into the checkpoint.
+        schedule = LambdaLR(optimizer, lambda step: self.recipe.rate_factor(step))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},

@@ -84,7 +84,8 @@ def shrink_neurons(mlp: MLP, amount: float) -> None:
     length = torch.sqrt(
         mlp.W_in.square().sum(dim=0) + mlp.b_in.square() + mlp.W_out.square().sum(dim=1)
     )
-    factor = 1 - amount / length.clamp(min=max(amount, 1e-30))
+    # Not 1 - amount / length: torch divides by multiplying with a reciprocal, which misses zero.
+    factor = (length - amount).clamp(min=0) / length.clamp(min=1e-30)
     mlp.W_in.mul_(factor)
     mlp.b_in.mul_(factor)
     mlp.W_out.mul_(factor[:, None])

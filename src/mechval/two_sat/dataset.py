@@ -60,7 +60,10 @@ class DataConfig(Config):
     @model_validator(mode="after")
     def _leaves_a_test_split(self) -> "DataConfig":
         if self.train_fraction + self.selection_fraction >= 1:
-            raise ValueError("train_fraction + selection_fraction below 1")
+            raise ValueError(
+                f"train_fraction={self.train_fraction} and selection_fraction="
+                f"{self.selection_fraction} must add up to less than 1"
+            )
         return self
 
 

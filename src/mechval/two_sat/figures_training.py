@@ -54,9 +54,12 @@ def draw_sparsity(snapshots: Sequence[Snapshot], with_published: bool) -> Figure
         counts = [point.carrying_neurons for point in points]
         panel.plot([point.step for point in points], counts, "o-", color=BLUE, markersize=3)
         panel.annotate(
-            str(counts[-1]), (points[-1].step, counts[-1]), (0, 5), textcoords="offset points",
-            ha="right", color=BLUE,
-        )  # fmt: skip
+            str(counts[-1]),
+            (points[-1].step, counts[-1]),
+            (5, 3),
+            textcoords="offset points",
+            color=BLUE,
+        )
         if with_published:
             panel.axhline(published_values.CARRYING_NEURONS, color=VERMILLION, linestyle="--")
         panel.set_xscale("symlog", linthresh=1)

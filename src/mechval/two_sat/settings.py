@@ -22,7 +22,7 @@ class ModelSource(Config):
     @model_validator(mode="after")
     def _published_has_a_path(self) -> "ModelSource":
         if self.kind == "published" and not self.path:
-            raise ValueError("model=published together with model.path=<file>")
+            raise ValueError("kind=published must come with model.path=<file>")
         return self
 
 

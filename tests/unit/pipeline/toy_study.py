@@ -25,6 +25,7 @@ class ToySettings(Config):
     data: dict[str, Any] = Field(default_factory=dict)
     architecture: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    finishing: dict[str, Any] | None = None
     circuit: dict[str, Any] = Field(default_factory=dict)
     axioms: dict[str, Any] = Field(default_factory=lambda: {"confidence": 0.95})
     model: dict[str, Any] = Field(default_factory=dict)

@@ -14,6 +14,7 @@ from mechval.training.optimizers import (
     make_optimizer,
     shrink_neurons,
 )
+from mechval.training.recipe import Recipe
 from mechval.transformer import MLP, Transformer, named_weights
 from tests.networks import SMALL_PROBLEM, random_network
 from tests.unit.training.tiny import RECIPE
@@ -49,7 +50,7 @@ def test_binding_matrices_are_attention_and_all_mlps_but_the_last() -> None:
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, ADAMW], ids=["muon", "adamw"])
-def test_every_weight_is_trained_exactly_once(recipe: object) -> None:
+def test_every_weight_is_trained_exactly_once(recipe: Recipe) -> None:
     model = random_network(SMALL_PROBLEM)
     trained = all_parameters(make_optimizer(model, recipe))
     assert sorted(map(id, trained)) == sorted(map(id, model.parameters()))

@@ -12,6 +12,7 @@ from mechval.two_sat.components import Components
 from mechval.two_sat.interpretation import (
     BitReader,
     ClauseParser,
+    Residual,
     any_bit,
     bit_reader,
     formula_evaluator,
@@ -48,7 +49,7 @@ def test_the_parse_of_a_written_parse_is_that_parse(pairs: np.ndarray) -> None:
 @pytest.mark.parametrize("residual", ["corrected", "published"])
 @settings(max_examples=20)
 @given(bits=BITS)
-def test_the_bits_of_written_bits_are_those_bits(residual: str, bits: np.ndarray) -> None:
+def test_the_bits_of_written_bits_are_those_bits(residual: Residual, bits: np.ndarray) -> None:
     reader = bit_reader(CIRCUIT, "calibrated", residual, CPU)
     state = torch.from_numpy(bits)
     assert reader.alpha(reader.gamma(state)).equal(state)
@@ -77,7 +78,9 @@ def test_written_bits_leave_other_neurons_at_their_mean() -> None:
 @pytest.mark.parametrize(
     ("residual", "mean"), [("corrected", "mean_resid_mid"), ("published", "mean_attn_out")]
 )
-def test_the_residual_written_at_the_second_cut_is_the_named_mean(residual: str, mean: str) -> None:
+def test_the_residual_written_at_the_second_cut_is_the_named_mean(
+    residual: Residual, mean: str
+) -> None:
     reader = bit_reader(CIRCUIT, "calibrated", residual, CPU)
     written = reader.gamma(torch.zeros(2, N_NEURONS, dtype=torch.bool))
     assert written.resid_mid.equal(getattr(CIRCUIT, mean).expand(2, -1))

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as numpy_st
 
 from mechval.two_sat.neurons import (
     NeuronEffects,
+    Thresholds,
     is_constant,
     neuron_effects,
     neuron_levels,
@@ -78,7 +79,7 @@ def test_published_levels_are_the_papers_constants() -> None:
 
 
 @pytest.mark.parametrize("thresholds", ["calibrated", "published"])
-def test_no_neurons_have_no_levels(thresholds: str) -> None:
+def test_no_neurons_have_no_levels(thresholds: Thresholds) -> None:
     levels = neuron_levels(torch.zeros(5, 0), thresholds)
     assert (levels.cut.tolist(), levels.high.tolist()) == ([], [])
 

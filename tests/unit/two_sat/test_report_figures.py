@@ -54,11 +54,12 @@ def test_neurons_are_sorted_by_their_strongest_assignment():
 
 SIZES = {
     "smallest, one neuron": (Problem(n_variables=3, n_clauses=4), 1, 1),
-    "largest, many heads and neurons": (Problem(n_variables=8, n_clauses=20), 100, 9),
+    "largest, many heads and neurons": (Problem(n_variables=8, n_clauses=20), 70, 9),
     "the paper's": (Problem(n_variables=5, n_clauses=10), 34, 1),
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
 def test_every_figure_can_be_drawn_at_every_size(tmp_path: Path, size):
     problem, n_neurons, n_heads = size

@@ -78,7 +78,7 @@ def test_a_published_model_needs_a_path() -> None:
         ("problem.n_clauses", 21, "an integer from 4 to 20"),
         ("data.train_fraction", 0.0, "a number between 0 and 1, both excluded"),
         ("data.fit_fraction", 1.0, "a number between 0 and 1, both excluded"),
-        ("data.selection_fraction", 0.5, "train_fraction + selection_fraction below 1"),
+        ("data.selection_fraction", 0.5, "must add up to less than 1"),
         ("axioms.confidence", 0.5, "a number greater than 0.5 and smaller than 1"),
         ("axioms.confidence", 1, "a number greater than 0.5 and smaller than 1"),
         ("axioms.versions", [], "a list of trees and disjunction"),

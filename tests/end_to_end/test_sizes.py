@@ -1,0 +1,30 @@
+"""The smallest and the largest formulas go through every stage."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.commands import SMALL, run_command
+
+pytestmark = pytest.mark.slow
+
+STAGES = {"data", "train", "circuit", "axioms", "report"}
+
+
+@pytest.mark.parametrize(("n_variables", "n_clauses"), [(3, 4), (8, 20)])
+def test_a_corner_of_the_allowed_sizes_finishes_all_stages(
+    tmp_path: Path, n_variables: int, n_clauses: int
+) -> None:
+    words = (
+        "+stage=all",
+        *SMALL,
+        f"problem.n_variables={n_variables}",
+        f"problem.n_clauses={n_clauses}",
+        "data.training_formulas=300",
+        "data.analysis_formulas=120",
+        "data.selection_fraction=0.2",
+    )
+    answer = run_command(tmp_path, *words)
+    assert answer.code == 0, answer.stderr
+    finished = {path.parent.name for path in tmp_path.glob("results/two_sat/small/*/manifest.json")}
+    assert finished == STAGES
