@@ -53,7 +53,7 @@ class Recipe(Config):
         description="auto (bfloat16 where the device multiplies it), float32 or bfloat16",
     )
     n_snapshots: int = Field(
-        default=30, ge=0, description="a number of weight snapshots of at least 0"
+        default=30, ge=1, description="a positive number of weight snapshots"
     )
 
     @model_validator(mode="after")
