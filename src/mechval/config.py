@@ -5,7 +5,7 @@ error for a wrong value, so documentation and refusal cannot drift apart.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -73,5 +73,11 @@ def _owner(kind: type[BaseModel], names: list[str]) -> type[BaseModel] | None:
         if not (isinstance(owner, type) and issubclass(owner, BaseModel)):
             return None
         field = owner.model_fields.get(name)
-        owner = field.annotation if field else None
+        owner = _model_in(field.annotation) if field else None
     return owner if isinstance(owner, type) and issubclass(owner, BaseModel) else None
+
+
+def _model_in(annotation: Any) -> Any:
+    """The configuration class of ``Class`` or ``Class | None``."""
+    parts = [part for part in get_args(annotation) if isinstance(part, type)]
+    return next((part for part in parts if issubclass(part, BaseModel)), annotation)

@@ -52,9 +52,7 @@ class Recipe(Config):
         default="auto",
         description="auto (bfloat16 where the device multiplies it), float32 or bfloat16",
     )
-    n_snapshots: int = Field(
-        default=30, ge=1, description="a positive number of weight snapshots"
-    )
+    n_snapshots: int = Field(default=30, ge=1, description="a positive number of weight snapshots")
 
     @model_validator(mode="after")
     def _long_enough_to_be_evaluated(self) -> "Recipe":

@@ -41,7 +41,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         raise MechvalError(f"model.path={path} does not exist; allowed: a torch file.") from None
     except UnpicklingError:
         raise _refused(path, "it holds something other than tensors, which could be code") from None
-    except (RuntimeError, EOFError, OSError, ValueError):
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError):
         raise _refused(path, "it is damaged or no torch file") from None
     weights = content.get("model") if isinstance(content, dict) else None
     if not isinstance(weights, Mapping) or not all(

@@ -165,8 +165,8 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
     [
         ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms"}),
         ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit"}),
-        ({"training": recipe(20)}, {"train"}),
-        ({"finishing": None}, {"train"}),
+        ({"training": recipe(20)}, {"train", "report"}),
+        ({"finishing": None}, {"train", "report"}),
         ({"data": DataConfig(training_formulas=800)}, {"data"}),
     ],
     ids=["axioms", "circuit", "training", "finishing", "data"],
