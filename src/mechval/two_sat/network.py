@@ -84,8 +84,8 @@ def finish_network(
     """Train the last MLP and the unembedding alone, on the residual stream they read.
 
     Everything below them is frozen, so that stream is computed once per formula and a step costs
-    about a hundredth of a full one: weight decay gets the steps it needs to empty the neurons
-    that the loss does not need.
+    a small part of a full one: decay gets the steps it needs to empty the neurons that the loss
+    does not need.
     """
     trained = {id(weight) for weight in [*model.block(1).mlp.parameters(), model.W_U]}
     for parameter in model.parameters():
