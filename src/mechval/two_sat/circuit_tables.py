@@ -64,7 +64,7 @@ def facts(circuit: Circuit) -> dict[str, Any]:
         "carrying_neurons_with_negative_coefficient": int(
             (effects.coefficient[carrying] < 0).sum()
         ),
-        "smallest_mean_own_clause_attention": float(circuit.own_clause_attention.sum(dim=0).min()),
+        "smallest_mean_own_clause_attention": float(circuit.own_clause_attention.amax(dim=0).min()),
         "readings": {name: _reading_facts(reading) for name, reading in circuit.readings.items()},
     }
 

@@ -31,7 +31,7 @@ def foreign_weights() -> Weights:
     """Random weights of the small network in the authors' layout, drawn without our code."""
     generator = torch.Generator().manual_seed(3)
     d_model, d_mlp, d_vocab, n_ctx = 16, 24, 12, 25
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "embed.W_E": (d_model, d_vocab),
         "pos_embed.W_pos": (n_ctx, d_model),
         "unembed.W_U": (d_model, d_vocab),

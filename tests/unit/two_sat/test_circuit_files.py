@@ -84,7 +84,8 @@ def test_the_order_of_readings_does_not_change_the_programs_file(tmp_path: Path)
     circuit = two_readings()
     save_circuit(circuit, tmp_path)
     before = (tmp_path / PROGRAMS).read_bytes()
-    save_circuit(replace(circuit, readings=dict(reversed(circuit.readings.items()))), tmp_path)
+    reordered = {name: circuit.readings[name] for name in reversed(list(circuit.readings))}
+    save_circuit(replace(circuit, readings=reordered), tmp_path)
     assert (tmp_path / PROGRAMS).read_bytes() == before
 
 

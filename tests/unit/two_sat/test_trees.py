@@ -90,7 +90,7 @@ def test_a_fitted_tree_predicts_what_sklearn_predicts_on_every_formula(
     labels = np.arange(len(tables)) < on.sum()
     sklearn_tree = DecisionTreeClassifier(max_leaf_nodes=max_leaves, random_state=seed)
     sklearn_tree.fit(tables, labels)
-    shares = sklearn_tree.predict_proba(ALL_TABLES)[:, 1]
+    shares = np.asarray(sklearn_tree.predict_proba(ALL_TABLES))[:, 1]
     # A leaf with as many on as off may be told either way.
     decided = shares != 0.5
     assert np.array_equal(np.array(bits(tree))[decided], shares[decided] > 0.5)

@@ -1,0 +1,141 @@
+"""Verdicts on printed numbers: the rule, and that a wrong printed value comes out as differing."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mechval.errors import MechvalError
+from mechval.reporting.paper import (
+    Agreement,
+    Measured,
+    Published,
+    compare,
+    comparison_rows,
+    load_published,
+    round_like,
+)
+
+HEADER = "key,quantity,kind,printed,n,deviation,source\n"
+
+
+def epsilon(printed: str, key: str = "parse") -> Published:
+    return Published(
+        key=key,
+        quantity="parse, replaceability",
+        kind="epsilon",
+        printed=Decimal(printed),
+        n=80_001,
+        deviation=None,
+        source="Table 1",
+    )
+
+
+def number(printed: str) -> Published:
+    return epsilon(printed).model_copy(update={"kind": "number", "n": None})
+
+
+def rate(count: int, n: int = 80_000) -> Measured:
+    return Measured(count / n, count, n)
+
+
+def verdict(published: Published, measured: Measured) -> Agreement:
+    return compare([published], {published.key: measured})[0].verdict
+
+
+def test_a_count_that_chance_explains_agrees() -> None:
+    assert verdict(epsilon("0.0418"), rate(3_234)) is Agreement.AGREES
+
+
+def test_a_count_that_chance_does_not_explain_is_close_within_a_tenth() -> None:
+    assert verdict(epsilon("0.0418"), rate(3_500)) is Agreement.CLOSE
+
+
+def test_a_wrong_printed_value_differs() -> None:
+    assert verdict(epsilon("0.0518"), rate(3_234)) is Agreement.DIFFERS
+
+
+def test_no_disagreement_agrees_with_no_disagreement_and_not_with_many() -> None:
+    assert verdict(epsilon("3.74e-5"), rate(0)) is Agreement.AGREES
+    assert verdict(epsilon("3.74e-5"), rate(40)) is Agreement.DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("printed", "value", "expected"),
+    [
+        ("0.0209", 0.02094, Agreement.AGREES),
+        ("0.0209", 0.0208, Agreement.CLOSE),
+        ("34", 34.0, Agreement.AGREES),
+        ("34", 41.0, Agreement.DIFFERS),
+        ("6e-6", 5.6e-6, Agreement.AGREES),
+    ],
+)
+def test_a_number_agrees_at_its_printed_digits(
+    printed: str, value: float, expected: Agreement
+) -> None:
+    assert verdict(number(printed), Measured(value)) is expected
+
+
+def test_more_rows_make_the_same_difference_weaker_evidence() -> None:
+    alone = compare([epsilon("0.0418")], {"parse": rate(3_050)})[0]
+    others = [epsilon("0.0418", f"other {index}") for index in range(9)]
+    measured = {row.key: rate(3_251) for row in others} | {"parse": rate(3_050)}
+    together = compare([epsilon("0.0418"), *others], measured)[0]
+    assert alone.p is not None
+    assert together.p == pytest.approx(10 * alone.p)
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=6))
+def test_corrected_p_are_probabilities_and_keep_their_order(counts: list[int]) -> None:
+    rows = [epsilon("0.01", str(index)) for index in range(len(counts))]
+    found = compare(rows, {str(i): rate(count, 10_000) for i, count in enumerate(counts)})
+    alone = [compare([item.published], {item.published.key: item.measured})[0].p for item in found]
+    p = [item.p for item in found]
+    assert all(value is not None and 0 <= value <= 1 for value in p)
+    order = sorted(range(len(p)), key=lambda index: alone[index] or 0)
+    assert [p[index] for index in order] == sorted(value or 0 for value in p)
+
+
+def test_the_interval_holds_the_rate() -> None:
+    found = compare([epsilon("0.0418")], {"parse": rate(3_234)})[0]
+    assert found.lower is not None
+    assert found.upper is not None
+    assert found.lower < 3_234 / 80_000 < found.upper
+
+
+def test_a_row_without_a_measured_value_is_refused() -> None:
+    with pytest.raises(MechvalError, match="no measured value for 'parse'"):
+        compare([epsilon("0.0418")], {})
+
+
+def test_a_rate_without_its_count_is_refused() -> None:
+    with pytest.raises(MechvalError, match="'parse' has no count"):
+        compare([epsilon("0.0418")], {"parse": Measured(0.04)})
+
+
+def test_rows_are_plain() -> None:
+    row = comparison_rows(compare([epsilon("0.0418")], {"parse": rate(3_234)}))[0]
+    assert (row["published"], row["measured_count"], row["verdict"]) == ("0.0418", 3_234, "agrees")
+
+
+def test_rounding_follows_the_printed_digits() -> None:
+    assert round_like(2.949, Decimal("2.9")) == Decimal("2.9")
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("a,q,epsilon,0.1,10,,T1\na,q,epsilon,0.1,10,,T1\n", "line 3: key='a' is there twice"),
+        ("a,q,guess,0.1,10,,T1\n", "line 2: kind is refused"),
+        ("a,q,epsilon,much,10,,T1\n", "line 2: printed is refused"),
+        ("a,q,epsilon,0.1,,,T1\n", "line 2: n=None is not allowed with kind=epsilon"),
+        ("a,q,number,0.1,5,,T1\n", "line 2: n=5 is not allowed with kind=number"),
+    ],
+)
+def test_a_wrong_data_file_is_refused_by_line(tmp_path: Path, lines: str, fault: str) -> None:
+    path = tmp_path / "published.csv"
+    path.write_text(HEADER + lines)
+    with pytest.raises(MechvalError, match=fault):
+        load_published(path)
