@@ -18,7 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from mechval.transformer.model import Attention, Block, Transformer
+from mechval.transformer.attention import Attention
+from mechval.transformer.model import Block, Transformer
 
 
 def answer_logits(
@@ -32,10 +33,13 @@ def answer_logits(
         dtype: precision of the large products (tables and the last MLP's output stay float32).
 
     Raises:
-        ValueError: if the network does not have two blocks.
+        ValueError: if the network does not have two blocks, or hook functions are set: most hook
+            points are not reached here.
     """
     if len(model.blocks) != 2:
         raise ValueError(f"answer_logits needs a network of 2 blocks, not {len(model.blocks)}")
+    if model.is_hooked:
+        raise ValueError("answer_logits needs a network without hook functions; call the network")
     first, last = model.block(0), model.block(1)
     resid_mid = _first_resid_mid(model, tokens, dtype)
     hidden = functional.linear(

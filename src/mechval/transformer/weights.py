@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.transformer.model import Attention, Transformer
+from mechval.transformer.attention import Attention
+from mechval.transformer.model import Transformer
 
 
 def named_weights(model: Transformer) -> dict[str, Tensor]:
@@ -48,6 +49,8 @@ def load_weights(model: Transformer, path: Path) -> None:
 
 def assign_weights(model: Transformer, weights: dict[str, Tensor], source: str) -> None:
     """Copy TransformerLens-named tensors into ``model`` after checking names, shapes and values.
+
+    A transposed tensor is found by its shape alone, so a transposed square matrix is not found.
 
     Raises:
         MechvalError: naming the first missing, extra, misshapen or non-finite tensor.
