@@ -20,7 +20,10 @@ from mechval.pipeline import (
     load_committed_configs,
 )
 
-STUDIES = {"two_sat": "mechval.two_sat.study"}
+STUDIES = {
+    "two_sat": "mechval.two_sat.study",
+    "modular_addition": "mechval.modular_addition.study",
+}
 # Words that say how to run or where files are, not what is computed.
 _PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "force", "verify", "yes")
 _UNREPEATED_WORDS = ("stage", "force", "verify", "yes", "wandb.mode")

@@ -33,6 +33,11 @@ SMALL = (
     "finishing.batch_size=64",
     "finishing.evaluate_every_steps=15",
     "finishing.evaluation_examples=60",
+    "nulls.formulas=400",
+    "nulls.shuffled_formulas=60",
+    "nulls.training.examples=3840",
+    "nulls.training.evaluation_examples=60",
+    "progress.formulas=400",
     *QUIET,
 )
 

@@ -11,19 +11,16 @@ import pytest
 from scipy.stats import binomtest
 
 from mechval.axioms import AxiomReport, disagreements_from_epsilon
-from mechval.training.recipe import Recipe
-from mechval.transformer import Architecture
 from mechval.two_sat.activations import accuracy_by_class
+from mechval.two_sat.assess import Question, validate
 from mechval.two_sat.circuit import Circuit, CircuitConfig, ReadingName, extract_circuit
-from mechval.two_sat.dataset import Corpora
-from mechval.two_sat.settings import AxiomsConfig, TwoSatSettings
-from mechval.two_sat.stages.axioms import validate
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow
 
 N_TEST = 8_000
 PAPER_N = 80_001
+QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("published",), 0.95, 0.7387)
 COMPONENTS = ("parse", "evaluate", "output")
 
 # PAPER.md section 2, published axiom table, in the order of COMPONENTS.
@@ -67,28 +64,16 @@ def measured(published_checkpoint: Path) -> Reproduction:
         model,
         PUBLISHED_PROBLEM,
         corpora.splits["analysis.fit"],
-        config=CircuitConfig(),
+        config=QUESTION.circuit,
         seed=0,
         device=CPU,
     )
-    reports = validate(_settings(corpora), model, circuit, test, natural_share=0.7387, device=CPU)
+    reports = validate(model, PUBLISHED_PROBLEM, circuit, test, question=QUESTION, device=CPU)
     errors = accuracy_by_class(model, PUBLISHED_PROBLEM, test, CPU)
     return Reproduction(
         circuit=circuit,
         reports={report.interpretation: report for report in reports},
         accuracy=1 - sum(counted.n_wrong for counted in errors) / len(test),
-    )
-
-
-def _settings(corpora: Corpora) -> TwoSatSettings:
-    return TwoSatSettings(
-        problem=PUBLISHED_PROBLEM,
-        data=corpora.provenance.config,
-        architecture=Architecture(),
-        training=Recipe(examples=1, batch_size=1, evaluate_every_steps=1),
-        finishing=None,
-        circuit=CircuitConfig(),
-        axioms=AxiomsConfig(residuals=("published",)),
     )
 
 

@@ -56,7 +56,7 @@ def names(directory: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "+stage=… is missing; allowed: all, axioms, circuit, data, report, train.\n"),
+        ((), "+stage=… is missing; allowed: all, axioms, circuit, data, nulls, progress, "),
         (("+stage=all", "seed=-1"), "seed=-1 is not allowed; allowed: an integer from 0 to "),
         (("+stage=all,x", "-m"), "stage=x is not allowed; allowed: all, axioms, "),
     ],

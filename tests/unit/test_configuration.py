@@ -13,6 +13,7 @@ from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
+STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "report")
 PRESETS = ("reference", "cpu", "paper", "smoke")
 
 
@@ -45,7 +46,7 @@ def test_every_preset_has_settings_of_the_study() -> None:
     assert {path.stem for path in (CONF / "settings" / "two_sat").iterdir()} == set(PRESETS)
 
 
-@pytest.mark.parametrize("stage", ["all", "data", "train", "circuit", "axioms", "report"])
+@pytest.mark.parametrize("stage", [*STAGES, "all"])
 def test_every_stage_composes_with_its_own_name(stage: str) -> None:
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         assert compose("config", overrides=[f"+stage={stage}"]).stage == stage
@@ -168,5 +169,5 @@ def test_a_preset_without_settings_for_the_study_is_refused(tmp_path: Path) -> N
 
 def test_a_missing_stage_lists_the_stages() -> None:
     assert str(missing_stage(CONF)) == (
-        "+stage=… is missing; allowed: all, axioms, circuit, data, report, train."
+        "+stage=… is missing; allowed: all, axioms, circuit, data, nulls, progress, report, train."
     )

@@ -1,7 +1,7 @@
 """Evaluate the four axioms on batches of inputs, for several interpretations of one network."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -10,7 +10,7 @@ from torch import Tensor
 from mechval.axioms import axioms, cells
 from mechval.axioms.axioms import Trajectory
 from mechval.axioms.cells import Axiom, CellKey
-from mechval.axioms.interpretation import Interpretation, State
+from mechval.axioms.interpretation import Interpretation, Map, State
 from mechval.axioms.judging import JudgingRule, Measurements, make_report
 from mechval.axioms.report import AxiomReport
 from mechval.errors import MechvalError
@@ -70,15 +70,33 @@ def evaluate_axioms(
 
     Source: paper sections 3 and 4.
     """
-    _check_interpretations(interpretations)
     rule = JudgingRule(tuple(strata_names), mixtures, confidence, constant_label)
+    return [
+        make_report(interpretation, measurements, rule)
+        for interpretation, measurements in zip(
+            interpretations, measure_axioms(interpretations, batches), strict=True
+        )
+    ]
+
+
+def measure_axioms(
+    interpretations: Sequence[Interpretation], batches: Iterable[Batch]
+) -> list[Measurements]:
+    """Measure, unjudged, how far apart the two sides of every distinct cell are on every sample.
+
+    One measurement serves every tolerance of a cell's equivalence.
+
+    Returns:
+        One per interpretation, in their order, for `judging.make_report`.
+
+    Raises:
+        MechvalError: as `evaluate_axioms`, but for strata, mixtures and confidence.
+    """
+    _check_interpretations(interpretations)
     measured = [_measure_batch(interpretations, batch) for batch in batches]
     if not measured:
         raise MechvalError("batches is empty; allowed: at least one batch.")
-    return [
-        make_report(interpretation, _concatenate(pieces), rule)
-        for interpretation, pieces in zip(interpretations, zip(*measured, strict=True), strict=True)
-    ]
+    return [_concatenate(pieces) for pieces in zip(*measured, strict=True)]
 
 
 def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
@@ -104,23 +122,50 @@ def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> l
     concrete = axioms.run_components(interpretations[0].concrete, batch.inputs)
     labels = _checked_labels(concrete[-1], len(batch.strata))
     strata = batch.strata.cpu().long()
-    measured: dict[tuple[object, ...], Tensor] = {}
+    memory, measured = _BatchMemory(), {}
     return [
         Measurements(
-            labels, strata, _measure_cells(interpretation, concrete, len(strata), measured)
+            labels, strata, _measure_cells(interpretation, concrete, len(strata), memory, measured)
         )
         for interpretation in interpretations
     ]
+
+
+class _BatchMemory:
+    """What the maps gave on one batch: interpretations that share a map run it once."""
+
+    def __init__(self) -> None:
+        self._results: dict[tuple[int, int], tuple[State, State]] = {}
+
+    def trajectory(self, interpretation: Interpretation, concrete: tuple[State, ...]) -> Trajectory:
+        """The interpretation's states at all cuts."""
+        remembering = replace(
+            interpretation,
+            alphas=tuple(map(self._remember, interpretation.alphas)),
+            abstract=tuple(map(self._remember, interpretation.abstract)),
+        )
+        return axioms.make_trajectory(remembering, concrete)
+
+    def _remember(self, applied: Map) -> Map:
+        def recalled(state: State) -> State:
+            key = (id(applied), id(state))
+            if key not in self._results:
+                # The state is kept as well: as long as it lives, no other has its id.
+                self._results[key] = (state, applied(state))
+            return self._results[key][1]
+
+        return recalled
 
 
 def _measure_cells(
     interpretation: Interpretation,
     concrete: tuple[State, ...],
     n: int,
+    memory: _BatchMemory,
     measured: dict[tuple[object, ...], Tensor],
 ) -> dict[CellKey, Float[Tensor, " batch"]]:
     """Measure the distinct cells; one whose maps another interpretation shares is looked up."""
-    trajectory = axioms.make_trajectory(interpretation, concrete)
+    trajectory = memory.trajectory(interpretation, concrete)
     distances: dict[CellKey, Tensor] = {}
     for key in cells.distinct_cells(interpretation):
         maps = cells.maps_of(interpretation, key)

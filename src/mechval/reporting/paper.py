@@ -43,18 +43,21 @@ class Published(Config):
 
     Attributes:
         key: under which the measured value is found.
-        kind: ``epsilon`` (a bound on a rate), ``rate`` (a share of samples) or ``number``.
+        kind: ``epsilon`` (a bound on a rate), ``rate`` (a share of samples), ``number``, or
+            ``context`` (printed, to be shown; nothing is measured for it).
         printed: as printed; its digits decide whether a number agrees.
         n: samples behind an ε or a rate.
+        count: of disagreements behind an ε, where it is known to more digits than the ε.
         deviation: entry of the deviations list that explains a difference, if any.
         source: where the paper or its artefacts print it.
     """
 
     key: str
     quantity: str
-    kind: Literal["epsilon", "rate", "number"]
+    kind: Literal["epsilon", "rate", "number", "context"]
     printed: Decimal
     n: int | None = Field(ge=1)
+    count: int | None = Field(ge=0)
     deviation: str | None
     source: str
 
@@ -105,10 +108,10 @@ def load_published(path: Path) -> tuple[Published, ...]:
             raise MechvalError(
                 f"{path}, line {line}: key={published.key!r} is there twice; allowed: once."
             )
-        if (published.kind == "number") != (published.n is None):
+        if (published.kind in ("epsilon", "rate")) != (published.n is not None):
             raise MechvalError(
                 f"{path}, line {line}: n={published.n} is not allowed with "
-                f"kind={published.kind}; allowed: a count with epsilon and rate, none with number."
+                f"kind={published.kind}; allowed: a count with epsilon and rate, none otherwise."
             )
         rows[published.key] = published
     return tuple(rows.values())
@@ -117,11 +120,12 @@ def load_published(path: Path) -> tuple[Published, ...]:
 def compare(
     published: Sequence[Published], measured: Mapping[str, Measured]
 ) -> tuple[Comparison, ...]:
-    """Judge every printed number.
+    """Judge every printed number but those of kind ``context``.
 
     Raises:
         MechvalError: if one has no measured value, or a rate comes without its count.
     """
+    published = [row for row in published if row.kind != "context"]
     for row in published:
         if row.key not in measured:
             raise MechvalError(f"no measured value for {row.key!r}; allowed: one per printed row.")
@@ -182,14 +186,24 @@ def round_like(value: float, printed: Decimal) -> Decimal:
     return Decimal(repr(value)).quantize(Decimal(1).scaleb(int(printed.as_tuple().exponent)))
 
 
+def published_count(published: Published) -> int:
+    """The count behind a printed ε or rate.
+
+    Raises:
+        MechvalError: for a row without samples.
+    """
+    if published.n is None:
+        raise MechvalError(f"n of {published.key!r} is missing; allowed: a number of samples.")
+    if published.count is not None:
+        return published.count
+    if published.kind == "epsilon":
+        return disagreements_from_epsilon(float(published.printed), published.n, EPSILON_CONFIDENCE)
+    return round(float(published.printed) * published.n)
+
+
 def _exact_p(published: Published, measured: Measured) -> float:
     assert published.n is not None
-    if published.kind == "epsilon":
-        printed = disagreements_from_epsilon(
-            float(published.printed), published.n, EPSILON_CONFIDENCE
-        )
-    else:
-        printed = round(float(published.printed) * published.n)
+    printed = published_count(published)
     count, n = _count_of(published, measured)
     table = [[printed, published.n - printed], [count, n - count]]
     result: Any = fisher_exact(table)

@@ -61,6 +61,17 @@ class ShuffledBatches(IterableDataset[tuple[Tensor, Tensor]]):
         return order.to(self.data.answers.device)
 
 
+class WholeBatches(IterableDataset[tuple[Tensor, Tensor]]):
+    """An endless stream of the same batch: all the data, in their order."""
+
+    def __init__(self, data: LabelledInputs):
+        self.data = data
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        while True:
+            yield self.data.inputs, self.data.answers
+
+
 class FixedBatches(Dataset[tuple[Tensor, Tensor]]):
     """Batches that are the same at every pass."""
 
@@ -95,7 +106,10 @@ class AnswerData(lightning.LightningDataModule):
             self.selection = self.selection.to(device)
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        batches = ShuffledBatches(self.train, self.recipe.batch_size, self.seed, self.first_step)
+        size = self.recipe.batch_size
+        if size == len(self.train):
+            return DataLoader(WholeBatches(self.train), batch_size=None)
+        batches = ShuffledBatches(self.train, size, self.seed, self.first_step)
         return DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:

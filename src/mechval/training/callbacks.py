@@ -126,6 +126,13 @@ class Snapshots(Callback):
     ) -> None:
         self._save(trainer, pl_module)
 
+    def on_train_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> None:
+        # A run that stops early has its last weights here only.
+        self.steps.add(trainer.global_step)
+        self._save(trainer, pl_module)
+
     def _save(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         if trainer.global_step not in self.steps or not isinstance(pl_module, AnswerTraining):
             return

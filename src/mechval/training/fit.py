@@ -4,6 +4,7 @@ import copy
 import logging
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from mechval.training.batches import AnswerData, LabelledInputs
 from mechval.training.callbacks import CurvePoint, LearningCurve, Snapshots, StepProgress
-from mechval.training.module import AnswerLogits, AnswerTraining, Encode
+from mechval.training.module import AnswerLogits, AnswerTraining, Encode, Loss
 from mechval.training.optimizers import make_optimizer
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer
@@ -43,11 +44,15 @@ def fit(
     seed: int,
     directory: Path,
     device: torch.device,
+    loss: Loss = functional.cross_entropy,
+    callbacks: Sequence[Callback] = (),
 ) -> Fit:
     """Train ``model`` in place.
 
     Args:
         directory: checkpoints and ``snapshots/``; a run killed there resumes at the exact step.
+        loss: mean loss of answer logits, for training and evaluation.
+        callbacks: more of them; one that sets ``trainer.should_stop`` ends the run early.
     """
     # Lightning tells about hardware and products at every start.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
@@ -58,14 +63,16 @@ def fit(
         encode=encode,
         answer_logits=answer_logits,
         dtype=training_dtype(recipe, device),
+        loss=loss,
     )
     data = AnswerData(train, selection, recipe=recipe, seed=seed)
     curve, checkpoints = LearningCurve(), _checkpoints(recipe, directory)
     snapshots = Snapshots(directory / "snapshots", recipe.n_snapshots, recipe.n_steps)
     progress = StepProgress(directory.name, recipe.n_steps)
-    trainer = _trainer(recipe, device, directory, [curve, snapshots, progress, *checkpoints])
+    recorded = [curve, snapshots, progress, *callbacks, *checkpoints]
+    trainer = _trainer(recipe, device, directory, recorded)
     _run(trainer, module, data, directory / f"{LAST}.ckpt")
-    return Fit(tuple(curve.points), _choose(model, recipe, checkpoints))
+    return Fit(tuple(curve.points), _choose(model, recipe, checkpoints, trainer.global_step))
 
 
 def estimate_seconds(
@@ -76,6 +83,7 @@ def estimate_seconds(
     encode: Encode,
     answer_logits: AnswerLogits,
     device: torch.device,
+    loss: Loss = functional.cross_entropy,
 ) -> float:
     """How long :func:`fit` would take, from a few timed steps on a copy of the model."""
     model = copy.deepcopy(model).to(device)
@@ -86,11 +94,11 @@ def estimate_seconds(
 
     def step() -> float:
         started = time.perf_counter()
-        loss = functional.cross_entropy(answer_logits(model, encode(inputs), dtype), answers)
-        loss.backward()
+        value = loss(answer_logits(model, encode(inputs), dtype), answers)
+        value.backward()
         optimizer.step()
         optimizer.zero_grad()
-        loss.item()
+        value.item()
         return time.perf_counter() - started
 
     # The fastest: the first step warms up, and other work on the machine only slows steps down.
@@ -162,10 +170,12 @@ def _run(trainer: lightning.Trainer, module: AnswerTraining, data: AnswerData, l
         raise KeyboardInterrupt from None
 
 
-def _choose(model: Transformer, recipe: Recipe, checkpoints: list[ModelCheckpoint]) -> int:
+def _choose(
+    model: Transformer, recipe: Recipe, checkpoints: list[ModelCheckpoint], last_step: int
+) -> int:
     """Put the weights that the recipe's checkpoint rule picks into ``model``; return their step."""
     if recipe.checkpoint == "last":
-        return recipe.n_steps
+        return last_step
     state = torch.load(checkpoints[-1].best_model_path, map_location="cpu", weights_only=True)
     weights = {name.removeprefix("model."): value for name, value in state["state_dict"].items()}
     model.load_state_dict(weights)

@@ -19,6 +19,7 @@ from mechval.transformer import Transformer
 
 Encode = Callable[[Tensor], Tensor]
 AnswerLogits = Callable[[Transformer, Tensor, torch.dtype], Float[Tensor, "batch d_vocab"]]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class AnswerTraining(lightning.LightningModule):
@@ -30,6 +31,7 @@ class AnswerTraining(lightning.LightningModule):
         encode: turns a study's compact inputs into what ``answer_logits`` reads.
         answer_logits: the logits at the last position, in a given precision.
         dtype: precision of the large products in training; evaluation is in float32.
+        loss: mean loss of answer logits and answers.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class AnswerTraining(lightning.LightningModule):
         encode: Encode,
         answer_logits: AnswerLogits,
         dtype: torch.dtype,
+        loss: Loss = functional.cross_entropy,
     ):
         super().__init__()
         self.model = model
@@ -47,17 +50,18 @@ class AnswerTraining(lightning.LightningModule):
         self.encode = encode
         self.answer_logits = answer_logits
         self.train_dtype = dtype
+        self.loss = loss
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Float[Tensor, ""]:
         inputs, answers = batch
         logits = self.answer_logits(self.model, self.encode(inputs), self.train_dtype)
-        return functional.cross_entropy(logits, answers)
+        return self.loss(logits, answers)
 
     def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         inputs, answers = batch
         logits = self.answer_logits(self.model, self.encode(inputs), torch.float32)
         correct = (logits.argmax(dim=-1) == answers).float().mean()
-        loss = functional.cross_entropy(logits, answers)
+        loss = self.loss(logits, answers)
         self.log("selection_accuracy", correct, batch_size=len(answers))
         self.log("selection_loss", loss, batch_size=len(answers))
 

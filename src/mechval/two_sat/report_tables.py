@@ -1,17 +1,13 @@
 """Reading the tracked tables of the upstream stages: all that the report is made from."""
 
-import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-from pydantic import ValidationError
+from typing import Literal
 
 from mechval.axioms import Axiom
 from mechval.errors import MechvalError
-from mechval.reporting.tables import read_csv
+from mechval.reporting.records import read_object, read_records, unusable_table
 from mechval.two_sat.interpretation import COMPONENT_NAMES
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.published_values import PAPER_PROBLEM
@@ -25,11 +21,8 @@ from mechval.two_sat.report_records import (
     InterpretationRow,
     Neuron,
     OwnClauseAttention,
-    Record,
     Snapshot,
 )
-
-AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -96,16 +89,16 @@ def load_tables(run: RunFacts, directories: Mapping[str, Path]) -> ReportTables:
     is_trained = run.model == "own"
     tables = ReportTables(
         run=run,
-        data=_read_object(data / "metrics.json", DataFacts),
-        accuracy=_read_object(train / "metrics.json", Accuracy),
-        curve=_read_rows(train / "learning_curve.csv", CurvePoint) if is_trained else (),
-        snapshots=_read_rows(train / "snapshots.csv", Snapshot) if is_trained else (),
-        circuit=_read_object(circuit / "metrics.json", CircuitFacts),
-        neurons=_read_rows(circuit / "neurons.csv", Neuron),
-        assignments=_read_rows(circuit / "assignments.csv", AssignmentMean),
-        attention=_read_rows(circuit / "attention.csv", OwnClauseAttention),
-        cells=_read_rows(axioms / "axioms.csv", CellRow),
-        interpretations=_read_rows(axioms / "interpretations.csv", InterpretationRow),
+        data=read_object(data / "metrics.json", DataFacts),
+        accuracy=read_object(train / "metrics.json", Accuracy),
+        curve=read_records(train / "learning_curve.csv", CurvePoint) if is_trained else (),
+        snapshots=read_records(train / "snapshots.csv", Snapshot) if is_trained else (),
+        circuit=read_object(circuit / "metrics.json", CircuitFacts),
+        neurons=read_records(circuit / "neurons.csv", Neuron),
+        assignments=read_records(circuit / "assignments.csv", AssignmentMean),
+        attention=read_records(circuit / "attention.csv", OwnClauseAttention),
+        cells=read_records(axioms / "axioms.csv", CellRow),
+        interpretations=read_records(axioms / "interpretations.csv", InterpretationRow),
     )
     _require_complete(circuit / "assignments.csv", len(tables.assignments), _n_means(tables))
     _require_complete(axioms / "axioms.csv", len(tables.cells), _n_cells(tables))
@@ -123,48 +116,4 @@ def _n_cells(tables: ReportTables) -> int:
 
 def _require_complete(path: Path, n_found: int, n_expected: int) -> None:
     if n_found != n_expected:
-        raise _unusable(path, ValueError(f"{n_found} rows instead of {n_expected}"))
-
-
-def _read_object(path: Path, kind: type[AnyRecord]) -> AnyRecord:
-    try:
-        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise _unusable(path, error) from None
-
-
-def _read_rows(path: Path, kind: type[AnyRecord]) -> tuple[AnyRecord, ...]:
-    try:
-        rows = read_csv(path)
-        if not rows or not path.read_text(encoding="utf-8").endswith("\n"):
-            raise ValueError("it is empty or its last row is cut off")
-        return tuple(kind.model_validate(_nested(row)) for row in rows)
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise _unusable(path, error) from None
-
-
-def _nested(row: Mapping[str, str]) -> dict[str, Any]:
-    """A row with dotted columns as nested dictionaries; an empty cell is None."""
-    if None in row or None in row.values():
-        raise ValueError("a row has more or fewer cells than there are columns")
-    nested: dict[str, Any] = {}
-    for column, value in row.items():
-        *parents, name = column.split(".")
-        target = nested
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        target[name] = value or None
-    return nested
-
-
-def _unusable(path: Path, error: Exception) -> MechvalError:
-    if isinstance(error, FileNotFoundError):
-        return MechvalError(f"{path} is missing; the report needs this table, rerun its stage.")
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        fault = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    else:
-        fault = str(error)
-    return MechvalError(
-        f"{path} is not the table that the report needs ({fault}); rerun its stage."
-    )
+        raise unusable_table(path, ValueError(f"{n_found} rows instead of {n_expected}"))

@@ -1,29 +1,17 @@
 """All settings of the 2-SAT study."""
 
-from typing import Literal
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mechval.config import Config
+from mechval.pipeline.model_source import ModelSource
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.dataset import DataConfig
+from mechval.two_sat.improved.config import ImprovedConfig
 from mechval.two_sat.interpretation import Residual, Version
 from mechval.two_sat.problem import Problem
-
-
-class ModelSource(Config):
-    """Whose network is studied."""
-
-    kind: Literal["own", "published"] = Field(default="own", description="own or published")
-    path: str | None = Field(default=None, description="null, or the published checkpoint's place")
-
-    @model_validator(mode="after")
-    def _published_has_a_path(self) -> "ModelSource":
-        if self.kind == "published" and not self.path:
-            raise ValueError("kind=published must come with model.path=<file>")
-        return self
+from mechval.two_sat.variants.config import VariantsConfig
 
 
 class AxiomsConfig(Config):
@@ -44,6 +32,51 @@ class AxiomsConfig(Config):
     )
 
 
+class NullsConfig(Config):
+    """Which null networks are made, and on how many formulas they are judged.
+
+    The recipe is long enough to memorise the shuffled labels. It runs in float32, so that the
+    weights do not depend on what the processor multiplies fast.
+    """
+
+    formulas: int = Field(
+        default=20_000,
+        ge=2,
+        description="an integer from 2 up: formulas of the analysis corpus, fit and test together",
+    )
+    shuffled_formulas: int = Field(
+        default=2048,
+        ge=2,
+        description="an integer from 2 up: training formulas whose labels are permuted",
+    )
+    training: Recipe = Field(
+        default=Recipe(
+            examples=76_800,
+            batch_size=128,
+            optimizer="muon",
+            weight_decay=0.0,
+            muon_weight_decay=0.0,
+            warmup_steps=20,
+            decay_from=0.5,
+            evaluate_every_steps=60,
+            evaluation_examples=2048,
+            precision="float32",
+            n_snapshots=1,
+        ),
+        description="a training recipe",
+    )
+
+
+class ProgressConfig(Config):
+    """How the axioms are measured along the training."""
+
+    formulas: int = Field(
+        default=20_000,
+        ge=2,
+        description="an integer from 2 up: formulas of the analysis corpus, fit and test together",
+    )
+
+
 class TwoSatSettings(Config):
     """Everything a result of the 2-SAT study depends on, besides the seed."""
 
@@ -59,4 +92,14 @@ class TwoSatSettings(Config):
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
     model: ModelSource = Field(
         default=ModelSource(kind="own", path=None), description="own or published"
+    )
+    variants: VariantsConfig = Field(
+        default=VariantsConfig(), description="which variants are validated"
+    )
+    improved: ImprovedConfig = Field(
+        default=ImprovedConfig(), description="how far a better interpretation is searched for"
+    )
+    nulls: NullsConfig = Field(default=NullsConfig(), description="which null networks are made")
+    progress: ProgressConfig = Field(
+        default=ProgressConfig(), description="how snapshots are validated"
     )

@@ -12,6 +12,7 @@ The code. Whoever reads it knows the problem's size and nothing of the network. 
   - *threshold* (k-of-n where all weights are 1): the least sum as an integer, the assignments
     whose weight is not 0 as a set, one bit that says whether all weights are 1, and if not, for
     each a sign bit and its size in gamma code.
+  - *voting*: see ``improved.voting``, which codes all neurons together.
   - *lookup table*: one bit for every truth table that some formula has, in increasing order.
 
 - The constant program has no neurons: it is its kind and its label, one bit.
@@ -58,6 +59,7 @@ class Kind(IntEnum):
     TREES = 3
     THRESHOLDS = 4
     LOOKUP = 5
+    VOTING = 6
 
 
 @singledispatch

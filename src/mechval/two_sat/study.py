@@ -1,37 +1,62 @@
 """The 2-SAT case study as stages of the pipeline (paper section 4)."""
 
-import hashlib
 from typing import Any
 
 from mechval.pipeline.stage import Stage
+from mechval.pipeline.study import (
+    file_digest,
+    import_stage,
+    module_stage,
+    own_train_stage,
+    settings_slice,
+)
+from mechval.two_sat.published_values import DATA_FILE
 from mechval.two_sat.settings import TwoSatSettings
-from mechval.two_sat.stages import axioms, circuit, data, report, train
+from mechval.two_sat.stages import axioms, circuit, data, nulls, progress, report, train
 
 SETTINGS = TwoSatSettings
 
 
 class TwoSatStudy:
-    """Stages ``data``, ``train``, ``circuit``, ``axioms``, ``report``."""
+    """Stages ``data``, ``nulls``, ``train``, ``circuit``, ``axioms``, ``progress``, ``report``."""
 
     name = "two_sat"
 
     def stages(self, settings: TwoSatSettings) -> tuple[Stage[TwoSatSettings], ...]:
         """The stages in pipeline order."""
         return (
-            _stage(data, "data", (), ("problem", "data")),
+            module_stage(data, "data", (), ("problem", "data")),
+            module_stage(
+                nulls,
+                "nulls",
+                ("data",),
+                ("problem", "architecture", "circuit", "axioms", "nulls"),
+                nulls.reverify,
+            ),
             _train_stage(settings),
-            _stage(circuit, "circuit", ("data", "train"), ("problem", "architecture", "circuit")),
-            _stage(
+            module_stage(
+                circuit, "circuit", ("data", "train"), ("problem", "architecture", "circuit")
+            ),
+            module_stage(
                 axioms,
                 "axioms",
                 ("data", "train", "circuit"),
-                ("problem", "architecture", "axioms"),
+                ("problem", "architecture", "circuit", "axioms", "variants", "improved"),
             ),
-            _stage(
-                report,
-                "report",
-                ("data", "train", "circuit", "axioms"),
-                ("problem", "training", "finishing"),
+            # The recipes are not among its keys: another recipe makes other weights, an input.
+            module_stage(
+                progress,
+                "progress",
+                ("data", "train"),
+                ("problem", "architecture", "circuit", "axioms", "progress"),
+                progress.reverify,
+            ),
+            Stage(
+                name="report",
+                upstream=("data", "nulls", "train", "circuit", "axioms", "progress"),
+                modules=(report.__name__,),
+                run=report.run,
+                config_slice=_report_slice,
             ),
         )
 
@@ -39,46 +64,16 @@ class TwoSatStudy:
 STUDY = TwoSatStudy()
 
 
-def _stage(
-    module: Any, name: str, upstream: tuple[str, ...], keys: tuple[str, ...]
-) -> Stage[TwoSatSettings]:
-    return Stage(
-        name=name,
-        upstream=upstream,
-        modules=(module.__name__,),
-        run=module.run,
-        config_slice=lambda settings: _slice(settings, keys),
-    )
-
-
 def _train_stage(settings: TwoSatSettings) -> Stage[TwoSatSettings]:
+    network = ("problem", "architecture")
     if settings.model.kind == "published":
-        return Stage(
-            name="train",
-            upstream=("data",),
-            modules=(train.__name__,),
-            run=train.import_published,
-            config_slice=_published_slice,
-        )
-    keys = ("problem", "architecture", "training", "finishing")
-    return Stage(
-        name="train",
-        upstream=("data",),
-        modules=(train.__name__,),
-        run=train.run,
-        config_slice=lambda settings: _slice(settings, keys),
-        reverify=train.reverify,
-        estimate=train.estimate,
-    )
+        return import_stage(train, network)
+    return own_train_stage(train, (*network, "training", "finishing"))
 
 
-def _slice(settings: TwoSatSettings, keys: tuple[str, ...]) -> dict[str, Any]:
-    """The named parts of the settings; absent optional parts are left out."""
-    values = settings.model_dump(mode="json", exclude_none=True)
-    return {key: values[key] for key in keys if key in values}
-
-
-def _published_slice(settings: TwoSatSettings) -> dict[str, Any]:
-    checkpoint = train.published_checkpoint(settings)
-    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    return {**_slice(settings, ("problem", "architecture")), "checkpoint_sha256": digest}
+def _report_slice(settings: TwoSatSettings) -> dict[str, Any]:
+    return {
+        **settings_slice(settings, ("problem", "training", "finishing")),
+        "model": settings.model.kind,
+        "published_values_sha256": file_digest(DATA_FILE),
+    }

@@ -18,7 +18,7 @@ from mechval.reporting.paper import (
     round_like,
 )
 
-HEADER = "key,quantity,kind,printed,n,deviation,source\n"
+HEADER = "key,quantity,kind,printed,n,count,deviation,source\n"
 
 
 def epsilon(printed: str, key: str = "parse") -> Published:
@@ -28,6 +28,7 @@ def epsilon(printed: str, key: str = "parse") -> Published:
         kind="epsilon",
         printed=Decimal(printed),
         n=80_001,
+        count=None,
         deviation=None,
         source="Table 1",
     )
@@ -127,11 +128,11 @@ def test_rounding_follows_the_printed_digits() -> None:
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [
-        ("a,q,epsilon,0.1,10,,T1\na,q,epsilon,0.1,10,,T1\n", "line 3: key='a' is there twice"),
-        ("a,q,guess,0.1,10,,T1\n", "line 2: kind is refused"),
-        ("a,q,epsilon,much,10,,T1\n", "line 2: printed is refused"),
-        ("a,q,epsilon,0.1,,,T1\n", "line 2: n=None is not allowed with kind=epsilon"),
-        ("a,q,number,0.1,5,,T1\n", "line 2: n=5 is not allowed with kind=number"),
+        ("a,q,epsilon,0.1,10,,,T1\na,q,epsilon,0.1,10,,,T1\n", "line 3: key='a' is there twice"),
+        ("a,q,guess,0.1,10,,,T1\n", "line 2: kind is refused"),
+        ("a,q,epsilon,much,10,,,T1\n", "line 2: printed is refused"),
+        ("a,q,epsilon,0.1,,,,T1\n", "line 2: n=None is not allowed with kind=epsilon"),
+        ("a,q,number,0.1,5,,,T1\n", "line 2: n=5 is not allowed with kind=number"),
     ],
 )
 def test_a_wrong_data_file_is_refused_by_line(tmp_path: Path, lines: str, fault: str) -> None:

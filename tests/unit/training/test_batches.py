@@ -67,3 +67,10 @@ def test_selection_batches_are_the_first_examples_in_their_order() -> None:
     data = AnswerData(numbered(10), numbered(6000), recipe=recipe, seed=0)
     batched = [answers for _, answers in data.val_dataloader()]
     assert torch.cat(batched).equal(torch.arange(5000))
+
+
+def test_a_batch_of_all_examples_is_always_the_same_in_their_order() -> None:
+    recipe = RECIPE.model_copy(update={"batch_size": 10, "examples": 1000})
+    data = AnswerData(numbered(10), numbered(5), recipe=recipe, seed=0)
+    batched = [answers.tolist() for _, answers in islice(data.train_dataloader(), 3)]
+    assert batched == [list(range(10))] * 3

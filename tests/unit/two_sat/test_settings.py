@@ -87,6 +87,17 @@ def test_a_published_model_needs_a_path() -> None:
         ("architecture.n_heads", [1, 7], "must divide d_model=64"),
         ("training.examples", 1, "must cover evaluate_every_steps"),
         ("finishing.optimizer", "sgd", "adamw or muon"),
+        ("variants.highs", [0.5, -1], "a list of positive activations"),
+        ("variants.tolerances", [-1], "a list of integers from 0 up"),
+        ("variants.leaves", [1], "a list of integers from 2 up, null for unlimited"),
+        ("variants.noise_probability", 1.5, "a number from 0 to 1"),
+        ("variants.noise_kinds", ["literals"], "a list of pairs and clauses"),
+        ("variants.surface_cuts", [], "a list of positive activations"),
+        ("variants.surface_multiples", [0], "a list of positive multiples"),
+        ("nulls.formulas", 1, "an integer from 2 up"),
+        ("nulls.shuffled_formulas", 0, "an integer from 2 up"),
+        ("nulls.training.examples", 1, "must cover evaluate_every_steps"),
+        ("progress.formulas", "all", "an integer from 2 up"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(path: str, value: Any, allowed: str) -> None:

@@ -15,15 +15,31 @@ from mechval.training.recipe import Recipe
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.circuit_files import load_circuit
 from mechval.two_sat.dataset import DataConfig
+from mechval.two_sat.evidence import load_evidence
+from mechval.two_sat.improved.config import ImprovedConfig
 from mechval.two_sat.network import load_network
-from mechval.two_sat.settings import AxiomsConfig, ModelSource, TwoSatSettings
+from mechval.two_sat.settings import (
+    AxiomsConfig,
+    ModelSource,
+    NullsConfig,
+    ProgressConfig,
+    TwoSatSettings,
+)
 from mechval.two_sat.study import STUDY
+from mechval.two_sat.variants.config import VariantsConfig
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.unit.transformer.test_foreign import foreign_weights
 
-STAGES = ["data", "train", "circuit", "axioms", "report"]
+STAGES = ["data", "nulls", "train", "circuit", "axioms", "progress", "report"]
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)
+VARIANTS = VariantsConfig(
+    tolerances=(0, 1),
+    leaves=(2, None),
+    surface_cuts=(0.5, 1.0),
+    surface_highs=(0.5, 2.0),
+    surface_multiples=(0.5, 1.0),
+)
 
 
 def recipe(n_steps: int) -> Recipe:
@@ -46,6 +62,10 @@ def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings
         finishing=recipe(8),
         circuit=CircuitConfig(readings=("calibrated",)),
         axioms=AxiomsConfig(),
+        variants=VARIANTS,
+        improved=ImprovedConfig(widths=(4,), formulas=60, steps=10),
+        nulls=NullsConfig(formulas=200, shuffled_formulas=40, training=recipe(8)),
+        progress=ProgressConfig(formulas=200),
         model=model or ModelSource(),
     )
     return made.model_copy(update=changes)
@@ -146,6 +166,58 @@ def test_the_disagreements_of_every_formula_add_up_to_the_table(workspace: Works
         assert audit.disagreements.sum(dim=1).tolist() == counted
 
 
+def test_every_family_of_variants_is_in_the_table(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "variants.csv")
+    assert {row["family"] for row in table} == {
+        "main",
+        "high",
+        "wrong neurons",
+        "ordered clauses",
+        "noise",
+        "leaves",
+        "rival",
+        "improved",
+    }
+
+
+def test_the_main_interpretations_among_the_variants_repeat_the_axiom_table(
+    workspace: Workspace,
+) -> None:
+    directory = place(workspace, "axioms")
+    variants = [
+        (row["variant"], row["axiom"], row["component"], row["disagreements"], row["epsilon"])
+        for row in rows(directory / "variants.csv")
+        if row["family"] == "main"
+    ]
+    cells = [
+        (row["interpretation"], row["axiom_name"], row["component"], row["disagreements"])
+        + (row["epsilon"],)
+        for row in rows(directory / "axioms.csv")
+    ]
+    assert variants == cells
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tolerance", "paired", "surface", "front", "parts", "composition", "derivability", "sizes"],
+)
+def test_every_table_beside_the_axioms_has_rows(workspace: Workspace, name: str) -> None:
+    assert rows(place(workspace, "axioms") / f"{name}.csv")
+
+
+def test_the_circuit_comes_with_its_evidence(workspace: Workspace) -> None:
+    evidence = load_evidence(place(workspace, "circuit") / "evidence")
+    assert evidence.facts["ablation.no_skip"].n == 160
+
+
+def test_the_report_shows_every_figure_and_compares_with_no_paper(workspace: Workspace) -> None:
+    directory = place(workspace, "report")
+    page = (directory / "README.md").read_text(encoding="utf-8")
+    drawn = {path.name for path in (directory / "figures").glob("*.png")}
+    assert {name for name in drawn if f"(figures/{name})" not in page} == set()
+    assert not (directory / "paper.csv").exists()
+
+
 def test_no_program_breaks_the_inclusion(workspace: Workspace) -> None:
     table = rows(place(workspace, "axioms") / "interpretations.csv")
     assert {row[f"inclusion_violations.{part}"] for row in table for part in PARTS} == {"0"}
@@ -163,13 +235,27 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "stages"),
     [
-        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms"}),
-        ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit"}),
+        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress"}),
+        ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit", "axioms", "nulls", "progress"}),
         ({"training": recipe(20)}, {"train", "report"}),
         ({"finishing": None}, {"train", "report"}),
         ({"data": DataConfig(training_formulas=800)}, {"data"}),
+        ({"variants": VariantsConfig(tolerances=(3,))}, {"axioms"}),
+        ({"improved": ImprovedConfig(steps=20)}, {"axioms"}),
+        ({"nulls": NullsConfig(formulas=100)}, {"nulls"}),
+        ({"progress": ProgressConfig(formulas=100)}, {"progress"}),
     ],
-    ids=["axioms", "circuit", "training", "finishing", "data"],
+    ids=[
+        "axioms",
+        "circuit",
+        "training",
+        "finishing",
+        "data",
+        "variants",
+        "improved",
+        "nulls",
+        "progress",
+    ],
 )
 def test_a_setting_concerns_only_the_stage_that_reads_it(
     changes: dict[str, Any], stages: set[str]

@@ -1,93 +1,91 @@
 """Stage ``axioms``: every interpretation of the circuit, validated on held-out formulas."""
 
-from collections.abc import Iterator
+import json
+from pathlib import Path
 
 import torch
 
-from mechval.axioms import (
-    AxiomReport,
-    Batch,
-    cell_rows,
-    evaluate_axioms,
-    report_row,
-    save_disagreements,
-)
+from mechval.axioms import AxiomReport, cell_rows, report_row, save_disagreements
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_csv, write_json
 from mechval.transformer import Transformer
-from mechval.two_sat.activations import token_batches
 from mechval.two_sat.circuit import Circuit
 from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.components import Components
+from mechval.two_sat.complete_table import CompleteTable, validate_completely
 from mechval.two_sat.dataset import Split, load_provenance, load_split
-from mechval.two_sat.interpretation import make_interpretations
+from mechval.two_sat.derivability import derivability_rows
+from mechval.two_sat.parts import composition_row, part_rows
 from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.sizes import size_rows
 from mechval.two_sat.stages.train import load_stage_network
+from mechval.two_sat.vocabulary import encode_formulas
 
-CLASSES = ("UNSAT", "SAT")
+DERIVABILITY_FORMULAS = 20_000
+PART_FORMULAS = 64
+
+Context = StageContext[TwoSatSettings]
 
 
-def run(context: StageContext[TwoSatSettings]) -> None:
+def run(context: Context) -> None:
     """Evaluate the suite; write its tables and the disagreements of every formula."""
     settings, device = context.settings, torch.device(context.device)
     data = context.upstream["data"].bulk
     model = load_stage_network(context).to(device)
     circuit = load_circuit(context.upstream["circuit"].directory, settings.problem)
-    split = load_split(data, settings.problem, "analysis.test")
+    test = load_split(data, settings.problem, "analysis.test")
     provenance = load_provenance(data, settings.problem)
     natural = provenance.satisfiable_drawn / provenance.formulas_drawn
-    reports = validate(settings, model, circuit, split, natural_share=natural, device=device)
-    write_csv(
-        [row for report in reports for row in cell_rows(report)], context.directory / "axioms.csv"
+    table = validate_completely(
+        settings,
+        model,
+        circuit,
+        fit=load_split(data, settings.problem, "analysis.fit"),
+        test=test,
+        natural_share=natural,
+        seed=context.seed,
+        device=device,
     )
-    write_csv([report_row(report) for report in reports], context.directory / "interpretations.csv")
-    write_json(_metrics(reports, natural), context.directory / "metrics.json")
-    audit = context.directory / "disagreements"
+    _write_main(table.main, context.directory)
+    _write_variants(table, context.directory)
+    write_json(_metrics(table.main, natural), context.directory / "metrics.json")
+    _write_parts(context, model, circuit, test)
+
+
+def _write_main(reports: list[AxiomReport], directory: Path) -> None:
+    write_csv([row for report in reports for row in cell_rows(report)], directory / "axioms.csv")
+    write_csv([report_row(report) for report in reports], directory / "interpretations.csv")
+    audit = directory / "disagreements"
     audit.mkdir()
     for report in reports:
         file_name = report.interpretation.replace("/", "-") + ".safetensors"
         save_disagreements(report, audit / file_name)
 
 
-def validate(
-    settings: TwoSatSettings,
-    model: Transformer,
-    circuit: Circuit,
-    split: Split,
-    *,
-    natural_share: float,
-    device: torch.device,
-) -> list[AxiomReport]:
-    """Run the axiom suite on ``split`` for every interpretation the settings ask for.
+def _write_variants(table: CompleteTable, directory: Path) -> None:
+    write_csv([row.as_row() for row in table.variants.rows], directory / "variants.csv")
+    write_csv([vars(row) for row in table.variants.tolerance], directory / "tolerance.csv")
+    write_csv(table.variants.paired, directory / "paired.csv")
+    write_csv([vars(row) for row in table.surface], directory / "surface.csv")
+    write_csv(table.front, directory / "front.csv")
+    programs = {name: program.to_json() for name, program in table.voting.items()}
+    content = {"refusal": table.voting_refusal, "programs": programs}
+    (directory / "voting.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
 
-    Args:
-        natural_share: share of satisfiable formulas among independent draws, for reweighting.
-    """
-    interpretations = make_interpretations(
-        Components(model, settings.problem),
-        settings.problem,
-        circuit,
-        versions=settings.axioms.versions,
-        residuals=settings.axioms.residuals,
-        device=device,
+
+def _write_parts(context: Context, model: Transformer, circuit: Circuit, test: Split) -> None:
+    """The axioms argued in prose, as numbers: which parts, how much lies outside, how long."""
+    problem, directory = context.settings.problem, context.directory
+    confidence, device = context.settings.axioms.confidence, torch.device(context.device)
+    sample = test.first(DERIVABILITY_FORMULAS)
+    tokens = encode_formulas(problem, torch.from_numpy(test.first(PART_FORMULAS).clause_ids))
+    composition = composition_row(model, problem, sample, confidence=confidence, device=device)
+    outside = derivability_rows(
+        model, problem, circuit, sample, confidence=confidence, device=device
     )
-    unsatisfiable, satisfiable = CLASSES
-    return evaluate_axioms(
-        interpretations,
-        _batches(settings, split, device),
-        strata_names=CLASSES,
-        mixtures={
-            "balanced": {unsatisfiable: 0.5, satisfiable: 0.5},
-            "natural": {unsatisfiable: 1 - natural_share, satisfiable: natural_share},
-        },
-        confidence=settings.axioms.confidence,
-        constant_label=circuit.majority_label,
-    )
-
-
-def _batches(settings: TwoSatSettings, split: Split, device: torch.device) -> Iterator[Batch]:
-    for tokens, satisfiable in token_batches(settings.problem, split, device, "axioms"):
-        yield Batch(tokens, satisfiable.long())
+    write_csv(part_rows(model, problem, tokens.to(device)), directory / "parts.csv")
+    write_csv([composition], directory / "composition.csv")
+    write_csv(outside, directory / "derivability.csv")
+    write_csv(size_rows(model, problem, circuit), directory / "sizes.csv")
 
 
 def _metrics(reports: list[AxiomReport], natural_share: float) -> dict[str, object]:

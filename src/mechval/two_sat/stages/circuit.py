@@ -8,19 +8,24 @@ from mechval.two_sat.circuit import extract_circuit
 from mechval.two_sat.circuit_files import save_circuit
 from mechval.two_sat.circuit_tables import assignment_rows, attention_rows, facts, neuron_rows
 from mechval.two_sat.dataset import load_split
+from mechval.two_sat.evidence.gather import gather_evidence
+from mechval.two_sat.evidence.record import save_evidence
 from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.stages.train import load_stage_network
 
 
 def run(context: StageContext[TwoSatSettings]) -> None:
-    """Extract the circuit on the fitting split and write it with its tables."""
+    """Extract the circuit on the fitting split; write it with its tables and the evidence."""
     settings, device = context.settings, torch.device(context.device)
     model = load_stage_network(context).to(device)
-    split = load_split(context.upstream["data"].bulk, settings.problem, "analysis.fit")
+    fit, test = (
+        load_split(context.upstream["data"].bulk, settings.problem, name)
+        for name in ("analysis.fit", "analysis.test")
+    )
     circuit = extract_circuit(
         model,
         settings.problem,
-        split,
+        fit,
         config=settings.circuit,
         seed=context.seed,
         device=device,
@@ -30,3 +35,5 @@ def run(context: StageContext[TwoSatSettings]) -> None:
     write_csv(assignment_rows(circuit), context.directory / "assignments.csv")
     write_csv(attention_rows(circuit), context.directory / "attention.csv")
     write_json(facts(circuit), context.directory / "metrics.json")
+    evidence = gather_evidence(model, settings.problem, circuit, fit, test, context.seed, device)
+    save_evidence(evidence, context.directory / "evidence")

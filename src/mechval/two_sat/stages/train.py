@@ -2,12 +2,10 @@
 
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
 from mechval.axioms import clopper_pearson_upper
-from mechval.errors import MechvalError
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.progress import track
 from mechval.reporting.tables import Row, write_csv, write_json
@@ -52,17 +50,9 @@ def import_published(context: Context) -> None:
     """Convert the authors' checkpoint; the weights stay untracked."""
     settings = context.settings
     model = make_network(settings.problem, settings.architecture)
-    load_foreign_checkpoint(model, published_checkpoint(settings))
+    load_foreign_checkpoint(model, settings.model.checkpoint())
     save_weights(model, context.bulk / WEIGHTS)
     _write_accuracy(context, model, torch.device(context.device))
-
-
-def published_checkpoint(settings: TwoSatSettings) -> Path:
-    """Where the authors' checkpoint lies; raises MechvalError if it does not."""
-    path = Path(str(settings.model.path))
-    if not path.is_file():
-        raise MechvalError(f"model.path={path} does not exist; allowed: the published torch file.")
-    return path
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:

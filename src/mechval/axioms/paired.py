@@ -1,0 +1,156 @@
+"""Two interpretations on the same samples: which of them disagrees more often, and is that chance?
+
+The samples on which both agree or both disagree say nothing about the difference; McNemar's test
+looks at the others.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+from jaxtyping import Bool
+from scipy.optimize import root_scalar
+from scipy.special import ndtri
+from scipy.stats import binomtest
+from torch import Tensor
+
+from mechval.axioms.report import AxiomReport
+from mechval.axioms.statistics import check_confidence
+from mechval.axioms.tables import Row
+from mechval.errors import MechvalError
+
+
+@dataclass(frozen=True)
+class PairedComparison:
+    """Disagreements of two interpretations in one cell, sample by sample.
+
+    Attributes:
+        n: number of samples.
+        only_first: samples on which only the first interpretation disagrees with the network.
+        only_second: samples on which only the second does.
+        both: samples on which both do.
+        difference: rate of the first minus rate of the second.
+        low: lower end of the two-sided interval of that difference.
+        high: its upper end.
+        p_value: two-sided exact probability of so uneven a split of the samples on which just one
+            disagrees, if either were as likely.
+        confidence: of the interval.
+    """
+
+    n: int
+    only_first: int
+    only_second: int
+    both: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    confidence: float
+
+
+def compare_disagreements(
+    first: Bool[Tensor, " samples"], second: Bool[Tensor, " same_samples"], confidence: float
+) -> PairedComparison:
+    """Compare two interpretations by the exact McNemar test and a score interval.
+
+    Args:
+        first: on which samples the first interpretation disagrees with the network.
+        second: the same for the second, on the very same samples.
+        confidence: of the two-sided interval of the difference of the rates.
+
+    Raises:
+        MechvalError: for different numbers of samples, none, or a confidence outside (0, 1).
+
+    Source: McNemar (1947), exact form; interval of Tango (1998), Statistics in Medicine 17.
+    """
+    if len(first) != len(second) or len(first) == 0:
+        raise MechvalError(
+            f"paired samples number {len(first)} and {len(second)} which is not allowed; "
+            "allowed: two equal numbers of at least 1."
+        )
+    check_confidence(confidence)
+    n = len(first)
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    uneven = only_first + only_second
+    low, high = _difference_interval(only_first, only_second, n, confidence)
+    return PairedComparison(
+        n=n,
+        only_first=only_first,
+        only_second=only_second,
+        both=int((first & second).sum()),
+        difference=(only_first - only_second) / n,
+        low=low,
+        high=high,
+        p_value=float(binomtest(only_first, uneven).pvalue) if uneven else 1.0,
+        confidence=confidence,
+    )
+
+
+def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) -> list[Row]:
+    """Compare every two reports in one cell, each pair once, in the order of the reports.
+
+    Args:
+        reports: on the same samples in the same order.
+        cell: name of the cell, as `Cell.name`.
+
+    Raises:
+        MechvalError: for a cell that a report lacks, and as `compare_disagreements`.
+    """
+    vectors: Mapping[str, Bool[Tensor, " sample"]] = {
+        report.interpretation: _disagreements(report, cell) for report in reports
+    }
+    return [
+        {
+            "cell": cell,
+            "first": first,
+            "second": second,
+            **asdict(compare_disagreements(vectors[first], vectors[second], confidence)),
+        }
+        for first, second in combinations(vectors, 2)
+    ]
+
+
+def _disagreements(report: AxiomReport, cell: str) -> Bool[Tensor, " sample"]:
+    names = [found.name for found in report.cells]
+    if cell not in names:
+        raise MechvalError(
+            f"cell {cell!r} of {report.interpretation!r} is not there; "
+            f"allowed: one of {', '.join(names)}."
+        )
+    return report.disagreements[names.index(cell)]
+
+
+def _difference_interval(
+    only_first: int, only_second: int, n: int, confidence: float
+) -> tuple[float, float]:
+    """The differences that the score test does not reject.
+
+    The score is squared and multiplied out, as its variance vanishes at -1, at 1 and, where no
+    sample is uneven, at 0.
+    """
+    squared_quantile = float(ndtri((1 + confidence) / 2)) ** 2
+    found = (only_first - only_second) / n
+
+    def rejection(tried: float) -> float:
+        excess = only_first - only_second - n * tried
+        least = _least_rate(only_first, only_second, n, tried)
+        return excess**2 - squared_quantile * n * (2 * least + tried * (1 - tried))
+
+    def edge(end: float) -> float:
+        # Beside the estimate the test rejects nothing, on it both terms may be 0.
+        start = found + math.copysign(_BESIDE, end - found)
+        return end if found == end else float(root_scalar(rejection, bracket=(start, end)).root)
+
+    return edge(-1.0), edge(1.0)
+
+
+_BESIDE = 1e-12
+
+
+def _least_rate(only_first: int, only_second: int, n: int, difference: float) -> float:
+    """The likeliest rate of 'only the second' among those with the given true difference."""
+    linear = difference * (2 * n - only_first + only_second) - only_first - only_second
+    constant = -only_second * difference * (1 - difference)
+    root = math.sqrt(max(linear**2 - 8 * n * constant, 0.0))
+    return (root - linear) / (4 * n)

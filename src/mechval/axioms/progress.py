@@ -1,0 +1,127 @@
+"""The axioms along a training: what was validated at which snapshot, as plain rows.
+
+Issue: when does the interpretation become true? Everything that an interpretation is fitted on is
+fitted anew on each snapshot by the same rules; a snapshot for which the rules give none keeps its
+row, with the reason.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mechval.axioms.report import AxiomReport, Cell
+from mechval.axioms.tables import Row
+from mechval.progress import track
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """When in a training a network was saved.
+
+    Attributes:
+        phase: of the training; ``final`` for the network that the run left.
+        step: optimizer steps into the phase, None where unknown.
+        examples: training examples seen in the phase, None where unknown.
+    """
+
+    phase: str
+    step: int | None
+    examples: int | None
+
+
+FINAL = Snapshot("final", None, None)
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What validating one network gave.
+
+    Attributes:
+        reports: of the interpretations that the rules found.
+        refusals: of those they did not: interpretation name to reason.
+        facts: what the study tells of the network, the same names for every network.
+    """
+
+    reports: tuple[AxiomReport, ...]
+    refusals: Mapping[str, str]
+    facts: Mapping[str, int | float | str | bool | None]
+
+
+@dataclass(frozen=True, eq=False)
+class ProgressTables:
+    """``cells``: one row per snapshot, interpretation and cell; ``snapshots``: one per snapshot."""
+
+    cells: list[Row]
+    snapshots: list[Row]
+
+
+def measure_progress(
+    snapshots: Sequence[Snapshot], validate: Callable[[Snapshot], Validation]
+) -> ProgressTables:
+    """Validate every snapshot, in the given order.
+
+    Args:
+        validate: loads the network of a snapshot, fits its interpretations and evaluates them.
+    """
+    tables = ProgressTables([], [])
+    for snapshot in track(snapshots, "progress measures"):
+        validation = validate(snapshot)
+        when: Row = {
+            "phase": snapshot.phase,
+            "step": snapshot.step,
+            "examples": snapshot.examples,
+        }
+        tables.cells.extend({**when, **row} for row in validation_rows(validation))
+        tables.snapshots.append({**when, **validation.facts})
+    return tables
+
+
+def validation_rows(validation: Validation) -> list[Row]:
+    """Lay out all cells of every report, then one row with its reason per refused interpretation.
+
+    ``constant.rate`` is the disagreement rate of the constant program, to be read beside ε;
+    ``mean_part_error`` still moves where so many parts have to agree that all samples disagree.
+    """
+    return [
+        *(_cell_row(report, cell) for report in validation.reports for cell in report.cells),
+        *_refusal_rows(validation.refusals),
+    ]
+
+
+def _cell_row(report: AxiomReport, cell: Cell) -> Row:
+    return {
+        "interpretation": report.interpretation,
+        "axiom": int(cell.axiom),
+        "axiom_name": cell.axiom.label,
+        "component": cell.component,
+        "is_distinct": cell.repeats is None,
+        "n": cell.n,
+        "disagreements": cell.disagreements,
+        "rate": cell.rate,
+        "epsilon": cell.epsilon,
+        "mean_part_error": cell.mean_part_error,
+        "constant.rate": report.constant_program.rate,
+        "verdict": cell.verdict.value,
+        "reason": None,
+    }
+
+
+def _refusal_rows(refusals: Mapping[str, str]) -> Iterable[Row]:
+    empty = dict.fromkeys(_CELL_COLUMNS)
+    return ({**empty, "interpretation": name, "reason": why} for name, why in refusals.items())
+
+
+_CELL_COLUMNS = (
+    "interpretation",
+    "axiom",
+    "axiom_name",
+    "component",
+    "is_distinct",
+    "n",
+    "disagreements",
+    "rate",
+    "epsilon",
+    "mean_part_error",
+    "constant.rate",
+    "verdict",
+    "reason",
+)

@@ -1,0 +1,72 @@
+"""When two states made of cosines and sines count as the same.
+
+A state holds, per part, K pairs of a cosine and a sine; its last axis is (cosine, sine).
+
+Source: PAPER.md section 3, D5 (the authors' rounded state has no equality; here it has one).
+"""
+
+import math
+
+import torch
+from jaxtyping import Float64, Int
+from torch import Tensor
+
+from mechval.axioms import Equivalence, Map
+
+
+def exact_waves(n_parts: int) -> Equivalence:
+    """Every cosine and every sine is the same float64."""
+    return Equivalence("waves, unrounded", _n_differing, n_parts=n_parts)
+
+
+def rounded_waves(decimals: int, n_parts: int) -> Equivalence:
+    """Every cosine and every sine is the same after rounding to so many decimals."""
+
+    def distance(
+        found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
+    ) -> Int[Tensor, " batch"]:
+        return _n_differing(found.round(decimals=decimals), expected.round(decimals=decimals))
+
+    return Equivalence(f"waves, rounded to {decimals} decimals", distance, n_parts=n_parts)
+
+
+def nearest_angles(p: int, n_parts: int) -> Equivalence:
+    """Every pair (cosine, sine) points to the same one of the p angles 2πn/p.
+
+    The length of a pair does not matter, so a wave that is read off too weak still counts.
+    """
+
+    def distance(
+        found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
+    ) -> Int[Tensor, " batch"]:
+        return (_nearest_angle(found, p) != _nearest_angle(expected, p)).flatten(1).sum(dim=1)
+
+    return Equivalence(f"nearest of the {p} angles", distance, n_parts=n_parts)
+
+
+def same_downstream(gamma: Map, network_rest: Map, program_rest: Map) -> Equivalence:
+    """What comes after the cut cannot tell the two states apart.
+
+    The network's rest, fed with γ of each state, gives one answer for both, and the program's
+    rest does so too; a state differs in up to two parts, one for each of the two.
+    """
+
+    def distance(
+        found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
+    ) -> Int[Tensor, " batch"]:
+        network = network_rest(gamma(found)) != network_rest(gamma(expected))
+        program = program_rest(found) != program_rest(expected)
+        return network.long() + program.long()
+
+    return Equivalence("same answers downstream", distance, n_parts=2)
+
+
+def _n_differing(
+    found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
+) -> Int[Tensor, " batch"]:
+    return (found != expected).flatten(1).sum(dim=1)
+
+
+def _nearest_angle(state: Float64[Tensor, "*batch 2"], p: int) -> Int[Tensor, "*batch"]:
+    angle = torch.atan2(state[..., 1], state[..., 0])
+    return (angle * (p / (2 * math.pi))).round().long() % p

@@ -1,0 +1,94 @@
+"""Waves over the residues modulo p, and which of them an embedding is made of.
+
+Wave number k has the angle w_k = 2πk/p; k runs from 1 to the largest one below p/2, beyond which
+waves repeat. (With p even, k = p/2 is left out: its sine is zero everywhere.)
+
+Source: Nanda et al., ICLR 2023; PAPER.md section 3.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Float64, Int
+from torch import Tensor
+
+
+def all_frequencies(p: int) -> Int[Tensor, " frequency"]:
+    """The wave numbers of the residues modulo p.
+
+    >>> all_frequencies(7).tolist()
+    [1, 2, 3]
+    """
+    return torch.arange(1, (p - 1) // 2 + 1)
+
+
+def waves(p: int, frequencies: Int[Tensor, " frequency"]) -> Float64[Tensor, "p frequency 2"]:
+    """Cosine and sine of w_k n for every residue n.
+
+    The angle is reduced modulo p before it is multiplied, so that it is as exact as a float64 is.
+    """
+    residues = torch.arange(p, device=frequencies.device)
+    angles = ((residues[:, None] * frequencies) % p).double() * (2 * math.pi / p)
+    return torch.stack([angles.cos(), angles.sin()], dim=-1)
+
+
+def wave_power(
+    embedding: Float[Tensor, "p d_model"], frequencies: Int[Tensor, " frequency"]
+) -> Float64[Tensor, "frequency 2"]:
+    """Squared norm of an embedding's part along each cosine and each sine over the residues."""
+    p = len(embedding)
+    basis = waves(p, frequencies).flatten(1) * math.sqrt(2 / p)
+    return (basis.T @ embedding.double()).square().sum(dim=1).unflatten(0, (-1, 2))
+
+
+def add_angles(
+    first: Float64[Tensor, "batch frequency 2"], second: Float64[Tensor, "batch frequency 2"]
+) -> Float64[Tensor, "batch frequency 2"]:
+    """Cosine and sine of the sum of two angles, from those of each (the angle-sum identities)."""
+    cos_a, sin_a = first.unbind(dim=-1)
+    cos_b, sin_b = second.unbind(dim=-1)
+    return torch.stack([cos_a * cos_b - sin_a * sin_b, sin_a * cos_b + cos_a * sin_b], dim=-1)
+
+
+@dataclass(frozen=True)
+class KeyFrequencies:
+    """The frequencies that stand out of an embedding.
+
+    Attributes:
+        frequencies: ascending; empty if none stands out.
+        gap: the weakest key frequency's power over the strongest other one's; for an embedding
+            in which none stands out, the largest ratio that was looked at.
+        share: of all waves' power, that of the key frequencies.
+    """
+
+    frequencies: Int[Tensor, " key"]
+    gap: float
+    share: float
+
+
+def find_key_frequencies(
+    power: Float64[Tensor, " frequency"],
+    frequencies: Int[Tensor, " frequency"],
+    smallest_gap: float,
+) -> KeyFrequencies:
+    """Cut the frequencies, ordered by power, at the largest ratio between neighbours.
+
+    Looked at are the cuts with at most half of the frequencies above them (key frequencies are
+    few) and at least half of the power (they are what the embedding is made of). If the largest
+    ratio is below ``smallest_gap``, no frequency stands out. The rule sees ratios only, so it
+    does not depend on the scale of the embedding.
+    """
+    ordered = power.sort(descending=True, stable=True)
+    total = ordered.values.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    share = ordered.values.cumsum(0) / total
+    n_cuts = len(power) // 2
+    floor = ordered.values[0] * torch.finfo(torch.float64).eps
+    ratios = ordered.values[:n_cuts] / ordered.values[1 : n_cuts + 1].clamp_min(float(floor))
+    ratios = torch.where(share[:n_cuts] >= 0.5, ratios, 0.0).nan_to_num(0.0)
+    cut = int(ratios.argmax()) if n_cuts else 0
+    gap = float(ratios[cut]) if n_cuts else 0.0
+    if gap < smallest_gap:
+        return KeyFrequencies(frequencies[:0], gap, 0.0)
+    chosen = frequencies[ordered.indices[: cut + 1]].sort().values
+    return KeyFrequencies(chosen, gap, float(share[cut]))

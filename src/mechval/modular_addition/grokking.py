@@ -1,0 +1,179 @@
+"""Training until the network groks: the recipe, the curve, and the rule that stops it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.nn import functional
+
+from mechval.config import Config
+from mechval.modular_addition.dataset import Split
+from mechval.modular_addition.network import all_logits, logits_at_equals
+from mechval.modular_addition.problem import ModularAddition
+from mechval.training.batches import LabelledInputs
+from mechval.training.fit import estimate_seconds, fit
+from mechval.training.recipe import Recipe
+from mechval.training.watch import Measured, Watch
+from mechval.transformer import Transformer
+
+
+class GrokkingRecipe(Config):
+    """Full-batch AdamW until the network groks, or for ``max_steps``.
+
+    The published recipe has rate 1e-3, decay 1 and betas 0.9 and 0.98 (PAPER.md section 3).
+    """
+
+    max_steps: int = Field(ge=1, description="a positive number of steps")
+    learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
+    weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
+    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    warmup_steps: int = Field(default=10, ge=0, description="a number of steps of at least 0")
+    evaluate_every_steps: int = Field(ge=1, description="a positive number of steps")
+    grokked_evaluations: int = Field(
+        default=10,
+        ge=1,
+        description="a positive number of consecutive evaluations without an error on any input",
+    )
+    n_snapshots: int = Field(default=60, ge=1, description="a positive number of weight snapshots")
+
+    @model_validator(mode="after")
+    def _long_enough_to_be_evaluated(self) -> "GrokkingRecipe":
+        if self.max_steps < self.evaluate_every_steps:
+            raise ValueError(
+                f"max_steps={self.max_steps} must be at least "
+                f"evaluate_every_steps={self.evaluate_every_steps}"
+            )
+        return self
+
+    def full_batch(self, n_train: int) -> Recipe:
+        """The same recipe for the shared training code: every batch is all train inputs."""
+        return Recipe(
+            examples=self.max_steps * n_train,
+            batch_size=n_train,
+            precision="float32",
+            **self.model_dump(exclude={"max_steps", "grokked_evaluations"}),
+        )
+
+
+@dataclass(frozen=True)
+class Grokking:
+    """A finished training.
+
+    Attributes:
+        curve: per evaluation, step 0 included: ``step`` and what :func:`measure` gives.
+        grokked_at: the step of the first of the errorless evaluations that ended it, or None if
+            ``max_steps`` did.
+        steps: all steps, those since the last evaluation included.
+    """
+
+    curve: tuple[Measured, ...]
+    steps: int
+    grokked_at: int | None
+
+
+def train_network(
+    model: Transformer,
+    problem: ModularAddition,
+    recipe: GrokkingRecipe,
+    *,
+    split: Split,
+    seed: int,
+    directory: Path,
+    device: torch.device,
+) -> Grokking:
+    """Train ``model`` in place until it groks, resuming from ``directory`` if it was killed."""
+
+    def grokked(measured: Sequence[Measured]) -> int | None:
+        return grokked_at(measured, recipe.grokked_evaluations)
+
+    watch = Watch(
+        measure=lambda network, where: measure(problem, network, split, where),
+        is_done=lambda measured: grokked(measured) is not None,
+    )
+    fitted = fit(
+        model,
+        recipe.full_batch(len(split.train)),
+        train=labelled_inputs(problem, split.train),
+        selection=labelled_inputs(problem, split.test),
+        encode=_as_they_are,
+        answer_logits=partial(_training_logits, problem),
+        seed=seed,
+        directory=directory,
+        device=device,
+        loss=precise_cross_entropy,
+        callbacks=(watch,),
+    )
+    return Grokking(tuple(watch.measured), fitted.chosen_step, grokked(watch.measured))
+
+
+def estimate_training(
+    model: Transformer,
+    problem: ModularAddition,
+    recipe: GrokkingRecipe,
+    split: Split,
+    device: torch.device,
+) -> float:
+    """Seconds that ``max_steps`` would take here; a network that groks stops before."""
+    return estimate_seconds(
+        model,
+        recipe.full_batch(len(split.train)),
+        train=labelled_inputs(problem, split.train),
+        encode=_as_they_are,
+        answer_logits=partial(_training_logits, problem),
+        device=device,
+        loss=precise_cross_entropy,
+    )
+
+
+def labelled_inputs(problem: ModularAddition, indices: Int[np.ndarray, " n"]) -> LabelledInputs:
+    """Pairs of numbers with their answers."""
+    pairs = problem.pairs(torch.from_numpy(indices))
+    return LabelledInputs(pairs, problem.answers(pairs))
+
+
+def precise_cross_entropy(
+    logits: Float[Tensor, "batch d_vocab"], answers: Int[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy in nats, with its log-softmax in float64.
+
+    In float32 a loss below 1e-7 rounds to zero and so does its gradient: training then drifts.
+    """
+    return functional.cross_entropy(logits.double(), answers)
+
+
+def measure(
+    problem: ModularAddition, model: Transformer, split: Split, device: torch.device
+) -> dict[str, float]:
+    """``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy``; losses in nats."""
+    logits, answers = all_logits(problem, model, device)
+    losses = functional.cross_entropy(logits.double(), answers, reduction="none").cpu()
+    correct = (logits.argmax(dim=-1) == answers).double().cpu()
+    return {
+        f"{name}_{quantity}": float(values[torch.from_numpy(indices)].mean())
+        for quantity, values in (("loss", losses), ("accuracy", correct))
+        for name, indices in (("train", split.train), ("test", split.test))
+    }
+
+
+def grokked_at(measured: Sequence[Measured], evaluations: int) -> int | None:
+    """The step of the first of the last ``evaluations``, if none of these found an error."""
+    last = measured[-evaluations:]
+    errorless = all(point["train_accuracy"] == 1 and point["test_accuracy"] == 1 for point in last)
+    return int(last[0]["step"]) if errorless and len(last) == evaluations else None
+
+
+def _training_logits(
+    problem: ModularAddition, model: Transformer, pairs: Tensor, dtype: torch.dtype
+) -> Float[Tensor, "batch d_vocab"]:
+    """In float32 whatever ``dtype``: the recipe asks for nothing else."""
+    return logits_at_equals(problem, model, pairs)
+
+
+def _as_they_are(inputs: Tensor) -> Tensor:
+    return inputs

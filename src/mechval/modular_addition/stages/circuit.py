@@ -1,0 +1,46 @@
+"""Stage ``circuit``: which frequencies the network computes with, and how far that explains it."""
+
+import torch
+
+from mechval.modular_addition.circuit import extract_circuit
+from mechval.modular_addition.circuit_files import LOSSES, circuit_facts, save_circuit
+from mechval.modular_addition.components import record_activations
+from mechval.modular_addition.dataset import load_split
+from mechval.modular_addition.figures_examples import (
+    draw_logit_spectrum,
+    draw_neurons_over_inputs,
+)
+from mechval.modular_addition.losses import loss_rows
+from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.stages.train import load_stage_network
+from mechval.pipeline.stage import StageContext
+from mechval.reporting.figures import figure_style, save_figure
+from mechval.reporting.tables import write_csv, write_json
+
+
+def run(context: StageContext[ModularAdditionSettings]) -> None:
+    """Extract the circuit on all inputs and write its tables and examples for the figures."""
+    problem, device = context.settings.problem, torch.device(context.device)
+    model = load_stage_network(context).to(device)
+    split = load_split(context.upstream["data"].directory, problem)
+    activations = record_activations(model, problem, device)
+    circuit = extract_circuit(model, problem, activations, context.settings.circuit)
+    save_circuit(circuit, context.directory)
+    parts = {
+        "all": torch.arange(problem.n_pairs),
+        "train": torch.from_numpy(split.train),
+        "held-out": torch.from_numpy(split.test),
+    }
+    losses = loss_rows(problem, activations.logits, circuit.key.frequencies, parts)
+    write_csv(losses, context.directory / LOSSES)
+    write_json(circuit_facts(circuit), context.directory / "metrics.json")
+    figures = context.directory / "figures"
+    figures.mkdir()
+    with figure_style():
+        spectrum = draw_logit_spectrum(problem, activations.logits)
+        save_figure(spectrum, figures, "logit-spectrum")
+        if torch.isin(circuit.neurons.frequency, circuit.key.frequencies).any():
+            examples = draw_neurons_over_inputs(
+                problem, activations, circuit.neurons, circuit.key.frequencies
+            )
+            save_figure(examples, figures, "neurons-over-inputs")

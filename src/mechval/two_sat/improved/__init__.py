@@ -1,0 +1,1 @@
+"""A better interpretation: literal counts at ``:``, and neurons that vote on attended clauses."""

@@ -1,0 +1,63 @@
+"""Stage ``progress``: the axioms on every training snapshot, drawn below the learning curve."""
+
+from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, Validation, measure_progress
+from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.reporting.progress_files import Measures, rewrite_progress, write_progress
+from mechval.reporting.tables import Row
+from mechval.training.snapshots import saved_snapshots
+from mechval.two_sat.circuit import CircuitConfig
+from mechval.two_sat.network import load_network
+from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.stages.sampling import make_assessor
+from mechval.two_sat.stages.train import load_stage_network
+
+# The paper's constants belong to the weights of one finished network, and its γ_2 has slip D1.
+CIRCUIT = CircuitConfig(readings=("calibrated",))
+
+Context = StageContext[TwoSatSettings]
+
+
+def run(context: Context) -> None:
+    """Validate the snapshots that there are and the final network; write tables and figures."""
+    write_progress(
+        _measure(context), context.directory, measures=MEASURES, unit="formulas seen in the phase"
+    )
+
+
+def reverify(context: Context, artifacts: StageArtifacts) -> None:
+    """Recompute the rows of every snapshot that is still there; the final network always is."""
+    rewrite_progress(_measure(context), artifacts.directory, context.directory)
+
+
+def _measure(context: Context) -> ProgressTables:
+    settings = context.settings
+    recipes = {"training": settings.training, "finishing": settings.finishing}
+    batch_sizes = {phase: recipe.batch_size for phase, recipe in recipes.items() if recipe}
+    paths = saved_snapshots(context.upstream["train"].bulk / "snapshots", batch_sizes)
+    circuit = CIRCUIT.model_copy(update={"max_leaves": settings.circuit.max_leaves})
+    assess = make_assessor(context, settings.progress.formulas, circuit, ("corrected",))
+
+    def validate(snapshot: Snapshot) -> Validation:
+        if snapshot == FINAL:
+            return assess(load_stage_network(context))
+        path = paths[snapshot]
+        return assess(load_network(settings.problem, settings.architecture, path))
+
+    return measure_progress([*paths, FINAL], validate)
+
+
+def _loss(row: Row) -> float:
+    return _number(row["loss"])
+
+
+def _error(row: Row) -> float:
+    # An error of zero has no place on a log axis: it is drawn at half an error.
+    return max(1 - _number(row["accuracy"]), 0.5 / _number(row["n"]))
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+MEASURES: Measures = {"cross-entropy, held out": _loss, "1 − accuracy, held out": _error}

@@ -1,0 +1,44 @@
+"""What the stages that assess several networks share: the sample and the question."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from mechval.axioms.progress import Validation
+from mechval.pipeline.stage import StageContext
+from mechval.transformer import Transformer
+from mechval.two_sat.assess import Question, assess_network
+from mechval.two_sat.circuit import CircuitConfig
+from mechval.two_sat.dataset import load_provenance, load_split
+from mechval.two_sat.interpretation import Residual
+from mechval.two_sat.settings import TwoSatSettings
+
+
+def make_assessor(
+    context: StageContext[TwoSatSettings],
+    formulas: int,
+    circuit: CircuitConfig,
+    residuals: tuple[Residual, ...],
+) -> Callable[[Transformer], Validation]:
+    """Assess any network on the first analysis formulas, split in fit and test as all of them."""
+    settings, data = context.settings, context.upstream["data"].bulk
+    problem = settings.problem
+    n_fit = round(formulas * settings.data.fit_fraction)
+    provenance = load_provenance(data, problem)
+    question = Question(
+        circuit=circuit,
+        versions=settings.axioms.versions,
+        residuals=residuals,
+        confidence=settings.axioms.confidence,
+        natural_share=provenance.satisfiable_drawn / provenance.formulas_drawn,
+    )
+    return partial(
+        assess_network,
+        problem=problem,
+        fit=load_split(data, problem, "analysis.fit").first(n_fit),
+        test=load_split(data, problem, "analysis.test").first(formulas - n_fit),
+        question=question,
+        seed=context.seed,
+        device=torch.device(context.device),
+    )

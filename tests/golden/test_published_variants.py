@@ -1,0 +1,154 @@
+"""The published checkpoint gives the variants that the paper reports (PAPER.md section 2).
+
+As in `test_published_checkpoint`, a published ε is turned back into its rate, which must lie in the
+two-sided 99.9 % interval of what is measured here on fewer formulas.
+"""
+
+from pathlib import Path
+
+import pytest
+from scipy.stats import binomtest
+
+from mechval.axioms import Batch, Interpretation, disagreements_from_epsilon
+from mechval.axioms.judging import JudgingRule
+from mechval.two_sat.activations import token_batches
+from mechval.two_sat.circuit import CircuitConfig, extract_circuit
+from mechval.two_sat.components import Components
+from mechval.two_sat.interpretation import make_interpretations
+from mechval.two_sat.variants.config import VariantsConfig
+from mechval.two_sat.variants.making import VariantMaker
+from mechval.two_sat.variants.measuring import VariantTables, measure_variants
+from mechval.two_sat.variants.observations import observe
+from mechval.two_sat.variants.surface import SurfaceMaker
+from mechval.two_sat.variants.surface_rows import Grid, SurfaceRow
+from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+
+pytestmark = pytest.mark.slow
+
+N_TEST = 8_000
+PAPER_N = 80_001
+COMPONENTS = ("parse", "evaluate", "output")
+CONFIG = VariantsConfig(tolerances=(), leaves=(), noise_kinds=("pairs",))
+
+NOISED = {
+    "prefix equivalence": (0.0955, 0.212, 0.0317),
+    "component equivalence": (0.0942, 0.182, 0.00433),
+    "prefix replaceability": (0.0583, 0.0312, 0.0318),
+    "component replaceability": (0.0581, 0.0128, 0.00433),
+}
+CASES = [
+    ("trees", "high 0.5", "prefix replaceability/evaluate", 0.249),
+    ("disjunction", "high 0.5", "prefix replaceability/evaluate", 0.135),
+    ("trees", "ordered clauses", "prefix equivalence/parse", 0.850),
+    *(
+        ("trees", "noise pairs", f"{axiom}/{component}", epsilon)
+        for axiom, row in NOISED.items()
+        for component, epsilon in zip(COMPONENTS, row, strict=True)
+    ),
+]
+
+Measured = tuple[VariantTables, list[SurfaceRow]]
+
+
+@pytest.fixture(scope="module")
+def measured(published_checkpoint: Path) -> Measured:
+    model, problem = published_network(published_checkpoint), PUBLISHED_PROBLEM
+    splits = small_corpora(problem, 2 * N_TEST).splits
+    fit, test = splits["analysis.fit"], splits["analysis.test"]
+    config = CircuitConfig(readings=("published",))
+    circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
+    components = Components(model, problem)
+    made: list[Interpretation] = make_interpretations(
+        components,
+        problem,
+        circuit,
+        versions=("trees", "disjunction"),
+        residuals=("published", "corrected"),
+        device=CPU,
+    )
+    fitting, testing = (observe(model, problem, split, CPU) for split in (fit, test))
+    maker = VariantMaker(problem, circuit, fitting, CONFIG, 0, CPU)
+    tables = measure_variants(
+        maker.checks(made),
+        (Batch(tokens, sat.long()) for tokens, sat in token_batches(problem, test, CPU, "test")),
+        JudgingRule(("UNSAT", "SAT"), {}, 0.95, circuit.majority_label),
+    )
+    surface = SurfaceMaker(
+        components=components,
+        circuit=circuit,
+        fitting=fitting,
+        testing=testing,
+        versions=("trees", "disjunction"),
+        residuals=("published",),
+        max_leaves=4,
+        seed=0,
+        confidence=0.95,
+        device=CPU,
+    )
+    return tables, surface.rows(Grid("published", "activation", (0.5,), (0.5, 2.0)))
+
+
+def disagreements(measured: Measured, name: str, cell: str) -> int:
+    (found,) = (
+        row.disagreements for row in measured[0].rows if (row.variant, row.cell) == (name, cell)
+    )
+    return found
+
+
+@pytest.mark.parametrize(("version", "variant", "cell", "epsilon"), CASES)
+def test_a_published_variant_lies_in_the_interval_measured_here(
+    measured: Measured, version: str, variant: str, cell: str, epsilon: float
+) -> None:
+    count = disagreements(measured, f"{version}/published/published/{variant}", cell)
+    interval = binomtest(count, N_TEST).proportion_ci(0.999)
+    rate = disagreements_from_epsilon(epsilon, PAPER_N, 0.95) / PAPER_N
+    assert interval.low <= rate <= interval.high
+
+
+@pytest.mark.parametrize("version", ["trees", "disjunction"])
+def test_the_corrected_residual_repairs_part_of_what_a_low_high_value_breaks(
+    measured: Measured, version: str
+) -> None:
+    cell = "prefix replaceability/evaluate"
+    published, corrected = (
+        disagreements(measured, f"{version}/published/{residual}/high 0.5", cell)
+        for residual in ("published", "corrected")
+    )
+    assert corrected < 0.8 * published
+
+
+@pytest.mark.parametrize("high", [0.5, 2.0])
+@pytest.mark.parametrize("version", ["trees", "disjunction"])
+def test_the_surface_at_the_published_constants_is_the_table(
+    measured: Measured, version: str, high: float
+) -> None:
+    cell = "prefix replaceability/evaluate"
+    (found,) = (
+        row.disagreements
+        for row in measured[1]
+        if (row.version, row.high, row.cell) == (version, high, cell)
+    )
+    assert found == disagreements(measured, f"{version}/published/published/high {high:g}", cell)
+
+
+@pytest.mark.parametrize("version", ["trees", "disjunction"])
+def test_the_surface_has_the_evaluate_equivalence_of_the_table(
+    measured: Measured, version: str
+) -> None:
+    cell = "prefix equivalence/evaluate"
+    (found,) = (
+        row.disagreements for row in measured[1] if (row.version, row.cell) == (version, cell)
+    )
+    assert found == disagreements(measured, f"{version}/published/published", cell)
+
+
+def test_literal_counts_are_no_explanation_and_the_trees_are_better(measured: Measured) -> None:
+    base = "trees/published/published"
+    cells = ("prefix equivalence/evaluate", "prefix replaceability/evaluate")
+    p_values = {
+        (row["cell"], row["first"], row["second"]): row["p_value"] for row in measured[0].paired
+    }
+    for cell in cells:
+        rival = f"{base}/rival literal counts"
+        assert disagreements(measured, base, cell) < 0.5 * disagreements(measured, rival, cell)
+        assert float(p_values[cell, base, rival] or 0) < 1e-9

@@ -1,0 +1,113 @@
+"""The improved interpretation is better on held-out formulas, and a wrong one of its kind fails."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mechval.axioms import AxiomReport, Batch, evaluate_axioms
+from mechval.two_sat.activations import record_answer_states, token_batches
+from mechval.two_sat.circuit import CircuitConfig, extract_circuit
+from mechval.two_sat.components import Components
+from mechval.two_sat.improved.fitting import VotingFit
+from mechval.two_sat.improved.interpretations import improved_interpretations
+from mechval.two_sat.improved.ladder import fit_ladder
+from mechval.two_sat.improved.parsing import CountingParser, fit_colon
+from mechval.two_sat.interpretation import make_interpretations
+from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.teeth.wrong import counts
+
+pytestmark = pytest.mark.slow
+
+FORMULAS = 12_000
+FIT = VotingFit(steps=300, batch_size=1000)
+TREES, COUNTING, VOTING = "trees", "trees/counting", "trees/counting/8 bits"
+OTHERS_VOTES, OTHERS_COUNTS = "trees/counting/votes of the next neuron", "negated literals"
+EVALUATE = "component equivalence/evaluate"
+PARSE = "component replaceability/parse"
+
+
+@pytest.fixture(scope="module")
+def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
+    problem, model = PUBLISHED_PROBLEM, published_network(published_checkpoint)
+    splits = small_corpora(problem, FORMULAS).splits
+    fit = splits["analysis.fit"]
+    config = CircuitConfig(readings=("published",))
+    circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
+    (base,) = make_interpretations(
+        Components(model, problem),
+        problem,
+        circuit,
+        versions=("trees",),
+        residuals=("corrected",),
+        device=CPU,
+    )
+    states = record_answer_states(model, problem, fit, CPU)
+    programs = fit_ladder(
+        model, problem, circuit, "published", fit, states, ladder=(8,), fit=FIT, seed=0
+    )
+    (program,) = programs.values()
+    programs["votes of the next neuron"] = replace(program, votes=program.votes.roll(1, dims=0))
+    colon = fit_colon(model, problem, fit, CPU)
+    parser = CountingParser(problem, circuit.prototypes, circuit.mean_resid_post, colon)
+    base = replace(base, name=TREES)
+    named = [base, *improved_interpretations(base, parser, programs)]
+    literals = colon[1:].roll(problem.n_variables, dims=0)
+    negated = replace(parser, colon=torch.cat([colon[:1], literals]))
+    named.append(replace(improved_interpretations(base, negated, {})[0], name=OTHERS_COUNTS))
+    found = evaluate_axioms(
+        named,
+        (
+            Batch(tokens, satisfiable.long())
+            for tokens, satisfiable in token_batches(problem, splits["analysis.test"], CPU, "teeth")
+        ),
+        strata_names=("UNSAT", "SAT"),
+        mixtures={},
+        confidence=0.95,
+        constant_label=circuit.majority_label,
+    )
+    return {report.interpretation: report for report in found}
+
+
+def epsilon(report: AxiomReport, name: str) -> float:
+    (found,) = (cell.epsilon for cell in report.cells if cell.name == name)
+    return found
+
+
+def test_literal_counts_bring_parse_replaceability_below_its_aim(
+    reports: dict[str, AxiomReport],
+) -> None:
+    assert epsilon(reports[TREES], PARSE) > 0.03
+    assert epsilon(reports[COUNTING], PARSE) < 0.01
+
+
+def test_counts_of_the_negated_literals_fail_it(reports: dict[str, AxiomReport]) -> None:
+    assert epsilon(reports[OTHERS_COUNTS], PARSE) > 0.03
+
+
+def test_voting_disagrees_less_than_half_as_often_as_trees(
+    reports: dict[str, AxiomReport],
+) -> None:
+    trees, voting = (counts(reports[name])[EVALUATE] for name in (TREES, VOTING))
+    assert voting < trees / 2
+
+
+def test_no_cell_worsens(reports: dict[str, AxiomReport]) -> None:
+    before, after = counts(reports[TREES]), counts(reports[VOTING])
+    assert {cell for cell in before if after[cell] > before[cell]} == set()
+
+
+def test_votes_of_another_neuron_fail_evaluate_on_every_satisfiable_formula(
+    reports: dict[str, AxiomReport],
+) -> None:
+    # On the unsatisfiable half all neurons are off, whosever votes they go by.
+    for cell in (EVALUATE, "prefix equivalence/evaluate"):
+        assert epsilon(reports[OTHERS_VOTES], cell) > 0.49
+        assert epsilon(reports[VOTING], cell) < 0.15
+
+
+def test_votes_of_another_neuron_leave_parse_alone(reports: dict[str, AxiomReport]) -> None:
+    wrong, right = counts(reports[OTHERS_VOTES]), counts(reports[VOTING])
+    parse = [cell for cell in right if cell.endswith("/parse")]
+    assert [wrong[cell] for cell in parse] == [right[cell] for cell in parse]
