@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,21 +34,25 @@ def run(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def start_waiting(directory: Path, *words: str) -> subprocess.Popen[str]:
-    """Start a run and return once it is in the middle of the circuit stage."""
-    process = subprocess.Popen(
+@contextmanager
+def waiting(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A run in the middle of its circuit stage; neither it nor its pipe outlives the block."""
+    with subprocess.Popen(
         [sys.executable, str(TOY), *words],
         cwd=directory,
         env=environment(TOY_WAIT="1"),
         stderr=subprocess.PIPE,
         text=True,
-    )
-    deadline = time.monotonic() + 60
-    while not (directory / "waiting").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return process
+    ) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not (directory / "waiting").exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.kill()
 
 
 def names(directory: Path) -> set[str]:
@@ -105,9 +111,9 @@ def test_cfg_job_shows_the_config_without_a_stage(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_one_line_exit_code_130_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     words = ("+stage=all", "run=mine", *QUIET)
-    process = start_waiting(tmp_path, *words)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    with waiting(tmp_path, *words) as process:
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (130, "Interrupted; the same command resumes.\n")
     assert names(tmp_path / "results" / "two_sat" / "mine") == {"data", "train"}
     assert list((tmp_path / "build" / "scratch").rglob("checkpoint"))
@@ -115,9 +121,9 @@ def test_ctrl_c_is_one_line_exit_code_130_and_keeps_the_checkpoint(tmp_path: Pat
 
 def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     words = ("+stage=all", "run=mine", *QUIET)
-    process = start_waiting(tmp_path, *words)
-    process.kill()
-    process.communicate(timeout=60)
+    with waiting(tmp_path, *words) as process:
+        process.kill()
+        process.communicate(timeout=60)
     answer = run(tmp_path, *words)
     assert answer.returncode == 0, answer.stderr
     assert names(tmp_path / "results" / "two_sat" / "mine") == {

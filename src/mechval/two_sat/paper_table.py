@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mechval.reporting.markdown import markdown_table, significant
-from mechval.reporting.paper import Comparison, Measured, compare
-from mechval.reporting.tables import read_csv
+from mechval.reporting.paper import Comparison, Measured, compare, comparison_rows
+from mechval.reporting.tables import Row, read_csv
 from mechval.two_sat.evidence.record import load_evidence
 from mechval.two_sat.published_values import PUBLISHED
 
@@ -42,6 +42,30 @@ def measured_values(directories: Mapping[str, Path]) -> dict[str, Measured]:
         **dict(_cells(variants, "variant", "axiom")),
         **dict(_facts(directories["circuit"] / EVIDENCE)),
     }
+
+
+def comparison_table(
+    comparisons: tuple[Comparison, ...], directories: Mapping[str, Path]
+) -> list[Row]:
+    """The comparison as plain rows, and beside each cell what the calibrated reading gives.
+
+    The paper's constants were set for its own network; ``calibrated.*`` are the same cells of the
+    interpretation that reads any network by rules (``<version>/calibrated/corrected``).
+    """
+    measured = measured_values(directories)
+    rows: list[Row] = []
+    for row in comparison_rows(comparisons):
+        key = str(row["key"]).replace("/published/published/", "/calibrated/corrected/")
+        found = measured.get(key) if row["kind"] == "epsilon" else None
+        rows.append(
+            {
+                **row,
+                "calibrated.measured": found.value if found else None,
+                "calibrated.measured_count": found.count if found else None,
+                "calibrated.measured_n": found.n if found else None,
+            }
+        )
+    return rows
 
 
 def render_comparison(comparisons: tuple[Comparison, ...]) -> str:

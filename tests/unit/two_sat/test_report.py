@@ -1,17 +1,22 @@
 import dataclasses
 import re
+import shutil
 
 import pytest
 from scipy.stats import binom
 
-from mechval.pipeline.stage import StageContext
+from mechval.errors import MechvalError
+from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.published_values import PUBLISHED
 from mechval.two_sat.report import render_report
+from mechval.two_sat.report_claims import load_claims
 from mechval.two_sat.report_headlines import headline_metrics
-from mechval.two_sat.report_tables import ReportTables
+from mechval.two_sat.report_tables import ReportTables, RunFacts
 from mechval.two_sat.stages import report
 from tests.unit.axioms import toy
-from tests.unit.two_sat.toy_results import make_context, read_results, write_results
+from tests.unit.two_sat.test_stages import STAGES, rows
+from tests.unit.two_sat.toy_results import read_results, write_results
 
 PAPER = Problem(n_variables=5, n_clauses=10)
 SMALL = Problem(n_variables=3, n_clauses=4)
@@ -44,12 +49,12 @@ def constant_page(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> StageContext:
-    root = tmp_path_factory.mktemp("stage") / "run"
-    write_results(root, PAPER, n_neurons=34)
-    context = make_context(root, root / "report", PAPER)
-    report.run(context)
-    return context
+def finished(paper_size_run, paper_size_settings) -> StageContext:
+    """The report stage's context in a run that has all of its upstream stages."""
+    places = {name: paper_size_run.stage("two_sat", "tiny", name) for name in STAGES}
+    own = places["report"].directory
+    upstream = {name: StageArtifacts(each.directory, each.bulk) for name, each in places.items()}
+    return StageContext(paper_size_settings, 0, "cpu", own, own, own, upstream)
 
 
 def row_of(page: str, section: str, *cells: str) -> list[str]:
@@ -167,14 +172,39 @@ def test_every_figure_is_shown_on_the_page(finished):
     assert [name for name in names if f"(figures/{name})" not in page] == []
 
 
+def test_every_printed_number_is_on_the_page_with_its_verdict(finished):
+    page = (finished.directory / "README.md").read_text(encoding="utf-8")
+    section = page[page.index("## Paper versus measured") :]
+    table = rows(finished.directory / "paper.csv")
+    assert len(table) == sum(row.kind != "context" for row in PUBLISHED)
+    for row in table:
+        cells = row_of(section, "", row["quantity"])
+        assert cells[1] == row["published"]
+        assert row["verdict"] in cells
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"), [("axioms", "variants.csv"), ("axioms", "tolerance.csv"),
+                        ("axioms", "surface.csv"), ("circuit", "evidence")]
+)  # fmt: skip
+def test_a_missing_table_of_the_claims_is_named(finished, tmp_path, stage, name):
+    directories = {key: each.directory for key, each in finished.upstream.items()}
+    shutil.copytree(directories[stage], tmp_path / stage)
+    place = tmp_path / stage / name
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    run = RunFacts(SMALL, 0, "published", {})
+    with pytest.raises(MechvalError, match=name):
+        load_claims(run, {**directories, stage: tmp_path / stage})
+
+
 @pytest.mark.slow
 def test_the_same_tables_give_the_same_bytes(finished, tmp_path):
     again = dataclasses.replace(finished, directory=tmp_path)
     report.run(again)
-    files = [path for path in finished.directory.rglob("*") if path.is_file()]
+    made = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
     changed = [
         path.name
-        for path in files
-        if path.read_bytes() != (tmp_path / path.relative_to(finished.directory)).read_bytes()
+        for path in made
+        if (tmp_path / path).read_bytes() != (finished.directory / path).read_bytes()
     ]
     assert changed == []

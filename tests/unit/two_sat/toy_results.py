@@ -8,15 +8,9 @@ from typing import Literal
 import torch
 
 from mechval.axioms import cell_rows, evaluate_axioms, report_row
-from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.tables import write_csv, write_json
-from mechval.training.recipe import Recipe
-from mechval.transformer import Architecture
-from mechval.two_sat.circuit import CircuitConfig
-from mechval.two_sat.dataset import DataConfig
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report_tables import ReportTables, RunFacts, load_tables
-from mechval.two_sat.settings import AxiomsConfig, ModelSource, TwoSatSettings
 from tests.unit.axioms import toy
 
 STAGES = ("data", "train", "circuit", "axioms")
@@ -64,27 +58,6 @@ def read_results(
     """The report's tables of what :func:`write_results` wrote."""
     run = RunFacts(problem, 7, model, {"training": 1_000, "finishing": 1_000})
     return load_tables(run, {stage: root / stage for stage in STAGES})
-
-
-def make_context(root: Path, directory: Path, problem: Problem) -> StageContext[TwoSatSettings]:
-    """The context in which the report stage reads ``root`` and writes ``directory``."""
-    recipe = Recipe(
-        examples=2_560, batch_size=256, optimizer="adamw", learning_rate=1e-3, weight_decay=1.0,
-        evaluate_every_steps=5, evaluation_examples=1_000,
-    )  # fmt: skip
-    settings = TwoSatSettings(
-        problem=problem,
-        data=DataConfig(training_formulas=600, analysis_formulas=60),
-        architecture=Architecture(),
-        training=recipe,
-        finishing=recipe,
-        circuit=CircuitConfig(),
-        axioms=AxiomsConfig(),
-        model=ModelSource(kind="own"),
-    )
-    upstream = {name: StageArtifacts(root / name, root / name) for name in STAGES}
-    directory.mkdir()
-    return StageContext(settings, 7, "cpu", directory, directory, directory, upstream)
 
 
 def _write_train(directory: Path, is_trained: bool) -> None:
