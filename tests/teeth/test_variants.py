@@ -32,7 +32,7 @@ def tables() -> VariantTables:
 
 
 def rows(tables: VariantTables, family: str, setting: str, version: str) -> list[VariantRow]:
-    named = [row for row in tables.rows if (row.family, row.setting) == (family, setting)]
+    named = [row for row in tables.rows if (row.family, row.setting or "") == (family, setting)]
     return [row for row in named if row.version == version]
 
 

@@ -41,7 +41,7 @@ def read_records(path: Path, kind: type[AnyRecord]) -> tuple[AnyRecord, ...]:
         if not rows or not path.read_text(encoding="utf-8").endswith("\n"):
             raise ValueError("it is empty or its last row is cut off")
         return tuple(adapter.validate_python(_nested(row)) for row in rows)
-    except (OSError, ValueError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, AttributeError, csv.Error) as error:
         raise unusable_table(path, error) from None
 
 

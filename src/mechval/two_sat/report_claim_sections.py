@@ -52,10 +52,11 @@ def _paper(claims: Claims) -> str:
     counts = Counter(item.verdict.value for item in claims.comparisons)
     tally = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     guide = (
-        f"{len(claims.comparisons)} printed numbers: {tally}. Rates: Fisher's exact test of the "
-        "two counts, Holm-corrected over the rates; *agrees* if p > 0.01, else *close* within "
-        "10 %, else *differs*. Other numbers agree at the printed digits. The last column points "
-        "into the [deviations list](../../../../docs/DEVIATIONS.md)."
+        f"{len(claims.comparisons)} printed numbers measured here: {tally}. Rates: "
+        "Fisher's exact test of the two counts, Holm-corrected over the rates; *agrees* if "
+        "p > 0.01, else *close* within 10 %, else *differs*. Other numbers agree at "
+        "the printed digits. The last column points into the "
+        "[deviations list](../../../../docs/DEVIATIONS.md)."
     )
     table = render_comparison(claims.comparisons)
     return "\n\n".join(["## Paper versus measured", guide, table, source("report/paper.csv")])

@@ -28,6 +28,8 @@ class ToySettings(Config):
     finishing: dict[str, Any] | None = None
     circuit: dict[str, Any] = Field(default_factory=dict)
     axioms: dict[str, Any] = Field(default_factory=lambda: {"confidence": 0.95})
+    variants: dict[str, Any] = Field(default_factory=dict)
+    improved: dict[str, Any] = Field(default_factory=dict)
     nulls: dict[str, Any] = Field(default_factory=dict)
     progress: dict[str, Any] = Field(default_factory=dict)
     model: dict[str, Any] = Field(default_factory=dict)

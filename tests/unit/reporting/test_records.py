@@ -44,11 +44,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         (WRITTEN[:-3] + "\n", "a row has more or fewer cells"),
         (WRITTEN.replace("1.0", "1.0,2"), "a row has more or fewer cells"),
         (WRITTEN.replace("1.0", "many"), "rate: "),
+        (WRITTEN.replace("parts.SAT.n", "parts"), "not the table"),
         (WRITTEN.replace("SAT.n", "SAT.m"), "n: "),
         ("step,loss\n1,0.5\n", "name: "),
     ],
     ids=["empty", "header alone", "no last line end", "row cut off", "extra cell", "no number",
-         "other part", "foreign"],
+         "parts of nothing", "other part", "foreign"],
 )  # fmt: skip
 def test_another_table_is_refused_by_name(tmp_path: Path, content: str, fault: str) -> None:
     path = tmp_path / "table.csv"

@@ -8,7 +8,12 @@ import pytest
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 from mechval.reporting.paper import Agreement, Measured, compare, published_count
-from mechval.two_sat.paper_table import compare_with_paper, measured_values, render_comparison
+from mechval.two_sat.paper_table import (
+    compare_with_paper,
+    comparison_table,
+    measured_values,
+    render_comparison,
+)
 from mechval.two_sat.published_values import PUBLISHED
 from tests.unit.two_sat.test_stages import place, rows
 
@@ -63,6 +68,19 @@ def test_every_printed_number_gets_a_verdict(directories: dict[str, Path]) -> No
     comparisons = compare_with_paper(directories)
     assert [item.published.key for item in comparisons] == [row.key for row in PRINTED]
     assert render_comparison(comparisons).count("\n") == len(PRINTED) + 1
+
+
+def test_beside_a_cell_stands_what_the_calibrated_reading_gives(
+    directories: dict[str, Path], measured: dict[str, Measured]
+) -> None:
+    table = {
+        row["key"]: row for row in comparison_table(compare_with_paper(directories), directories)
+    }
+    cell = "disjunction/{}/prefix equivalence/output"
+    row, calibrated = table[cell.format("published/published")], cell.format("calibrated/corrected")
+    found = [row[f"calibrated.{name}"] for name in ("measured", "measured_count", "measured_n")]
+    assert found == [measured[calibrated].value, measured[calibrated].count, 160]
+    assert table["train/accuracy"]["calibrated.measured"] is None
 
 
 def as_printed() -> dict[str, Measured]:
