@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 from mechval.reporting.paper import Agreement, Measured, compare, published_count
 from mechval.two_sat.paper_table import (
@@ -119,10 +118,10 @@ def wrong_value(printed: Decimal) -> Decimal:
     return printed / 2
 
 
-def test_a_table_without_a_printed_number_is_refused(
+def test_what_a_run_does_not_measure_has_no_row(
     directories: dict[str, Path], tmp_path: Path
 ) -> None:
     for name, text in (("variants.csv", "variant\n"), ("axioms.csv", "interpretation\n")):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(MechvalError, match="no measured value for 'trees/published/published/"):
-        compare_with_paper({**directories, "axioms": tmp_path})
+    rows = compare_with_paper({**directories, "axioms": tmp_path})
+    assert {row.published.key.partition("/")[0] for row in rows} == {"train", "evidence"}
