@@ -1,9 +1,8 @@
-"""Time the axioms stage's tables on fresh formulas, for a run with a trained model and its circuit.
+"""Time the axiom suite on fresh formulas, for a run with a trained model and its circuit.
 
 Run ``python benchmarks/axioms_suite.py results/two_sat/reference``; it prints one JSON object.
-Only tracked files of the run are read. Timed is what the stage does with the network: the main
-interpretations, every variant, better interpretations and ε surfaces, fitted on as many others.
-Target: 80 000 formulas in 180 s and 4 GB on 2 cores.
+Only tracked files of the run are read. Target: 80 000 formulas, every interpretation, in 180 s and
+4 GB on 2 cores.
 """
 
 import argparse
@@ -18,8 +17,8 @@ import torch
 
 from mechval.config import parse_config
 from mechval.pipeline.manifest import load_manifest
+from mechval.two_sat.assess import Question, validate
 from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.complete_table import validate_completely
 from mechval.two_sat.dataset import Corpora, DataConfig
 from mechval.two_sat.generation import generate_corpora
 from mechval.two_sat.network import WEIGHTS, load_network
@@ -30,32 +29,26 @@ _SEED = 1
 
 
 def main() -> None:
-    """Validate the run's interpretations and their variants once."""
+    """Validate the run's interpretations once."""
     arguments = _arguments()
     run, cpu = Path(arguments.run), torch.device("cpu")
     settings = _settings(run)
     model = load_network(settings.problem, settings.architecture, run / "train" / WEIGHTS)
     circuit = load_circuit(run / "circuit", settings.problem)
     corpora = _fresh_formulas(settings.problem, arguments.formulas)
-    test, drawn = corpora.splits["analysis.test"], corpora.provenance
-    start = time.perf_counter()
-    table = validate_completely(
-        settings,
-        model,
-        circuit,
-        fit=corpora.splits["analysis.fit"],
-        test=test,
-        natural_share=drawn.satisfiable_drawn / drawn.formulas_drawn,
-        seed=_SEED,
-        device=cpu,
+    split, drawn = corpora.splits["analysis.test"], corpora.provenance
+    natural = drawn.satisfiable_drawn / drawn.formulas_drawn
+    axioms = settings.axioms
+    question = Question(
+        settings.circuit, axioms.versions, axioms.residuals, axioms.confidence, natural
     )
+    start = time.perf_counter()
+    reports = validate(model, settings.problem, circuit, split, question=question, device=cpu)
     measured = {
         "run": str(run),
-        "formulas": len(test),
-        "interpretations": len(table.variants.reports),
-        "main_interpretations": len(table.main),
-        "cells": len(table.variants.rows),
-        "surface_points": len(table.surface),
+        "formulas": len(split),
+        "interpretations": len(reports),
+        "cells": sum(len(report.cells) for report in reports),
         "evaluating_neurons": {name: len(r.neurons) for name, r in circuit.readings.items()},
         "seconds": round(time.perf_counter() - start, 1),
         "peak_rss_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),

@@ -43,6 +43,8 @@ def waiting(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
         env=environment(TOY_WAIT="1"),
         stderr=subprocess.PIPE,
         text=True,
+        # A test run that was started in the background hands on an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             deadline = time.monotonic() + 60

@@ -5,12 +5,15 @@ fitted anew on each snapshot by the same rules; a snapshot for which the rules g
 row, with the reason.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mechval.axioms.report import AxiomReport, Cell
 from mechval.axioms.tables import Row
 from mechval.progress import track
+
+Network = TypeVar("Network")
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,17 @@ class ProgressTables:
 
 
 def measure_progress(
-    snapshots: Sequence[Snapshot], validate: Callable[[Snapshot], Validation]
+    networks: Mapping[Snapshot, Callable[[], Network]], validate: Callable[[Network], Validation]
 ) -> ProgressTables:
-    """Validate every snapshot, in the given order.
+    """Validate the network of every snapshot, in the given order.
 
     Args:
-        validate: loads the network of a snapshot, fits its interpretations and evaluates them.
+        networks: loads each snapshot's network; one is in memory at a time.
+        validate: fits the interpretations of a network and evaluates them.
     """
     tables = ProgressTables([], [])
-    for snapshot in track(snapshots, "progress measures"):
-        validation = validate(snapshot)
+    for snapshot, load in track(networks.items(), "progress measures", len(networks)):
+        validation = validate(load())
         when: Row = {
             "phase": snapshot.phase,
             "step": snapshot.step,

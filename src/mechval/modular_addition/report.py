@@ -67,7 +67,7 @@ def _training(tables: ReportTables) -> str:
     if tables.model == "published":
         lines.append(
             "Which inputs this network was trained on is not in its file: *trained on* and *held "
-            "out* mean the split of this run's seed."
+            "out* mean the split of this run's seed (deviation U13: which seed fits)."
         )
     if tables.grokking is not None:
         grokked = tables.grokking

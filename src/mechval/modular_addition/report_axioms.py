@@ -23,7 +23,9 @@ def cells_of(tables: ReportTables, interpretation: str, inputs: str) -> list[Cel
 
 
 def render_targets(tables: ReportTables) -> str:
-    """What was asked of this study beside what this run has."""
+    """What was asked of a network trained here beside what this run has; empty for another's."""
+    if tables.model == "published":
+        return ""
     cells = cells_of(tables, main_interpretation(tables), ALL)
     rows = [["accuracy on all inputs: wrong", f"{tables.answers.wrong_count:,}", "0"]]
     for cell in cells:

@@ -72,6 +72,16 @@ def _key(row: Row) -> tuple[str, str]:
     return str(row["phase"]), "" if step is None else str(step)
 
 
+def value_of(column: str) -> Callable[[Row], float]:
+    """The measure that a column of ``snapshots`` holds, such as a loss."""
+    return lambda row: _number(row[column])
+
+
+def error_of(accuracy: str) -> Callable[[Row], float]:
+    """One minus an accuracy; none, which has no place on a log axis, is drawn at half an error."""
+    return lambda row: max(1 - _number(row[accuracy]), 0.5 / _number(row["n"]))
+
+
 def _number(value: object) -> float:
     assert isinstance(value, int | float)
     return float(value)

@@ -12,8 +12,8 @@ from mechval.two_sat.assess import CLASSES, axiom_batches, mixtures
 from mechval.two_sat.circuit import Circuit
 from mechval.two_sat.components import Components
 from mechval.two_sat.dataset import Split
+from mechval.two_sat.improved.improver import Improver
 from mechval.two_sat.improved.voting import VotingProgram
-from mechval.two_sat.improved.whole import Improver
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.variants.bases import bases_of

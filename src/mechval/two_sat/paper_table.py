@@ -35,6 +35,12 @@ def compare_with_paper(directories: Mapping[str, Path]) -> tuple[Comparison, ...
     return compare([row for row in PUBLISHED if row.key in measured], measured)
 
 
+def unmeasured(directories: Mapping[str, Path]) -> tuple[str, ...]:
+    """Keys of the printed numbers that this run does not measure."""
+    measured = measured_values(directories)
+    return tuple(row.key for row in PUBLISHED if row.kind != "context" and row.key not in measured)
+
+
 def measured_values(directories: Mapping[str, Path]) -> dict[str, Measured]:
     """Everything in a run's tables that a printed number can be compared with, by key."""
     cells = read_csv(directories["axioms"] / "axioms.csv")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,9 +12,9 @@ from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.progress import track
+from mechval.two_sat.compiled_trees import CompiledTrees, compile_trees
 from mechval.two_sat.trees import (
     Tree,
-    evaluate_tree,
     fit_tree,
     prune,
     split_assignments,
@@ -39,7 +40,11 @@ class TreeProgram:
 
     def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
         """One bit per evaluating neuron."""
-        return torch.stack([evaluate_tree(tree, truth_tables) for tree in self.trees], dim=1)
+        return self._compiled.bits(truth_tables)
+
+    @cached_property
+    def _compiled(self) -> CompiledTrees:
+        return compile_trees(self.trees)
 
     def covered(self) -> set[int]:
         """Assignments that some tree asks about."""
@@ -118,16 +123,21 @@ def fit_trees(
     tables: TruthTableCounts,
     bits: Bool[np.ndarray, "formula neuron"],
     *,
-    max_leaves: int,
+    max_leaves: int | None,
     seed: int,
 ) -> FittedTrees:
-    """Fit one tree per neuron on the fitting split (paper section 4)."""
+    """Fit one tree per neuron on the fitting split (paper section 4).
+
+    Args:
+        max_leaves: None for no limit: no tree has more leaves than there are truth tables.
+    """
     n_tables = len(tables.distinct)
+    most = max(2, n_tables) if max_leaves is None else max_leaves
     total = np.bincount(tables.index, minlength=n_tables)
     trees = []
     for neuron in track(range(bits.shape[1]), "decision trees"):
         n_on = np.bincount(tables.index[bits[:, neuron]], minlength=n_tables)
-        tree = fit_tree(tables.distinct, n_on, total - n_on, max_leaves=max_leaves, seed=seed)
+        tree = fit_tree(tables.distinct, n_on, total - n_on, max_leaves=most, seed=seed)
         trees.append(tree)
     unpruned = TreeProgram(tuple(trees))
     return FittedTrees(unpruned, TreeProgram(tuple(prune(tree) for tree in trees)))

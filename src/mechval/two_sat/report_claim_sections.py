@@ -1,31 +1,21 @@
-"""Sections of the report beyond the main axiom table, as Markdown."""
+"""Sections of the report on the paper's numbers, the variants and the better interpretation."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from mechval.reporting.markdown import markdown_table, significant
 from mechval.reporting.tables import Row
 from mechval.two_sat.interpretation import OUTPUT, PARSE
 from mechval.two_sat.paper_table import render_comparison
 from mechval.two_sat.report_claims import FRONT_EPSILON, Claims
+from mechval.two_sat.report_evidence_sections import (
+    render_evidence,
+    render_nulls,
+    render_progress,
+    render_prose_axioms,
+)
 from mechval.two_sat.report_sections import figure, source
 from mechval.two_sat.variants.rows import VariantRow
-
-_CAPTIONS = {
-    "formula-attention": "Attention of every head on one test formula",
-    "mean-attention": "Mean attention by source position",
-    "block0-expected-attention": "Attention of block 0 expected from mean scores",
-    "block0-worst-case": "Least attention to the own clause, over all formulas",
-    "answer-attention-extremes": "Extreme attention weights of ':' in block 0",
-    "block1-clause-scores": "Attention score of each literal pair, by head of block 1",
-    "ablations": "Labels flipped by replacing block 1's MLP or the skip around it",
-    "coefficients": "Output coefficient of every neuron",
-    "assignment-effects": "Effect of the neurons per assignment",
-    "neuron-programs": "F1 of each program against the neuron's effect, and coverage",
-    "clause-contributions": "What each clause adds to a neuron's attention",
-    "preactivation-parts": "A neuron's pre-activation, taken apart",
-}
-_SHOWN_FOR_NULLS = ("trees/calibrated/corrected", "disjunction/calibrated/corrected")
 
 
 def render_claims(claims: Claims, figure_names: Iterable[str]) -> str:
@@ -38,10 +28,10 @@ def render_claims(claims: Claims, figure_names: Iterable[str]) -> str:
         _paper(claims),
         _variants(claims),
         _better(claims),
-        _evidence(claims, list(figure_names)),
-        _prose_axioms(claims),
-        _nulls(claims),
-        _progress(claims),
+        render_evidence(claims, list(figure_names)),
+        render_prose_axioms(claims),
+        render_nulls(claims),
+        render_progress(claims),
     ]
     return "\n\n".join(section for section in sections if section)
 
@@ -58,6 +48,8 @@ def _paper(claims: Claims) -> str:
         "the printed digits. The last column points into the "
         "[deviations list](../../../../docs/DEVIATIONS.md)."
     )
+    if claims.unmeasured:
+        guide += " **Not measured in this run:** " + ", ".join(claims.unmeasured) + "."
     table = render_comparison(claims.comparisons)
     return "\n\n".join(["## Paper versus measured", guide, table, source("report/paper.csv")])
 
@@ -150,108 +142,3 @@ def _is_shown(row: VariantRow) -> bool:
     parses_alike = row.component == PARSE and row.family in ("leaves", "rival")
     is_prefix = row.axiom.startswith("prefix")
     return is_prefix and row.reading == "published" and not (is_repeated or parses_alike)
-
-
-def _evidence(claims: Claims, figure_names: list[str]) -> str:
-    rows = [
-        [
-            f"`{name}`",
-            significant(fact.value),
-            "" if fact.count is None else f"{fact.count:,}",
-            "" if fact.n is None else f"{fact.n:,}",
-        ]
-        for name, fact in claims.evidence.facts.items()
-    ]
-    scores = {
-        name: f"Score tables of block 0, {name}" for name in figure_names if "scores-head" in name
-    }
-    captions = {
-        name: text for name, text in {**_CAPTIONS, **scores}.items() if name in figure_names
-    }
-    return "\n\n".join(
-        [
-            "## Circuit evidence",
-            markdown_table(["fact", "value:", "count:", "N:"], rows),
-            *(figure(name, caption) for name, caption in captions.items() if name in figure_names),
-            source("circuit/evidence/facts.json"),
-        ]
-    )
-
-
-def _prose_axioms(claims: Claims) -> str:
-    outside = [
-        [
-            row["component"],
-            row["replaced"],
-            row["reading"],
-            f"{int(row['disagreements']):,} of {int(row['n']):,}",
-            significant(float(row["epsilon"])),
-        ]
-        for row in claims.derivability
-    ]
-    sizes = [
-        [row["what"], row["reading"], _whole(row, "neurons"), _whole(row, "bits")]
-        for row in claims.sizes
-    ]
-    return "\n\n".join(
-        [
-            "## Derivability and size",
-            "Every weight belongs to one component (`parts.csv`), and the components composed are "
-            "the network (`composition.csv`). Labels changed when everything outside the named "
-            "parts is replaced by its mean over the fitting split:",
-            markdown_table(
-                ["component", "replaced by its mean", "reading", "labels changed:", "ε:"], outside
-            ),
-            "Length of each program in the prefix code of `mechval.two_sat.sizes`, beside the "
-            "weights:",
-            markdown_table(["program", "reading", "neurons:", "bits:"], sizes),
-            source("axioms/derivability.csv", "axioms/parts.csv", "axioms/sizes.csv"),
-        ]
-    )
-
-
-def _whole(row: Mapping[str, str], name: str) -> str:
-    return f"{int(float(row[name])):,}" if row[name] else ""
-
-
-def _nulls(claims: Claims) -> str:
-    rows = [
-        [
-            row["network"],
-            f"`{row['interpretation']}`",
-            f"{row['axiom_name']}, {row['component']}" if row["component"] else "none",
-            f"{int(row['disagreements']):,} of {int(row['n']):,}" if row["n"] else "",
-            significant(float(row["epsilon"])) if row["epsilon"] else "",
-            row["verdict"] or row["reason"],
-        ]
-        for row in claims.nulls
-        if row["interpretation"]
-        in ("trees/calibrated/corrected", "disjunction/calibrated/corrected")
-        and row["is_distinct"] != "False"
-    ]
-    header = ["network", "interpretation", "cell", "disagreements:", "ε:", "verdict"]
-    return "\n\n".join(
-        [
-            "## Null networks",
-            "What the same table looks like where the claim is false: an untrained network, and "
-            "one trained to memorise shuffled labels.",
-            markdown_table(header, rows),
-            source("nulls/nulls.csv", "nulls/metrics.json"),
-        ]
-    )
-
-
-def _progress(claims: Claims) -> str:
-    if not claims.progress_figures:
-        return ""
-    pictures = [
-        f"![ε over training](../progress/figures/{name}.png)" for name in claims.progress_figures
-    ]
-    return "\n\n".join(
-        [
-            "## When the interpretation becomes true",
-            "The axioms on the training snapshots, everything refitted on each by the same rules.",
-            *pictures,
-            source("progress/progress.csv"),
-        ]
-    )

@@ -13,7 +13,7 @@ from mechval.two_sat.circuit import ReadingName
 from mechval.two_sat.evidence import Evidence, evidence_figures, load_evidence
 from mechval.two_sat.improved.figure import front_figure
 from mechval.two_sat.interpretation import EVALUATE, Residual, Version
-from mechval.two_sat.paper_table import EVIDENCE, VARIANTS, compare_with_paper
+from mechval.two_sat.paper_table import EVIDENCE, VARIANTS, compare_with_paper, unmeasured
 from mechval.two_sat.published_values import AXIOM_TABLE
 from mechval.two_sat.report_tables import RunFacts
 from mechval.two_sat.variants.figures import draw_leaves, draw_rivals, draw_tolerance
@@ -32,9 +32,11 @@ class Claims:
 
     Attributes:
         comparisons: empty where the paper reports no formulas of this size.
+        unmeasured: keys of printed numbers that the run has no value for.
     """
 
     comparisons: tuple[Comparison, ...]
+    unmeasured: tuple[str, ...]
     variants: tuple[VariantRow, ...]
     tolerance: tuple[ToleranceRow, ...]
     surface: tuple[SurfaceRow, ...]
@@ -63,6 +65,7 @@ def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
     figures = sorted((directories["progress"] / "figures").glob("*.png"))
     return Claims(
         comparisons=compare_with_paper(directories) if run.has_published_values else (),
+        unmeasured=unmeasured(directories) if run.has_published_values else (),
         variants=read_records(axioms / VARIANTS, VariantRow),
         tolerance=read_records(axioms / "tolerance.csv", ToleranceRow),
         surface=read_records(axioms / "surface.csv", SurfaceRow),

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Int
 from sklearn.tree import DecisionTreeClassifier
-from torch import Tensor
 
 from mechval.errors import MechvalError
 
@@ -62,19 +60,6 @@ def prune(tree: Tree) -> Tree:
         return tree
     if_false, if_true = prune(tree.if_false), prune(tree.if_true)
     return if_false if if_false == if_true else Split(tree.assignment, if_false, if_true)
-
-
-def evaluate_tree(
-    tree: Tree, truth_tables: Bool[Tensor, "batch assignment"]
-) -> Bool[Tensor, " batch"]:
-    """The bit of each formula."""
-    if isinstance(tree, Leaf):
-        return torch.full((len(truth_tables),), tree.bit, device=truth_tables.device)
-    return torch.where(
-        truth_tables[:, tree.assignment],
-        evaluate_tree(tree.if_true, truth_tables),
-        evaluate_tree(tree.if_false, truth_tables),
-    )
 
 
 def split_assignments(tree: Tree) -> set[int]:

@@ -17,8 +17,9 @@ def validated(loss: float) -> Validation:
 
 @pytest.fixture
 def tables():
-    answers = {EARLY: REFUSED, LATE: validated(0.5), FINAL: validated(0.25)}
-    return measure_progress([EARLY, LATE, FINAL], answers.__getitem__)
+    answers = {"first": REFUSED, "second": validated(0.5), "last": validated(0.25)}
+    networks = {EARLY: lambda: "first", LATE: lambda: "second", FINAL: lambda: "last"}
+    return measure_progress(networks, answers.__getitem__)
 
 
 def test_each_cell_of_each_snapshot_is_counted_as_the_suite_counts_it(tables):

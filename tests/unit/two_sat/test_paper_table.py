@@ -12,6 +12,7 @@ from mechval.two_sat.paper_table import (
     comparison_table,
     measured_values,
     render_comparison,
+    unmeasured,
 )
 from mechval.two_sat.published_values import PUBLISHED
 from tests.unit.two_sat.test_stages import place, rows
@@ -123,5 +124,8 @@ def test_what_a_run_does_not_measure_has_no_row(
 ) -> None:
     for name, text in (("variants.csv", "variant\n"), ("axioms.csv", "interpretation\n")):
         (tmp_path / name).write_text(text, encoding="utf-8")
-    rows = compare_with_paper({**directories, "axioms": tmp_path})
+    run = {**directories, "axioms": tmp_path}
+    rows = compare_with_paper(run)
+    assert "trees/published/published/prefix equivalence/parse" in unmeasured(run)
+    assert len(rows) + len(unmeasured(run)) == sum(row.kind != "context" for row in PUBLISHED)
     assert {row.published.key.partition("/")[0] for row in rows} == {"train", "evidence"}

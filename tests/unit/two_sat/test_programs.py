@@ -16,7 +16,7 @@ from mechval.two_sat.programs import (
     fit_trees,
     mean_activation_by_assignment,
 )
-from mechval.two_sat.trees import Leaf, Split, evaluate_tree
+from mechval.two_sat.trees import Leaf, Split
 
 TABLES = numpy_st.arrays(np.bool_, st.tuples(st.integers(1, 30), st.just(8)))
 CHOSEN = numpy_st.arrays(np.bool_, st.tuples(st.integers(1, 5), st.just(8)))
@@ -109,6 +109,6 @@ def test_a_neuron_stands_for_the_assignments_that_activate_it_above_its_cut() ->
 
 def test_fitting_is_exact_where_the_bit_is_a_small_tree() -> None:
     tables, _ = random_bits(3)
-    bits = evaluate_tree(TREES.trees[0], torch.from_numpy(tables)).numpy()[:, None]
+    bits = TREES.bits(torch.from_numpy(tables)).numpy()[:, :1]
     fitted = fit_trees(TruthTableCounts.of(tables), bits, max_leaves=4, seed=0)
     assert fitted.program.trees == (TREES.trees[0],)

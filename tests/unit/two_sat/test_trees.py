@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
 from mechval.errors import MechvalError
+from mechval.two_sat.programs import TreeProgram
 from mechval.two_sat.trees import (
     Leaf,
     Split,
     Tree,
-    evaluate_tree,
     fit_tree,
     prune,
     split_assignments,
@@ -42,7 +42,7 @@ def plain_bit(tree: Tree, table: np.ndarray) -> bool:
 
 
 def bits(tree: Tree) -> list[bool]:
-    return evaluate_tree(tree, torch.from_numpy(ALL_TABLES)).tolist()
+    return TreeProgram((tree,)).bits(torch.from_numpy(ALL_TABLES))[:, 0].tolist()
 
 
 def fit(on: np.ndarray, off: np.ndarray, max_leaves: int = 4) -> Tree:

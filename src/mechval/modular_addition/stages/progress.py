@@ -1,19 +1,32 @@
 """Stage ``progress``: the axioms on every training snapshot, drawn below the learning curve."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 
-from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, Validation, measure_progress
+from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, measure_progress
 from mechval.modular_addition.assess import assess_network
 from mechval.modular_addition.network import load_network
 from mechval.modular_addition.settings import ModularAdditionSettings
 from mechval.modular_addition.stages.data import load_stage_split
 from mechval.modular_addition.stages.train import PHASE, load_stage_network
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.reporting.progress_files import Measures, rewrite_progress, write_progress
-from mechval.reporting.tables import Row
+from mechval.reporting.progress_files import (
+    Measures,
+    error_of,
+    rewrite_progress,
+    value_of,
+    write_progress,
+)
 from mechval.training.snapshots import saved_snapshots
+from mechval.transformer import Transformer
+
+MEASURES: Measures = {
+    "cross-entropy, train": value_of("train_loss"),
+    "cross-entropy, held out": value_of("test_loss"),
+    "1 − accuracy, held out": error_of("test_accuracy"),
+}
 
 Context = StageContext[ModularAdditionSettings]
 
@@ -48,35 +61,9 @@ def _measure(context: Context) -> ProgressTables:
         device=torch.device(context.device),
     )
 
-    def validate(snapshot: Snapshot) -> Validation:
-        if snapshot == FINAL:
-            return assess(load_stage_network(context))
-        path = paths[snapshot]
-        return assess(load_network(settings.problem, settings.architecture, path))
-
-    return measure_progress([*paths, FINAL], validate)
-
-
-def _train_loss(row: Row) -> float:
-    return _number(row["train_loss"])
-
-
-def _test_loss(row: Row) -> float:
-    return _number(row["test_loss"])
-
-
-def _test_error(row: Row) -> float:
-    # An error of zero has no place on a log axis: it is drawn at half an error.
-    return max(1 - _number(row["test_accuracy"]), 0.5 / _number(row["n"]))
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-MEASURES: Measures = {
-    "cross-entropy, train": _train_loss,
-    "cross-entropy, held out": _test_loss,
-    "1 − accuracy, held out": _test_error,
-}
+    load = partial(load_network, settings.problem, settings.architecture)
+    networks: dict[Snapshot, Callable[[], Transformer]] = {
+        snapshot: partial(load, path) for snapshot, path in paths.items()
+    }
+    networks[FINAL] = partial(load_stage_network, context)
+    return measure_progress(networks, assess)

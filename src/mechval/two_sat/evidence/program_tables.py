@@ -15,12 +15,10 @@ from mechval.two_sat.evidence.record import Evidence, Fact
 from mechval.two_sat.neurons import NeuronEffects
 from mechval.two_sat.programs import (
     DisjunctionProgram,
-    FittedTrees,
     TreeProgram,
     TruthTableCounts,
     fit_trees,
 )
-from mechval.two_sat.trees import Leaf, Tree
 
 LEAVES: dict[str, int | None] = {
     "trees-2": 2,
@@ -53,16 +51,18 @@ def program_evidence(
 
     Trees are fitted on the fitting split; F1 is measured on the test split.
     """
-    fitted = {label: _fit(fit, leaves, seed) for label, leaves in LEAVES.items()}
+    fitted = {
+        label: fit_trees(fit.tables, fit.bits, max_leaves=leaves, seed=seed)
+        for label, leaves in LEAVES.items()
+    }
     coverage: list[Row] = [
         _coverage_row(name, label, trees.program, trees.unpruned, test)
         for label, trees in fitted.items()
     ]
     coverage.append(_coverage_row(name, DISJUNCTION, reading.disjunctions, None, test))
-    distinct = test.tables.distinct
-    predicted = {label: _tree_bits(trees, distinct) for label, trees in fitted.items()}
-    truth = torch.from_numpy(distinct)
-    predicted[DISJUNCTION] = reading.disjunctions.bits(truth).numpy()
+    distinct = torch.from_numpy(test.tables.distinct)
+    predicted = {label: trees.program.bits(distinct).numpy() for label, trees in fitted.items()}
+    predicted[DISJUNCTION] = reading.disjunctions.bits(distinct).numpy()
     quality = [
         row
         for label, bits in predicted.items()
@@ -85,33 +85,6 @@ def f1_score(
     on_in_both = (predicted & bits).sum(axis=0)
     on = predicted.sum(axis=0) + bits.sum(axis=0)
     return np.where(on > 0, 2 * on_in_both / np.maximum(on, 1), 1.0)
-
-
-def route_tree(
-    tree: Tree, truth_tables: Bool[np.ndarray, "table assignment"]
-) -> Bool[np.ndarray, " table"]:
-    """The bit of each truth table; the cost grows with the tree's depth, not with its leaves."""
-    bits = np.empty(len(truth_tables), dtype=bool)
-    waiting = [(tree, np.arange(len(truth_tables)))]
-    while waiting:
-        node, rows = waiting.pop()
-        if isinstance(node, Leaf):
-            bits[rows] = node.bit
-        elif len(rows):
-            is_true = truth_tables[rows, node.assignment]
-            waiting += [(node.if_true, rows[is_true]), (node.if_false, rows[~is_true])]
-    return bits
-
-
-def _fit(fit: LabelledTables, leaves: int | None, seed: int) -> FittedTrees:
-    unlimited = max(2, len(fit.tables.distinct))
-    return fit_trees(fit.tables, fit.bits, max_leaves=leaves or unlimited, seed=seed)
-
-
-def _tree_bits(
-    trees: FittedTrees, distinct: Bool[np.ndarray, "table assignment"]
-) -> Bool[np.ndarray, "table neuron"]:
-    return np.stack([route_tree(tree, distinct) for tree in trees.program.trees], axis=1)
 
 
 def _coverage_row(

@@ -55,8 +55,7 @@ def front_rows(
     length = size_bits(reading.disjunctions, problem)
     rows = [_row("disjunction", "", found, length, test, confidence)]
     for leaves in TREE_LEAVES:
-        most = len(counts.distinct) if leaves is None else leaves
-        program = fit_trees(counts, fit.bits.numpy(), max_leaves=most, seed=seed).program
+        program = fit_trees(counts, fit.bits.numpy(), max_leaves=leaves, seed=seed).program
         setting, length = str(leaves or "unlimited"), size_bits(program, problem)
         rows.append(_row("trees", setting, program.bits(on), length, test, confidence))
     n_tables = count_reachable_truth_tables(problem)

@@ -1,10 +1,19 @@
 """Stage ``progress``: the axioms on every training snapshot, drawn below the learning curve."""
 
-from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, Validation, measure_progress
+from collections.abc import Callable
+from functools import partial
+
+from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, measure_progress
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.reporting.progress_files import Measures, rewrite_progress, write_progress
-from mechval.reporting.tables import Row
+from mechval.reporting.progress_files import (
+    Measures,
+    error_of,
+    rewrite_progress,
+    value_of,
+    write_progress,
+)
 from mechval.training.snapshots import saved_snapshots
+from mechval.transformer import Transformer
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.network import load_network
 from mechval.two_sat.settings import TwoSatSettings
@@ -13,6 +22,10 @@ from mechval.two_sat.stages.train import load_stage_network
 
 # The paper's constants belong to the weights of one finished network, and its γ_2 has slip D1.
 CIRCUIT = CircuitConfig(readings=("calibrated",))
+MEASURES: Measures = {
+    "cross-entropy, held out": value_of("loss"),
+    "1 − accuracy, held out": error_of("accuracy"),
+}
 
 Context = StageContext[TwoSatSettings]
 
@@ -36,28 +49,9 @@ def _measure(context: Context) -> ProgressTables:
     paths = saved_snapshots(context.upstream["train"].bulk / "snapshots", batch_sizes)
     circuit = CIRCUIT.model_copy(update={"max_leaves": settings.circuit.max_leaves})
     assess = make_assessor(context, settings.progress.formulas, circuit, ("corrected",))
-
-    def validate(snapshot: Snapshot) -> Validation:
-        if snapshot == FINAL:
-            return assess(load_stage_network(context))
-        path = paths[snapshot]
-        return assess(load_network(settings.problem, settings.architecture, path))
-
-    return measure_progress([*paths, FINAL], validate)
-
-
-def _loss(row: Row) -> float:
-    return _number(row["loss"])
-
-
-def _error(row: Row) -> float:
-    # An error of zero has no place on a log axis: it is drawn at half an error.
-    return max(1 - _number(row["accuracy"]), 0.5 / _number(row["n"]))
-
-
-def _number(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-MEASURES: Measures = {"cross-entropy, held out": _loss, "1 − accuracy, held out": _error}
+    load = partial(load_network, settings.problem, settings.architecture)
+    networks: dict[Snapshot, Callable[[], Transformer]] = {
+        snapshot: partial(load, path) for snapshot, path in paths.items()
+    }
+    networks[FINAL] = partial(load_stage_network, context)
+    return measure_progress(networks, assess)

@@ -12,6 +12,7 @@ from mechval.two_sat.circuit import Circuit, Reading, ReadingName
 from mechval.two_sat.interpretation import bit_reader, formula_evaluator
 from mechval.two_sat.neurons import Levels, neuron_levels
 from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.programs import fit_trees
 from mechval.two_sat.variants.bases import Base, bases_of, main_bases
 from mechval.two_sat.variants.checks import (
     EVALUATE_REPLACEABILITY,
@@ -24,7 +25,6 @@ from mechval.two_sat.variants.checks import (
 )
 from mechval.two_sat.variants.config import VariantsConfig
 from mechval.two_sat.variants.implication_graph import implication_graph
-from mechval.two_sat.variants.leaves import compile_trees, refit_trees
 from mechval.two_sat.variants.noise import NoisyParser, noise_replacements
 from mechval.two_sat.variants.observations import Observations
 from mechval.two_sat.variants.rivals import fit_literal_counts, fit_lookup
@@ -115,10 +115,9 @@ class VariantMaker:
     def _leaves_checks(self, base: Base) -> list[Check]:
         checks = []
         for max_leaves in self.config.leaves:
-            trees = refit_trees(
-                self.fitting.tables, self.bits(base.reading), max_leaves=max_leaves, seed=self.seed
-            )
-            program = formula_evaluator(self.problem, compile_trees(trees), self.device)
+            bits = self.bits(base.reading).numpy()
+            fitted = fit_trees(self.fitting.tables, bits, max_leaves=max_leaves, seed=self.seed)
+            program = formula_evaluator(self.problem, fitted.program, self.device)
             setting = "unlimited" if max_leaves is None else str(max_leaves)
             changed = with_evaluate(base.interpretation, program=program)
             checks.append(make_check("leaves", setting, base, changed))

@@ -20,8 +20,7 @@ from mechval.two_sat.circuit import Circuit, Reading
 from mechval.two_sat.components import Components
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, Residual, Version, bit_reader
 from mechval.two_sat.neurons import Levels, is_constant
-from mechval.two_sat.programs import EvaluateProgram, fit_disjunctions
-from mechval.two_sat.variants.leaves import compile_trees, refit_trees
+from mechval.two_sat.programs import EvaluateProgram, fit_disjunctions, fit_trees
 from mechval.two_sat.variants.observations import Observations, predicted_labels
 from mechval.two_sat.variants.rivals import truth_table_floor
 from mechval.two_sat.variants.surface_rows import Grid, GridCut, SurfaceRow
@@ -88,8 +87,10 @@ class SurfaceMaker:
     ) -> EvaluateProgram:
         if version == "disjunction":
             return fit_disjunctions(reading.mean_activation, cut)
-        trees = refit_trees(self.fitting.tables, bits, max_leaves=self.max_leaves, seed=self.seed)
-        return compile_trees(trees)
+        fitted = fit_trees(
+            self.fitting.tables, bits.numpy(), max_leaves=self.max_leaves, seed=self.seed
+        )
+        return fitted.program
 
     def _by_high(
         self, point: GridCut, version: Version, bits: Bool[Tensor, "table neuron"]

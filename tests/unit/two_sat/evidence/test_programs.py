@@ -11,12 +11,10 @@ from mechval.two_sat.evidence.program_tables import (
     LabelledTables,
     f1_score,
     program_evidence,
-    route_tree,
 )
 from mechval.two_sat.evidence.record import Evidence
 from mechval.two_sat.neurons import NeuronEffects
 from mechval.two_sat.programs import TruthTableCounts
-from mechval.two_sat.trees import evaluate_tree, fit_tree
 from tests.networks import SMALL_PROBLEM, hand_made_circuit, one_neuron_per_assignment
 
 N_ASSIGNMENTS = 8
@@ -60,13 +58,6 @@ def test_f1_is_that_of_scikit_learn() -> None:
     predicted, bits = GENERATOR.random((2, 100, 3)) < 0.5
     expected = [reference_f1(bits[:, neuron], predicted[:, neuron]) for neuron in range(3)]
     assert f1_score(predicted, bits).tolist() == pytest.approx(expected)
-
-
-def test_a_routed_tree_says_what_the_evaluated_tree_says() -> None:
-    n_on = GENERATOR.integers(0, 3, len(TABLES))
-    tree = fit_tree(TABLES, n_on, np.ones_like(n_on), max_leaves=64, seed=0)
-    expected = evaluate_tree(tree, torch.from_numpy(TABLES)).numpy()
-    assert np.array_equal(route_tree(tree, TABLES), expected)
 
 
 def test_coefficients_are_parted_by_the_published_rule() -> None:

@@ -1,4 +1,4 @@
-"""Trees of other sizes, fitted anew, in a form that evaluates all trees of a program at once."""
+"""Decision trees laid out in arrays, so that all trees of a program are evaluated at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mechval.two_sat.programs import TreeProgram, TruthTableCounts, fit_trees
 from mechval.two_sat.trees import Leaf, Tree
 
 
 @dataclass(frozen=True)
 class CompiledTrees:
-    """The same bits as a `TreeProgram`, by one lookup per level instead of one per question.
+    """Several trees, read by one lookup per level instead of one per question.
 
     Attributes:
         assignment: that each node asks about; any for a leaf.
@@ -40,33 +39,17 @@ class CompiledTrees:
         return self.bit.to(device)[node]
 
 
-def compile_trees(program: TreeProgram) -> CompiledTrees:
+def compile_trees(trees: Sequence[Tree]) -> CompiledTrees:
     """Lay the nodes of all trees out in arrays."""
     nodes: list[tuple[int, int, int, bool]] = []
-    roots = [_lay_out(tree, nodes) for tree in program.trees]
+    roots = [_lay_out(tree, nodes) for tree in trees]
     return CompiledTrees(
         assignment=torch.tensor([node[0] for node in nodes]),
         following=torch.tensor([node[1:3] for node in nodes]),
         bit=torch.tensor([node[3] for node in nodes]),
         roots=torch.tensor(roots),
-        depth=max(_depth(tree) for tree in program.trees),
+        depth=max(_depth(tree) for tree in trees),
     )
-
-
-def refit_trees(
-    tables: TruthTableCounts,
-    bits: Bool[Tensor, "formula neuron"],
-    *,
-    max_leaves: int | None,
-    seed: int,
-) -> TreeProgram:
-    """Fit and prune trees as the circuit does, with another limit on their leaves.
-
-    Args:
-        max_leaves: None for no limit: no tree has more leaves than there are truth tables.
-    """
-    limit = max(len(tables.distinct), 2) if max_leaves is None else max_leaves
-    return fit_trees(tables, bits.numpy(), max_leaves=limit, seed=seed).program
 
 
 def _lay_out(tree: Tree, nodes: list[tuple[int, int, int, bool]]) -> int:

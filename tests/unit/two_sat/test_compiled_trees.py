@@ -1,13 +1,13 @@
-"""Trees laid out in arrays give the bits of the trees; refitted trees keep to their size."""
+"""Trees laid out in arrays give the bits of the trees; fitted trees keep to their size."""
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from mechval.two_sat.programs import TreeProgram, TruthTableCounts
+from mechval.two_sat.compiled_trees import compile_trees
+from mechval.two_sat.programs import TreeProgram, TruthTableCounts, fit_trees
 from mechval.two_sat.trees import Leaf, Split, Tree
-from mechval.two_sat.variants.leaves import compile_trees, refit_trees
 
 N_ASSIGNMENTS = 8
 ALL_TABLES = torch.arange(2**N_ASSIGNMENTS)[:, None] >> torch.arange(N_ASSIGNMENTS) & 1 == 1
@@ -18,6 +18,13 @@ def random_tree(rng: np.random.Generator, depth: int) -> Tree:
         return Leaf(bool(rng.integers(2)))
     branches = (random_tree(rng, depth - 1), random_tree(rng, depth - 1))
     return Split(int(rng.integers(N_ASSIGNMENTS)), *branches)
+
+
+def walk(tree: Tree, table: Tensor) -> bool:
+    """One question after the other."""
+    while isinstance(tree, Split):
+        tree = tree.if_true if table[tree.assignment] else tree.if_false
+    return tree.bit
 
 
 def n_leaves(tree: Tree) -> int:
@@ -33,15 +40,20 @@ def observed(n: int = 2_000) -> tuple[TruthTableCounts, Tensor]:
     return TruthTableCounts.of(tables.numpy()), torch.stack([parity, parity ^ flipped], dim=1)
 
 
+def fitted(tables: TruthTableCounts, bits: Tensor, max_leaves: int | None) -> TreeProgram:
+    return fit_trees(tables, bits.numpy(), max_leaves=max_leaves, seed=0).program
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_compiled_trees_give_the_same_bits(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    program = TreeProgram(tuple(random_tree(rng, depth) for depth in (0, 1, 3, 6)))
-    assert compile_trees(program).bits(ALL_TABLES).equal(program.bits(ALL_TABLES))
+    trees = [random_tree(rng, depth) for depth in (0, 1, 3, 6)]
+    expected = [[walk(tree, table) for tree in trees] for table in ALL_TABLES]
+    assert compile_trees(trees).bits(ALL_TABLES).tolist() == expected
 
 
 def test_a_program_of_leaves_alone_asks_nothing() -> None:
-    compiled = compile_trees(TreeProgram((Leaf(True), Leaf(False))))
+    compiled = compile_trees([Leaf(True), Leaf(False)])
     assert compiled.depth == 0
     assert compiled.bits(ALL_TABLES[:3]).tolist() == [[True, False]] * 3
 
@@ -49,13 +61,13 @@ def test_a_program_of_leaves_alone_asks_nothing() -> None:
 @pytest.mark.parametrize("max_leaves", [2, 4, 16])
 def test_refitted_trees_have_at_most_so_many_leaves(max_leaves: int) -> None:
     tables, bits = observed()
-    program = refit_trees(tables, bits, max_leaves=max_leaves, seed=0)
+    program = fitted(tables, bits, max_leaves)
     assert max(n_leaves(tree) for tree in program.trees) <= max_leaves
 
 
 def test_unlimited_trees_reach_the_majority_of_every_table() -> None:
     tables, bits = observed()
-    program = refit_trees(tables, bits, max_leaves=None, seed=0)
+    program = fitted(tables, bits, None)
     found = program.bits(torch.from_numpy(tables.distinct))
     for neuron in range(2):
         share = np.bincount(tables.index, bits[:, neuron]) / np.bincount(tables.index)
@@ -65,6 +77,6 @@ def test_unlimited_trees_reach_the_majority_of_every_table() -> None:
 
 def test_two_leaves_are_not_enough_for_parity() -> None:
     tables, bits = observed()
-    program = refit_trees(tables, bits[:, :1], max_leaves=2, seed=0)
+    program = fitted(tables, bits[:, :1], 2)
     found = program.bits(torch.from_numpy(tables.distinct[tables.index]))
     assert float((found != bits[:, :1]).float().mean()) > 0.3
