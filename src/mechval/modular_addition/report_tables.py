@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from mechval.axioms import EvidenceKind
 from mechval.modular_addition.problem import ModularAddition
 from mechval.reporting.records import read_object, read_records
 
@@ -108,7 +109,7 @@ class CellRow(Record):
     equivalence: str
     alpha_1: str
     inputs: str
-    kind: Literal["exact", "sampled"]
+    kind: EvidenceKind
     n: int
     disagreements: int
     epsilon: float
@@ -140,7 +141,7 @@ class DecimalRow(Record):
     judged_on: str
     equivalence: str
     decimals: int | None
-    kind: Literal["exact", "sampled"]
+    kind: EvidenceKind
     n: int
     disagreements: int
     epsilon: float

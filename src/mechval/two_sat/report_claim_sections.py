@@ -104,7 +104,7 @@ def _better(claims: Claims) -> str:
     ]
     front = [
         [
-            str(row["kind"]),
+            str(row["program"]),
             str(row["setting"] or ""),
             "" if row["bits"] is None else f"{row['bits']:,}",
             f"{row['disagreements']:,}",

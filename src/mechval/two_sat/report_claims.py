@@ -50,7 +50,9 @@ class Claims:
     @property
     def most_bits(self) -> int:
         """Ten times the length of the 4-leaf trees: what a better program may cost."""
-        trees = next(row for row in self.front if (row["kind"], row["setting"]) == ("trees", "4"))
+        trees = next(
+            row for row in self.front if (row["program"], row["setting"]) == ("trees", "4")
+        )
         return 10 * int(str(trees["bits"]))
 
     @property
