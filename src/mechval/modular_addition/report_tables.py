@@ -11,7 +11,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from mechval.axioms import EvidenceKind
+from mechval.axioms.evidence import Statement
 from mechval.modular_addition.problem import ModularAddition
+from mechval.reporting.ledger import load_ledger
 from mechval.reporting.records import read_object, read_records
 
 
@@ -165,6 +167,7 @@ class ReportTables:
     cells: tuple[CellRow, ...]
     translations: tuple[TranslationRow, ...]
     decimals: tuple[DecimalRow, ...]
+    ledger: tuple[Statement, ...]
 
 
 def load_tables(
@@ -176,7 +179,7 @@ def load_tables(
     """Read every table.
 
     Args:
-        directories: the tracked results of stages ``train``, ``circuit`` and ``axioms``.
+        directories: the tracked results of stages ``train``, ``circuit``, ``axioms``, ``certify``.
 
     Raises:
         MechvalError: naming the file, if one is missing or is not the table it should be.
@@ -197,4 +200,5 @@ def load_tables(
         cells=read_records(axioms / "axioms.csv", CellRow),
         translations=read_records(axioms / "translations.csv", TranslationRow),
         decimals=read_records(axioms / "decimals.csv", DecimalRow),
+        ledger=load_ledger(directories["certify"]),
     )

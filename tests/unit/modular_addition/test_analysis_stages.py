@@ -12,7 +12,7 @@ from mechval.modular_addition.network import WEIGHTS
 from mechval.modular_addition.problem import ModularAddition
 from mechval.modular_addition.report_tables import load_tables
 from mechval.modular_addition.settings import ModularAdditionSettings
-from mechval.modular_addition.stages import axioms, circuit, report
+from mechval.modular_addition.stages import axioms, certify, circuit, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.tables import read_csv, write_csv, write_json
 from mechval.transformer import Transformer, save_weights
@@ -20,7 +20,12 @@ from tests.unit.modular_addition.test_circuit import random_network
 from tests.waves import wave_network
 
 PROBLEM = ModularAddition(p=23)
-STAGES = {"circuit": circuit.run, "axioms": axioms.run, "report": report.run}
+STAGES = {
+    "circuit": circuit.run,
+    "axioms": axioms.run,
+    "certify": certify.run,
+    "report": report.run,
+}
 
 
 def settings_for(model: Transformer) -> ModularAdditionSettings:
@@ -121,6 +126,6 @@ def test_a_damaged_table_is_refused_by_the_report(finished: Path, tmp_path: Path
     shutil.copytree(finished, root)
     path = root / "axioms" / "decimals.csv"
     path.write_text(path.read_text().replace("exact", "nearly", 1))
-    directories = {name: root / name for name in ("train", "circuit", "axioms")}
+    directories = {name: root / name for name in ("train", "circuit", "axioms", "certify")}
     with pytest.raises(MechvalError, match=r"decimals\.csv is not the table"):
         load_tables(PROBLEM, "own", 0, directories)
