@@ -13,7 +13,7 @@ from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "report")
+STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report")
 PRESETS = ("reference", "cpu", "paper", "smoke")
 
 

@@ -20,6 +20,7 @@ from mechval.two_sat.improved.config import ImprovedConfig
 from mechval.two_sat.network import load_network
 from mechval.two_sat.settings import (
     AxiomsConfig,
+    CertifyConfig,
     ModelSource,
     NullsConfig,
     ProgressConfig,
@@ -30,7 +31,7 @@ from mechval.two_sat.variants.config import VariantsConfig
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.unit.transformer.test_foreign import foreign_weights
 
-STAGES = ["data", "nulls", "train", "circuit", "axioms", "progress", "report"]
+STAGES = ["data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report"]
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)
 VARIANTS = VariantsConfig(
@@ -234,7 +235,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "stages"),
     [
-        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress"}),
+        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress", "certify"}),
         ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit", "axioms", "nulls", "progress"}),
         ({"training": recipe(20)}, {"train", "report"}),
         ({"finishing": None}, {"train", "report"}),
@@ -243,6 +244,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
         ({"improved": ImprovedConfig(steps=20)}, {"axioms"}),
         ({"nulls": NullsConfig(formulas=100)}, {"nulls"}),
         ({"progress": ProgressConfig(formulas=100)}, {"progress"}),
+        ({"certify": CertifyConfig(counterexamples=2)}, {"certify"}),
     ],
     ids=[
         "axioms",
@@ -254,6 +256,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
         "improved",
         "nulls",
         "progress",
+        "certify",
     ],
 )
 def test_a_setting_concerns_only_the_stage_that_reads_it(

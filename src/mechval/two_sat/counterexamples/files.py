@@ -1,7 +1,7 @@
 """Counterexamples as files: one table, one DIMACS file per formula, states in safetensors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,11 @@ class Finding:
     held_out: int
     held_out_disagreements: int
     clause_ids: str
+
+    @property
+    def finding(self) -> "Finding":
+        """Where it comes from, without what it shows."""
+        return Finding(**{field.name: getattr(self, field.name) for field in fields(Finding)})
 
     @property
     def ids(self) -> Int[np.ndarray, " clause_position"]:
