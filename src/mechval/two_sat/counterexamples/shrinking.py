@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Integer
 
 Fails: TypeAlias = Callable[
     [Int[np.ndarray, "formula clause_position"]], Bool[np.ndarray, " formula"]
 ]
 
 
-def distinct_clauses(formula: Int[np.ndarray, " clause_position"]) -> list[int]:
+def distinct_clauses(formula: Integer[np.ndarray, " clause_position"]) -> list[int]:
     """The clauses of a formula, each once, in order of first appearance."""
     return list(dict.fromkeys(formula.tolist()))
 
