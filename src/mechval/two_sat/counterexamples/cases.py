@@ -26,6 +26,7 @@ from mechval.two_sat.interpretation import (
 )
 from mechval.two_sat.oracle import SatOracle
 from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.truth_tables import is_satisfiable, truth_tables
 from mechval.two_sat.vocabulary import Vocabulary, encode_formulas
 
 
@@ -175,8 +176,9 @@ def one_thread() -> Iterator[None]:
 
 
 def _witness(problem: Problem, clause_ids: Int[np.ndarray, " clause_position"]) -> tuple[bool, str]:
+    satisfiable = bool(is_satisfiable(truth_tables(problem, clause_ids[None]))[0])
     with SatOracle(problem) as oracle:
-        if bool(oracle.label(clause_ids[None])[0]):
+        if satisfiable:
             return True, "model " + _assignment_text(oracle.model(clause_ids))
         core = clause_literals(problem)[np.sort(oracle.core(clause_ids))]
         return False, f"core {_formula_text(problem, core)}"

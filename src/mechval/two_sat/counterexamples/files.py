@@ -18,6 +18,7 @@ from mechval.two_sat.counterexamples.finding import FailingCell, failing_cells, 
 from mechval.two_sat.dataset import Split
 from mechval.two_sat.dimacs import dimacs_text
 
+COUNTEREXAMPLES = "counterexamples"
 TABLE = "cases.csv"
 STATES = "states.safetensors"
 PADDING_RULE = (

@@ -12,6 +12,7 @@ from mechval.reporting.tables import write_json
 from mechval.two_sat.circuit_files import load_circuit
 from mechval.two_sat.counterexamples.cases import Subject, make_subject
 from mechval.two_sat.counterexamples.files import (
+    COUNTEREXAMPLES,
     Finding,
     find_cases,
     load_cases,
@@ -22,8 +23,6 @@ from mechval.two_sat.ledger import sampled_statements
 from mechval.two_sat.report_records import CellRow
 from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.stages.train import load_stage_network
-
-COUNTEREXAMPLES = "counterexamples"
 
 Context = StageContext[TwoSatSettings]
 
