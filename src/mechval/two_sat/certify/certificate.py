@@ -50,9 +50,11 @@ class Case:
         own_clause_attention: least attention, over choices and heads, on the own two literals.
         n_unstable: neurons that may be on or off while nothing is fixed.
         n_branches: choices of the nearest earlier clauses that were looked at one by one.
-        counterexample: clause ids of a formula whose clause here is parsed wrongly, if refuted;
-            later clauses are filled with clause 0.
+        worst_formula: clause ids of a formula with the attained margin; later clauses, which do
+            not matter, are clause 0.
         stopped_by: why an unknown case is not decided.
+
+    ``n_unstable`` and ``n_branches`` tell of the search; the other numbers are claims.
     """
 
     clause_position: int
@@ -64,8 +66,13 @@ class Case:
     own_clause_attention: float
     n_unstable: int
     n_branches: int
-    counterexample: tuple[int, ...] | None
+    worst_formula: tuple[int, ...]
     stopped_by: str | None
+
+    @property
+    def counterexample(self) -> tuple[int, ...] | None:
+        """A formula whose clause here is parsed as another, if the case is refuted."""
+        return self.worst_formula if self.status is CaseStatus.REFUTED else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +118,7 @@ class ParsingCertificate:
         return Counter(case.status for case in self.cases)[status]
 
     def rows(self) -> list[Row]:
-        """One flat row per case."""
+        """One flat row per case; a refuted one's ``worst_formula`` is its counterexample."""
         symbols = Vocabulary(self.problem).symbols
         literals = clause_literals(self.problem)
         return [_case_row(case, [symbols[i] for i in literals[case.clause]]) for case in self.cases]
@@ -178,10 +185,9 @@ def content_digest(tensors: dict[str, np.ndarray]) -> str:
 
 
 def _case_row(case: Case, written: list[str]) -> Row:
-    formula = case.counterexample
     return {
         **asdict(case),
         "clause": f"({' '.join(written)})",
         "status": case.status.value,
-        "counterexample": None if formula is None else " ".join(map(str, formula)),
+        "worst_formula": " ".join(map(str, case.worst_formula)),
     }

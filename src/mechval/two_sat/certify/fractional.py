@@ -1,8 +1,8 @@
-"""Separable linear-fractional programmes: the least value of (N_0 + Σ n_j(c_j)) / (D_0 + Σ d_j(c_j)).
+"""Separable linear-fractional programmes: least value of (N_0 + Σ n_j(c_j)) / (D_0 + Σ d_j(c_j)).
 
-A number λ is below every value of the fraction exactly if N_0 - λ D_0 + Σ_j min_c (n_j(c) - λ d_j(c))
-is not negative (denominators are positive): that is what a checker evaluates. Dinkelbach's
-iteration finds the largest such λ, and with it the choice that attains it.
+Denominators are positive, so a number λ is at most every value of the fraction exactly if
+N_0 - λ D_0 + Σ_j min_c (n_j(c) - λ d_j(c)) is not negative: that is what a checker evaluates.
+Dinkelbach's iteration finds the largest such λ, and with it the choice that attains it.
 
 Source: W. Dinkelbach, On Nonlinear Fractional Programming, Management Science 13 (1967).
 """

@@ -84,7 +84,8 @@ def unit_prototypes(
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise MechvalError(
-            "prototypes hold one whose length is 0 or not finite; allowed: vectors with a direction."
+            "prototypes hold one whose length is 0 or not finite; allowed: vectors that have a "
+            "direction."
         )
     return exact / lengths
 

@@ -70,26 +70,26 @@ class QueryProver:
 
     def _prove(self, own: int, root: Leaf) -> Proof:
         margins = Margins(self.query, own, self.directions)
-        undecided = Case(
+        case = Case(
             clause_position=self.query.clause_position,
             clause=own,
             status=CaseStatus.UNKNOWN,
             margin=root.margin,
             numerical_error=self.error,
-            attained_margin=float(margins.of(np.array(root.worst[:1], dtype=np.int64)).min()),
+            attained_margin=np.inf,
             own_clause_attention=self._own_clause_attention(own),
             n_unstable=root.n_unstable,
             n_branches=0,
-            counterexample=None,
+            worst_formula=(),
             stopped_by=None,
         )
         if root.margin > self.error:
-            return Proof(replace(undecided, status=CaseStatus.CERTIFIED), (root,))
-        found = margins.least(root.worst)
-        undecided = replace(undecided, attained_margin=found.margin)
-        if self._is_refutation(found):
-            return Proof(self._refuted(undecided, found), ())
-        return self._branch(undecided, root, margins)
+            case = replace(case, status=CaseStatus.CERTIFIED)
+            return Proof(self._with(case, margins.at(root.worst[0])), (root,))
+        case = self._with(case, margins.least(root.worst))
+        if case.status is CaseStatus.REFUTED:
+            return Proof(case, ())
+        return self._branch(case, root, margins)
 
     def _branch(self, case: Case, root: Leaf, margins: Margins) -> Proof:
         """Fix the nearest free clause of a failing leaf to each clause in turn, and again."""
@@ -110,10 +110,9 @@ class QueryProver:
                 if leaf.margin > self.error:
                     proved.append(leaf)
                     continue
-                found = margins.least(leaf.worst[:1])
-                case = replace(case, attained_margin=min(case.attained_margin, found.margin))
-                if self._is_refutation(found):
-                    return Proof(self._refuted(case, found), ())
+                case = self._with(case, margins.least(leaf.worst[:1]))
+                if case.status is CaseStatus.REFUTED:
+                    return Proof(case, ())
                 failing.append(leaf)
         least = min(leaf.margin for leaf in proved)
         return Proof(replace(case, status=CaseStatus.CERTIFIED, margin=least), tuple(proved))
@@ -202,19 +201,16 @@ class QueryProver:
             shares.append(float(on_own / (fixed + elsewhere)))
         return min(shares)
 
-    def _refuted(self, case: Case, found: Found) -> Case:
+    def _with(self, case: Case, found: Found) -> Case:
+        """The case with a formula found for it: the worst so far, perhaps a counterexample."""
+        if found.margin >= case.attained_margin:
+            return case
         later = self.query.block.problem.n_clauses - self.query.clause_position - 1
         formula = (*found.earlier, case.clause, *[0] * later)
-        return replace(
-            case,
-            status=CaseStatus.REFUTED,
-            margin=found.margin,
-            attained_margin=found.margin,
-            counterexample=formula,
-        )
-
-    def _is_refutation(self, found: Found) -> bool:
-        return found.margin < -self.error
+        case = replace(case, attained_margin=found.margin, worst_formula=formula)
+        if found.margin >= -self.error:
+            return case
+        return replace(case, status=CaseStatus.REFUTED, margin=found.margin)
 
     @property
     def error(self) -> float:

@@ -67,7 +67,8 @@ def _gamma(n_operations: int) -> float:
 def _sources(query: Query) -> tuple[np.ndarray, np.ndarray]:
     """Every (position, token) that the asking token may see."""
     position = 4 * query.clause_position + 2
-    return np.nonzero(allowed_tokens(query.block)[: position + 1])
+    positions, tokens = np.nonzero(allowed_tokens(query.block)[: position + 1])
+    return positions, tokens
 
 
 def _largest_values(query: Query) -> Float[np.ndarray, "head_index d_model"]:

@@ -40,6 +40,10 @@ class Margins:
         scores[:, accepted] = -np.inf
         return best - scores.max(axis=1)
 
+    def at(self, earlier: tuple[int, ...]) -> Found:
+        """Evaluate one choice."""
+        return Found(float(self.of(np.array([earlier], dtype=np.int64))[0]), earlier)
+
     def least(self, starts: Sequence[tuple[int, ...]]) -> Found:
         """Descend from every start, one clause at a time."""
         return min((self._descend(start) for start in starts), key=lambda found: found.margin)
