@@ -1,0 +1,1 @@
+"""Proofs about the 2-SAT network that cover every formula."""
