@@ -1,1 +1,1 @@
-"""Proofs about the 2-SAT network that cover every formula."""
+"""Statements about all formulas of the 2-SAT study: proved or counted instead of sampled."""
