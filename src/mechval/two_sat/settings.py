@@ -6,6 +6,7 @@ from mechval.config import Config
 from mechval.pipeline.model_source import ModelSource
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture
+from mechval.two_sat.certify.config import ParsingConfig
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.dataset import DataConfig
 from mechval.two_sat.improved.config import ImprovedConfig
@@ -80,6 +81,9 @@ class ProgressConfig(Config):
 class CertifyConfig(Config):
     """How much is proved and counted, and how many counterexamples are written down."""
 
+    parsing: ParsingConfig = Field(
+        default=ParsingConfig(), description="how far proofs about parsing are pursued"
+    )
     enumerate: bool = Field(
         default=True,
         description="true or false: whether block 2 is counted on every multiset of clauses",

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mechval.pipeline import Workspace, run_stages
+from mechval.two_sat.certify.config import ParsingConfig
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.network import make_network
 from mechval.two_sat.published_values import PAPER_PROBLEM
@@ -28,7 +29,7 @@ def paper_size_settings(tmp_path_factory: pytest.TempPathFactory) -> TwoSatSetti
         source,
         problem=PAPER_PROBLEM,
         circuit=CircuitConfig(),
-        certify=CertifyConfig(enumerate=False),
+        certify=CertifyConfig(parsing=ParsingConfig(max_branches=0), enumerate=False),
     )
 
 

@@ -12,6 +12,7 @@ from mechval.axioms import load_disagreements
 from mechval.errors import MechvalError
 from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
 from mechval.training.recipe import Recipe
+from mechval.two_sat.certify.config import ParsingConfig
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.circuit_files import load_circuit
 from mechval.two_sat.dataset import DataConfig
@@ -67,6 +68,7 @@ def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings
         improved=ImprovedConfig(widths=(4,), formulas=60, steps=10),
         nulls=NullsConfig(formulas=200, shuffled_formulas=40, training=recipe(8)),
         progress=ProgressConfig(formulas=200),
+        certify=CertifyConfig(parsing=ParsingConfig(max_branches=5), counterexamples=1),
         model=model or ModelSource(),
     )
     return made.model_copy(update=changes)
