@@ -12,7 +12,7 @@ from tests.end_to_end.commands import SMALL, Answer, run_command, run_commands
 
 pytestmark = pytest.mark.slow
 
-STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "report")
+STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report")
 RUN = Path("results") / "two_sat" / "small"
 
 
@@ -90,7 +90,7 @@ def test_one_stage_alone_is_skipped_too(session: Session) -> None:
 
 def test_verification_passes(session: Session) -> None:
     assert session.verified.code == 0, session.verified.stdout
-    assert "verification: 7 stages, 0 differences beyond tolerance, 0 within" in (
+    assert "verification: 8 stages, 0 differences beyond tolerance, 0 within" in (
         session.verified.stdout
     )
 

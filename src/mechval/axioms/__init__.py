@@ -14,6 +14,7 @@ from mechval.axioms.axioms import (
     run_components,
 )
 from mechval.axioms.cells import Axiom, CellKey, distinct_cells, representative_cells
+from mechval.axioms.evidence import LEDGER_COLUMNS, EvidenceKind, Statement
 from mechval.axioms.interpretation import (
     Equivalence,
     Interpretation,
@@ -48,6 +49,7 @@ from mechval.axioms.tables import (
 )
 
 __all__ = [
+    "LEDGER_COLUMNS",
     "Axiom",
     "AxiomReport",
     "Batch",
@@ -57,10 +59,12 @@ __all__ = [
     "Disagreements",
     "Equivalence",
     "Estimate",
+    "EvidenceKind",
     "Interpretation",
     "Map",
     "MixtureEstimate",
     "State",
+    "Statement",
     "Trajectory",
     "Verdict",
     "cell_rows",

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mechval.axioms import cells, statistics
 from mechval.axioms.cells import Axiom, CellKey
+from mechval.axioms.evidence import EvidenceKind
 from mechval.axioms.interpretation import Equivalence, Interpretation
 from mechval.axioms.report import (
     AxiomReport,
@@ -188,7 +189,9 @@ def _equivalence(interpretation: Interpretation, key: CellKey) -> Equivalence:
 def _estimate(disagreements: Bool[Tensor, " sample"], confidence: float) -> Estimate:
     n, count = len(disagreements), int(disagreements.sum())
     epsilon = statistics.clopper_pearson_upper(count, n, confidence)
-    return Estimate(n=n, disagreements=count, rate=count / n, epsilon=epsilon)
+    return Estimate(
+        n=n, disagreements=count, rate=count / n, epsilon=epsilon, kind=EvidenceKind.SAMPLED
+    )
 
 
 def _mix(

@@ -94,6 +94,7 @@ def validation_rows(validation: Validation) -> list[Row]:
 def _cell_row(report: AxiomReport, cell: Cell) -> Row:
     return {
         "interpretation": report.interpretation,
+        "kind": cell.kind.value,
         "axiom": int(cell.axiom),
         "axiom_name": cell.axiom.label,
         "component": cell.component,
@@ -116,6 +117,7 @@ def _refusal_rows(refusals: Mapping[str, str]) -> Iterable[Row]:
 
 _CELL_COLUMNS = (
     "interpretation",
+    "kind",
     "axiom",
     "axiom_name",
     "component",

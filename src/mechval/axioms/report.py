@@ -1,13 +1,14 @@
 """What an evaluation of the axioms yields: frozen records of plain numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from jaxtyping import Bool
 from torch import Tensor
 
 from mechval.axioms.cells import Axiom
+from mechval.axioms.evidence import EvidenceKind
 
 
 class Verdict(StrEnum):
@@ -21,12 +22,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Estimate:
-    """Disagreements among n samples, their rate and its one-sided upper bound ε."""
+    """Disagreements among n samples, their rate and ε.
+
+    ε is the rate's one-sided upper bound if ``kind`` is sampled, the rate itself if it is exact.
+    """
 
     n: int
     disagreements: int
     rate: float
     epsilon: float
+    kind: EvidenceKind
+
+    def over_whole_domain(self) -> "Estimate":
+        """The same counts where the samples are every input there is: exact, so ε is the rate."""
+        return replace(self, epsilon=self.rate, kind=EvidenceKind.EXACT)
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,11 @@ class Cell:
     def epsilon(self) -> float:
         """One-sided upper bound of the disagreement probability."""
         return self.pooled.epsilon
+
+    @property
+    def kind(self) -> EvidenceKind:
+        """What stands behind ε."""
+        return self.pooled.kind
 
 
 @dataclass(frozen=True)

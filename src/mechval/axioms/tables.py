@@ -115,6 +115,7 @@ def _unreadable(path: Path, found: str) -> MechvalError:
 def _cell_row(report: AxiomReport, cell: Cell) -> Row:
     row: Row = {
         "interpretation": report.interpretation,
+        "kind": cell.kind.value,
         "confidence": report.confidence,
         "axiom": int(cell.axiom),
         "axiom_name": cell.axiom.label,

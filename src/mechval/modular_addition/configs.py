@@ -49,3 +49,11 @@ class AxiomsConfig(Config):
         min_length=1,
         description="a list of integers from 0 to 15: decimals of the curves",
     )
+
+
+class CertifyConfig(Config):
+    """What is written beside the ledger."""
+
+    counterexamples: int = Field(
+        default=5, ge=0, description="an integer from 0 up: failing inputs listed per cell"
+    )

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from mechval.axioms import clopper_pearson_upper
+from mechval.axioms import EvidenceKind, clopper_pearson_upper
 from mechval.modular_addition.components import Activations, record_activations
 from mechval.modular_addition.equivalences import exact_waves, nearest_angles, rounded_waves
 from mechval.modular_addition.fourier import waves
@@ -145,7 +145,7 @@ def decimal_rows(reader: Reader, p: int, decimals: Sequence[int], confidence: fl
     """
     n_parts = reader.found.shape[1]
     found, expected = (part.unflatten(1, (-1, 2)) for part in (reader.found, reader.expected))
-    is_sampled = reader.judged_on == HELD_OUT
+    kind = EvidenceKind.SAMPLED if reader.judged_on == HELD_OUT else EvidenceKind.EXACT
     equivalences = [
         (None, nearest_angles(p, n_parts // 2)),
         *((number, rounded_waves(number, n_parts)) for number in decimals),
@@ -155,13 +155,14 @@ def decimal_rows(reader: Reader, p: int, decimals: Sequence[int], confidence: fl
     for number, equivalence in equivalences:
         distance, n = equivalence.distance(found, expected), len(found)
         count = int((distance > 0).sum())
+        is_sampled = kind is EvidenceKind.SAMPLED
         epsilon = clopper_pearson_upper(count, n, confidence) if is_sampled else count / n
         rows.append(
             {
                 **_name(reader),
                 "equivalence": equivalence.name,
                 "decimals": number,
-                "kind": "sampled" if is_sampled else "exact",
+                "kind": kind.value,
                 "n": n,
                 "disagreements": count,
                 "epsilon": epsilon,

@@ -1,12 +1,14 @@
 """The report of one run as a Markdown page, from its tables alone."""
 
 from mechval.modular_addition.report_axioms import (
+    main_interpretation,
     render_axioms,
     render_paper,
     render_targets,
     render_translations,
 )
 from mechval.modular_addition.report_tables import Loss, ReportTables
+from mechval.reporting.ledger import render_ledger
 from mechval.reporting.markdown import markdown_table, significant
 
 _MODELS = {
@@ -23,6 +25,7 @@ def render_report(tables: ReportTables) -> str:
         _training(tables),
         _circuit(tables),
         render_axioms(tables),
+        _ledger(tables),
         render_translations(tables),
         render_paper(tables),
     ]
@@ -40,6 +43,22 @@ def _title(tables: ReportTables) -> str:
         f"{_MODELS[tables.model]}, its circuit and the axioms, on all "
         f"{tables.problem.n_pairs:,} inputs. Made by stage `report` from the tables of the stages "
         "before it."
+    )
+
+
+def _ledger(tables: ReportTables) -> str:
+    main = main_interpretation(tables)
+    shown = [statement for statement in tables.ledger if statement.interpretation == main]
+    return "\n\n".join(
+        [
+            "## What is proved, what is counted, what is sampled",
+            f"There are {tables.problem.n_pairs:,} inputs and all are enumerated, so what would "
+            f"need a proof is counted instead. Shown is `{main}`; the ledger has "
+            f"{len(tables.ledger):,} statements, on every interpretation.",
+            render_ledger(shown),
+            "Sources: [`certify/ledger.csv`](../certify/ledger.csv); the smallest inputs on which "
+            "cells fail, if any do, are in `certify/counterexamples.csv`.",
+        ]
     )
 
 

@@ -10,7 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from mechval.axioms import EvidenceKind
+from mechval.axioms.evidence import Statement
 from mechval.modular_addition.problem import ModularAddition
+from mechval.reporting.ledger import load_ledger
 from mechval.reporting.records import read_object, read_records
 
 
@@ -108,7 +111,7 @@ class CellRow(Record):
     equivalence: str
     alpha_1: str
     inputs: str
-    kind: Literal["exact", "sampled"]
+    kind: EvidenceKind
     n: int
     disagreements: int
     epsilon: float
@@ -140,7 +143,7 @@ class DecimalRow(Record):
     judged_on: str
     equivalence: str
     decimals: int | None
-    kind: Literal["exact", "sampled"]
+    kind: EvidenceKind
     n: int
     disagreements: int
     epsilon: float
@@ -164,6 +167,7 @@ class ReportTables:
     cells: tuple[CellRow, ...]
     translations: tuple[TranslationRow, ...]
     decimals: tuple[DecimalRow, ...]
+    ledger: tuple[Statement, ...]
 
 
 def load_tables(
@@ -175,7 +179,7 @@ def load_tables(
     """Read every table.
 
     Args:
-        directories: the tracked results of stages ``train``, ``circuit`` and ``axioms``.
+        directories: the tracked results of stages ``train``, ``circuit``, ``axioms``, ``certify``.
 
     Raises:
         MechvalError: naming the file, if one is missing or is not the table it should be.
@@ -196,4 +200,5 @@ def load_tables(
         cells=read_records(axioms / "axioms.csv", CellRow),
         translations=read_records(axioms / "translations.csv", TranslationRow),
         decimals=read_records(axioms / "decimals.csv", DecimalRow),
+        ledger=load_ledger(directories["certify"]),
     )

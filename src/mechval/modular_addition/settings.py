@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 
 from mechval.config import Config
-from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig
+from mechval.modular_addition.configs import AxiomsConfig, CertifyConfig, CircuitConfig
 from mechval.modular_addition.dataset import DataConfig, require_both_parts
 from mechval.modular_addition.grokking import GrokkingRecipe
 from mechval.modular_addition.problem import ModularAddition
@@ -20,6 +20,9 @@ class ModularAdditionSettings(Config):
     training: GrokkingRecipe = Field(description="a training recipe")
     circuit: CircuitConfig = Field(description="how the circuit is read off the network")
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
+    certify: CertifyConfig = Field(
+        default=CertifyConfig(), description="what is written beside the ledger"
+    )
     model: ModelSource = Field(default=ModelSource(), description="own or published")
 
     @model_validator(mode="after")

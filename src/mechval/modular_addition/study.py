@@ -4,7 +4,15 @@ from typing import Any
 
 from mechval.modular_addition.published_values import DATA_FILE
 from mechval.modular_addition.settings import ModularAdditionSettings
-from mechval.modular_addition.stages import axioms, circuit, data, progress, report, train
+from mechval.modular_addition.stages import (
+    axioms,
+    certify,
+    circuit,
+    data,
+    progress,
+    report,
+    train,
+)
 from mechval.pipeline.stage import Stage
 from mechval.pipeline.study import (
     file_digest,
@@ -18,7 +26,7 @@ SETTINGS = ModularAdditionSettings
 
 
 class ModularAdditionStudy:
-    """Stages ``data``, ``train``, ``circuit``, ``axioms``, ``progress``, ``report``."""
+    """Stages `data`, `train`, `circuit`, `axioms`, `progress`, `certify`, `report`."""
 
     name = "modular_addition"
 
@@ -42,9 +50,10 @@ class ModularAdditionStudy:
                 (*network, "circuit", "axioms"),
                 progress.reverify,
             ),
+            module_stage(certify, "certify", ("train", "axioms"), (*network, "certify")),
             Stage(
                 name="report",
-                upstream=("data", "train", "circuit", "axioms", "progress"),
+                upstream=("data", "train", "circuit", "axioms", "progress", "certify"),
                 modules=(report.__name__,),
                 run=report.run,
                 config_slice=_report_slice,

@@ -6,13 +6,19 @@ reports, from held-out inputs alone, stands beside it; every row says which it i
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from mechval.axioms import AxiomReport, Batch, Interpretation, cell_rows, evaluate_axioms
+from mechval.axioms import (
+    AxiomReport,
+    Batch,
+    EvidenceKind,
+    Interpretation,
+    cell_rows,
+    evaluate_axioms,
+)
 from mechval.modular_addition.components import BATCH, Components
 from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.fitting import HALF_TOKENS, Translations
@@ -20,8 +26,6 @@ from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.problem import ModularAddition
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
-
-Kind = Literal["exact", "sampled"]
 
 ALL, HELD_OUT, UNSEEN = "all inputs", "held-out inputs", "pairs of unseen numbers"
 TRAIN_STRATUM, HELD_OUT_STRATUM = STRATA = ("train", "held_out")
@@ -106,25 +110,23 @@ def validation_rows(validation: Validation, translations: Translations) -> list[
     """All cells of all interpretations: exact over all inputs, bounded on the held-out ones."""
     rows: list[Row] = []
     for report in validation.on_all:
-        rows += _rows(report, ALL, "exact", None, translations)
-        rows += _rows(report, HELD_OUT, "sampled", HELD_OUT_STRATUM, translations)
+        rows += _rows(report, ALL, None, translations)
+        rows += _rows(report, HELD_OUT, HELD_OUT_STRATUM, translations)
     for report in validation.on_unseen:
-        rows += _rows(report, UNSEEN, "exact", None, translations)
+        rows += _rows(report, UNSEEN, None, translations)
     return rows
 
 
 def _rows(
-    report: AxiomReport,
-    inputs: str,
-    kind: Kind,
-    stratum: str | None,
-    translations: Translations,
+    report: AxiomReport, inputs: str, stratum: str | None, translations: Translations
 ) -> list[Row]:
+    """Cells over all that a report was made on (exact), or bounded from one stratum (sampled)."""
     reader = translations.readers[report.interpretation.split("/")[0]]
     is_vacuous = reader.is_vacuous and inputs != UNSEEN
     rows: list[Row] = []
     for cell, values in zip(report.cells, cell_rows(report), strict=True):
-        estimate = cell.pooled if stratum is None else cell.strata[stratum]
+        is_whole = stratum is None
+        estimate = cell.pooled.over_whole_domain() if is_whole else cell.strata[stratum]
         rows.append(
             {
                 "interpretation": report.interpretation,
@@ -136,15 +138,15 @@ def _rows(
                 "equivalence": cell.equivalence,
                 "alpha_1": f"vacuous ({reader.sizes})" if is_vacuous else reader.sizes,
                 "inputs": inputs,
-                "kind": kind,
+                "kind": estimate.kind.value,
                 "n": estimate.n,
                 "disagreements": estimate.disagreements,
                 "rate": estimate.rate,
-                "epsilon": estimate.rate if kind == "exact" else estimate.epsilon,
-                "confidence": None if kind == "exact" else report.confidence,
+                "epsilon": estimate.epsilon,
+                "confidence": None if estimate.kind is EvidenceKind.EXACT else report.confidence,
                 # These two speak of all inputs the report was made on.
-                "mean_part_error": cell.mean_part_error if stratum is None else None,
-                "verdict": values["verdict"] if stratum is None else None,
+                "mean_part_error": cell.mean_part_error if is_whole else None,
+                "verdict": values["verdict"] if is_whole else None,
             }
         )
     return rows

@@ -11,12 +11,15 @@ from math import comb
 import numpy as np
 from jaxtyping import UInt64
 
+from mechval.errors import MechvalError
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.truth_tables import clause_truth_tables
 
 # About a second of work: one step of the programme sorts this many (table, clause) pairs.
 _QUICK_STEP = 2**25
 _INT64_LIMIT = 2**63
+# About four gigabytes of memory.
+_LARGEST_STEP = 2**26
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,21 @@ def count_truth_tables(problem: Problem) -> TruthTableCounts:
 
     Takes seconds at 5 variables and 10 clauses; see :func:`is_countable`. Truth tables must fit
     one 64-bit word, so that there are at most 6 variables.
+
+    Raises:
+        MechvalError: if truth tables exceed one word, or if they become too many.
     """
     clauses = clause_truth_tables(problem)
     if clauses.shape[1] != 1:
-        raise ValueError(f"{problem.n_variables} variables: truth tables exceed one word")
+        raise MechvalError(
+            f"n_variables={problem.n_variables} has truth tables of {problem.n_assignments} bits; "
+            "allowed: up to 64 bits, 6 variables."
+        )
     dtype = np.int64 if problem.n_formulas < _INT64_LIMIT else object
     every_assignment = np.array([2**problem.n_assignments - 1], dtype=np.uint64)
     counts = TruthTableCounts(every_assignment, np.array([1], dtype=dtype))
-    for _ in range(problem.n_clauses):
+    for length in range(problem.n_clauses):
+        _refuse_too_many(problem, len(counts.tables), length)
         counts = _add_clause(counts, clauses[:, 0])
     return counts
 
@@ -72,6 +82,16 @@ def class_sizes(problem: Problem) -> ClassSizes:
     counts = count_truth_tables(problem)
     unsatisfiable = int(counts.formulas[counts.tables == 0].sum())
     return ClassSizes(problem.n_formulas - unsatisfiable, unsatisfiable)
+
+
+def _refuse_too_many(problem: Problem, n_tables: int, length: int) -> None:
+    pairs = n_tables * problem.n_distinct_clauses
+    if pairs > _LARGEST_STEP:
+        raise MechvalError(
+            f"n_variables={problem.n_variables}, n_clauses={problem.n_clauses} has {n_tables:,} "
+            f"truth tables after {length} clauses and {pairs:,} with one more; "
+            f"allowed: up to {_LARGEST_STEP:,}."
+        )
 
 
 def _add_clause(

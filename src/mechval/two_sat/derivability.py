@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mechval.axioms import clopper_pearson_upper
+from mechval.axioms import EvidenceKind, clopper_pearson_upper
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
 from mechval.two_sat.activations import token_batches
@@ -91,7 +91,7 @@ def derivability_rows(
 
     Columns: ``component``, ``replaced``, ``reading`` (None where no neuron is chosen), ``n``,
     ``disagreements`` (with the network's own label), ``rate``, ``epsilon`` (one-sided
-    Clopper-Pearson bound at ``confidence``).
+    Clopper-Pearson bound at ``confidence``), ``kind`` (of the evidence).
     """
     means = Means(
         circuit.mean_resid_post.to(device),
@@ -116,6 +116,7 @@ def derivability_rows(
             "disagreements": count,
             "rate": count / len(split),
             "epsilon": clopper_pearson_upper(count, len(split), confidence),
+            "kind": EvidenceKind.SAMPLED.value,
         }
         for (ablation, reading, _), count in zip(plans, counts, strict=True)
     ]

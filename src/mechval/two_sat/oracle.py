@@ -1,18 +1,19 @@
 """The label of a formula, from a SAT solver that is itself checked.
 
 One solver holds every distinct clause behind a selector variable; a formula is its selectors as
-assumptions. Signed DIMACS integers exist in this module only.
+assumptions.
 """
 
 from types import TracebackType
 
 import numpy as np
-from jaxtyping import Bool, Int, Int64, Integer
+from jaxtyping import Bool, Int64, Integer
 from pysat.solvers import Minisat22
 
 from mechval.errors import MechvalError
 from mechval.progress import track
-from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.dimacs import dimacs_clauses
+from mechval.two_sat.problem import Problem
 from mechval.two_sat.truth_tables import is_satisfiable, truth_tables, unpack_truth_tables
 
 _BATCH = 2**16
@@ -34,7 +35,7 @@ class SatOracle:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._dimacs_clauses = _dimacs_clauses(problem)
+        self._dimacs_clauses = dimacs_clauses(problem)
         self._solver = Minisat22()
         for clause, literals in enumerate(self._dimacs_clauses.tolist()):
             self._solver.add_clause([-self._selector(clause), *literals])
@@ -150,12 +151,6 @@ class SatOracle:
             held = [models[rows, np.abs(signed) - 1] == signed for signed in literals.T]
             satisfied &= held[0] | held[1]
         return satisfied
-
-
-def _dimacs_clauses(problem: Problem) -> Int[np.ndarray, "clause 2"]:
-    literals = clause_literals(problem)
-    is_negated = literals >= problem.n_variables
-    return np.where(is_negated, -(literals - problem.n_variables + 1), literals + 1)
 
 
 def _refuse(

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from mechval.axioms import clopper_pearson_upper
+from mechval.axioms import EvidenceKind, clopper_pearson_upper
 from mechval.errors import MechvalError
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer, hook_names, named_weights
@@ -114,7 +114,7 @@ def composition_row(
 ) -> Row:
     """Whether the composed components are the network's forward pass, on the label and on logits.
 
-    Columns: ``n``, ``disagreements`` (labels), ``rate``, ``epsilon``, ``confidence``,
+    Columns: ``n``, ``disagreements`` (labels), ``rate``, ``epsilon``, ``kind``, ``confidence``,
     ``max_logit_difference`` and ``max_logit`` (largest absolute values over all tokens).
     """
     components = Components(model, problem)
@@ -132,6 +132,7 @@ def composition_row(
         "disagreements": disagreements,
         "rate": disagreements / len(split),
         "epsilon": clopper_pearson_upper(disagreements, len(split), confidence),
+        "kind": EvidenceKind.SAMPLED.value,
         "confidence": confidence,
         "max_logit_difference": difference,
         "max_logit": largest,

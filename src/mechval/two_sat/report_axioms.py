@@ -1,5 +1,6 @@
 """Section of the report on the axioms: each interpretation's cells beside the published ones."""
 
+from mechval.axioms import EvidenceKind
 from mechval.reporting.markdown import markdown_table, significant
 from mechval.two_sat import published_values
 from mechval.two_sat.interpretation import EVALUATE
@@ -85,7 +86,7 @@ def _comparable(tables: ReportTables) -> list[str]:
 
 def _in_full(tables: ReportTables, found: Validated) -> str:
     with_published = tables.run.has_published_values
-    header = ["axiom", "component", "N:", "disagreements:", "ε:", "simultaneous ε:"]
+    header = ["axiom", "component", "evidence", "N:", "disagreements:", "ε:", "simultaneous ε:"]
     header += ["published ε (disagreements):"] if with_published else []
     header += ["SAT ε:", "UNSAT ε:", "balanced ε:", "natural ε:", "verdict"]
     rows = [_cells_in_full(found.version, cell, with_published) for cell in found.cells]
@@ -107,6 +108,7 @@ def _cells_in_full(version: str, cell: CellRow, with_published: bool) -> list[st
     return [
         cell.axiom_name,
         cell.component,
+        cell.kind.value,
         f"{cell.n:,}",
         f"{cell.disagreements:,}",
         significant(cell.epsilon),
@@ -138,6 +140,7 @@ def _constant_cells(found: Validated, with_published: bool) -> list[str]:
     return [
         "*constant program*",
         f"always {LABELS[constant.label]}",
+        EvidenceKind.SAMPLED.value,
         f"{found.row.n:,}",
         f"{constant.disagreements:,}",
         significant(constant.upper),

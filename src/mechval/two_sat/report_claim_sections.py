@@ -7,6 +7,7 @@ from mechval.reporting.markdown import markdown_table, significant
 from mechval.reporting.tables import Row
 from mechval.two_sat.interpretation import OUTPUT, PARSE
 from mechval.two_sat.paper_table import render_comparison
+from mechval.two_sat.report_certify import render_certify
 from mechval.two_sat.report_claims import FRONT_EPSILON, Claims
 from mechval.two_sat.report_evidence_sections import (
     render_evidence,
@@ -19,12 +20,13 @@ from mechval.two_sat.variants.rows import VariantRow
 
 
 def render_claims(claims: Claims, figure_names: Iterable[str]) -> str:
-    """Paper versus measured, variants, evidence, axioms 5 and 6, null networks, progress.
+    """The ledger, paper versus measured, variants, evidence, axioms 5 and 6, nulls, progress.
 
     Args:
         figure_names: of the figures that were drawn; links are relative to the report's directory.
     """
     sections = [
+        render_certify(claims),
         _paper(claims),
         _variants(claims),
         _better(claims),
@@ -104,7 +106,7 @@ def _better(claims: Claims) -> str:
     ]
     front = [
         [
-            str(row["kind"]),
+            str(row["program"]),
             str(row["setting"] or ""),
             "" if row["bits"] is None else f"{row['bits']:,}",
             f"{row['disagreements']:,}",

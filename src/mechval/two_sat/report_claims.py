@@ -6,10 +6,13 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from mechval.axioms.evidence import Statement
+from mechval.reporting.ledger import load_ledger
 from mechval.reporting.paper import Comparison
 from mechval.reporting.records import read_records
 from mechval.reporting.tables import Row, read_csv
 from mechval.two_sat.circuit import ReadingName
+from mechval.two_sat.counterexamples.files import COUNTEREXAMPLES, Case, load_cases
 from mechval.two_sat.evidence import Evidence, evidence_figures, load_evidence
 from mechval.two_sat.improved.figure import front_figure
 from mechval.two_sat.interpretation import EVALUATE, Residual, Version
@@ -46,11 +49,15 @@ class Claims:
     sizes: list[dict[str, str]]
     nulls: list[dict[str, str]]
     progress_figures: tuple[str, ...]
+    ledger: tuple[Statement, ...]
+    cases: tuple[Case, ...]
 
     @property
     def most_bits(self) -> int:
         """Ten times the length of the 4-leaf trees: what a better program may cost."""
-        trees = next(row for row in self.front if (row["kind"], row["setting"]) == ("trees", "4"))
+        trees = next(
+            row for row in self.front if (row["program"], row["setting"]) == ("trees", "4")
+        )
         return 10 * int(str(trees["bits"]))
 
     @property
@@ -75,6 +82,8 @@ def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
         sizes=read_csv(axioms / "sizes.csv"),
         nulls=read_csv(directories["nulls"] / "nulls.csv"),
         progress_figures=tuple(path.stem for path in figures),
+        ledger=load_ledger(directories["certify"]),
+        cases=tuple(case for case, _ in load_cases(directories["certify"] / COUNTEREXAMPLES)),
     )
 
 

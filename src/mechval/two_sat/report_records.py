@@ -6,6 +6,7 @@ nested field. Columns that the report does not use are ignored.
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from mechval.axioms import EvidenceKind
 from mechval.two_sat.circuit import ReadingName
 
 
@@ -184,6 +185,7 @@ class CellRow(Record):
     """A row of ``axioms/axioms.csv``: one axiom at one component of one interpretation."""
 
     interpretation: str
+    kind: EvidenceKind
     axiom_name: str
     component: str
     is_distinct: bool

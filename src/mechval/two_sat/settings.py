@@ -6,6 +6,7 @@ from mechval.config import Config
 from mechval.pipeline.model_source import ModelSource
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture
+from mechval.two_sat.certify.config import ParsingConfig
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.dataset import DataConfig
 from mechval.two_sat.improved.config import ImprovedConfig
@@ -77,6 +78,21 @@ class ProgressConfig(Config):
     )
 
 
+class CertifyConfig(Config):
+    """How much is proved and counted, and how many counterexamples are written down."""
+
+    parsing: ParsingConfig = Field(
+        default=ParsingConfig(), description="how far proofs about parsing are pursued"
+    )
+    enumerate: bool = Field(
+        default=True,
+        description="true or false: whether block 2 is counted on every multiset of clauses",
+    )
+    counterexamples: int = Field(
+        default=3, ge=0, description="an integer from 0 up: shrunk formulas kept per failing cell"
+    )
+
+
 class TwoSatSettings(Config):
     """Everything a result of the 2-SAT study depends on, besides the seed."""
 
@@ -102,4 +118,7 @@ class TwoSatSettings(Config):
     nulls: NullsConfig = Field(default=NullsConfig(), description="which null networks are made")
     progress: ProgressConfig = Field(
         default=ProgressConfig(), description="how snapshots are validated"
+    )
+    certify: CertifyConfig = Field(
+        default=CertifyConfig(), description="how much is proved and counted"
     )

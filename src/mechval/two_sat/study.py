@@ -12,13 +12,22 @@ from mechval.pipeline.study import (
 )
 from mechval.two_sat.published_values import DATA_FILE
 from mechval.two_sat.settings import TwoSatSettings
-from mechval.two_sat.stages import axioms, circuit, data, nulls, progress, report, train
+from mechval.two_sat.stages import (
+    axioms,
+    certify,
+    circuit,
+    data,
+    nulls,
+    progress,
+    report,
+    train,
+)
 
 SETTINGS = TwoSatSettings
 
 
 class TwoSatStudy:
-    """Stages ``data``, ``nulls``, ``train``, ``circuit``, ``axioms``, ``progress``, ``report``."""
+    """Stages `data`, `nulls`, `train`, `circuit`, `axioms`, `progress`, `certify`, `report`."""
 
     name = "two_sat"
 
@@ -51,9 +60,16 @@ class TwoSatStudy:
                 ("problem", "architecture", "circuit", "axioms", "progress"),
                 progress.reverify,
             ),
+            module_stage(
+                certify,
+                "certify",
+                ("data", "train", "circuit", "axioms"),
+                ("problem", "architecture", "axioms", "certify"),
+                certify.reverify,
+            ),
             Stage(
                 name="report",
-                upstream=("data", "nulls", "train", "circuit", "axioms", "progress"),
+                upstream=("data", "nulls", "train", "circuit", "axioms", "progress", "certify"),
                 modules=(report.__name__,),
                 run=report.run,
                 config_slice=_report_slice,

@@ -6,21 +6,33 @@ from pathlib import Path
 
 import pytest
 
+from mechval.axioms import (
+    EvidenceKind,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    load_disagreements,
+)
 from mechval.errors import MechvalError
 from mechval.modular_addition.dataset import DataConfig, draw_split, save_split
 from mechval.modular_addition.network import WEIGHTS
 from mechval.modular_addition.problem import ModularAddition
 from mechval.modular_addition.report_tables import load_tables
 from mechval.modular_addition.settings import ModularAdditionSettings
-from mechval.modular_addition.stages import axioms, circuit, report
+from mechval.modular_addition.stages import axioms, certify, circuit, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.reporting.ledger import load_ledger
 from mechval.reporting.tables import read_csv, write_csv, write_json
 from mechval.transformer import Transformer, save_weights
 from tests.unit.modular_addition.test_circuit import random_network
 from tests.waves import wave_network
 
 PROBLEM = ModularAddition(p=23)
-STAGES = {"circuit": circuit.run, "axioms": axioms.run, "report": report.run}
+STAGES = {
+    "circuit": circuit.run,
+    "axioms": axioms.run,
+    "certify": certify.run,
+    "report": report.run,
+}
 
 
 def settings_for(model: Transformer) -> ModularAdditionSettings:
@@ -99,6 +111,60 @@ def test_every_row_of_the_axioms_says_its_kind(finished: Path) -> None:
     assert len(rows) == 12 * (2 * 16 + 8)
 
 
+def test_the_ledger_counts_every_distinct_cell_on_all_inputs(finished: Path) -> None:
+    statements = load_ledger(finished / "certify")
+    table = [
+        row for row in read_csv(finished / "axioms" / "axioms.csv") if row["is_distinct"] == "True"
+    ]
+    everywhere = [row for row in table if row["inputs"] == "all inputs"]
+    exact = [s for s in statements if s.kind is EvidenceKind.EXACT and s.domain == "all inputs"]
+    assert len(statements) == len(table)
+    assert {s.total for s in exact} == {PROBLEM.n_pairs}
+    assert [(s.interpretation, s.axiom, s.component, s.count_lower) for s in exact] == [
+        (row["interpretation"], row["axiom_name"], row["component"], int(row["disagreements"]))
+        for row in everywhere
+    ]
+
+
+def test_what_the_held_out_inputs_bound_is_called_sampled(finished: Path) -> None:
+    sampled = [s for s in load_ledger(finished / "certify") if s.kind is EvidenceKind.SAMPLED]
+    assert sampled
+    assert all(s.total is None and s.n and s.n < PROBLEM.n_pairs for s in sampled)
+
+
+def test_every_exact_rate_lies_in_the_interval_that_the_held_out_inputs_give(
+    finished: Path,
+) -> None:
+    statements = load_ledger(finished / "certify")
+    exact = {
+        (s.interpretation, s.axiom, s.component): s
+        for s in statements
+        if s.kind is EvidenceKind.EXACT and s.domain == "all inputs"
+    }
+    sampled = [s for s in statements if s.kind is EvidenceKind.SAMPLED]
+    for statement in sampled:
+        counted = exact[statement.interpretation, statement.axiom, statement.component]
+        assert counted.value_lower is not None
+        assert statement.count_lower is not None
+        assert statement.n is not None
+        lower = clopper_pearson_lower(statement.count_lower, statement.n, 0.9995)
+        upper = clopper_pearson_upper(statement.count_lower, statement.n, 0.9995)
+        # The held-out inputs are judged by translations fitted on the others.
+        assert lower <= counted.value_lower <= upper
+
+
+def test_failing_pairs_are_the_first_ones_of_the_main_interpretation(finished: Path) -> None:
+    table = read_csv(finished / "certify" / "counterexamples.csv")
+    audit = load_disagreements(finished / "axioms" / "disagreements.safetensors")
+    for row in table:
+        disagrees = audit.disagreements[audit.cells.index(row["cell"])]
+        index = int(row["a"]) * PROBLEM.p + int(row["b"])
+        earlier = int(disagrees[:index].sum())
+        assert bool(disagrees[index])
+        assert earlier < 5
+        assert int(row["disagreements"]) == int(disagrees.sum())
+
+
 def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
     run_stages(wave_network(PROBLEM, (2, 5, 9)), tmp_path, ("circuit", "axioms"))
     for name in ("circuit", "axioms"):
@@ -121,6 +187,6 @@ def test_a_damaged_table_is_refused_by_the_report(finished: Path, tmp_path: Path
     shutil.copytree(finished, root)
     path = root / "axioms" / "decimals.csv"
     path.write_text(path.read_text().replace("exact", "nearly", 1))
-    directories = {name: root / name for name in ("train", "circuit", "axioms")}
+    directories = {name: root / name for name in ("train", "circuit", "axioms", "certify")}
     with pytest.raises(MechvalError, match=r"decimals\.csv is not the table"):
         load_tables(PROBLEM, "own", 0, directories)

@@ -32,6 +32,7 @@ class ToySettings(Config):
     improved: dict[str, Any] = Field(default_factory=dict)
     nulls: dict[str, Any] = Field(default_factory=dict)
     progress: dict[str, Any] = Field(default_factory=dict)
+    certify: dict[str, Any] = Field(default_factory=dict)
     model: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from mechval.pipeline import Workspace, run_stages
+from mechval.two_sat.certify.config import ParsingConfig
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.network import make_network
 from mechval.two_sat.published_values import PAPER_PROBLEM
-from mechval.two_sat.settings import ModelSource, TwoSatSettings
+from mechval.two_sat.settings import CertifyConfig, ModelSource, TwoSatSettings
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE
 from tests.unit.transformer.test_foreign import Weights, foreign_weights
@@ -24,7 +25,12 @@ def paper_size_settings(tmp_path_factory: pytest.TempPathFactory) -> TwoSatSetti
     path = tmp_path_factory.mktemp("checkpoint") / "published.pth"
     torch.save({"model": _loud_weights()}, path)
     source = ModelSource(kind="published", path=str(path))
-    return settings(source, problem=PAPER_PROBLEM, circuit=CircuitConfig())
+    return settings(
+        source,
+        problem=PAPER_PROBLEM,
+        circuit=CircuitConfig(),
+        certify=CertifyConfig(parsing=ParsingConfig(max_branches=0), enumerate=False),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ from itertools import product
 import numpy as np
 import pytest
 
+from mechval.errors import MechvalError
+from mechval.two_sat import counting
 from mechval.two_sat.counting import class_sizes, count_truth_tables, is_countable
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.truth_tables import truth_tables
@@ -44,8 +46,14 @@ def test_counts_are_integers_of_any_size(n_clauses, is_exact_in_int64):
 
 
 def test_truth_tables_beyond_one_word_are_refused():
-    with pytest.raises(ValueError, match="7 variables"):
+    with pytest.raises(MechvalError, match="n_variables=7 has truth tables of 128 bits"):
         count_truth_tables(Problem(n_variables=7, n_clauses=4))
+
+
+def test_too_many_tables_are_refused_with_their_number(monkeypatch):
+    monkeypatch.setattr(counting, "_LARGEST_STEP", 1000)
+    with pytest.raises(MechvalError, match=r"truth tables after 2 clauses and .* allowed: up to"):
+        count_truth_tables(Problem(n_variables=4, n_clauses=5))
 
 
 @pytest.mark.parametrize("n_clauses", range(4, 21))

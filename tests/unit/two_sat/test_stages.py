@@ -12,6 +12,7 @@ from mechval.axioms import load_disagreements
 from mechval.errors import MechvalError
 from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
 from mechval.training.recipe import Recipe
+from mechval.two_sat.certify.config import ParsingConfig
 from mechval.two_sat.circuit import CircuitConfig
 from mechval.two_sat.circuit_files import load_circuit
 from mechval.two_sat.dataset import DataConfig
@@ -20,6 +21,7 @@ from mechval.two_sat.improved.config import ImprovedConfig
 from mechval.two_sat.network import load_network
 from mechval.two_sat.settings import (
     AxiomsConfig,
+    CertifyConfig,
     ModelSource,
     NullsConfig,
     ProgressConfig,
@@ -30,7 +32,7 @@ from mechval.two_sat.variants.config import VariantsConfig
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.unit.transformer.test_foreign import foreign_weights
 
-STAGES = ["data", "nulls", "train", "circuit", "axioms", "progress", "report"]
+STAGES = ["data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report"]
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)
 VARIANTS = VariantsConfig(
@@ -66,6 +68,7 @@ def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings
         improved=ImprovedConfig(widths=(4,), formulas=60, steps=10),
         nulls=NullsConfig(formulas=200, shuffled_formulas=40, training=recipe(8)),
         progress=ProgressConfig(formulas=200),
+        certify=CertifyConfig(parsing=ParsingConfig(max_branches=5), counterexamples=1),
         model=model or ModelSource(),
     )
     return made.model_copy(update=changes)
@@ -234,7 +237,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "stages"),
     [
-        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress"}),
+        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress", "certify"}),
         ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit", "axioms", "nulls", "progress"}),
         ({"training": recipe(20)}, {"train", "report"}),
         ({"finishing": None}, {"train", "report"}),
@@ -243,6 +246,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
         ({"improved": ImprovedConfig(steps=20)}, {"axioms"}),
         ({"nulls": NullsConfig(formulas=100)}, {"nulls"}),
         ({"progress": ProgressConfig(formulas=100)}, {"progress"}),
+        ({"certify": CertifyConfig(counterexamples=2)}, {"certify"}),
     ],
     ids=[
         "axioms",
@@ -254,6 +258,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
         "improved",
         "nulls",
         "progress",
+        "certify",
     ],
 )
 def test_a_setting_concerns_only_the_stage_that_reads_it(

@@ -27,16 +27,16 @@ def front_figure(rows: Sequence[Row], title: str, target: float, most_bits: int)
     """
     figure = Figure(figsize=(figures.PAGE_WIDTH, 3.6), layout="constrained")
     axes = figure.subplots()
-    for kind, (colour, marker) in _LOOKS.items():
+    for program, (colour, marker) in _LOOKS.items():
         points = [
             (float(row["bits"]), float(row["epsilon"]), str(row["setting"]))
             for row in rows
-            if row["kind"] == kind
+            if row["program"] == program
             and isinstance(row["bits"], int)
             and isinstance(row["epsilon"], float)
         ]
         lengths, epsilons = [point[0] for point in points], [point[1] for point in points]
-        axes.plot(lengths, epsilons, color=colour, marker=marker, linestyle=":", label=kind)
+        axes.plot(lengths, epsilons, color=colour, marker=marker, linestyle=":", label=program)
         for length, epsilon, setting in points:
             axes.annotate(setting, (length, epsilon), (5, 4), textcoords="offset points")
     axes.axhline(target, color="0.6", linewidth=0.8)

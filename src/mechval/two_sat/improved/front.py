@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mechval.axioms import clopper_pearson_upper
+from mechval.axioms import EvidenceKind, clopper_pearson_upper
 from mechval.axioms.program_size import positive_bits
 from mechval.reporting.tables import Row
 from mechval.two_sat.circuit import Reading
@@ -42,8 +42,8 @@ def front_rows(
     confidence: float,
     seed: int,
 ) -> list[Row]:
-    """One row per program: columns ``kind``, ``setting``, ``bits``, ``n``, ``disagreements``,
-    ``epsilon``; ``bits`` is None for a lookup table too long to count.
+    """One row per program: columns ``program``, ``setting``, ``bits``, ``n``,
+    ``disagreements``, ``epsilon``, ``kind``; ``bits`` is None for a lookup table too long to count.
 
     Trees and the lookup table are fitted on ``fit``; all are counted on ``test``. What is counted
     is component equivalence of evaluate, given that parsing is right.
@@ -85,7 +85,7 @@ def in_batches(
 
 
 def _row(
-    kind: str,
+    program: str,
     setting: str,
     found: Bool[Tensor, "formula neuron"],
     length: int | None,
@@ -95,12 +95,13 @@ def _row(
     n, wrong = len(test.bits), int((found != test.bits).any(dim=1).sum())
     epsilon = clopper_pearson_upper(wrong, n, confidence)
     return {
-        "kind": kind,
+        "program": program,
         "setting": setting,
         "bits": length,
         "n": n,
         "disagreements": wrong,
         "epsilon": epsilon,
+        "kind": EvidenceKind.SAMPLED.value,
     }
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 
@@ -76,10 +77,15 @@ def estimate(context: Context) -> float:
 
 def load_stage_network(context: Context) -> Transformer:
     """The network that the finished ``train`` stage of this run left."""
-    artifacts, settings = context.upstream["train"], context.settings
-    is_own = settings.model.kind == "own"
-    directory = artifacts.directory if is_own else artifacts.bulk
-    return load_network(settings.problem, settings.architecture, directory / WEIGHTS)
+    settings = context.settings
+    return load_network(settings.problem, settings.architecture, stage_weights(context))
+
+
+def stage_weights(context: Context) -> Path:
+    """Where its weights lie."""
+    artifacts = context.upstream["train"]
+    is_own = context.settings.model.kind == "own"
+    return (artifacts.directory if is_own else artifacts.bulk) / WEIGHTS
 
 
 def _fit_phases(context: Context, model: Transformer, device: torch.device) -> list[Row]:

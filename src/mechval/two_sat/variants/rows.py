@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mechval.axioms import AxiomReport, Cell
+from mechval.axioms import AxiomReport, Cell, EvidenceKind
 from mechval.axioms.report import Estimate
 from mechval.reporting.tables import Row
 from mechval.two_sat.circuit import ReadingName
@@ -32,6 +32,7 @@ class VariantRow:
     disagreements: int
     rate: float
     epsilon: float
+    kind: EvidenceKind
     epsilon_simultaneous: float
     mean_distance: float
     equivalence: str
@@ -75,6 +76,7 @@ def _row(check: Check, report: AxiomReport, cell: Cell) -> VariantRow:
         disagreements=cell.disagreements,
         rate=cell.rate,
         epsilon=cell.epsilon,
+        kind=cell.kind,
         epsilon_simultaneous=cell.epsilon_simultaneous,
         mean_distance=cell.mean_distance,
         equivalence=cell.equivalence,

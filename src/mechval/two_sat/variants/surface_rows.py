@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mechval.axioms import Axiom, clopper_pearson_upper
+from mechval.axioms import Axiom, EvidenceKind, clopper_pearson_upper
 from mechval.two_sat.circuit import ReadingName
 from mechval.two_sat.interpretation import Residual, Version
 from mechval.two_sat.variants.config import VariantsConfig
@@ -61,6 +61,7 @@ class SurfaceRow:
     disagreements: int
     rate: float
     epsilon: float
+    kind: EvidenceKind
     n_neurons: int
     constant_bits: int
     floor: int | None
@@ -112,6 +113,7 @@ class GridCut:
             disagreements=count,
             rate=count / n,
             epsilon=clopper_pearson_upper(count, n, self.confidence),
+            kind=EvidenceKind.SAMPLED,
             n_neurons=self.n_neurons,
             constant_bits=self.constant_bits,
             floor=floor,

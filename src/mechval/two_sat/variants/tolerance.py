@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Shaped
 from torch import Tensor
 
-from mechval.axioms import clopper_pearson_upper
+from mechval.axioms import EvidenceKind, clopper_pearson_upper
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class ToleranceRow:
     disagreements: int
     rate: float
     epsilon: float
+    kind: EvidenceKind
 
 
 def disagreements_by_tolerance(distances: Shaped[Tensor, " sample"], n_parts: int) -> list[int]:
@@ -68,6 +69,7 @@ def tolerance_curve(
             disagreements=count,
             rate=count / n,
             epsilon=clopper_pearson_upper(count, n, confidence),
+            kind=EvidenceKind.SAMPLED,
         )
         for tolerance, count in enumerate(disagreements_by_tolerance(distances, n_neurons))
     ]

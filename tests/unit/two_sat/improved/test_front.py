@@ -26,10 +26,10 @@ def rows_on(problem: Problem) -> list[Row]:
 
 
 def test_a_program_that_is_the_network_never_disagrees() -> None:
-    by_kind = {(row["kind"], row["setting"]): row for row in rows_on(SMALL_PROBLEM)}
-    assert by_kind["disjunction", ""]["disagreements"] == 0
-    assert by_kind["trees", "2"]["disagreements"] == 0
-    assert by_kind["lookup table", ""]["n"] == 400
+    by_program = {(row["program"], row["setting"]): row for row in rows_on(SMALL_PROBLEM)}
+    assert by_program["disjunction", ""]["disagreements"] == 0
+    assert by_program["trees", "2"]["disagreements"] == 0
+    assert by_program["lookup table", ""]["n"] == 400
 
 
 def test_a_wrong_program_disagrees() -> None:
@@ -46,7 +46,7 @@ def test_a_wrong_program_disagrees() -> None:
     rows = front_rows(
         SMALL_PROBLEM, narrow, {"random": program}, fit, test, confidence=0.95, seed=0
     )
-    assert rows[-1]["kind"] == "voting"
+    assert rows[-1]["program"] == "voting"
     assert rows[-1]["bits"] == positive_bits(Kind.VOTING) + program.size_bits()
     wrong = rows[-1]["disagreements"]
     assert isinstance(wrong, int)

@@ -3,6 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
+from mechval.axioms import EvidenceKind
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.two_sat.variants.figures import draw_leaves, draw_rivals, draw_tolerance
 from mechval.two_sat.variants.figures_surface import draw_surface
@@ -31,6 +32,7 @@ def surface_row(cell: str, cut: float, epsilon: float, **others: object) -> Surf
         disagreements=1,
         rate=0.01,
         epsilon=epsilon,
+        kind=EvidenceKind.SAMPLED,
         n_neurons=3,
         constant_bits=int(cut > 1),
         **values,  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,174 @@
+"""Multisets of clauses in chunks: one per first two clauses, counted in closed form.
+
+A finished chunk is one line of a scratch file, so an interrupted enumeration goes on where it
+stopped.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations_with_replacement
+from math import comb
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mechval.errors import MechvalError
+from mechval.two_sat.problem import Problem
+
+MAX_MULTISETS = 10**11
+_SECONDS_PER_MULTISET = 1e-7
+_INT64_LIMIT = 2**63
+
+Prefix: TypeAlias = tuple[int, int]
+Formula: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ChunkCounts:
+    """What was counted among the multisets that begin with two given clauses.
+
+    Attributes:
+        prefix: the two smallest clauses.
+        answers: ``(n_satisfying, n_distinct, answer, formulas, multisets)`` of every group that
+            occurs; answers as in the kernel.
+        smallest: wrong formulas of either class with the fewest distinct clauses, then first in
+            the order of their sorted clauses; unsatisfiable formulas first.
+        bit_wrong: formulas on which a bit differs from its program, per reading, version, class
+            (unsatisfiable, satisfiable) and bit.
+        bit_unsure: formulas on which a bit is within the error of its cut, likewise.
+        any_wrong: formulas on which some bit of a reading differs, per reading, version, class.
+        any_unsure: formulas on which no bit differs beyond doubt, but some bit is in doubt.
+    """
+
+    prefix: Prefix
+    answers: tuple[tuple[int, int, int, int, int], ...]
+    smallest: tuple[tuple[Formula, ...], tuple[Formula, ...]]
+    bit_wrong: Any
+    bit_unsure: Any
+    any_wrong: Any
+    any_unsure: Any
+
+    @property
+    def n_formulas(self) -> int:
+        """How many formulas the chunk has, all orders counted."""
+        return sum(group[3] for group in self.answers)
+
+    @property
+    def n_multisets(self) -> int:
+        """How many multisets of clauses the chunk has."""
+        return sum(group[4] for group in self.answers)
+
+    def to_json(self) -> str:
+        """One line of plain values."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> "ChunkCounts":
+        """Read what :meth:`to_json` wrote."""
+        values = json.loads(line)
+        return cls(
+            prefix=(values["prefix"][0], values["prefix"][1]),
+            answers=tuple(tuple(group) for group in values["answers"]),
+            smallest=(_formulas(values["smallest"][0]), _formulas(values["smallest"][1])),
+            bit_wrong=values["bit_wrong"],
+            bit_unsure=values["bit_unsure"],
+            any_wrong=values["any_wrong"],
+            any_unsure=values["any_unsure"],
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of everything that was counted."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def n_multisets(problem: Problem) -> int:
+    """How many multisets of clauses there are, each of them some formulas in any order.
+
+    >>> n_multisets(Problem(n_variables=5, n_clauses=10))
+    8217822536
+    """
+    return comb(problem.n_distinct_clauses + problem.n_clauses - 1, problem.n_clauses)
+
+
+def chunk_prefixes(problem: Problem) -> list[Prefix]:
+    """All chunks, in lexicographic order."""
+    return list(combinations_with_replacement(range(problem.n_distinct_clauses), 2))
+
+
+def chunk_multisets(problem: Problem, prefix: Prefix) -> int:
+    """How many multisets begin with ``prefix``."""
+    free = problem.n_clauses - len(prefix)
+    return comb(problem.n_distinct_clauses - prefix[1] + free - 1, free)
+
+
+def chunk_formulas(problem: Problem, prefix: Prefix) -> int:
+    """How many formulas have ``prefix`` as their two smallest clauses.
+
+    >>> problem = Problem(n_variables=3, n_clauses=4)
+    >>> sum(chunk_formulas(problem, prefix) for prefix in chunk_prefixes(problem)) == 12**4
+    True
+    """
+    smallest, second = prefix
+    n, from_second = problem.n_clauses, problem.n_distinct_clauses - second
+    if smallest < second:
+        return n * (from_second ** (n - 1) - (from_second - 1) ** (n - 1))
+    above = from_second - 1
+    return from_second**n - above**n - n * above ** (n - 1)
+
+
+def refuse_too_many(problem: Problem, n_threads: int) -> None:
+    """Refuse problems whose multisets are too many, or too heavy for 64-bit counts.
+
+    Raises:
+        MechvalError: stating the number of cases and about how many hours they would take.
+    """
+    cases = n_multisets(problem)
+    if cases > MAX_MULTISETS:
+        hours = cases * _SECONDS_PER_MULTISET / n_threads / 3600
+        raise MechvalError(
+            f"n_variables={problem.n_variables}, n_clauses={problem.n_clauses} has {cases:,} "
+            f"multisets of clauses, about {hours:,.0f} hours on {n_threads} threads; "
+            f"allowed: up to {MAX_MULTISETS:,} multisets."
+        )
+    heaviest = max(chunk_formulas(problem, prefix) for prefix in chunk_prefixes(problem))
+    if heaviest >= _INT64_LIMIT:
+        raise MechvalError(
+            f"n_variables={problem.n_variables}, n_clauses={problem.n_clauses} has a chunk of "
+            f"{heaviest:,} formulas; allowed: fewer than {_INT64_LIMIT:,}, what a count holds."
+        )
+
+
+class ChunkFile:
+    """Finished chunks of one enumeration in a scratch file, which other enumerations ignore."""
+
+    def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
+        self._path = path
+        self._header = json.dumps(key, sort_keys=True)
+
+    def read(self) -> dict[Prefix, ChunkCounts]:
+        """The chunks that are done; none if the file is another enumeration's."""
+        if not self._path.exists():
+            return {}
+        header, *lines = self._path.read_text(encoding="utf-8").split("\n")
+        if header != self._header:
+            return {}
+        # What follows the last line break was cut off while it was written.
+        chunks = [ChunkCounts.from_json(line) for line in lines[:-1]]
+        return {chunk.prefix: chunk for chunk in chunks}
+
+    def start(self, done: Mapping[Prefix, ChunkCounts]) -> None:
+        """Write the file anew with the chunks that are done."""
+        aside = self._path.with_suffix(".partial")
+        lines = [self._header, *(chunk.to_json() for chunk in done.values())]
+        aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        aside.replace(self._path)
+
+    def add(self, chunk: ChunkCounts) -> None:
+        """Append a finished chunk."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(f"{chunk.to_json()}\n")
+
+
+def _formulas(values: list[list[int]]) -> tuple[Formula, ...]:
+    return tuple(tuple(formula) for formula in values)

@@ -1,0 +1,243 @@
+"""Tables of an enumeration: exact integers over all formulas, as intervals [lower, upper].
+
+An interval has width 0 unless a case could not be decided even in ball arithmetic (answers) or in
+float64 (bits).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+
+import numpy as np
+
+from mechval.reporting.tables import Row
+from mechval.two_sat.certify.enumeration import VERSIONS, Enumeration, smallest_formulas
+from mechval.two_sat.certify.enumeration_chunks import ChunkCounts
+from mechval.two_sat.certify.enumeration_kernel import OTHER, SATISFIABLE, UNDECIDED
+from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.vocabulary import Vocabulary
+
+CLASSES = ("unsatisfiable", "satisfiable")
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A number of formulas out of all of a domain, known to lie between two integers."""
+
+    lower: int
+    upper: int
+    total: int
+
+    def __add__(self, other: "Counted") -> "Counted":
+        return Counted(
+            self.lower + other.lower, self.upper + other.upper, self.total + other.total
+        )
+
+    def columns(self) -> dict[str, int | float | None]:
+        """``count_lower``, ``count_upper``, ``total``, ``value_lower`` and ``value_upper``."""
+        return {
+            "count_lower": self.lower,
+            "count_upper": self.upper,
+            "total": self.total,
+            "value_lower": self.lower / self.total if self.total else None,
+            "value_upper": self.upper / self.total if self.total else None,
+        }
+
+
+def answer_rows(enumeration: Enumeration) -> list[Row]:
+    """Errors of the network after γ_1 against satisfiability, and answers that are no answer.
+
+    Columns: ``quantity`` (``error`` or ``other_token``: the largest logit is neither ``s`` nor
+    ``u``), ``class`` (``all`` is every formula equally likely; ``balanced`` is the mean of both
+    classes and has rates alone), then the interval.
+    """
+    errors = [_answers(enumeration, of_class, _is_error(of_class)) for of_class in (0, 1)]
+    others = [_answers(enumeration, of_class, lambda answer: answer == OTHER) for of_class in (0, 1)]
+    rows: list[Row] = []
+    for quantity, counted in (("error", errors), ("other_token", others)):
+        for name, found in zip((*CLASSES, ALL), (*counted, counted[0] + counted[1]), strict=True):
+            rows.append({"quantity": quantity, "class": name, **found.columns()})
+        rows.append({"quantity": quantity, "class": "balanced", **_balanced(*counted)})
+    return rows
+
+
+def bit_rows(enumeration: Enumeration) -> list[Row]:
+    """Disagreements of the activation bits with the programs, neuron by neuron and all together.
+
+    Columns: ``reading``, ``version``, ``neuron`` (empty where some neuron of the reading
+    differs), ``class``, then the interval; its numbers are of disagreements.
+    """
+    rows: list[Row] = []
+    totals = [_class_total(enumeration, of_class) for of_class in (0, 1)]
+    sums = _BitSums.of(enumeration)
+    for index, (reading, neurons) in enumerate(enumeration.readings.items()):
+        columns = enumeration.columns[reading]
+        for version, name in enumerate(VERSIONS):
+            wrong = [sums.any_wrong[index, version], *sums.bit_wrong[index, version][:, columns].T]
+            unsure = [sums.any_unsure[index, version], *sums.bit_unsure[index][:, columns].T]
+            for neuron, low, more in zip((None, *neurons), wrong, unsure, strict=True):
+                counted = [
+                    Counted(int(low[k]), int(low[k] + more[k]), totals[k]) for k in (0, 1)
+                ]
+                for label, found in zip(
+                    (*CLASSES, ALL), (*counted, counted[0] + counted[1]), strict=True
+                ):
+                    rows.append(
+                        {
+                            "reading": reading,
+                            "version": name,
+                            "neuron": neuron,
+                            "class": label,
+                            **found.columns(),
+                        }
+                    )
+    return rows
+
+
+def failure_rows(enumeration: Enumeration) -> list[Row]:
+    """Errors by how many assignments satisfy the formula and how many distinct clauses it has.
+
+    Columns: ``satisfying_assignments``, ``distinct_clauses``, then the interval, then
+    ``multisets`` and ``wrong_multisets`` (decided ones), how many different multisets of clauses
+    there are and are wrong.
+    """
+    rows: list[Row] = []
+    groups = sorted({group[:2] for group in _groups(enumeration)})
+    for n_satisfying, n_distinct in groups:
+        of_class = int(n_satisfying > 0)
+        members = [
+            group for group in _groups(enumeration) if group[:2] == (n_satisfying, n_distinct)
+        ]
+        wrong = _is_error(of_class)
+        rows.append(
+            {
+                "satisfying_assignments": n_satisfying,
+                "distinct_clauses": n_distinct,
+                **_interval(members, wrong).columns(),
+                "multisets": sum(group[4] for group in members),
+                "wrong_multisets": sum(group[4] for group in members if wrong(group[2])),
+            }
+        )
+    return rows
+
+
+def smallest_failure_rows(enumeration: Enumeration) -> list[Row]:
+    """The wrong formulas of either class with the fewest distinct clauses, clauses sorted.
+
+    Columns: ``class``, ``rank``, ``distinct_clauses``, ``clauses`` (ids), ``formula`` (literals).
+    """
+    rows: list[Row] = []
+    for of_class in (0, 1):
+        kept = chain.from_iterable(chunk.smallest[of_class] for chunk in enumeration.chunks)
+        for rank, formula in enumerate(smallest_formulas(kept), start=1):
+            rows.append(
+                {
+                    "class": CLASSES[of_class],
+                    "rank": rank,
+                    "distinct_clauses": len(set(formula)),
+                    "clauses": " ".join(map(str, formula)),
+                    "formula": _written(enumeration.problem, formula),
+                }
+            )
+    return rows
+
+
+def chunk_rows(enumeration: Enumeration) -> list[Row]:
+    """What a verification needs to recompute some chunks and compare them exactly.
+
+    Columns: ``first`` and ``second`` clause, ``multisets``, ``formulas``, ``unsatisfiable_errors``,
+    ``satisfiable_errors``, ``undecided``, ``sha256`` of everything counted in the chunk.
+    """
+    return [chunk_row(chunk) for chunk in enumeration.chunks]
+
+
+def chunk_row(chunk: ChunkCounts) -> Row:
+    """One row of :func:`chunk_rows`."""
+    by_class = [
+        [group for group in chunk.answers if (group[0] > 0) == bool(of_class)]
+        for of_class in (0, 1)
+    ]
+    errors = [_interval(by_class[k], _is_error(k)).lower for k in (0, 1)]
+    return {
+        "first": chunk.prefix[0],
+        "second": chunk.prefix[1],
+        "multisets": chunk.n_multisets,
+        "formulas": chunk.n_formulas,
+        "unsatisfiable_errors": errors[0],
+        "satisfiable_errors": errors[1],
+        "undecided": sum(group[3] for group in chunk.answers if group[2] == UNDECIDED),
+        "sha256": chunk.digest(),
+    }
+
+
+@dataclass(frozen=True)
+class _BitSums:
+    """Python integers: sums over all chunks may exceed 64 bits."""
+
+    bit_wrong: np.ndarray
+    bit_unsure: np.ndarray
+    any_wrong: np.ndarray
+    any_unsure: np.ndarray
+
+    @classmethod
+    def of(cls, enumeration: Enumeration) -> "_BitSums":
+        def total(read: Callable[[ChunkCounts], object]) -> np.ndarray:
+            return sum(np.array(read(chunk), dtype=object) for chunk in enumeration.chunks)
+
+        return cls(
+            bit_wrong=total(lambda chunk: chunk.bit_wrong),
+            bit_unsure=total(lambda chunk: chunk.bit_unsure),
+            any_wrong=total(lambda chunk: chunk.any_wrong),
+            any_unsure=total(lambda chunk: chunk.any_unsure),
+        )
+
+
+def _is_error(of_class: int) -> Callable[[int], bool]:
+    """Whether a decided answer is wrong; the network's label is 1 for ``s`` and 0 for the rest."""
+
+    def is_error(answer: int) -> bool:
+        return answer != UNDECIDED and (answer == SATISFIABLE) != bool(of_class)
+
+    return is_error
+
+
+def _groups(enumeration: Enumeration) -> Iterator[tuple[int, int, int, int, int]]:
+    return chain.from_iterable(chunk.answers for chunk in enumeration.chunks)
+
+
+def _answers(
+    enumeration: Enumeration, of_class: int, is_counted: Callable[[int], bool]
+) -> Counted:
+    members = [group for group in _groups(enumeration) if (group[0] > 0) == bool(of_class)]
+    return _interval(members, is_counted)
+
+
+def _interval(
+    members: list[tuple[int, int, int, int, int]], is_counted: Callable[[int], bool]
+) -> Counted:
+    lower = sum(group[3] for group in members if is_counted(group[2]))
+    undecided = sum(group[3] for group in members if group[2] == UNDECIDED)
+    return Counted(lower, lower + undecided, sum(group[3] for group in members))
+
+
+def _class_total(enumeration: Enumeration, of_class: int) -> int:
+    return _answers(enumeration, of_class, lambda answer: False).total
+
+
+def _balanced(first: Counted, second: Counted) -> dict[str, float | None]:
+    columns: dict[str, float | None] = {"count_lower": None, "count_upper": None, "total": None}
+    if not first.total or not second.total:
+        return {**columns, "value_lower": None, "value_upper": None}
+    ends = [
+        float((Fraction(low, first.total) + Fraction(high, second.total)) / 2)
+        for low, high in ((first.lower, second.lower), (first.upper, second.upper))
+    ]
+    return {**columns, "value_lower": ends[0], "value_upper": ends[1]}
+
+
+def _written(problem: Problem, formula: tuple[int, ...]) -> str:
+    symbols, literals = Vocabulary(problem).symbols, clause_literals(problem)
+    clauses = [[symbols[literal] for literal in literals[clause]] for clause in formula]
+    return " ".join(f"({first} {second})" for first, second in clauses)

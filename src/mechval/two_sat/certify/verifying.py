@@ -1,0 +1,66 @@
+"""Re-checking finished certificates and counts without making them anew.
+
+A certificate is checked by `checker`, which shares no code with what made it. Of an enumeration a
+fixed part of the chunks is counted again, in full, and the totals are added up again.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from mechval.reporting.tables import Row, Value
+from mechval.two_sat.certify.enumeration import Enumerator
+from mechval.two_sat.certify.enumeration_chunks import Prefix, chunk_multisets, chunk_prefixes
+from mechval.two_sat.certify.enumeration_rows import ALL, CLASSES, chunk_row
+from mechval.two_sat.problem import Problem
+
+MOST_MULTISETS = 10**8
+"""How many multisets are counted again: seconds, where all of them take minutes."""
+
+_STRIDE = 17
+
+
+def verified_chunks(problem: Problem, most: int = MOST_MULTISETS) -> list[Prefix]:
+    """The chunks that a verification counts again, spread evenly over all of them.
+
+    All of them where all are few; otherwise every 17th that still fits into ``most`` multisets.
+    """
+    prefixes, chosen, total = chunk_prefixes(problem), [], 0
+    sizes = {prefix: chunk_multisets(problem, prefix) for prefix in prefixes}
+    stride = 1 if sum(sizes.values()) <= most else _STRIDE
+    for prefix in prefixes[::stride]:
+        if total + sizes[prefix] <= most:
+            chosen.append(prefix)
+            total += sizes[prefix]
+    return chosen
+
+
+def recounted_chunks(enumerator: Enumerator, committed: Sequence[Row]) -> list[Row]:
+    """The committed rows of all chunks, those of :func:`verified_chunks` counted again."""
+    again = {
+        prefix: chunk_row(enumerator.count(prefix))
+        for prefix in verified_chunks(enumerator.problem)
+    }
+    return [again.get(_prefix(row), row) for row in committed]
+
+
+def added_up(answers: Sequence[Row], chunks: Sequence[Row]) -> list[Row]:
+    """The committed answers, with errors and totals added up from the chunks again."""
+    errors = {name: _sum(chunks, f"{name}_errors") for name in CLASSES}
+    errors[ALL] = sum(errors.values())
+    formulas, undecided = _sum(chunks, "formulas"), _sum(chunks, "undecided")
+    rows: list[Row] = []
+    for row in answers:
+        name, changes = str(row["class"]), dict[str, Value]()
+        if row["quantity"] == "error" and name in errors:
+            changes["count_lower"] = errors[name]
+            if name == ALL:
+                changes |= {"count_upper": errors[ALL] + undecided, "total": formulas}
+        rows.append({**row, **changes})
+    return rows
+
+
+def _prefix(row: Mapping[str, object]) -> Prefix:
+    return int(str(row["first"])), int(str(row["second"]))
+
+
+def _sum(rows: Sequence[Row], column: str) -> int:
+    return sum(int(str(row[column])) for row in rows)
