@@ -120,5 +120,5 @@ def _size_colour(what: str) -> str:
     return ORANGE if what == "lookup table" else GREEN if what == "constant" else BLUE
 
 
-def _note(axes: Axes, text: str, x: float, y: float) -> None:
+def _note(axes: Axes, text: str, x: float, y: int) -> None:
     axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=6)

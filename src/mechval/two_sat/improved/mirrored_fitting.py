@@ -20,7 +20,7 @@ from mechval.two_sat.improved.mirrored import TABLES, MirroredProgram, Mirrors, 
 from mechval.two_sat.improved.mirrored_start import MirroredStart
 from mechval.two_sat.improved.voting import vote
 
-PRICES = (3e-7, 8e-7)
+PRICES = (5e-7, 2e-6)
 """Nats of cross-entropy per neuron and formula that a bit of the program is worth."""
 _BATCH = 4096
 _SMALLEST = 1e-2
