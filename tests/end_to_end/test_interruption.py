@@ -23,6 +23,11 @@ TINY = (
     "finishing.evaluate_every_steps=10",
     "improved.steps=10",
     "improved.widths=[4]",
+    "variants.leaves=[2]",
+    "variants.noise_kinds=[pairs]",
+    "variants.surface_cuts=[0.5]",
+    "variants.surface_highs=[2.0]",
+    "variants.surface_multiples=[0.5]",
 )
 RUN = Path("two_sat") / "small"
 

@@ -212,4 +212,6 @@ def _is_shown(row: VariantRow) -> bool:
     is_repeated = row.component == OUTPUT and "replaceability" in row.axiom
     parses_alike = row.component == PARSE and row.family in ("leaves", "rival")
     is_prefix = row.axiom.startswith("prefix")
-    return is_prefix and row.reading == "published" and not (is_repeated or parses_alike)
+    # The order inside a clause has nothing to do with neurons, so it has one reading only.
+    is_reading = row.reading == "published" or row.family == "ordered clauses"
+    return is_prefix and is_reading and not (is_repeated or parses_alike)

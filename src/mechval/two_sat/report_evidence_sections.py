@@ -35,7 +35,9 @@ def render_evidence(claims: Claims, figure_names: list[str]) -> str:
         for name, fact in claims.evidence.facts.items()
     ]
     scores = {
-        name: f"Score tables of block 0, {name}" for name in figure_names if "scores-head" in name
+        name: f"Score tables of block 0, {name.removeprefix('block0-scores-').replace('-', ' ')}"
+        for name in figure_names
+        if "scores-head" in name
     }
     captions = {
         name: text for name, text in {**_CAPTIONS, **scores}.items() if name in figure_names
@@ -45,7 +47,10 @@ def render_evidence(claims: Claims, figure_names: list[str]) -> str:
             "## Circuit evidence",
             markdown_table(["fact", "value:", "count:", "N:"], rows),
             *(figure(name, caption) for name, caption in captions.items() if name in figure_names),
-            source("circuit/evidence/facts.json"),
+            source(
+                "circuit/evidence/facts.json",
+                *(f"circuit/evidence/{name}.csv" for name in claims.evidence.tables),
+            ),
         ]
     )
 
