@@ -1,11 +1,14 @@
 """Many commands of the real command line, each in its own process, for the price of one import.
 
-``python -m tests.end_to_end.commands`` reads a JSON list of word lists from standard input, imports
-the entry point once, forks for each command in turn and writes a JSON list of answers.
+``python -m tests.end_to_end.commands`` reads a JSON list of commands from standard input, imports
+the entry point once, forks for each command in turn and writes a JSON list of answers. A command
+may come with a fault: something that goes wrong when it opens a file for writing in some folder.
 """
 
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ("wandb.mode=disabled", "accelerator=cpu")
@@ -51,6 +55,36 @@ class Answer:
     stderr: str
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong at the first file that a command opens for writing below ``folder``.
+
+    Attributes:
+        kind: an interrupt from the keyboard, a full disk, or a folder that cannot be written to.
+        folder: a folder's name; nothing goes wrong elsewhere.
+    """
+
+    kind: Literal["ctrl-c", "full disk", "read-only"]
+    folder: str
+
+    def watch(self) -> None:
+        """Go wrong from now on in this process, which cannot be undone."""
+        sys.addaudithook(self._meet)
+
+    def _meet(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or not isinstance(arguments[2], int):
+            return
+        path, _, flags = arguments
+        is_write = bool(flags & (os.O_WRONLY | os.O_RDWR))
+        if not is_write or self.folder not in Path(os.fsdecode(path)).parts:
+            return
+        if self.kind == "ctrl-c":
+            signal.raise_signal(signal.SIGINT)
+        else:
+            code = errno.ENOSPC if self.kind == "full disk" else errno.EROFS
+            raise OSError(code, os.strerror(code))
+
+
 def environment() -> dict[str, str]:
     inherited = os.environ.get("PYTHONPATH")
     paths = [str(ROOT), *([inherited] if inherited else [])]
@@ -73,11 +107,22 @@ def run_command(directory: Path, *words: str) -> Answer:
 
 def run_commands(directory: Path, commands: Sequence[Sequence[str]]) -> list[Answer]:
     """The same commands one after another, without paying for the imports each time."""
+    return run_faulty_commands(directory, [(words, None) for words in commands])
+
+
+def run_faulty_commands(
+    directory: Path, commands: Sequence[tuple[Sequence[str], Fault | None]]
+) -> list[Answer]:
+    """The same, each command with a fault of its own or none."""
+    content = [
+        {"words": list(words), "fault": None if fault is None else asdict(fault)}
+        for words, fault in commands
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "tests.end_to_end.commands"],
         cwd=directory,
         env=environment(),
-        input=json.dumps([list(words) for words in commands]),
+        input=json.dumps(content),
         capture_output=True,
         text=True,
         check=True,
@@ -86,12 +131,14 @@ def run_commands(directory: Path, commands: Sequence[Sequence[str]]) -> list[Ans
     return [Answer(**values) for values in json.loads(done.stdout)]
 
 
-def _answer(words: list[str]) -> Answer:
+def _answer(words: list[str], fault: Fault | None) -> Answer:
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         child = os.fork()
         if child == 0:
             os.dup2(stdout.fileno(), 1)
             os.dup2(stderr.fileno(), 2)
+            if fault is not None:
+                fault.watch()
             _become(words)
         _, status = os.waitpid(child, 0)
         stdout.seek(0)
@@ -122,5 +169,8 @@ def _become(words: list[str]) -> None:
 if __name__ == "__main__":
     for module in ("experiments.run", "mechval.two_sat.study"):
         import_module(module)
-    answers = [_answer(words) for words in json.load(sys.stdin)]
+    answers = [
+        _answer(command["words"], None if command["fault"] is None else Fault(**command["fault"]))
+        for command in json.load(sys.stdin)
+    ]
     json.dump([asdict(answer) for answer in answers], sys.stdout)

@@ -14,6 +14,7 @@ from mechval.two_sat.improved.fitting import VotingFit
 from mechval.two_sat.improved.interpretations import improved_interpretations
 from mechval.two_sat.improved.ladder import fit_ladder
 from mechval.two_sat.improved.parsing import CountingParser, fit_colon
+from mechval.two_sat.improved.voting import VotingProgram
 from mechval.two_sat.interpretation import make_interpretations
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.teeth.wrong import counts
@@ -48,6 +49,7 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
         model, problem, circuit, "published", fit, states, ladder=(8,), fit=FIT, seed=0
     )
     (program,) = programs.values()
+    assert isinstance(program, VotingProgram)
     programs["votes of the next neuron"] = replace(program, votes=program.votes.roll(1, dims=0))
     colon = fit_colon(model, problem, fit, CPU)
     parser = CountingParser(problem, circuit.prototypes, circuit.mean_resid_post, colon)

@@ -86,7 +86,7 @@ def make_report(
     _check_strata(measurements.strata, rule.strata_names)
     representatives = cells.representative_cells(interpretation)
     disagreements = {
-        key: measurements.distances[key] > _equivalence(interpretation, key).tolerance
+        key: measurements.distances[key] > deciding_equivalence(interpretation, key).tolerance
         for key in cells.distinct_cells(interpretation)
     }
     matrix = torch.stack([disagreements[first] for first in representatives.values()])
@@ -125,7 +125,7 @@ class _CellJudge:
         disagreements = self.disagreements[representative]
         pooled = _estimate(disagreements, self.rule.confidence)
         strata = self._strata(disagreements)
-        equivalence = _equivalence(self.interpretation, key)
+        equivalence = deciding_equivalence(self.interpretation, key)
         mean_distance = math.fsum(distances.tolist()) / pooled.n
         return Cell(
             axiom=key.axiom,
@@ -181,7 +181,7 @@ def _check_strata(strata: Int[Tensor, " sample"], names: Sequence[str]) -> None:
             raise MechvalError(f"stratum {name!r} has 0 samples; allowed: at least 1.")
 
 
-def _equivalence(interpretation: Interpretation, key: CellKey) -> Equivalence:
+def deciding_equivalence(interpretation: Interpretation, key: CellKey) -> Equivalence:
     """The equivalence that decides a cell: its cut's own, or that of the labels."""
     return interpretation.equivalences[-1 if key.axiom.is_replaceability else key.component]
 

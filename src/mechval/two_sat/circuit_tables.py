@@ -55,7 +55,12 @@ def attention_rows(circuit: Circuit) -> list[Row]:
 
 
 def facts(circuit: Circuit) -> dict[str, Any]:
-    """The circuit in a few numbers."""
+    """The circuit in a few numbers.
+
+    ``smallest_mean_own_clause_attention`` is the least over clause positions of what the strongest
+    head puts on the clause's own two literals, the same rule as in the report; heads are never
+    added up, because each has attention of its own that sums to 1.
+    """
     effects = circuit.effects
     carrying = effects.carrying()
     return {

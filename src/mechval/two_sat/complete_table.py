@@ -9,11 +9,11 @@ from mechval.axioms.judging import JudgingRule
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
 from mechval.two_sat.assess import CLASSES, axiom_batches, mixtures
-from mechval.two_sat.circuit import Circuit
+from mechval.two_sat.circuit import Circuit, ReadingName
 from mechval.two_sat.components import Components
 from mechval.two_sat.dataset import Split
+from mechval.two_sat.improved.front import AnyVoting
 from mechval.two_sat.improved.improver import Improver
-from mechval.two_sat.improved.voting import VotingProgram
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.variants.bases import bases_of
@@ -35,14 +35,18 @@ class CompleteTable:
         front: length of every kind of evaluate program against its ε.
         voting: the better evaluate programs, by name.
         voting_refusal: why there are none, if there are none.
+        choices: which parts of the better interpretation count, on the fitting split.
+        better_reading: the reading that the better interpretation is for.
     """
 
     main: list[AxiomReport]
     variants: VariantTables
     surface: list[SurfaceRow]
     front: list[Row]
-    voting: dict[str, VotingProgram]
+    voting: dict[str, AnyVoting]
     voting_refusal: str | None
+    choices: list[Row]
+    better_reading: ReadingName
 
 
 def validate_completely(
@@ -86,7 +90,8 @@ def validate_completely(
     )
     base = bases_of(interpretations)[0]
     voting, refusal = improver.programs(base.reading)
-    checks = [*maker.checks(interpretations), *improver.checks(base, voting)]
+    choice = improver.choose(base, voting)
+    checks = [*maker.checks(interpretations), *improver.checks(base, voting, choice)]
     rule = JudgingRule(
         CLASSES, mixtures(natural_share), settings.axioms.confidence, circuit.majority_label
     )
@@ -99,7 +104,7 @@ def validate_completely(
     testing = observe(model, problem, test, device)
     surface = _surface(settings, components, circuit, fitting, testing, seed, device)
     front = improver.front(base.reading, voting, testing)
-    return CompleteTable(main, tables, surface, front, voting, refusal)
+    return CompleteTable(main, tables, surface, front, voting, refusal, choice.rows, base.reading)
 
 
 def _surface(

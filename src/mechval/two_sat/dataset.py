@@ -92,6 +92,11 @@ class Split:
         """The first ``n`` formulas, or all if there are fewer; they are in random order."""
         return Split(self.clause_ids[:n], self.satisfiable[:n])
 
+    def last(self, n: int) -> "Split":
+        """The last ``n`` formulas, or all if there are fewer."""
+        start = max(0, len(self) - n)
+        return Split(self.clause_ids[start:], self.satisfiable[start:])
+
 
 @dataclass(frozen=True)
 class Corpora:

@@ -20,14 +20,23 @@ def clause_prototypes(model: Transformer, problem: Problem) -> Float[Tensor, "pa
 
     Source: paper section 4 (clause parsing); PAPER.md section 2, component 1.
     """
+    return prototypes_by_position(model, problem).mean(dim=0)
+
+
+@torch.inference_mode()
+def prototypes_by_position(
+    model: Transformer, problem: Problem
+) -> Float[Tensor, "clause_position pair d_model"]:
+    """The same, but not averaged: one prototype for each pair at each clause position."""
     layout = FormulaLayout(problem)
-    per_position = [
-        _at_clause(model, problem.n_literals, first, second)
-        for first, second in zip(
-            layout.first_literal_positions, layout.second_literal_positions, strict=True
-        )
-    ]
-    return torch.stack(per_position).mean(dim=0)
+    return torch.stack(
+        [
+            _at_clause(model, problem.n_literals, first, second)
+            for first, second in zip(
+                layout.first_literal_positions, layout.second_literal_positions, strict=True
+            )
+        ]
+    )
 
 
 def nearest_prototype(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from mechval.reporting.markdown import markdown_table, significant
 from mechval.reporting.tables import Row
-from mechval.two_sat.interpretation import OUTPUT, PARSE
+from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
 from mechval.two_sat.paper_table import render_comparison
 from mechval.two_sat.report_certify import render_certify
 from mechval.two_sat.report_claims import FRONT_EPSILON, Claims
@@ -96,13 +96,13 @@ def _variants(claims: Claims) -> str:
 def _better(claims: Claims) -> str:
     rows = [
         [
-            f"`{row.variant}`",
+            f"`{row.setting}`",
             f"{row.axiom}, {row.component}",
             f"{row.disagreements:,}",
             significant(row.epsilon),
         ]
         for row in claims.variants
-        if row.family == "improved" and row.axiom.startswith("prefix")
+        if row.family == "improved" and _bears_on_its_part(row)
     ]
     front = [
         [
@@ -115,21 +115,92 @@ def _better(claims: Claims) -> str:
         ]
         for row in claims.front
     ]
+    base = next(row.variant for row in claims.variants if row.family == "improved")
     return "\n\n".join(
         [
             "## A better interpretation",
-            "`counting`: γ_1 also writes, at `:`, a linear function of the formula's literal "
-            "counts. *Voting*: each head averages clause features and each neuron thresholds a "
-            "vote, all in small integers. Both are fitted on the fitting split by a rule that does "
-            "not see ε.",
+            _CANDIDATES,
+            _choosing(claims),
+            f"On the test split, in place of the parts of `{base.rpartition('/')[0]}`:",
             markdown_table(["interpretation", "cell", "disagreements:", "ε:"], rows),
             f"Length against ε of evaluate equivalence (aim: ε ≤ {FRONT_EPSILON} in at most "
             f"{claims.most_bits:,} bits, ten times the 4-leaf trees):",
             markdown_table(["program", "setting", "bits:", "disagreements:", "ε:", "aim"], front),
+            _bound(claims),
             figure("front", "Length of every evaluate program against its ε"),
-            source("axioms/front.csv", "axioms/voting.json", "axioms/variants.csv"),
+            source(
+                *(f"axioms/{name}" for name in ("front.csv", "choices.csv", "voting.json")),
+                "axioms/variants.csv",
+            ),
         ]
     )
+
+
+_CANDIDATES = (
+    "`counting`: γ_1 also writes, at `:`, a linear function of the formula's literal counts. "
+    "`positions`: γ_1 writes a prototype of each clause position's own. *k of n*: a neuron is on "
+    "where enough of its assignments satisfy. *Voting*: each head averages clause features and "
+    "each neuron thresholds a vote, all in small integers. *Mirrored voting*: the same, but all "
+    "heads are one head that sees some variables negated, and all neurons' votes are one linear "
+    "function of the signs of their assignments, with sparse corrections. `regression`: γ_2 is "
+    "the least-squares prediction of the state from the bits. All are fitted on the fitting split "
+    "by rules that do not see ε."
+)
+
+
+def _choosing(claims: Claims) -> str:
+    """Each candidate in a row: how many disagreements it saves, and where it makes any."""
+    candidates: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in claims.choices:
+        candidates.setdefault((row["part"], row["candidate"]), []).append(row)
+    rows = []
+    for (part, candidate), cells in candidates.items():
+        before, after = (sum(int(cell[key]) for cell in cells) for key in ("before", "after"))
+        worse = ", ".join(cell["cell"] for cell in cells if cell["is_worse"] == "True")
+        taken = "taken" if cells[0]["is_taken"] == "True" else "" if worse else "counts"
+        rows.append([part, f"`{candidate}`", f"{before:,}", f"{after:,}", worse, taken])
+    n = int(claims.choices[0]["n"])
+    header = ["part", "candidate", "before:", "after:", "cells that get worse", ""]
+    return (
+        f"Chosen on the last {n:,} formulas of the fitting split: a candidate counts only if no "
+        "cell gets worse, and of those that count the one with the fewest disagreements over all "
+        "distinct cells is taken, part after part.\n\n" + markdown_table(header, rows)
+    )
+
+
+def _bound(claims: Claims) -> str:
+    """What is left to the aim, and what no program of the truth table can pass."""
+    counts = {(row["kind"], row["setting"]): int(str(row["disagreements"])) for row in claims.front}
+    within = [
+        row
+        for row in claims.front
+        if isinstance(row["bits"], int) and row["bits"] <= claims.most_bits
+    ]
+    best = min(within, key=lambda row: float(str(row["epsilon"])))
+    return (
+        f"The smallest ε in at most {claims.most_bits:,} bits is "
+        f"{significant(float(str(best['epsilon'])))} ({best['kind']}, {best['setting']}). "
+        "Not reached by any program of the truth table alone: fitted to all truth tables, the "
+        f"lookup table still disagrees on {counts['lookup table', '']:,} test formulas. Programs "
+        "that add up votes of attended clauses do not know the order of clauses, which the "
+        "network's attention does see."
+    )
+
+
+def _bears_on_its_part(row: VariantRow) -> bool:
+    """The cell that a candidate is for; all of the last one's, in which every part is in place."""
+    if row.setting == "chosen":
+        return row.axiom.startswith("prefix") or row.component != PARSE
+    cell = {"regression": ("prefix replaceability", EVALUATE)}
+    own = (
+        ("prefix equivalence", EVALUATE)
+        if "/" in str(row.setting)
+        else (
+            "prefix replaceability",
+            PARSE,
+        )
+    )
+    return (row.axiom, row.component) == cell.get(str(row.setting), own)
 
 
 def _aim(row: Row, most_bits: int) -> str:
@@ -143,4 +214,6 @@ def _is_shown(row: VariantRow) -> bool:
     is_repeated = row.component == OUTPUT and "replaceability" in row.axiom
     parses_alike = row.component == PARSE and row.family in ("leaves", "rival")
     is_prefix = row.axiom.startswith("prefix")
-    return is_prefix and row.reading == "published" and not (is_repeated or parses_alike)
+    # The order inside a clause has nothing to do with neurons, so it has one reading only.
+    is_reading = row.reading == "published" or row.family == "ordered clauses"
+    return is_prefix and is_reading and not (is_repeated or parses_alike)

@@ -14,6 +14,7 @@ from mechval.reporting.tables import Row, read_csv
 from mechval.two_sat.circuit import ReadingName
 from mechval.two_sat.counterexamples.files import COUNTEREXAMPLES, Case, load_cases
 from mechval.two_sat.evidence import Evidence, evidence_figures, load_evidence
+from mechval.two_sat.figures_prose_axioms import draw_derivability, draw_sizes
 from mechval.two_sat.improved.figure import front_figure
 from mechval.two_sat.interpretation import EVALUATE, Residual, Version
 from mechval.two_sat.paper_table import EVIDENCE, VARIANTS, compare_with_paper, unmeasured
@@ -44,7 +45,10 @@ class Claims:
     tolerance: tuple[ToleranceRow, ...]
     surface: tuple[SurfaceRow, ...]
     front: list[Row]
+    choices: list[dict[str, str]]
     evidence: Evidence
+    parts: list[dict[str, str]]
+    composition: dict[str, str]
     derivability: list[dict[str, str]]
     sizes: list[dict[str, str]]
     nulls: list[dict[str, str]]
@@ -77,7 +81,10 @@ def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
         tolerance=read_records(axioms / "tolerance.csv", ToleranceRow),
         surface=read_records(axioms / "surface.csv", SurfaceRow),
         front=[_typed(row) for row in read_csv(axioms / "front.csv")],
+        choices=read_csv(axioms / "choices.csv"),
         evidence=load_evidence(circuit / EVIDENCE),
+        parts=read_csv(axioms / "parts.csv"),
+        composition=read_csv(axioms / "composition.csv")[0],
         derivability=read_csv(axioms / "derivability.csv"),
         sizes=read_csv(axioms / "sizes.csv"),
         nulls=read_csv(directories["nulls"] / "nulls.csv"),
@@ -100,6 +107,8 @@ def claim_figures(claims: Claims) -> dict[str, Figure]:
         "front": front_figure(
             claims.front, "evaluate programs: length against ε", FRONT_EPSILON, claims.most_bits
         ),
+        "derivability": draw_derivability(claims.parts, claims.composition, claims.derivability),
+        "sizes": draw_sizes(claims.sizes),
     }
     for reading, residual in claims.rival_bases.items():
         figures[f"leaves-{reading}"] = draw_leaves(claims.variants, reading)

@@ -35,7 +35,9 @@ def render_evidence(claims: Claims, figure_names: list[str]) -> str:
         for name, fact in claims.evidence.facts.items()
     ]
     scores = {
-        name: f"Score tables of block 0, {name}" for name in figure_names if "scores-head" in name
+        name: f"Score tables of block 0, {name.removeprefix('block0-scores-').replace('-', ' ')}"
+        for name in figure_names
+        if "scores-head" in name
     }
     captions = {
         name: text for name, text in {**_CAPTIONS, **scores}.items() if name in figure_names
@@ -45,7 +47,10 @@ def render_evidence(claims: Claims, figure_names: list[str]) -> str:
             "## Circuit evidence",
             markdown_table(["fact", "value:", "count:", "N:"], rows),
             *(figure(name, caption) for name, caption in captions.items() if name in figure_names),
-            source("circuit/evidence/facts.json"),
+            source(
+                "circuit/evidence/facts.json",
+                *(f"circuit/evidence/{name}.csv" for name in claims.evidence.tables),
+            ),
         ]
     )
 
@@ -69,17 +74,38 @@ def render_prose_axioms(claims: Claims) -> str:
     return "\n\n".join(
         [
             "## Derivability and size",
-            "Every weight belongs to one component (`parts.csv`), and the components composed are "
-            "the network (`composition.csv`). Labels changed when everything outside the named "
-            "parts is replaced by its mean over the fitting split:",
+            _parts(claims),
+            figure("derivability", "Which component each weight reaches, and what lies outside"),
+            "Labels changed when everything outside the named parts is replaced by its mean over "
+            "the fitting split; in a control it is the named parts that are replaced:",
             markdown_table(
                 ["component", "replaced by its mean", "reading", "labels changed:", "ε:"], outside
             ),
             "Length of each program in the prefix code of `mechval.two_sat.sizes`, beside the "
             "weights:",
             markdown_table(["program", "reading", "neurons:", "bits:"], sizes),
-            source("axioms/derivability.csv", "axioms/parts.csv", "axioms/sizes.csv"),
+            figure("sizes", "Bits of each kind of program beside the bits of the weights"),
+            source(
+                *(
+                    f"axioms/{name}.csv"
+                    for name in ("derivability", "parts", "composition", "sizes")
+                )
+            ),
         ]
+    )
+
+
+def _parts(claims: Claims) -> str:
+    """What the measurement says of the declared parts, in two sentences."""
+    n_agreeing = sum(row["agrees"] == "True" for row in claims.parts)
+    whole = claims.composition
+    n, n_wrong = int(whole["n"]), int(whole["disagreements"])
+    return (
+        f"Of the {len(claims.parts)} weight tensors, {n_agreeing} reach the output of the "
+        "component that they are declared in and of no other while its input is held. The "
+        f"components composed give the network's label on {n - n_wrong:,} of {n:,} formulas, with "
+        f"logits off by at most {significant(float(whole['max_logit_difference']))} (largest logit "
+        f"{significant(float(whole['max_logit']))})."
     )
 
 

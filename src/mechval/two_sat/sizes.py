@@ -12,7 +12,7 @@ The code. Whoever reads it knows the problem's size and nothing of the network. 
   - *threshold* (k-of-n where all weights are 1): the least sum as an integer, the assignments
     whose weight is not 0 as a set, one bit that says whether all weights are 1, and if not, for
     each a sign bit and its size in gamma code.
-  - *voting*: see ``improved.voting``, which codes all neurons together.
+  - *voting* and *mirrored voting*: see ``improved``, which codes all neurons together.
   - *lookup table*: one bit for every truth table that some formula has, in increasing order.
 
 - The constant program has no neurons: it is its kind and its label, one bit.
@@ -24,7 +24,7 @@ have α and γ: they are how the program is compared, not the program. Weights c
 Source: paper section 3 (the program must be simpler than the network); the code is this project's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import singledispatch
 
@@ -40,10 +40,11 @@ from mechval.axioms.program_size import (
 from mechval.errors import MechvalError
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit import Circuit
+from mechval.two_sat.circuit import Circuit, ReadingName
 from mechval.two_sat.parts import network_parts
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import DisjunctionProgram, TreeProgram
+from mechval.two_sat.thresholds import ThresholdProgram
 from mechval.two_sat.trees import Leaf, Tree
 from mechval.two_sat.truth_tables import clause_truth_tables
 
@@ -60,6 +61,7 @@ class Kind(IntEnum):
     THRESHOLDS = 4
     LOOKUP = 5
     VOTING = 6
+    MIRRORED = 7
 
 
 @singledispatch
@@ -86,6 +88,17 @@ def _(program: DisjunctionProgram, problem: Problem) -> int:
     sizes = program.assignments.sum(dim=1).tolist()
     formulas = [subset_bits(size, problem.n_assignments) for size in sizes]
     return program_bits(Kind.DISJUNCTIONS, formulas)
+
+
+@size_bits.register
+def _(program: ThresholdProgram, problem: Problem) -> int:
+    formulas = [
+        threshold_formula_bits(weights, at_least)
+        for weights, at_least in zip(
+            program.assignments.int().tolist(), program.at_least.tolist(), strict=True
+        )
+    ]
+    return program_bits(Kind.THRESHOLDS, formulas)
 
 
 def program_bits(kind: Kind, formulas: Sequence[int]) -> int:
@@ -139,8 +152,17 @@ def count_reachable_truth_tables(problem: Problem) -> int | None:
     return len(found)
 
 
-def size_rows(model: Transformer, problem: Problem, circuit: Circuit) -> list[Row]:
-    """One row per program of the circuit, per rival that needs no fitting, and for the weights.
+def size_rows(
+    model: Transformer,
+    problem: Problem,
+    circuit: Circuit,
+    fitted: Mapping[tuple[str, ReadingName], int],
+) -> list[Row]:
+    """One row per program of the circuit, per rival that needs no fitting, per program fitted
+    elsewhere, and for the weights.
+
+    Args:
+        fitted: length of each further program, by what it is and the reading it was fitted to.
 
     Columns: ``what``, ``reading``, ``neurons``, ``bits``, ``share_of_weights`` (of all weights'
     bits), ``share_of_evaluate_weights``. ``bits`` is None for a lookup table of too many entries.
@@ -159,6 +181,10 @@ def size_rows(model: Transformer, problem: Problem, circuit: Circuit) -> list[Ro
             ("trees before pruning", name, n, size_bits(reading.trees.unpruned, problem)),
             ("lookup table", name, n, None if n_tables is None else lookup_bits(n_tables, n)),
         ]
+    sizes += [
+        (what, reading, len(circuit.readings[reading].neurons), bits)
+        for (what, reading), bits in fitted.items()
+    ]
     sizes += [("weights of evaluate", None, None, evaluate), ("all weights", None, None, whole)]
     return [
         {

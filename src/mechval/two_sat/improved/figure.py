@@ -12,7 +12,9 @@ _LOOKS: Mapping[str, tuple[str, str]] = {
     "disjunction": (figures.ORANGE, "D"),
     "trees": (figures.BLUE, "s"),
     "lookup table": (figures.BLACK, "X"),
+    "k of n": (figures.PURPLE, "^"),
     "voting": (figures.VERMILLION, "o"),
+    "mirrored voting": (figures.GREEN, "*"),
 }
 
 

@@ -100,7 +100,7 @@ def fit_voting_program(
     program = tables.program(problem)
     found = program.real_tables(targets.counts.device)
     votes = [vote(found, counts) for counts in targets.counts.split(_BATCH)]
-    _refuse_constant(torch.cat(votes) >= 0)
+    refuse_constant(torch.cat(votes) >= 0)
     return program
 
 
@@ -138,7 +138,14 @@ class _RoundedTables(nn.Module):
         if rounded:
             values = {name: _round(values[name], steps[name]) for name in TABLES}
         features = values["features"] * self.log_feature_size.exp()
-        return VotingTables(literals=self.literals, **(values | {"features": features}))
+        n_heads = len(self.salience)
+        every_head = features.expand(n_heads, -1, -1)
+        nothing = torch.zeros(n_heads, len(features), device=features.device)
+        return VotingTables(
+            literals=self.literals,
+            salience_of_clause=nothing,
+            **(values | {"features": every_head}),
+        )
 
     @torch.no_grad()
     def program(self, problem: Problem) -> VotingProgram:
@@ -183,7 +190,8 @@ def _round(values: Tensor, step: Tensor) -> Tensor:
     return values + (on_grid - values).detach()
 
 
-def _refuse_constant(bits: Bool[Tensor, "formula neuron"]) -> None:
+def refuse_constant(bits: Bool[Tensor, "formula neuron"]) -> None:
+    """Raise MechvalError for a neuron whose bit is the same for all formulas."""
     constant = is_constant(bits).nonzero().flatten().tolist()
     if constant:
         raise MechvalError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,15 +14,23 @@ from mechval.axioms.program_size import positive_bits
 from mechval.reporting.tables import Row
 from mechval.two_sat.circuit import Reading
 from mechval.two_sat.dataset import Split
+from mechval.two_sat.improved.mirrored import MirroredProgram
 from mechval.two_sat.improved.voting import VotingProgram
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.programs import TruthTableCounts, fit_trees
 from mechval.two_sat.sizes import Kind, count_reachable_truth_tables, lookup_bits, size_bits
+from mechval.two_sat.thresholds import fit_thresholds
 from mechval.two_sat.truth_tables import truth_tables, unpack_truth_tables
 
 TREE_LEAVES = (2, 4, 16, None)
 """Most leaves of the trees on the front; None for no limit."""
 _BATCH = 4096
+
+AnyVoting: TypeAlias = VotingProgram | MirroredProgram
+_VOTING_KINDS: Mapping[type[AnyVoting], tuple[str, Kind]] = {
+    VotingProgram: ("voting", Kind.VOTING),
+    MirroredProgram: ("mirrored voting", Kind.MIRRORED),
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class ReadBits:
 def front_rows(
     problem: Problem,
     reading: Reading,
-    voting: Mapping[str, VotingProgram],
+    voting: Mapping[str, AnyVoting],
     fit: ReadBits,
     test: ReadBits,
     *,
@@ -45,8 +54,8 @@ def front_rows(
     """One row per program: columns ``program``, ``setting``, ``bits``, ``n``,
     ``disagreements``, ``epsilon``, ``kind``; ``bits`` is None for a lookup table too long to count.
 
-    Trees and the lookup table are fitted on ``fit``; all are counted on ``test``. What is counted
-    is component equivalence of evaluate, given that parsing is right.
+    Trees, k-of-n programs and the lookup table are fitted on ``fit``; all are counted on
+    ``test``: component equivalence of evaluate, given that parsing is right.
     """
     tables = {name: _truth(problem, read.split) for name, read in (("fit", fit), ("test", test))}
     counts = TruthTableCounts.of(tables["fit"])
@@ -58,6 +67,9 @@ def front_rows(
         program = fit_trees(counts, fit.bits.numpy(), max_leaves=leaves, seed=seed).program
         setting, length = str(leaves or "unlimited"), size_bits(program, problem)
         rows.append(_row("trees", setting, program.bits(on), length, test, confidence))
+    thresholds = fit_thresholds(counts, fit.bits.numpy(), reading.mean_activation)
+    length = size_bits(thresholds, problem)
+    rows.append(_row("k of n", "", thresholds.bits(on), length, test, confidence))
     n_tables = count_reachable_truth_tables(problem)
     found = torch.from_numpy(_looked_up(counts, fit.bits.numpy(), tables["test"]))
     length = None if n_tables is None else lookup_bits(n_tables, fit.bits.shape[1])
@@ -65,8 +77,9 @@ def front_rows(
     pairs = written_pairs(problem, test.split)
     for name, voter in voting.items():
         found = in_batches(voter.bits, pairs)
-        length = positive_bits(Kind.VOTING) + voter.size_bits()
-        rows.append(_row("voting", name, found, length, test, confidence))
+        what, kind = _VOTING_KINDS[type(voter)]
+        length = positive_bits(kind) + voter.size_bits()
+        rows.append(_row(what, name, found, length, test, confidence))
     return rows
 
 

@@ -1,26 +1,49 @@
-"""The better interpretation of one network: fitted, named, and its front of length against ε."""
+"""The better interpretation of one network: fitted, chosen, named, and its front of length
+against ε."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
+from mechval.two_sat.assess import axiom_batches
 from mechval.two_sat.circuit import Circuit, ReadingName
 from mechval.two_sat.components import AnswerState
+from mechval.two_sat.improved.choosing import Choice, Part, choose_parts
 from mechval.two_sat.improved.config import ImprovedConfig
 from mechval.two_sat.improved.fitting import VotingFit
-from mechval.two_sat.improved.front import ReadBits, front_rows
-from mechval.two_sat.improved.interpretations import improved_interpretations
+from mechval.two_sat.improved.front import AnyVoting, ReadBits, front_rows
+from mechval.two_sat.improved.interpretations import (
+    COUNTING,
+    with_parser,
+    with_program,
+    with_state,
+)
 from mechval.two_sat.improved.ladder import fit_ladder
-from mechval.two_sat.improved.parsing import CountingParser, fit_colon
-from mechval.two_sat.improved.voting import VotingProgram
+from mechval.two_sat.improved.mirrored_fitting import MirroredFit
+from mechval.two_sat.improved.parsing import (
+    CountingParser,
+    PositionedCountingParser,
+    PositionedParser,
+    fit_colon,
+)
+from mechval.two_sat.improved.regression import RegressedState, fit_regression
+from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.prototypes import prototypes_by_position
 from mechval.two_sat.variants.bases import Base
 from mechval.two_sat.variants.checks import Check, make_check
 from mechval.two_sat.variants.observations import Observations
+
+CHOOSING_FORMULAS = 20_000
+"""The last of the fitting split; at the paper's size no voting program was fitted to them."""
+CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +63,9 @@ class Improver:
     seed: int
     device: torch.device
 
-    def programs(self, reading: ReadingName) -> tuple[dict[str, VotingProgram], str | None]:
+    def programs(self, reading: ReadingName) -> tuple[dict[str, AnyVoting], str | None]:
         """The voting programs of a reading; where the rules refuse, none, and why."""
-        n = self.config.formulas
+        n, split = self.config.formulas, self.fitting.split
         states = self.fitting.states
         first = AnswerState(states.hidden[:n], states.resid_mid[:n])
         try:
@@ -51,10 +74,11 @@ class Improver:
                 self.problem,
                 self.circuit,
                 reading,
-                self.fitting.split.first(n),
+                split.first(n),
                 first,
                 ladder=self.config.widths,
                 fit=VotingFit(steps=self.config.steps),
+                mirrored=MirroredFit.lasting(self.config.steps),
                 seed=self.seed,
             )
         except MechvalError as refusal:
@@ -63,32 +87,40 @@ class Improver:
             self.model.to(self.device)
         return found, None
 
-    def checks(self, base: Base, programs: Mapping[str, VotingProgram]) -> list[Check]:
-        """The counting γ_1 in ``base``, with its own evaluate program and with each voting one."""
-        parser = CountingParser(
-            self.problem,
-            self.circuit.prototypes.to(self.device),
-            self.circuit.mean_resid_post.to(self.device),
-            fit_colon(self.model, self.problem, self.fitting.split, self.device).to(self.device),
+    def choose(self, base: Base, programs: Mapping[str, AnyVoting]) -> Choice:
+        """Put the better parts into ``base``, those that count on the last fitting formulas."""
+        n = min(CHOOSING_FORMULAS, len(self.fitting.split))
+        last = self.fitting.split.last(n)
+        return choose_parts(
+            base.interpretation,
+            self._parts(base.reading, programs),
+            lambda: axiom_batches(self.problem, last, self.device),
         )
-        better = improved_interpretations(base.interpretation, parser, programs)
-        return [
-            make_check(
-                "improved", interpretation.name.removeprefix(f"{base.name}/"), base, interpretation
-            )
-            for interpretation in better
+
+    def checks(self, base: Base, programs: Mapping[str, AnyVoting], choice: Choice) -> list[Check]:
+        """Every candidate on its own, voting with the counting γ_1, and all that was taken."""
+        parse, _, state = self._parts(base.reading, programs)
+        named = [
+            replace(change(base.interpretation), name=name)
+            for part in (parse, state)
+            for name, change in part.candidates.items()
         ]
+        counting = parse.candidates[COUNTING](base.interpretation)
+        named += [
+            replace(with_program(counting, program), name=f"{COUNTING}/{name}")
+            for name, program in programs.items()
+        ]
+        named.append(replace(choice.interpretation, name=CHOSEN))
+        return [make_check("improved", made.name, base, made) for made in named]
 
     def front(
-        self, reading: ReadingName, programs: Mapping[str, VotingProgram], testing: Observations
+        self, reading: ReadingName, programs: Mapping[str, AnyVoting], testing: Observations
     ) -> list[Row]:
         """Length and ε of every kind of program, on the test split."""
         chosen = self.circuit.readings[reading]
-        read = [
-            ReadBits(seen.split, seen.states.hidden[:, chosen.neurons] >= chosen.levels.cut)
-            for seen in (self.fitting, testing)
-        ]
-        fit, test = read
+        fit, test = (
+            ReadBits(seen.split, self._bits(reading, seen)) for seen in (self.fitting, testing)
+        )
         return front_rows(
             self.problem,
             chosen,
@@ -98,3 +130,35 @@ class Improver:
             confidence=self.confidence,
             seed=self.seed,
         )
+
+    def _bits(self, reading: ReadingName, seen: Observations) -> Bool[Tensor, "formula neuron"]:
+        chosen = self.circuit.readings[reading]
+        return seen.states.hidden[:, chosen.neurons] >= chosen.levels.cut
+
+    def _parts(self, reading: ReadingName, programs: Mapping[str, AnyVoting]) -> list[Part]:
+        """What may be replaced, in the order in which it is."""
+        states = {"regression": self._regressed(reading)}
+        return [
+            Part("γ_1", {n: partial(with_parser, parser=p) for n, p in self._parsers.items()}),
+            Part("program", {n: partial(with_program, program=p) for n, p in programs.items()}),
+            Part("γ_2", {n: partial(with_state, state=state) for n, state in states.items()}),
+        ]
+
+    @cached_property
+    def _parsers(self) -> dict[str, ClauseParser]:
+        own = (
+            self.problem,
+            self.circuit.prototypes.to(self.device),
+            self.circuit.mean_resid_post.to(self.device),
+        )
+        colon = fit_colon(self.model, self.problem, self.fitting.split, self.device).to(self.device)
+        by_position = prototypes_by_position(self.model, self.problem).to(self.device)
+        return {
+            COUNTING: CountingParser(*own, colon),
+            "positions": PositionedParser(*own, by_position),
+            f"{COUNTING} and positions": PositionedCountingParser(*own, colon, by_position),
+        }
+
+    def _regressed(self, reading: ReadingName) -> RegressedState:
+        fitted = fit_regression(self._bits(reading, self.fitting), self.fitting.states)
+        return fitted.to(self.device)

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mechval.axioms import Interpretation
-from mechval.two_sat.improved.parsing import CountingParser
-from mechval.two_sat.improved.voting import VotingProgram
+from mechval.two_sat.improved.front import AnyVoting
+from mechval.two_sat.improved.regression import RegressedState
+from mechval.two_sat.interpretation import ClauseParser
 
 COUNTING = "counting"
 
 
 def improved_interpretations(
-    base: Interpretation, parser: CountingParser, programs: Mapping[str, VotingProgram]
+    base: Interpretation, parser: ClauseParser, programs: Mapping[str, AnyVoting]
 ) -> list[Interpretation]:
     """``base`` with the counting γ_1, with its own evaluate program and with each voting one.
 
@@ -26,13 +27,27 @@ def improved_interpretations(
         programs: by name; the interpretations are called ``<base>/counting`` and
             ``<base>/counting/<name>``.
     """
-    start, _, state, end = base.gammas
-    counting = replace(
-        base, name=f"{base.name}/{COUNTING}", gammas=(start, parser.gamma, state, end)
-    )
-    parse, _, output = base.abstract
+    counting = replace(with_parser(base, parser), name=f"{base.name}/{COUNTING}")
     voting = [
-        replace(counting, name=f"{counting.name}/{name}", abstract=(parse, program.bits, output))
+        replace(with_program(counting, program), name=f"{counting.name}/{name}")
         for name, program in programs.items()
     ]
     return [counting, *voting]
+
+
+def with_parser(interpretation: Interpretation, parser: ClauseParser) -> Interpretation:
+    """Another γ_1."""
+    start, _, state, end = interpretation.gammas
+    return replace(interpretation, gammas=(start, parser.gamma, state, end))
+
+
+def with_program(interpretation: Interpretation, program: AnyVoting) -> Interpretation:
+    """Another program of evaluate."""
+    parse, _, output = interpretation.abstract
+    return replace(interpretation, abstract=(parse, program.bits, output))
+
+
+def with_state(interpretation: Interpretation, state: RegressedState) -> Interpretation:
+    """γ_2 by regression."""
+    start, parse, _, end = interpretation.gammas
+    return replace(interpretation, gammas=(start, parse, state.gamma, end))

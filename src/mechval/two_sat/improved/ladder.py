@@ -9,8 +9,10 @@ from mechval.two_sat.circuit import Circuit, ReadingName
 from mechval.two_sat.components import AnswerState
 from mechval.two_sat.dataset import Split
 from mechval.two_sat.improved.fitting import FitTargets, VotingFit, fit_voting_program
-from mechval.two_sat.improved.front import written_pairs
-from mechval.two_sat.improved.voting import TABLES, VotingProgram, clause_counts
+from mechval.two_sat.improved.front import AnyVoting, written_pairs
+from mechval.two_sat.improved.mirrored_fitting import PRICES, MirroredFit, fit_mirrored_programs
+from mechval.two_sat.improved.mirrored_start import mirrored_start
+from mechval.two_sat.improved.voting import TABLES, clause_counts
 from mechval.two_sat.improved.voting_start import voting_start
 from mechval.two_sat.problem import Problem
 
@@ -29,26 +31,35 @@ def fit_ladder(
     *,
     ladder: Sequence[int],
     fit: VotingFit,
+    mirrored: MirroredFit | None = None,
     seed: int,
-) -> dict[str, VotingProgram]:
+) -> dict[str, AnyVoting]:
     """Fit one voting program per width to the bits of a reading; named ``<width> bits``.
 
     Args:
         split: the fitting split.
         states: the network's states at cut 2 on it (``record_answer_states``).
         ladder: widths of a vote, from 2 bits up.
+        mirrored: how long mirrored programs are fitted, named ``price <price>``; None for none.
 
     Raises:
         MechvalError: see :func:`voting_start` and :func:`fit_voting_program`.
     """
     targets = fit_targets(model, problem, circuit, reading, split, states)
-    start = voting_start(model, problem, circuit, circuit.readings[reading])
-    return {
+    chosen = circuit.readings[reading]
+    start = voting_start(model, problem, circuit, chosen)
+    found: dict[str, AnyVoting] = {
         f"{width} bits": fit_voting_program(
             problem, targets, start, bits_each=widths(width), fit=fit, seed=seed
         )
         for width in ladder
     }
+    if mirrored is not None:
+        mirrored_from = mirrored_start(problem, start, chosen.disjunctions.assignments)
+        found |= fit_mirrored_programs(
+            targets, mirrored_from, prices=PRICES, fit=mirrored, seed=seed
+        )
+    return found
 
 
 def widths(width: int) -> dict[str, int]:

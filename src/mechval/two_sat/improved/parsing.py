@@ -1,4 +1,6 @@
-"""The parse component's γ with the literal counts that ``:`` carries.
+"""The parse component's γ with prototypes by position, and with the literal counts at ``:``.
+
+A prototype of the paper is the same at every clause position, though position embeddings are not.
 
 In block 0 the answer position attends to all positions nearly alike, so what it holds is, to first
 order, a sum over the literals of the formula. The paper's γ_1 puts its mean there instead; on
@@ -21,6 +23,23 @@ from mechval.two_sat.vocabulary import FormulaLayout
 
 
 @dataclass(frozen=True)
+class PositionedParser(ClauseParser):
+    """Cut 1 as in the paper, but γ_1 writes at each clause position a prototype of its own.
+
+    Attributes:
+        by_position: see ``prototypes_by_position``.
+    """
+
+    by_position: Float[Tensor, "clause_position pair d_model"]
+
+    def gamma(
+        self, pairs: Int[Tensor, "batch clause_position"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Mean residuals, with the positions' own prototypes at the second literals (γ_1)."""
+        return _with_own_prototypes(super().gamma(pairs), pairs, self)
+
+
+@dataclass(frozen=True)
 class CountingParser(ClauseParser):
     """Cut 1 as in the paper, but γ_1 writes the formula's literal counts at ``:``.
 
@@ -39,6 +58,19 @@ class CountingParser(ClauseParser):
         answer = FormulaLayout(self.problem).answer_position
         resid[:, answer] = _with_constant(self.problem, literals) @ self.colon
         return resid
+
+
+@dataclass(frozen=True)
+class PositionedCountingParser(CountingParser):
+    """Both: prototypes by position, and the literal counts at ``:``."""
+
+    by_position: Float[Tensor, "clause_position pair d_model"]
+
+    def gamma(
+        self, pairs: Int[Tensor, "batch clause_position"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Mean residuals, the positions' own prototypes, literal counts at ``:`` (γ_1)."""
+        return _with_own_prototypes(super().gamma(pairs), pairs, self)
 
 
 @torch.inference_mode()
@@ -63,6 +95,17 @@ def fit_colon(
     counts = _with_constant(problem, written.flatten(1))
     gram, moments = counts.double().T @ counts.double(), counts.double().T @ resid.double()
     return (torch.linalg.pinv(gram, hermitian=True) @ moments).float()
+
+
+def _with_own_prototypes(
+    resid: Float[Tensor, "batch pos d_model"],
+    pairs: Int[Tensor, "batch clause_position"],
+    parser: PositionedParser | PositionedCountingParser,
+) -> Float[Tensor, "batch pos d_model"]:
+    second = list(FormulaLayout(parser.problem).second_literal_positions)
+    clause = torch.arange(len(second), device=pairs.device)
+    resid[:, second] = parser.by_position[clause, pairs]
+    return resid
 
 
 def _with_constant(

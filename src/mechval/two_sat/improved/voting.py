@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechval.axioms.program_size import natural_bits
+from mechval.axioms.program_size import natural_bits, subset_bits
 from mechval.errors import MechvalError
 from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause_literals
 
@@ -71,8 +71,11 @@ class VotingProgram:
         return VotingTables(
             literals=literals_of_clauses(self.problem).double().to(device),
             salience=(self.salience * salience).to(device),
+            salience_of_clause=torch.zeros(
+                len(self.salience), len(self.features), dtype=torch.float64, device=device
+            ),
             shifts=(self.shifts * shift).to(device),
-            features=(self.features * feature).to(device),
+            features=(self.features * feature).to(device).expand(len(self.salience), -1, -1),
             votes=self.votes.double().to(device),
             balance_votes=(self.balance_votes * balance).to(device),
             bias=(self.bias * bias).to(device),
@@ -118,8 +121,9 @@ class VotingTables:
 
     literals: Float[Tensor, "clause literal"]
     salience: Float[Tensor, "head_index literal"]
+    salience_of_clause: Float[Tensor, "head_index clause"]
     shifts: Float[Tensor, "head_index variable literal"]
-    features: Float[Tensor, "clause feature"]
+    features: Float[Tensor, "head_index clause feature"]
     votes: Float[Tensor, "neuron head_index feature"]
     balance_votes: Float[Tensor, "neuron variable"]
     bias: Float[Tensor, " neuron"]
@@ -141,13 +145,14 @@ def vote(
     positive, negative = (occurrences @ tables.literals).chunk(2, dim=1)
     balance = positive - negative
     salience = tables.salience + torch.einsum("bv,hvl->bhl", balance, tables.shifts)
-    score = salience @ tables.literals.T
+    score = salience @ tables.literals.T + tables.salience_of_clause
     # Scores of clauses that do not occur must not overflow the exponential of those that do.
     present = torch.where(occurrences[:, None] > 0, score, -torch.inf)
     top = present.amax(dim=2, keepdim=True).clamp(min=torch.finfo(score.dtype).min)
     weight = occurrences[:, None] * (score - top).clamp(max=0).exp()
     total = weight.sum(dim=2, keepdim=True)
-    opinions = (weight / total.clamp(min=torch.finfo(score.dtype).tiny)) @ tables.features
+    shares = weight / total.clamp(min=torch.finfo(score.dtype).tiny)
+    opinions = torch.einsum("bhc,hcf->bhf", shares, tables.features)
     on_opinions = opinions.flatten(1) @ tables.votes.flatten(1).T
     return on_opinions + balance @ tables.balance_votes.T + tables.bias
 
@@ -172,16 +177,26 @@ def literals_of_clauses(problem: Problem) -> Int[Tensor, "clause literal"]:
 
 
 def table_bits(table: Int[Tensor, "..."]) -> int:
-    """Length of a table in the Rice code that suits it best, whose parameter takes 4 bits.
+    """Length of a table whose size is known, in the shorter of two codes; a first bit says which.
 
-    An integer becomes a natural number (0, -1, 1, -2, 2 are 0, 1, 2, 3, 4); of it, the lowest
-    ``parameter`` bits are written as they are and the rest in unary.
+    An integer becomes a natural number (0, -1, 1, -2, 2 are 0, 1, 2, 3, 4). *Dense*: all of them
+    in a Rice code. *Sparse*: which of them are not 0, as a set, then the predecessors of those in
+    a Rice code.
+    """
+    naturals = torch.where(table >= 0, 2 * table, -2 * table - 1).flatten()
+    used = naturals[naturals > 0] - 1
+    sparse = subset_bits(len(used), len(naturals)) + rice_bits(used)
+    return 1 + min(rice_bits(naturals), sparse)
+
+
+def rice_bits(naturals: Int[Tensor, " entry"]) -> int:
+    """Length of natural numbers in the Rice code that suits them best, whose parameter takes 4
+    bits: of each, the lowest ``parameter`` bits are written as they are and the rest in unary.
 
     Source: Rice and Plaunt, Adaptive variable-length coding (1971).
     """
-    naturals = torch.where(table >= 0, 2 * table, -2 * table - 1)
     lengths = [
-        int((naturals >> parameter).sum()) + (parameter + 1) * table.numel()
+        int((naturals >> parameter).sum()) + (parameter + 1) * len(naturals)
         for parameter in range(2**RICE_PARAMETER_BITS)
     ]
     return RICE_PARAMETER_BITS + min(lengths)

@@ -53,7 +53,7 @@ def voting_start(
     loadings, sizes, directions = torch.linalg.svd(
         (pushes - centre).transpose(1, 2).flatten(0, 1), full_matrices=False
     )
-    n_features = _n_carrying(sizes.square())
+    n_features = n_carrying(sizes.square())
     largest = directions[:n_features].abs().amax(dim=1)
     votes = (loadings[:, :n_features] * sizes[:n_features] * largest).unflatten(
         0, (len(pushes), -1)
@@ -95,7 +95,8 @@ def _split_into_literals(
     return (centred @ torch.linalg.pinv(contains).T).float()
 
 
-def _n_carrying(variances: Float[Tensor, " direction"]) -> int:
+def n_carrying(variances: Float[Tensor, " direction"]) -> int:
+    """How many of the leading directions carry ``FEATURE_SHARE`` of the variance."""
     reached = variances.double().cumsum(0) < FEATURE_SHARE * variances.double().sum()
     return int(reached.sum()) + 1
 

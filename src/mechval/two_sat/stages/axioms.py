@@ -9,7 +9,7 @@ from mechval.axioms import AxiomReport, cell_rows, report_row, save_disagreement
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_csv, write_json
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit import Circuit
+from mechval.two_sat.circuit import Circuit, ReadingName
 from mechval.two_sat.circuit_files import load_circuit
 from mechval.two_sat.complete_table import CompleteTable, validate_completely
 from mechval.two_sat.dataset import Split, load_provenance, load_split
@@ -49,6 +49,18 @@ def run(context: Context) -> None:
     _write_variants(table, context.directory)
     write_json(_metrics(table.main, natural), context.directory / "metrics.json")
     _write_parts(context, model, circuit, test)
+    sizes = size_rows(model, settings.problem, circuit, _fitted_sizes(table))
+    write_csv(sizes, context.directory / "sizes.csv")
+
+
+def _fitted_sizes(table: CompleteTable) -> dict[tuple[str, ReadingName], int]:
+    """Lengths of the programs on the front that the circuit does not hold."""
+    held = ("disjunction", "trees", "lookup table")
+    return {
+        (f"{row['kind']} {row['setting']}".rstrip(), table.better_reading): row["bits"]
+        for row in table.front
+        if row["kind"] not in held and isinstance(row["bits"], int)
+    }
 
 
 def _write_main(reports: list[AxiomReport], directory: Path) -> None:
@@ -67,13 +79,14 @@ def _write_variants(table: CompleteTable, directory: Path) -> None:
     write_csv(table.variants.paired, directory / "paired.csv")
     write_csv([vars(row) for row in table.surface], directory / "surface.csv")
     write_csv(table.front, directory / "front.csv")
+    write_csv(table.choices, directory / "choices.csv")
     programs = {name: program.to_json() for name, program in table.voting.items()}
     content = {"refusal": table.voting_refusal, "programs": programs}
     (directory / "voting.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def _write_parts(context: Context, model: Transformer, circuit: Circuit, test: Split) -> None:
-    """The axioms argued in prose, as numbers: which parts, how much lies outside, how long."""
+    """Derivability, argued in prose, as numbers: which parts, and how much lies outside."""
     problem, directory = context.settings.problem, context.directory
     confidence, device = context.settings.axioms.confidence, torch.device(context.device)
     sample = test.first(DERIVABILITY_FORMULAS)
@@ -85,7 +98,6 @@ def _write_parts(context: Context, model: Transformer, circuit: Circuit, test: S
     write_csv(part_rows(model, problem, tokens.to(device)), directory / "parts.csv")
     write_csv([composition], directory / "composition.csv")
     write_csv(outside, directory / "derivability.csv")
-    write_csv(size_rows(model, problem, circuit), directory / "sizes.csv")
 
 
 def _metrics(reports: list[AxiomReport], natural_share: float) -> dict[str, object]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,13 @@ def test_a_wrong_program_disagrees() -> None:
         for name in ("analysis.fit", "analysis.test")
     )
     disjunctions = type(reading.disjunctions)(reading.disjunctions.assignments[:4])
-    narrow = type(reading)(**{**vars(reading), "disjunctions": disjunctions})
+    narrow = replace(
+        reading,
+        neurons=reading.neurons[:4],
+        on_rate=reading.on_rate[:4],
+        mean_activation=reading.mean_activation[:4],
+        disjunctions=disjunctions,
+    )
     rows = front_rows(
         SMALL_PROBLEM, narrow, {"random": program}, fit, test, confidence=0.95, seed=0
     )

@@ -1,5 +1,7 @@
 import json
 from dataclasses import replace
+from fractions import Fraction
+from itertools import product
 
 import pytest
 import torch
@@ -123,10 +125,22 @@ def test_an_integer_wider_than_its_table_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([0] * 8, 4 + 8), ([0, -1, 1, 0], 4 + 1 + 2 + 3 + 1), ([100] * 8, 4 + 8 * 9)],
+    [
+        ([0] * 8, 1 + 1 + 4),
+        ([0, -1, 1, 0], 1 + 4 + 1 + 2 + 3 + 1),
+        ([100] * 8, 1 + 4 + 8 * 9),
+        ([0] * 30 + [1, -1], 1 + (3 + 9) + 4 + 2 + 1),
+    ],
 )
-def test_a_table_is_as_long_as_its_best_rice_code(values: list[int], expected: int) -> None:
+def test_a_table_is_as_long_as_the_better_of_its_codes(values: list[int], expected: int) -> None:
     assert table_bits(torch.tensor(values)) == expected
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_tables_of_one_size_are_written_in_a_prefix_code(size: int) -> None:
+    tables = product(range(-9, 10), repeat=size)
+    lengths = [table_bits(torch.tensor(table)) for table in tables]
+    assert sum(Fraction(1, 2**length) for length in lengths) <= 1
 
 
 def test_size_counts_shape_tables_and_steps() -> None:
