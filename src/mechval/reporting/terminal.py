@@ -1,9 +1,10 @@
 """What commands show: rich tables in the terminal, and the same as one self-contained page."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +13,8 @@ from mechval.axioms import Axiom, AxiomReport
 
 WIDTH = 100
 """Columns of a page, and of a terminal that is wider."""
+
+_WIDEST_WORD = 16
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -46,6 +49,22 @@ def axiom_table(report: AxiomReport) -> Table:
         cells = [found[axiom, component] for component in components]
         texts = [f"{cell.disagreements:,} of {cell.n:,} (ε {cell.epsilon:.3g})" for cell in cells]
         table.add_row(axiom.label, *map(Text, texts))
+    return table
+
+
+def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str) -> Table:
+    """A table of plain texts: whatever they hold, nothing in them is markup."""
+    body = [list(row) for row in rows]
+    table = Table(
+        title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    for name, *entries in zip(columns, *body, strict=True):
+        longest_word = max(
+            len(word) for text in (name, *entries) for word in (text.split() or [""])
+        )
+        table.add_column(Text(name), min_width=min(longest_word, _WIDEST_WORD))
+    for row in body:
+        table.add_row(*map(Text, row))
     return table
 
 
