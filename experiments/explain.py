@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import Field
 from rich.console import RenderableType
+from rich.text import Text
 
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
@@ -36,9 +37,14 @@ class Request(Config):
     model_path: str | None = Field(default=None, description="the published checkpoint's place")
     seed: int | None = Field(default=None, ge=0, description="an integer of at least 0")
 
-    def open_run(self, root: Path) -> FinishedRun:
+    @property
+    def run_name(self) -> str:
         """The run asked for: by default the committed one of the model."""
-        return FinishedRun(Workspace(root), self.study, self.run or PROTECTED[self.model])
+        return self.run or PROTECTED[self.model]
+
+    def open_run(self, root: Path) -> FinishedRun:
+        """The run's files; raises MechvalError if there is no such run."""
+        return FinishedRun(Workspace(root), self.study, self.run_name)
 
     @property
     def checkpoint(self) -> Path | None:
@@ -68,7 +74,9 @@ def main(arguments: Sequence[str], root: Path) -> None:
         raise MechvalError(
             f"--html {options.html}: its folder does not exist; allowed: one that does."
         )
-    show(list(explain(request, asked, root)), title=" ".join(asked), page=options.html)
+    heading = f"{request.study}, run {request.run_name}: {' '.join(asked)}"
+    parts = [Text(heading), *explain(request, asked, root)]
+    show(parts, title=heading, page=options.html)
 
 
 def explain_formula(request: Request, asked: list[str], root: Path) -> Iterable[RenderableType]:
@@ -124,9 +132,15 @@ def _text(word: str) -> str:
         ) from None
 
 
-if __name__ == "__main__":
+def run(arguments: Sequence[str], root: Path) -> int:
+    """Explain, or tell on standard error what is wrong; the exit code."""
     try:
-        main(sys.argv[1:], Path.cwd())
+        main(arguments, root)
     except MechvalError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:], Path.cwd()))

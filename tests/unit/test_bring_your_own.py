@@ -1,5 +1,6 @@
 """The third network: every ε is 0 by construction, and what is made wrong shows where it must."""
 
+import re
 import runpy
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,3 +135,13 @@ def test_the_command_prints_the_axiom_table(capsys: pytest.CaptureFixture[str]) 
 def test_the_example_has_at_most_60_lines_of_code() -> None:
     text = (ROOT / "experiments" / "bring_your_own.py").read_text(encoding="utf-8")
     assert len([line for line in text.splitlines() if line.strip()]) <= 60
+
+
+def test_the_tutorial_runs_as_it_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "BRING_YOUR_OWN.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {"__name__": "tutorial"}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, "BRING_YOUR_OWN.md", "exec"), names)
+    out = capsys.readouterr().out
+    assert out.startswith("cut hook_attn_out does not carry everything")
+    assert out.count("0 of 81, ε = 0.0") == 12

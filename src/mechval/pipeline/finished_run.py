@@ -21,7 +21,8 @@ class FinishedRun:
     run: str
 
     def __post_init__(self) -> None:
-        folder = self.workspace.run_directory(self.study, self.run).parent
+        # Not of the run itself: a name such as ../x must not lead elsewhere.
+        folder = self.workspace.run_directory(self.study, "any").parent
         runs = sorted(path.name for path in folder.glob("*") if path.is_dir())
         if self.run not in runs:
             raise MechvalError(
@@ -51,7 +52,10 @@ class FinishedRun:
         path = (places.directory if is_tracked else places.bulk) / name
         expected = manifest.tracked.get(name) or manifest.bulk.get(name)
         if not path.is_file():
-            raise MechvalError(f"{path} is missing; allowed: the file of the stage {stage}.")
+            raise MechvalError(
+                f"{path} is missing; allowed: the file that the stage {stage} writes (for the "
+                "weights of a published model, model.path=<file> will do)."
+            )
         if hash_file(path) != expected:
             raise MechvalError(
                 f"{path} was altered after the stage {stage} wrote it; allowed: the file whose "

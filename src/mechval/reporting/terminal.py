@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -80,7 +81,7 @@ def show(parts: Sequence[RenderableType], *, title: str, page: Path | None) -> N
     terminal.print(*parts, sep="\n", width=min(WIDTH, terminal.width))
     if page is None:
         return
-    recorder = Console(record=True, width=WIDTH, quiet=True, force_terminal=True)
+    recorder = Console(record=True, width=WIDTH, file=StringIO())
     recorder.print(*parts, sep="\n")
     safe_title = html.escape(title).replace("{", "&#123;").replace("}", "&#125;")
     content = recorder.export_html(code_format=_PAGE.format(title=safe_title))

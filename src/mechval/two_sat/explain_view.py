@@ -99,7 +99,7 @@ def _neurons(explanation: Explanation) -> RenderableType:
     ]
     columns = ("neuron", "activation", "cut", "fires", *VERSIONS, "adds to s", "")
     n_silent = len(explanation.neurons) - len(shown)
-    title = f"Evaluate: the neurons that fire or should ({n_silent} others are off and should be)"
+    title = f"Evaluate: neurons that fire or should ({n_silent} more do neither)"
     return grid(columns, rows, title=title)
 
 
