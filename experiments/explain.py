@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from rich.console import RenderableType
@@ -18,6 +19,7 @@ from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 from mechval.pipeline.finished_run import FinishedRun
+from mechval.pipeline.model_source import ModelSource
 from mechval.pipeline.run_name import PROTECTED
 from mechval.reporting.terminal import show
 
@@ -32,15 +34,14 @@ class Request(Config):
         default=STUDIES[0], pattern="|".join(f"^{study}$" for study in STUDIES),
         description=" or ".join(STUDIES),
     )  # fmt: skip
-    model: str = Field(default="own", pattern="^own$|^published$", description="own or published")
+    model: ModelSource = Field(default=ModelSource(), description="own or published")
     run: str | None = Field(default=None, description="the folder of a finished run")
-    model_path: str | None = Field(default=None, description="the published checkpoint's place")
     seed: int | None = Field(default=None, ge=0, description="an integer of at least 0")
 
     @property
     def run_name(self) -> str:
         """The run asked for: by default the committed one of the model."""
-        return self.run or PROTECTED[self.model]
+        return self.run or PROTECTED[self.model.kind]
 
     def open_run(self, root: Path) -> FinishedRun:
         """The run's files; raises MechvalError if there is no such run."""
@@ -49,7 +50,7 @@ class Request(Config):
     @property
     def checkpoint(self) -> Path | None:
         """Where the published checkpoint lies, if that is told."""
-        return Path(self.model_path) if self.model_path else None
+        return Path(self.model.path) if self.model.path else None
 
 
 def main(arguments: Sequence[str], root: Path) -> None:
@@ -113,9 +114,9 @@ def explain_sum(request: Request, asked: list[str], root: Path) -> Iterable[Rend
 
 
 def _read_request(words: Sequence[str]) -> Request:
-    values = dict(word.split("=", 1) for word in words)
-    named = {name.replace(".", "_"): value for name, value in values.items()}
-    return parse_config(Request, named)
+    values: dict[str, Any] = dict(word.split("=", 1) for word in words)
+    model = {"kind": values.pop("model", "own"), "path": values.pop("model.path", None)}
+    return parse_config(Request, {**values, "model": model})
 
 
 def _text(word: str) -> str:
