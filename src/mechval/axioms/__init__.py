@@ -14,7 +14,10 @@ from mechval.axioms.axioms import (
     run_components,
 )
 from mechval.axioms.cells import Axiom, CellKey, distinct_cells, representative_cells
+from mechval.axioms.cutting import Cut, CutNetwork
+from mechval.axioms.enumeration import enumerate_axioms
 from mechval.axioms.evidence import LEDGER_COLUMNS, EvidenceKind, Statement
+from mechval.axioms.examination import CellSides, examine_cells
 from mechval.axioms.interpretation import (
     Equivalence,
     Interpretation,
@@ -22,6 +25,7 @@ from mechval.axioms.interpretation import (
     State,
     exact_labels,
     identity,
+    n_differing,
 )
 from mechval.axioms.report import (
     AxiomReport,
@@ -31,6 +35,7 @@ from mechval.axioms.report import (
     MixtureEstimate,
     Verdict,
 )
+from mechval.axioms.spec import load_interpretation, save_interpretation
 from mechval.axioms.statistics import (
     clopper_pearson_lower,
     clopper_pearson_upper,
@@ -55,7 +60,10 @@ __all__ = [
     "Batch",
     "Cell",
     "CellKey",
+    "CellSides",
     "ConstantProgram",
+    "Cut",
+    "CutNetwork",
     "Disagreements",
     "Equivalence",
     "Estimate",
@@ -74,18 +82,23 @@ __all__ = [
     "component_replaceability",
     "disagreements_from_epsilon",
     "distinct_cells",
+    "enumerate_axioms",
     "evaluate_axioms",
     "exact_labels",
+    "examine_cells",
     "identity",
     "label_entropy",
     "load_disagreements",
+    "load_interpretation",
     "make_trajectory",
     "mixture_upper",
+    "n_differing",
     "prefix_equivalence",
     "prefix_replaceability",
     "report_row",
     "representative_cells",
     "run_components",
     "save_disagreements",
+    "save_interpretation",
     "simultaneous_confidence",
 ]

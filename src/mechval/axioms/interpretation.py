@@ -78,6 +78,13 @@ exact_labels = Equivalence(name="exact labels", distance=_label_distance)
 """Two labels (one per sample) agree when they are equal."""
 
 
+def n_differing(
+    first: Shaped[Tensor, "batch ..."], second: Shaped[Tensor, "batch ..."]
+) -> Shaped[Tensor, " batch"]:
+    """In how many entries the two states of each sample differ: a ready-made distance."""
+    return (first != second).flatten(1).sum(dim=1)
+
+
 @dataclass(frozen=True)
 class Interpretation:
     """A decomposed network t, a program h with as many components, and how they correspond.

@@ -71,6 +71,10 @@ class SatOracle:
             labels[batch] = self._label_batch(clause_ids[batch])
         return labels
 
+    def is_satisfiable(self, clause_ids: Integer[np.ndarray, " clause_position"]) -> bool:
+        """Decide one formula, with the checks of :meth:`label` but without a progress bar."""
+        return bool(self._label_batch(clause_ids[None])[0])
+
     def model(
         self, clause_ids: Integer[np.ndarray, " clause_position"]
     ) -> Bool[np.ndarray, " variable"]:

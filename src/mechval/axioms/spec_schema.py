@@ -1,0 +1,52 @@
+"""What the JSON of a saved interpretation holds."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mechval.config import Config
+
+
+class PartSpec(Config):
+    """A function ``module:name``, or the method ``module:Class.name`` of an object."""
+
+    reference: str = Field(description="a text such as module:name")
+    object: int | None = Field(default=None, ge=0, description="null, or an object's number")
+
+
+class TensorSpec(Config):
+    """What a tensor of the safetensors file must be."""
+
+    shape: tuple[int, ...] = Field(description="a list of integers")
+    dtype: str = Field(description="a text such as torch.float32")
+
+
+class ObjectSpec(Config):
+    """An instance of a dataclass: its plain fields, and its tensors without their numbers."""
+
+    reference: str = Field(description="a text such as module:Class")
+    values: dict[str, Any] = Field(description="plain values by field")
+    tensors: dict[str, TensorSpec] = Field(description="shape and dtype by field")
+
+
+class EquivalenceSpec(Config):
+    """An equivalence with its distance as a part."""
+
+    name: str = Field(description="a text")
+    distance: PartSpec = Field(description="a part")
+    tolerance: int | float = Field(description="a number of at least 0")
+    n_parts: int = Field(description="an integer from 1 up")
+
+
+class InterpretationSpec(Config):
+    """The whole of ``interpretation.json``."""
+
+    format: Literal[1] = Field(description="1")
+    name: str = Field(description="a text")
+    components: tuple[str, ...] = Field(description="a list of names")
+    abstract: tuple[PartSpec, ...] = Field(description="a list of parts")
+    alphas: tuple[PartSpec, ...] = Field(description="a list of parts")
+    gammas: tuple[PartSpec, ...] = Field(description="a list of parts")
+    equivalences: tuple[EquivalenceSpec, ...] = Field(description="a list of equivalences")
+    objects: tuple[ObjectSpec, ...] = Field(description="a list of objects")
+    tensors_sha256: str = Field(description="the digest of the safetensors file")

@@ -1,0 +1,100 @@
+"""``python -m experiments.explain`` on the committed runs, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments.explain import main, run
+from mechval.errors import MechvalError
+
+ROOT = Path(__file__).resolve().parents[2]
+FORMULA = "(x0 | ~x1) & (~x2 | x4)"
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_a_formula_is_explained_and_written_as_a_page(tmp_path: Path, capsys: Output) -> None:
+    page = tmp_path / "page.html"
+    main([FORMULA, "--html", str(page)], ROOT)
+    out, text = capsys.readouterr().out, page.read_text(encoding="utf-8")
+    for told in ("The network is right", "Parse:", "Evaluate:", "satisfying assignments, 18:"):
+        assert told in out
+        assert told in text
+
+
+@pytest.mark.parametrize("suffix", [".cnf", ""])
+def test_a_dimacs_file_is_the_same_formula(suffix: str, tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / f"formula{suffix}"
+    path.write_text("c a comment\np cnf 5 2\n1 -2 0\n-3 5 0\n")
+    main([FORMULA], ROOT)
+    typed = capsys.readouterr().out
+    main([str(path)], ROOT)
+    assert capsys.readouterr().out.partition("The network")[2] == typed.partition("The network")[2]
+
+
+def test_dimacs_text_is_the_same_formula(capsys: Output) -> None:
+    main(["-3 5 0 1 -2 0"], ROOT)
+    assert "( ¬x2 x4 ) ( x0 ¬x1 )" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_seed_draws_the_same_formula_each_time(capsys: Output) -> None:
+    outputs = []
+    for seed in (3, 3, 4):
+        main(["random", f"seed={seed}"], ROOT)
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] != outputs[2]
+
+
+def test_another_run_is_another_network(capsys: Output) -> None:
+    main([FORMULA, "run=cpu-f9eaa1ca-s1"], ROOT)
+    assert "run cpu-f9eaa1ca-s1" in capsys.readouterr().out
+
+
+def test_a_sum_is_explained(capsys: Output) -> None:
+    main(["study=modular_addition", "17", "58"], ROOT)
+    words = capsys.readouterr().out.split()
+    for who in ("network", "program", "right"):
+        assert words[words.index(who, words.index("best")) + 1] == "75"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([FORMULA, FORMULA], "allowed: one, in quotes"),
+        (["study=two_sat"], r"0 formulas \[\] are not allowed"),
+        (["random"], "seed=None with 'random' is not allowed"),
+        ([FORMULA, "seed=3"], "seed=3 with .* is not allowed"),
+        (["random", "seed=-1"], "seed='-1' is not allowed"),
+        ([FORMULA, "sede=3"], "sede is not a known setting"),
+        ([FORMULA, "study=three_sat"], "study='three_sat' is not allowed; allowed: two_sat or"),
+        ([FORMULA, "model=mine"], r"model\.kind='mine' is not allowed; allowed: own or published"),
+        ([FORMULA, "model=published"], "must come with model.path=<file>"),
+        ([FORMULA, "run=none"], "run=none has no results .* reference"),
+        ([FORMULA, "model=published", "model.path=none.pth"], "none.pth does not exist"),
+        ([FORMULA, "model.path=README.md"], "is not the checkpoint of run=reference"),
+        (["none.cnf"], "formula file none.cnf cannot be read"),
+        ([FORMULA, "--html", "no/such/folder/page.html"], "its folder does not exist"),
+        (["study=modular_addition", "17"], "allowed: two integers, a and b"),
+        (["study=modular_addition", "17", "x"], "allowed: two integers, a and b"),
+    ],
+)
+def test_wrong_words_are_refused(
+    words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(MechvalError, match=message):
+        main(words, ROOT)
+
+
+def test_a_wrong_formula_costs_three_lines_and_exit_code_2(capsys: Output) -> None:
+    assert run(["(x0 | x1 | x2)"], ROOT) == 2
+    out, err = capsys.readouterr()
+    told, line, caret = err.splitlines()
+    assert out == ""
+    assert told.startswith("formula, character 10: a clause has exactly two literals")
+    assert line[caret.index("^")] == "|"
+
+
+def test_an_explained_formula_has_exit_code_0(capsys: Output) -> None:
+    assert run([FORMULA], ROOT) == 0
+    assert capsys.readouterr().err == ""
