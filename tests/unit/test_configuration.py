@@ -13,7 +13,7 @@ from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "report")
+STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "report", "dashboard")
 PRESETS = ("reference", "cpu", "paper", "smoke")
 
 
@@ -169,5 +169,6 @@ def test_a_preset_without_settings_for_the_study_is_refused(tmp_path: Path) -> N
 
 def test_a_missing_stage_lists_the_stages() -> None:
     assert str(missing_stage(CONF)) == (
-        "+stage=… is missing; allowed: all, axioms, circuit, data, nulls, progress, report, train."
+        "+stage=… is missing; allowed: all, axioms, circuit, dashboard, data, nulls, progress, "
+        "report, train."
     )
