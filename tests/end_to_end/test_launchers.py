@@ -1,4 +1,4 @@
-"""A sweep over seeds through Hydra's launchers: on this machine's cores, and as SLURM would run it."""
+"""A sweep over seeds through Hydra's launchers: on this machine, and as SLURM would run it."""
 
 from pathlib import Path
 

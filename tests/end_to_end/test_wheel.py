@@ -1,4 +1,4 @@
-"""The built wheel, installed without a network into an empty environment beside our dependencies."""
+"""The built wheel, installed without a network into an empty environment, with our dependencies."""
 
 import subprocess
 import sys
