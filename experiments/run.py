@@ -1,5 +1,7 @@
 """Run the pipeline: ``python -m experiments.run +stage=all``.
 
+``+stage=dashboard`` is a command word and no stage: it publishes what was tracked of a run.
+
 Exit codes: 0 done, 1 verification found differences, 2 wrong input (one sentence on standard
 error), 130 interrupted.
 """
@@ -14,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.choices import check_choices, missing_stage
+from experiments.dashboard import publish
 from experiments.settings import Request, read_request
 from experiments.tracking import make_observer
 from mechval.errors import MechvalError
@@ -40,7 +43,10 @@ def run(config: DictConfig) -> None:
 
 
 def execute(request: Request) -> None:
-    """Verify, or bring up to date, the stages of a request."""
+    """Verify, bring up to date, or publish, as a request says."""
+    if request.options.stage == "dashboard":
+        publish(request)
+        return
     what = (
         request.study,
         request.settings,

@@ -26,7 +26,8 @@ STUDIES = {
 }
 # Words that say how to run or where files are, not what is computed.
 _PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "force", "verify", "yes")
-_UNREPEATED_WORDS = ("stage", "force", "verify", "yes", "wandb.mode")
+_TRACKING_WORDS = ("wandb.mode", "wandb.entity", "wandb.project")
+_UNREPEATED_WORDS = ("stage", "force", "verify", "yes", *_TRACKING_WORDS)
 
 
 def _as_names(value: Any) -> Any:
@@ -40,6 +41,12 @@ class WandbOptions(Config):
 
     mode: Literal["offline", "online", "disabled"] = Field(
         description="offline, online or disabled"
+    )
+    entity: str | None = Field(
+        pattern=r"^[\w.-]+$", description="a W&B user or team, or null for the account's own"
+    )
+    project: str = Field(
+        pattern=r"^[\w.-]+$", description="a W&B project: letters, digits and any of _ . -"
     )
 
 
@@ -172,7 +179,7 @@ def _run_options(
 
 def _is_plain(word: str) -> bool:
     key = _key(word)
-    return key in (*_PLAIN_WORDS, "preset", "accelerator", "wandb.mode")
+    return key in (*_PLAIN_WORDS, *_TRACKING_WORDS, "preset", "accelerator")
 
 
 def _key(word: str) -> str:

@@ -1,25 +1,30 @@
-"""Weights & Biases: each stage is one run, grouped by the run's name. Nothing else imports it.
+"""Weights & Biases: each stage is one run, grouped by study and run. Nothing else imports it.
 
-Offline runs cannot consume artifacts, so lineage is the manifest's inputs, in the config. A run is
-opened when its stage has finished: an interrupted stage leaves no half-open run behind.
+Lineage data → model → circuit → axioms → report: online, a run uses the artifacts of the stages
+whose files it read. Offline runs cannot consume artifacts, so the same facts (``inputs``, and the
+alias of each upstream artifact in ``upstream``) are in their config, from which
+``+stage=dashboard`` replays them after ``wandb sync``.
+
+A run is opened when its stage has finished: an interrupted stage leaves no half-open run behind.
+W&B's own sampler would therefore measure the upload and not the stage; it is off, and the time and
+peak memory that the pipeline itself recorded are logged instead.
 """
 
-import csv
-import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments import stage_contents
 from experiments.settings import Request
 from mechval.config import Config
 from mechval.pipeline import Manifest, Observer, SilentObserver
+from mechval.pipeline.manifest import load_manifest
 
 MAX_FILE_BYTES = 5_000_000
-MAX_TABLE_ROWS = 10_000
-PROJECT = "mechval"
+INIT_SECONDS = 15
 _ARTIFACT_TYPES = {
     "data": "dataset",
     "train": "model",
@@ -28,31 +33,52 @@ _ARTIFACT_TYPES = {
     "report": "report",
 }
 
+_logger = logging.getLogger(__name__)
+
 
 def make_observer(request: Request) -> Observer:
     """The tracker that ``wandb.mode`` asks for; ``disabled`` imports nothing."""
-    mode = request.options.wandb.mode
-    if mode == "disabled":
+    options = request.options.wandb
+    if options.mode == "disabled":
         return SilentObserver()
     return WandbObserver(
-        mode=mode,
+        mode=options.mode,
         study=request.study.name,
         run=request.run_options.run,
         seed=request.run_options.seed,
         directory=request.workspace.tracking,
+        project=options.project,
+        entity=options.entity,
     )
 
 
-@dataclass(frozen=True)
+def group_name(study: str, run: str) -> str:
+    """The group of all runs of one reproduction."""
+    return f"{study}-{run}"
+
+
+def artifact_name(study: str, run: str, stage: str) -> str:
+    """The artifact with a stage's files."""
+    return f"{group_name(study, run)}-{stage}"
+
+
+def artifact_alias(manifest: Manifest) -> str:
+    """Names the version of an artifact that one manifest describes."""
+    return f"manifest-{manifest.digest[:16]}"
+
+
+@dataclass
 class WandbObserver:
     """Logs finished stages.
 
     Attributes:
-        mode: ``offline`` or ``online``.
+        mode: ``offline`` or ``online``; once the server fails to answer, ``offline``.
         study: the study's name, a tag.
-        run: the run's name, the group of its stages.
+        run: the run's name.
         seed: the run's seed.
         directory: where W&B keeps its files, in a folder ``wandb``.
+        project: the W&B project.
+        entity: its owner; None for the account's own.
     """
 
     mode: str
@@ -60,45 +86,81 @@ class WandbObserver:
     run: str
     seed: int
     directory: Path
+    project: str
+    entity: str | None
 
     def stage_started(self, name: str, settings: Config) -> None:
         """Wait for the stage to finish."""
 
     def stage_finished(self, name: str, directory: Path, manifest: Manifest) -> None:
-        """Log config, lineage, metrics, figures, tables and one artifact."""
-        wandb = _import_wandb(self.directory / "wandb")
-        with wandb.init(
-            project=PROJECT,
+        """Log config, lineage, numbers, curves, figures, tables and one artifact."""
+        wandb = import_wandb(self.directory / "wandb")
+        upstream = _upstream_manifests(directory, manifest)
+        with self._open(wandb, name, self._config(directory, manifest, upstream)) as tracked:
+            _log_curves(tracked, stage_contents.curves(directory))
+            for key, path in stage_contents.figures(directory).items():
+                tracked.log({key: wandb.Image(str(path))})
+            for key, table in stage_contents.tables(directory).items():
+                tracked.log({key: wandb.Table(columns=table.columns, data=table.rows)})
+            tracked.log(stage_contents.numbers(name, directory))
+            if self.mode == "online":
+                for stage, made in upstream.items():
+                    tracked.use_artifact(
+                        self._artifact(wandb, stage, directory.parent / stage, made)
+                    )
+            artifact = self._artifact(wandb, name, directory, manifest)
+            tracked.log_artifact(artifact, aliases=["latest", artifact_alias(manifest)])
+
+    def _open(self, wandb: Any, name: str, config: dict[str, Any]) -> Any:
+        """Open a run; without a server, or with a wrong key, an offline one."""
+        try:
+            return self._init(wandb, name, config)
+        except Exception as error:
+            if self.mode == "offline":
+                raise
+            self.mode = "offline"
+            _logger.warning(
+                "W&B cannot be reached (%s: %s); runs are kept in %s, and `wandb sync` of the "
+                "folders offline-run-* there uploads them",
+                type(error).__name__,
+                str(error).partition("\n")[0],
+                self.directory / "wandb",
+            )
+        return self._init(wandb, name, config)
+
+    def _init(self, wandb: Any, name: str, config: dict[str, Any]) -> Any:
+        return wandb.init(
+            project=self.project,
+            entity=self.entity,
             dir=str(self.directory),
             mode=self.mode,
-            group=self.run,
+            group=group_name(self.study, self.run),
             job_type=name,
             name=f"{self.run}-{name}",
             tags=[self.study],
-            config=self._config(directory, manifest),
+            config=config,
             settings=wandb.Settings(
-                silent=True, console="off", init_timeout=30, x_disable_stats=True
+                silent=True, console="off", init_timeout=INIT_SECONDS, x_disable_stats=True
             ),
-        ) as tracked:
-            tracked.summary.update(dict(_numbers("", _load_json(directory / "metrics.json"))))
-            for key, value in _media(wandb, directory):
-                tracked.log({key: value})
-            tracked.log_artifact(self._artifact(wandb, name, directory, manifest))
+        )
 
-    def _config(self, directory: Path, manifest: Manifest) -> dict[str, Any]:
+    def _config(
+        self, directory: Path, manifest: Manifest, upstream: dict[str, Manifest]
+    ) -> dict[str, Any]:
         return {
             "study": self.study,
             "run": self.run,
             "seed": self.seed,
             "stage": manifest.config,
             "inputs": manifest.inputs,
+            "upstream": {stage: artifact_alias(made) for stage, made in upstream.items()},
             "code": manifest.code,
-            "record": _load_json(directory / "run.json"),
+            "record": stage_contents.record(directory),
         }
 
     def _artifact(self, wandb: Any, name: str, directory: Path, manifest: Manifest) -> Any:
         artifact = wandb.Artifact(
-            f"{self.study}-{self.run}-{name}",
+            artifact_name(self.study, self.run, name),
             type=_ARTIFACT_TYPES.get(name, name),
             metadata={"manifest": manifest.digest},
         )
@@ -108,33 +170,28 @@ class WandbObserver:
         return artifact
 
 
-def _import_wandb(folder: Path) -> Any:
+def import_wandb(folder: Path) -> Any:
+    """The ``wandb`` module, told to keep its files in ``folder`` and its messages to itself."""
     folder.mkdir(parents=True, exist_ok=True)
     for variable in ("WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR"):
         os.environ.setdefault(variable, str(folder))
     # W&B would otherwise write beside our one line per stage.
+    os.environ.setdefault("WANDB_SILENT", "true")
     logging.getLogger("wandb").setLevel(logging.ERROR)
     import wandb
 
     return wandb
 
 
-def _numbers(key: str, value: Any) -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _numbers(f"{key}.{name}" if key else name, inner)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield key, value
+def _upstream_manifests(directory: Path, manifest: Manifest) -> dict[str, Manifest]:
+    """The manifests of the stages whose files this one read, from names ``<stage>/…``."""
+    stages = sorted({name.partition("/")[0] for name in manifest.inputs})
+    paths = {stage: directory.parent / stage / "manifest.json" for stage in stages}
+    return {stage: load_manifest(path) for stage, path in paths.items() if path.exists()}
 
 
-def _load_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def _media(wandb: Any, directory: Path) -> Iterator[tuple[str, Any]]:
-    for path in sorted(directory.rglob("*.png")):
-        yield f"figures/{path.stem}", wandb.Image(str(path))
-    for path in sorted(directory.rglob("*.csv")):
-        header, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
-        if len(rows) <= MAX_TABLE_ROWS:
-            yield f"tables/{path.stem}", wandb.Table(columns=header, data=rows)
+def _log_curves(tracked: Any, curves: Iterable[stage_contents.Curve]) -> None:
+    for curve in curves:
+        tracked.define_metric(f"{curve.prefix}/*", step_metric=curve.step)
+        for row in curve.rows:
+            tracked.log(row)

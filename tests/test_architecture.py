@@ -87,7 +87,7 @@ def test_studies_do_not_import_each_other(study: str) -> None:
     assert not dependencies(study) & (set(STUDIES) - {study})
 
 
-@pytest.mark.parametrize("library", ["hydra", "omegaconf", "wandb"])
+@pytest.mark.parametrize("library", ["hydra", "omegaconf", "wandb", "wandb_workspaces"])
 def test_the_command_line_libraries_stay_in_experiments(library: str) -> None:
     assert [relative(p) for p in sources(PACKAGE) if library in third_parties(p)] == []
 
@@ -98,9 +98,12 @@ def test_lightning_stays_in_training(library: str) -> None:
     assert users <= {"training"}
 
 
-def test_wandb_is_imported_in_one_module() -> None:
-    users = [relative(p) for p in sources(ROOT / "experiments") if "wandb" in third_parties(p)]
-    assert users == ["experiments/tracking.py"]
+@pytest.mark.parametrize(
+    ("library", "module"), [("wandb", "tracking"), ("wandb_workspaces", "dashboard")]
+)
+def test_each_library_of_w_and_b_is_imported_in_one_module(library: str, module: str) -> None:
+    users = [relative(p) for p in sources(ROOT / "experiments") if library in third_parties(p)]
+    assert users == [f"experiments/{module}.py"]
 
 
 def test_the_library_does_not_import_experiments_or_tests() -> None:

@@ -64,7 +64,10 @@ def names(directory: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "+stage=… is missing; allowed: all, axioms, circuit, data, nulls, progress, "),
+        (
+            (),
+            "+stage=… is missing; allowed: all, axioms, circuit, dashboard, data, ",
+        ),
         (("+stage=all", "seed=-1"), "seed=-1 is not allowed; allowed: an integer from 0 to "),
         (("+stage=all,x", "-m"), "stage=x is not allowed; allowed: all, axioms, "),
     ],
@@ -153,3 +156,58 @@ def test_offline_tracking_writes_one_local_run_per_stage_and_nothing_else(tmp_pa
     assert answer.stderr == ""
     assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 5
     assert names(home) == set()
+
+
+@pytest.fixture
+def no_server(tmp_path: Path) -> dict[str, str]:
+    """W&B with a key, at a port where nothing listens."""
+    (tmp_path / "home").mkdir()
+    return environment(
+        HOME=str(tmp_path / "home"),
+        WANDB_API_KEY="a" * 40,
+        WANDB_BASE_URL="http://127.0.0.1:9",
+        TOY_WANDB_SECONDS="2",
+    )
+
+
+def test_without_a_network_stages_finish_and_one_sentence_says_where_their_runs_are(
+    tmp_path: Path, no_server: dict[str, str]
+) -> None:
+    answer = subprocess.run(
+        [
+            sys.executable,
+            str(TOY),
+            "+stage=all",
+            "run=mine",
+            "accelerator=cpu",
+            "wandb.mode=online",
+        ],
+        cwd=tmp_path,
+        env=no_server,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.count("W&B cannot be reached (CommError: ") == 1
+    assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 5
+
+
+def test_without_a_network_the_dashboard_is_not_published_and_says_so(
+    tmp_path: Path, no_server: dict[str, str]
+) -> None:
+    words = ("run=mine", "accelerator=cpu")
+    assert run(tmp_path, "+stage=data", *words, "wandb.mode=disabled").returncode == 0
+    answer = subprocess.run(
+        [sys.executable, str(TOY), "+stage=dashboard", *words, "wandb.entity=acme"],
+        cwd=tmp_path,
+        env=no_server,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("the dashboard of acme/mechval is not published (")
+    assert answer.stderr.count("\n") == 1

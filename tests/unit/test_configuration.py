@@ -13,7 +13,17 @@ from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report")
+STAGES = (
+    "data",
+    "nulls",
+    "train",
+    "circuit",
+    "axioms",
+    "progress",
+    "certify",
+    "report",
+    "dashboard",
+)
 PRESETS = ("reference", "cpu", "paper", "smoke")
 
 
@@ -169,6 +179,6 @@ def test_a_preset_without_settings_for_the_study_is_refused(tmp_path: Path) -> N
 
 def test_a_missing_stage_lists_the_stages() -> None:
     assert str(missing_stage(CONF)) == (
-        "+stage=… is missing; allowed: all, axioms, certify, circuit, data, nulls, progress, "
-        "report, train."
+        "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, data, nulls, "
+        "progress, report, train."
     )

@@ -1,5 +1,6 @@
 """What is sent to the tracker, seen by a recording stand-in."""
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,18 +13,28 @@ import pytest
 from experiments import tracking
 from experiments.tracking import WandbObserver
 from mechval.pipeline import Manifest
+from mechval.pipeline.manifest import load_manifest, manifest_text
 
 
 class Recorder:
-    """A stand-in for the wandb module and its run."""
+    """A stand-in for the wandb module and its run; with ``fails_online`` no server answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, fails_online: bool = False) -> None:
+        self.fails_online = fails_online
         self.started: dict[str, Any] = {}
-        self.summary: dict[str, Any] = {}
-        self.logged: dict[str, Any] = {}
-        self.artifact = SimpleNamespace(files=[], type="", metadata={})
+        self.history: list[dict[str, Any]] = []
+        self.steps: dict[str, str] = {}
+        self.used: list[str] = []
+        self.artifact = SimpleNamespace(files=[], name="", type="", metadata={})
+        self.aliases: list[str] = []
+
+    @property
+    def logged(self) -> dict[str, Any]:
+        return {key: value for row in self.history for key, value in row.items()}
 
     def init(self, **settings: Any) -> "Recorder":
+        if self.fails_online and settings["mode"] == "online":
+            raise ConnectionError("no route\nmore")
         self.started = settings
         return self
 
@@ -33,11 +44,19 @@ class Recorder:
     def __exit__(self, *error: object) -> None:
         return None
 
-    def log(self, values: dict[str, Any]) -> None:
-        self.logged.update(values)
+    def define_metric(self, name: str, step_metric: str) -> None:
+        self.steps[name] = step_metric
 
-    def log_artifact(self, artifact: Any) -> None:
-        self.artifact = artifact
+    def log(self, values: dict[str, Any]) -> None:
+        self.history.append(values)
+
+    def use_artifact(self, artifact: Any) -> None:
+        if self.started["mode"] == "offline":
+            raise TypeError("Cannot use artifact when in offline mode.")
+        self.used.append(artifact.name)
+
+    def log_artifact(self, artifact: Any, aliases: list[str]) -> None:
+        self.artifact, self.aliases = artifact, aliases
 
     def Settings(self, **settings: Any) -> dict[str, Any]:
         return settings
@@ -45,7 +64,7 @@ class Recorder:
     def Image(self, path: str) -> str:
         return path
 
-    def Table(self, columns: list[str], data: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    def Table(self, columns: list[str], data: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
         return columns, data
 
     def Artifact(self, name: str, type: str, metadata: dict[str, str]) -> Any:
@@ -54,69 +73,134 @@ class Recorder:
         def add_file(path: str, name: str) -> None:
             files.append(name)
 
-        return SimpleNamespace(type=type, metadata=metadata, files=files, add_file=add_file)
+        return SimpleNamespace(
+            name=name, type=type, metadata=metadata, files=files, add_file=add_file
+        )
 
 
-@pytest.fixture
-def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Recorder]:
-    recorder = Recorder()
-    monkeypatch.setattr(tracking, "_import_wandb", lambda folder: recorder)
-    files = {
-        "manifest.json": "{}",
-        "metrics.json": '{"accuracy": {"test": 0.9}, "name": "x", "is_done": true, "n": 4}',
-        "table.csv": "a,b\n1,2\n",
-        "figure.png": "",
-        "large.bin": "x" * tracking.MAX_FILE_BYTES,
-    }
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
+def make_stage(run: Path, stage: str, files: dict[str, str], inputs: dict[str, str]) -> Manifest:
     manifest = Manifest(
-        stage="axioms",
+        stage=stage,
         config={"confidence": 0.95},
         seed=0,
         code="c0de",
-        inputs={"circuit/tracked/circuit.json": "1"},
-        tracked=dict.fromkeys(sorted(set(files) - {"manifest.json"}), ""),
+        inputs=inputs,
+        tracked=dict.fromkeys(sorted(files), ""),
         bulk={},
     )
+    (run / stage).mkdir()
+    for name, text in {**files, "manifest.json": manifest_text(manifest)}.items():
+        (run / stage / name).write_text(text, encoding="utf-8")
+    return manifest
 
-    def log() -> Recorder:
-        observer = WandbObserver("offline", "two_sat", "mine", 0, tmp_path)
-        observer.stage_finished("axioms", tmp_path, manifest)
+
+FILES = {
+    "metrics.json": '{"accuracy": {"test.set": 0.9}, "name": "x", "is_done": true, "n": 4}',
+    "run.json": '{"seconds": 7.5, "peak_memory_bytes": 2000000000}',
+    "table.csv": "a,b,total\n1,x,36893488147419103232\n,y,1\n",
+    "learning_curve.csv": "phase,step,loss\nfirst,10,0.5\nfirst,20,0.25\nsecond,5,0.1\n",
+    "figure.png": "",
+    "large.bin": "x" * tracking.MAX_FILE_BYTES,
+}
+
+Log = Callable[..., Recorder]
+
+
+@pytest.fixture
+def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
+    make_stage(tmp_path, "circuit", {"circuit.json": "{}"}, {})
+    inputs = {"circuit/tracked/circuit.json": "1"}
+    manifest = make_stage(tmp_path, "axioms", FILES, inputs)
+
+    def log(mode: str = "offline", fails_online: bool = False, times: int = 1) -> Recorder:
+        recorder = Recorder(fails_online)
+        monkeypatch.setattr(tracking, "import_wandb", lambda folder: recorder)
+        observer = WandbObserver(mode, "two_sat", "mine", 0, tmp_path, "mechval", None)
+        for _ in range(times):
+            observer.stage_finished("axioms", tmp_path / "axioms", manifest)
         return recorder
 
     return log
 
 
-def test_a_stage_is_one_run_in_the_group_of_its_run(log_stage: Callable[[], Recorder]) -> None:
+def test_a_stage_is_one_run_in_the_group_of_its_reproduction(log_stage: Log) -> None:
     started = log_stage().started
     assert (started["group"], started["job_type"], started["tags"]) == (
-        "mine",
+        "two_sat-mine",
         "axioms",
         ["two_sat"],
     )
 
 
-def test_lineage_is_in_the_config(log_stage: Callable[[], Recorder]) -> None:
-    assert log_stage().started["config"]["inputs"] == {"circuit/tracked/circuit.json": "1"}
+def test_lineage_is_in_the_config(log_stage: Log, tmp_path: Path) -> None:
+    config = log_stage().started["config"]
+    assert config["inputs"] == {"circuit/tracked/circuit.json": "1"}
+    circuit = load_manifest(tmp_path / "circuit" / "manifest.json")
+    assert config["upstream"] == {"circuit": f"manifest-{circuit.digest[:16]}"}
 
 
-def test_the_summary_holds_the_numbers_of_the_metrics(log_stage: Callable[[], Recorder]) -> None:
-    assert log_stage().summary == {"accuracy.test": 0.9, "n": 4}
+def test_online_a_run_uses_the_artifacts_it_read(log_stage: Log) -> None:
+    recorder = log_stage("online")
+    assert recorder.used == ["two_sat-mine-circuit"]
+    assert recorder.artifact.name == "two_sat-mine-axioms"
 
 
-def test_tables_and_figures_are_logged(log_stage: Callable[[], Recorder]) -> None:
+def test_an_artifact_carries_the_alias_that_a_later_stage_names(
+    log_stage: Log, tmp_path: Path
+) -> None:
+    axioms = load_manifest(tmp_path / "axioms" / "manifest.json")
+    assert log_stage().aliases == ["latest", f"manifest-{axioms.digest[:16]}"]
+
+
+def test_without_a_server_the_runs_stay_offline_and_one_sentence_says_so(
+    log_stage: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        recorder = log_stage("online", fails_online=True, times=2)
+    assert recorder.started["mode"] == "offline"
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("W&B cannot be reached (ConnectionError: no route); runs are kept in")
+
+
+def test_numbers_and_costs_are_logged_under_names_w_and_b_can_sort_by(log_stage: Log) -> None:
+    expected = {
+        "axioms/accuracy/test/set": 0.9,
+        "axioms/n": 4,
+        "system/seconds": 7.5,
+        "system/peak_memory_gb": 2.0,
+    }
+    assert log_stage().logged.items() >= expected.items()
+
+
+def test_learning_curves_are_history_with_the_steps_of_each_phase(log_stage: Log) -> None:
+    recorder = log_stage()
+    first, second = "learning_curve/first", "learning_curve/second"
+    assert recorder.history[:3] == [
+        {f"{first}/step": 10.0, f"{first}/loss": 0.5},
+        {f"{first}/step": 20.0, f"{first}/loss": 0.25},
+        {f"{second}/step": 5.0, f"{second}/loss": 0.1},
+    ]
+    assert recorder.steps == {f"{first}/*": f"{first}/step", f"{second}/*": f"{second}/step"}
+
+
+def test_tables_keep_numbers_as_numbers_and_long_counts_in_full(log_stage: Log) -> None:
     logged = log_stage().logged
-    assert logged["tables/table"] == (["a", "b"], [["1", "2"]])
-    assert set(logged) == {"tables/table", "figures/figure"}
+    assert logged["tables/table"] == (
+        ["a", "b", "total"],
+        [[1.0, "x", "36893488147419103232"], [None, "y", "1"]],
+    )
 
 
-def test_the_artifact_has_its_type_and_small_files_only(log_stage: Callable[[], Recorder]) -> None:
+def test_figures_are_logged(log_stage: Log) -> None:
+    assert "figures/figure" in log_stage().logged
+
+
+def test_the_artifact_has_its_type_and_small_files_only(log_stage: Log) -> None:
     artifact = log_stage().artifact
     assert artifact.type == "axiom-report"
-    assert artifact.files == ["manifest.json", "figure.png", "metrics.json", "table.csv"]
+    assert set(artifact.files) == {"manifest.json", *FILES} - {"large.bin"}
 
 
-def test_importing_the_tracking_module_does_not_import_wandb() -> None:
-    code = "import sys, experiments.tracking; sys.exit('wandb' in sys.modules)"
+def test_importing_the_command_line_does_not_import_wandb() -> None:
+    code = "import sys, experiments.run; sys.exit(any(n.startswith('wandb') for n in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,7 +1,8 @@
 """The real command line with the toy study in the place of the 2-SAT study.
 
 Run as a script. With ``TOY_WAIT`` in the environment the circuit stage writes a checkpoint, says
-so in a file ``waiting`` and sleeps, so that a test can interrupt it.
+so in a file ``waiting`` and sleeps, so that a test can interrupt it. ``TOY_WANDB_SECONDS`` is how
+long W&B's server may take to answer.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from experiments import settings
+from experiments import dashboard, settings, tracking
 from mechval.pipeline import StageContext
 from tests.unit.pipeline import toy_study
 
@@ -27,4 +28,6 @@ if __name__ == "__main__":
     settings.STUDIES["two_sat"] = toy_study.__name__
     if "TOY_WAIT" in os.environ:
         toy_study.STUDY = toy_study.with_run("circuit", wait)
+    seconds = int(os.environ.get("TOY_WANDB_SECONDS", "10"))
+    tracking.INIT_SECONDS = dashboard.API_SECONDS = seconds
     runpy.run_module("experiments.run", run_name="__main__")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mechval.axioms.axioms import run_components
 from mechval.axioms.interpretation import Interpretation
-from mechval.axioms.report import AxiomReport, Cell, Estimate
+from mechval.axioms.report import AxiomReport, Cell
 from mechval.axioms.suite import Batch, evaluate_axioms
 from mechval.errors import MechvalError
 
@@ -53,11 +53,7 @@ def enumerate_axioms(
 def _exact_cell(cell: Cell) -> Cell:
     return replace(
         cell,
-        pooled=_exact(cell.pooled),
+        pooled=cell.pooled.over_whole_domain(),
         epsilon_simultaneous=cell.rate,
-        strata={name: _exact(stratum) for name, stratum in cell.strata.items()},
+        strata={name: stratum.over_whole_domain() for name, stratum in cell.strata.items()},
     )
-
-
-def _exact(estimate: Estimate) -> Estimate:
-    return replace(estimate, epsilon=estimate.rate)

@@ -1,0 +1,242 @@
+"""The W&B workspace and report of one run, defined in code; ``+stage=dashboard`` publishes them.
+
+Which panels there are follows from the run's results on disk, through the keys of
+``stage_contents`` that the tracker logs too. Nothing else imports ``wandb_workspaces``, whose
+interface is a preview. Building makes no network call as long as the report's runset is blank.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments import stage_contents
+from experiments.settings import Request
+from experiments.tracking import artifact_name, group_name, import_wandb
+from mechval.errors import MechvalError
+
+API_SECONDS = 10
+_WHOLE_WIDTH = 24
+_FIRST_TABLES = ("tables/paper", "tables/ledger", "tables/axioms")
+_COSTS = {
+    "system/seconds": "Time of each stage (seconds)",
+    "system/peak_memory_gb": "Peak memory of each stage's process (GB)",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a run has to show.
+
+    Attributes:
+        study: the study's name.
+        run: the run's name.
+        accuracy: whether a trained network's accuracy is known.
+        epsilons: keys of ε of every interpretation, by axiom and component.
+        curves: prefixes of the learning curves.
+        figures: keys of figures.
+        tables: keys of tables.
+    """
+
+    study: str
+    run: str
+    accuracy: bool
+    epsilons: dict[str, list[str]]
+    curves: list[str]
+    figures: list[str]
+    tables: list[str]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One section of the workspace and of the report."""
+
+    title: str
+    sentence: str
+    panels: list[Any]
+
+
+def read_shown(study: str, run: str, directory: Path) -> Shown:
+    """Look through the stages of a run.
+
+    Raises:
+        MechvalError: if there is no finished stage.
+    """
+    stages = sorted(path.parent for path in directory.glob("*/manifest.json"))
+    if not stages:
+        raise MechvalError(
+            f"run={run} of study={study} has no results to show; allowed: a run with at least "
+            "one finished stage, made by +stage=all."
+        )
+    numbers = [key for stage in stages for key in stage_contents.numbers(stage.name, stage)]
+    return Shown(
+        study,
+        run,
+        accuracy="train/accuracy" in numbers,
+        epsilons=_by_cell(numbers),
+        curves=[curve.prefix for stage in stages for curve in stage_contents.curves(stage)],
+        figures=[key for stage in stages for key in stage_contents.figures(stage)],
+        tables=[key for stage in stages for key in stage_contents.tables(stage)],
+    )
+
+
+def build_workspace(shown: Shown, entity: str, project: str) -> Any:
+    """A ``wandb_workspaces.workspaces.Workspace``, the first two sections open."""
+    import wandb_workspaces.workspaces as ws
+
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=f"mechval: {group_name(shown.study, shown.run)}",
+        sections=[
+            ws.Section(name=topic.title, panels=topic.panels, is_open=index < 2)
+            for index, topic in enumerate(_topics(shown))
+        ],
+        runset_settings=ws.RunsetSettings(filters=_filter(shown)),
+    )
+
+
+def build_report(shown: Shown, entity: str, project: str) -> Any:
+    """A ``wandb_workspaces.reports.v2.Report``; a non-blank entity asks the server about it."""
+    import wandb_workspaces.reports.v2 as wr
+
+    runset = wr.Runset(entity=entity, project=project, name=shown.run, filters=_filter(shown))
+    blocks: list[Any] = [wr.TableOfContents()]
+    for topic in _topics(shown):
+        grid = wr.PanelGrid(runsets=[runset], panels=topic.panels, hide_run_sets=True)
+        blocks += [wr.H2(topic.title), wr.P(topic.sentence), grid]
+    return wr.Report(
+        entity=entity,
+        project=project,
+        title=f"Does the interpretation hold? {shown.study}, run {shown.run}",
+        description="ε bounds how often the two sides of an axiom disagree; lower is better.",
+        blocks=blocks,
+        width="fluid",
+    )
+
+
+def publish(request: Request) -> None:
+    """Publish workspace and report, and replay the lineage of runs that were synced.
+
+    Raises:
+        MechvalError: for a missing ``wandb.entity``, ``verify=true``, a run without results, or
+            when W&B refuses or cannot be reached.
+    """
+    options = request.options
+    if options.verify:
+        raise MechvalError("verify=true is not allowed with +stage=dashboard; allowed: false.")
+    if options.wandb.entity is None:
+        raise MechvalError(
+            "wandb.entity=null is not allowed with +stage=dashboard; allowed: "
+            "the W&B user or team that owns the project, wandb.entity=<name>."
+        )
+    study, run = request.study.name, request.run_options.run
+    shown = read_shown(study, run, request.workspace.run_directory(study, run))
+    wandb = import_wandb(request.workspace.tracking / "wandb")
+    owner = (options.wandb.entity, options.wandb.project)
+    try:
+        # Asked first, because the libraries below wait and repeat for long.
+        api = wandb.Api(timeout=API_SECONDS)
+        replay_lineage(api, shown, *owner)
+        build_workspace(shown, *owner).save()
+        build_report(shown, *owner).save()
+    except Exception as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise MechvalError(
+            f"the dashboard of {'/'.join(owner)} is not published ({type(error).__name__}: "
+            f"{reason}); needed: the network and a valid key, see `wandb login`."
+        ) from None
+
+
+def replay_lineage(api: Any, shown: Shown, entity: str, project: str) -> None:
+    """Declare, for each run of the group, the artifacts its config says that it used.
+
+    Offline runs could not; a repeated declaration changes nothing.
+    """
+    path = f"{entity}/{project}"
+    for run in api.runs(path, filters={"group": group_name(shown.study, shown.run)}):
+        for stage, alias in run.config.get("upstream", {}).items():
+            name = artifact_name(shown.study, shown.run, stage)
+            run.use_artifact(api.artifact(f"{path}/{name}:{alias}"))
+
+
+def _filter(shown: Shown) -> str:
+    return f"Group == '{group_name(shown.study, shown.run)}'"
+
+
+def _by_cell(numbers: Sequence[str]) -> dict[str, list[str]]:
+    """Keys ``axioms/epsilon/<interpretation>/<axiom>/<component>`` by their last two parts."""
+    found: dict[str, list[str]] = {}
+    for key in numbers:
+        if key.startswith("axioms/epsilon/"):
+            axiom, component = key.split("/")[-2:]
+            found.setdefault(f"{axiom.replace('_', ' ')} of {component}", []).append(key)
+    return found
+
+
+def _topics(shown: Shown) -> list[Topic]:
+    """The sections that have something to show, in the order in which a reviewer asks."""
+    topics = [
+        Topic(
+            "Paper versus measured",
+            "Every number that the paper prints, the same number measured here, and the verdict.",
+            _tables([key for key in shown.tables if key in _FIRST_TABLES]),
+        ),
+        Topic(
+            "ε by axiom and component",
+            "One chart for each axiom and component, one bar for each interpretation: the bound.",
+            [_bars(f"ε, {cell}", keys) for cell, keys in shown.epsilons.items()],
+        ),
+        Topic(
+            "Accuracy and training",
+            "The trained network on formulas or sums that it has not seen, and how it got there.",
+            _training(shown),
+        ),
+        Topic("Figures", "Circuit evidence and variants.", _gallery(shown.figures)),
+        Topic(
+            "System use",
+            "What each stage cost. W&B's sampler is off: a run is opened when its stage is done.",
+            [_bars(title, [key]) for key, title in _COSTS.items()],
+        ),
+    ]
+    return [topic for topic in topics if topic.panels]
+
+
+def _tables(keys: list[str]) -> list[Any]:
+    import wandb_workspaces.reports.v2 as wr
+
+    ordered = sorted(keys, key=_FIRST_TABLES.index)
+    layout = wr.Layout(w=_WHOLE_WIDTH, h=12)
+    return [wr.WeavePanelSummaryTable(table_name=key, layout=layout) for key in ordered]
+
+
+def _bars(title: str, keys: list[str]) -> Any:
+    import wandb_workspaces.reports.v2 as wr
+
+    return wr.BarPlot(title=title, metrics=[*keys], layout=wr.Layout(w=12, h=10))
+
+
+def _training(shown: Shown) -> list[Any]:
+    import wandb_workspaces.reports.v2 as wr
+
+    panels: list[Any] = []
+    if shown.accuracy:
+        panels.append(wr.ScalarChart(title="Accuracy", metric="train/accuracy"))
+    for prefix in shown.curves:
+        panels += [
+            wr.LinePlot(
+                title=f"{prefix.rpartition('/')[2]}: {name}",
+                x=f"{prefix}/step",
+                title_x="step",
+                metric_regex=f"{prefix}/.*{name}",
+            )
+            for name in ("loss", "accuracy")
+        ]
+    return panels
+
+
+def _gallery(keys: list[str]) -> list[Any]:
+    import wandb_workspaces.reports.v2 as wr
+
+    layout = wr.Layout(w=_WHOLE_WIDTH, h=20)
+    return [wr.MediaBrowser(title="Figures", media_keys=keys, layout=layout)] if keys else []

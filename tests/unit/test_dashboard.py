@@ -1,0 +1,174 @@
+"""The W&B workspace and report, built without a network and compared with committed specs.
+
+After a change that is meant, ``python -m tests.unit.test_dashboard`` writes the specs anew.
+"""
+
+import json
+import re
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from experiments import dashboard, settings, stage_contents
+from experiments.dashboard import Shown, build_report, build_workspace, read_shown, replay_lineage
+from mechval.errors import MechvalError
+from mechval.pipeline import Workspace
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+SPECS = Path(__file__).resolve().parents[1] / "golden" / "dashboard"
+KEY = "axioms/epsilon/trees/calibrated/corrected/prefix_equivalence/evaluate"
+SHOWN = Shown(
+    study="two_sat",
+    run="mine",
+    accuracy=True,
+    epsilons={"prefix equivalence of evaluate": [KEY]},
+    curves=["learning_curve/training"],
+    figures=["figures/axioms"],
+    tables=["tables/axioms", "tables/other", "tables/ledger", "tables/paper"],
+)
+# The library draws these anew each time.
+RANDOM = {"__id__", "id"}
+
+
+def specification(model: Any) -> dict[str, Any]:
+    """A model as plain values, without random names."""
+    text = model.model_dump_json(by_alias=True, exclude_none=True)
+    return json.loads(text, object_hook=lambda found: without(found, RANDOM))
+
+
+def without(found: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key not in keys}
+
+
+def specifications() -> dict[str, dict[str, Any]]:
+    return {
+        "workspace": specification(build_workspace(SHOWN, "acme", "mechval")._to_model()),
+        # With an entity the library would ask the server for the project's number.
+        "report": specification(build_report(SHOWN, "", "")._to_model()),
+    }
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a network call")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_the_dashboard_is_what_the_committed_specs_say() -> None:
+    committed = {
+        name: json.loads((SPECS / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("workspace", "report")
+    }
+    assert specifications() == committed
+
+
+@pytest.mark.parametrize("name", ["workspace", "report"])
+def test_a_reviewer_finds_every_promised_topic(name: str) -> None:
+    text = (SPECS / f"{name}.json").read_text(encoding="utf-8")
+    for key in (KEY, "train/accuracy", "tables/paper", "tables/ledger", "figures/axioms"):
+        assert key in text
+    assert {"system/seconds", "system/peak_memory_gb"} <= set(re.findall(r"system/\w+", text))
+
+
+def write_stage(directory: Path, name: str, files: dict[str, str]) -> None:
+    (directory / name).mkdir(parents=True)
+    for file, text in {"manifest.json": "{}", **files}.items():
+        (directory / name / file).write_text(text, encoding="utf-8")
+
+
+def test_the_panels_ask_for_the_keys_that_are_logged(tmp_path: Path) -> None:
+    write_stage(tmp_path, "train", {"metrics.json": '{"accuracy": 1.0}'})
+    write_stage(
+        tmp_path, "axioms", {"metrics.json": '{"epsilon.a/b.prefix equivalence/parse": 0.1}'}
+    )
+    write_stage(tmp_path, "certify", {"ledger.csv": "kind\nexact\n"})
+    shown = read_shown("two_sat", "mine", tmp_path)
+    logged = [
+        key
+        for stage in ("train", "axioms", "certify")
+        for find in (lambda d, s=stage: stage_contents.numbers(s, d), stage_contents.tables)
+        for key in find(tmp_path / stage)
+    ]
+    asked = [*shown.tables, *(key for keys in shown.epsilons.values() for key in keys)]
+    assert shown.accuracy
+    assert shown.epsilons.keys() == {"prefix equivalence of parse"}
+    assert set(asked) | {"train/accuracy"} == set(logged)
+
+
+def test_a_run_without_results_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MechvalError, match="run=mine of study=two_sat has no results to show"):
+        read_shown("two_sat", "mine", tmp_path)
+
+
+def test_lineage_of_synced_runs_is_replayed_from_their_config() -> None:
+    used: list[str] = []
+    run = SimpleNamespace(config={"upstream": {"data": "manifest-1"}}, use_artifact=used.append)
+
+    def runs(path: str, filters: dict[str, str]) -> list[Any]:
+        assert (path, filters) == ("acme/mechval", {"group": "two_sat-mine"})
+        return [run, SimpleNamespace(config={})]
+
+    api = SimpleNamespace(runs=runs, artifact=lambda name: name)
+    replay_lineage(api, SHOWN, "acme", "mechval")
+    assert used == ["acme/mechval/two_sat-mine-data:manifest-1"]
+
+
+Publish = Callable[..., None]
+
+
+@pytest.fixture
+def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
+    def call(entity: str | None = "acme", verify: bool = False) -> None:
+        request = SimpleNamespace(
+            options=SimpleNamespace(
+                verify=verify,
+                wandb=settings.WandbOptions(mode="offline", entity=entity, project="p"),
+            ),
+            study=SimpleNamespace(name="two_sat"),
+            run_options=SimpleNamespace(run="mine"),
+            workspace=Workspace(tmp_path),
+        )
+        dashboard.publish(request)  # type: ignore[arg-type]
+
+    write_stage(tmp_path / "results" / "two_sat" / "mine", "data", {})
+    return call
+
+
+def test_publishing_needs_an_entity(publish: Publish) -> None:
+    with pytest.raises(MechvalError, match=r"wandb\.entity=null is not allowed with"):
+        publish(entity=None)
+
+
+def test_publishing_does_not_verify(publish: Publish) -> None:
+    with pytest.raises(MechvalError, match="verify=true is not allowed with"):
+        publish(verify=True)
+
+
+def test_a_failure_of_w_and_b_is_one_sentence(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(timeout: int) -> None:
+        raise ConnectionError("wrong key.\nhint")
+
+    monkeypatch.setattr(dashboard, "import_wandb", lambda folder: SimpleNamespace(Api=refuse))
+    with pytest.raises(MechvalError) as refusal:
+        publish()
+    assert str(refusal.value) == (
+        "the dashboard of acme/p is not published (ConnectionError: wrong key); "
+        "needed: the network and a valid key, see `wandb login`."
+    )
+
+
+if __name__ == "__main__":
+    SPECS.mkdir(parents=True, exist_ok=True)
+    for name, found in specifications().items():
+        text = json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True)
+        (SPECS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
