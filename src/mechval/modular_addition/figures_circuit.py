@@ -139,5 +139,6 @@ def draw_losses(losses: Sequence[Loss]) -> Figure:
         "logits restricted to the mean and the waves of a+b at the key frequencies, and without "
         "them\n(excluded k: without those of one frequency)"
     )
-    axes.legend()
+    axes.margins(y=0.2)
+    axes.legend(loc="upper center", ncols=len(parts))
     return figure

@@ -1,4 +1,4 @@
-"""Training until the network groks: the recipe, the curve, and the rule that stops it."""
+"""Training until the network groks and settles: the recipe, the curve, and the stopping rule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,21 +24,33 @@ from mechval.transformer import Transformer
 
 
 class GrokkingRecipe(Config):
-    """Full-batch AdamW until the network groks, or for ``max_steps``.
+    """Full-batch AdamW until the network groks (and has settled, if asked), or for ``max_steps``.
 
-    The published recipe has rate 1e-3, decay 1 and betas 0.9 and 0.98 (PAPER.md section 3).
+    The published recipe has rate 1e-3, decay 1 and betas 0.9 and 0.98 (PAPER.md section 3). A
+    network that has just grokked still holds what it had memorised; weight decay removes it while
+    the train loss goes on falling (the *cleanup* of Nanda et al., ICLR 2023). ``settled_within``
+    waits until that is over. The rule sees the train loss, nothing of any interpretation.
     """
 
     max_steps: int = Field(ge=1, description="a positive number of steps")
     learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
     weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
     betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    epsilon: float | None = Field(
+        default=None, gt=0, description="null (1e-8), or a positive number: of AdamW"
+    )
     warmup_steps: int = Field(default=10, ge=0, description="a number of steps of at least 0")
     evaluate_every_steps: int = Field(ge=1, description="a positive number of steps")
     grokked_evaluations: int = Field(
         default=10,
         ge=1,
         description="a positive number of consecutive evaluations without an error on any input",
+    )
+    settled_within: float | None = Field(
+        default=None,
+        gt=0,
+        description="null, or a positive number: the fraction by which the train loss may still "
+        "vary over as many evaluations when the training ends",
     )
     n_snapshots: int = Field(default=60, ge=1, description="a positive number of weight snapshots")
 
@@ -57,7 +69,7 @@ class GrokkingRecipe(Config):
             examples=self.max_steps * n_train,
             batch_size=n_train,
             precision="float32",
-            **self.model_dump(exclude={"max_steps", "grokked_evaluations"}),
+            **self.model_dump(exclude={"max_steps", "grokked_evaluations", "settled_within"}),
         )
 
 
@@ -67,14 +79,15 @@ class Grokking:
 
     Attributes:
         curve: per evaluation, step 0 included: ``step`` and what :func:`measure` gives.
-        grokked_at: the step of the first of the errorless evaluations that ended it, or None if
-            ``max_steps`` did.
         steps: all steps, those since the last evaluation included.
+        grokked_at: see :func:`grokked_at`; None if ``max_steps`` ended it before.
+        has_settled: whether the train loss settled before ``max_steps``; None if not asked for.
     """
 
     curve: tuple[Measured, ...]
     steps: int
     grokked_at: int | None
+    has_settled: bool | None
 
 
 def train_network(
@@ -87,14 +100,10 @@ def train_network(
     directory: Path,
     device: torch.device,
 ) -> Grokking:
-    """Train ``model`` in place until it groks, resuming from ``directory`` if it was killed."""
-
-    def grokked(measured: Sequence[Measured]) -> int | None:
-        return grokked_at(measured, recipe.grokked_evaluations)
-
+    """Train ``model`` in place until it is done, resuming from ``directory`` if it was killed."""
     watch = Watch(
         measure=lambda network, where: measure(problem, network, split, where),
-        is_done=lambda measured: grokked(measured) is not None,
+        is_done=lambda measured: is_done(measured, recipe),
     )
     fitted = fit(
         model,
@@ -109,7 +118,13 @@ def train_network(
         loss=precise_cross_entropy,
         callbacks=(watch,),
     )
-    return Grokking(tuple(watch.measured), fitted.chosen_step, grokked(watch.measured))
+    measured = tuple(watch.measured)
+    return Grokking(
+        measured,
+        fitted.chosen_step,
+        grokked_at(measured, recipe.grokked_evaluations),
+        None if recipe.settled_within is None else is_done(measured, recipe),
+    )
 
 
 def estimate_training(
@@ -162,10 +177,27 @@ def measure(
 
 
 def grokked_at(measured: Sequence[Measured], evaluations: int) -> int | None:
-    """The step of the first of the last ``evaluations``, if none of these found an error."""
-    last = measured[-evaluations:]
-    errorless = all(point["train_accuracy"] == 1 and point["test_accuracy"] == 1 for point in last)
-    return int(last[0]["step"]) if errorless and len(last) == evaluations else None
+    """The step of the first of the earliest ``evaluations`` in a row that found no error."""
+    in_a_row = 0
+    for index, point in enumerate(measured):
+        in_a_row = in_a_row + 1 if _is_errorless(point) else 0
+        if in_a_row == evaluations:
+            return int(measured[index - evaluations + 1]["step"])
+    return None
+
+
+def is_done(measured: Sequence[Measured], recipe: GrokkingRecipe) -> bool:
+    """Whether the last ``grokked_evaluations`` found no error, and in settled train losses."""
+    last = measured[-recipe.grokked_evaluations :]
+    if len(last) < recipe.grokked_evaluations or not all(map(_is_errorless, last)):
+        return False
+    losses = [point["train_loss"] for point in last]
+    within = recipe.settled_within
+    return within is None or max(losses) <= (1 + within) * min(losses)
+
+
+def _is_errorless(point: Measured) -> bool:
+    return point["train_accuracy"] == 1 and point["test_accuracy"] == 1
 
 
 def _training_logits(

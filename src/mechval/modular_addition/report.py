@@ -15,6 +15,11 @@ _MODELS = {
     "own": "A network trained with this code (own model, not the paper's)",
     "published": "A network published by others, imported (not the paper's mainline network)",
 }
+_SETTLED = {
+    None: "",
+    True: " It ended when the train loss had settled.",
+    False: " **The train loss had not settled** when the steps ran out.",
+}
 
 
 def render_report(tables: ReportTables) -> str:
@@ -101,7 +106,8 @@ def _training(tables: ReportTables) -> str:
             else "never answers every train input"
         )
         lines += [
-            f"The training ran for {grokked.steps:,} steps: it {memorised} and {told}.",
+            f"The training ran for {grokked.steps:,} steps: it {memorised} and {told}."
+            f"{_SETTLED[grokked.has_settled]}",
             figure("learning-curve", "loss and error against step"),
         ]
     return "\n\n".join(lines)

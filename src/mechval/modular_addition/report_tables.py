@@ -38,10 +38,11 @@ class Answers(PartAnswers):
 
 
 class GrokkingFacts(Record):
-    """``train/grokking.json``."""
+    """``train/grokking.json``; ``has_settled`` is None where the recipe does not ask for it."""
 
     has_grokked: bool
     grokked_at_step: int | None
+    has_settled: bool | None = None
     memorised_at_step: int | None
     steps: int
 

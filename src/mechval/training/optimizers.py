@@ -10,6 +10,9 @@ from torch.optim import AdamW, Muon, Optimizer
 from mechval.training.recipe import Recipe
 from mechval.transformer import MLP, Transformer
 
+USUAL_EPSILON = 1e-8
+"""AdamW's, where the recipe says none."""
+
 
 class ChainedOptimizers(Optimizer):
     """Several optimizers over disjoint parameters behind the interface of one.
@@ -97,4 +100,5 @@ def _adamw(parameters: list[nn.Parameter], recipe: Recipe) -> AdamW:
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         betas=recipe.betas,
+        eps=recipe.epsilon or USUAL_EPSILON,
     )

@@ -22,6 +22,12 @@ class Recipe(Config):
     learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
     weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
     betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    epsilon: float | None = Field(
+        default=None,
+        gt=0,
+        description="null (1e-8), or a positive number: what AdamW adds to the root mean square "
+        "of a weight's gradient before it divides by it",
+    )
     muon_learning_rate: float = Field(default=0.02, gt=0, description="a positive number")
     muon_weight_decay: float = Field(default=0.05, ge=0, description="a number of at least 0")
     neuron_decay: float = Field(default=0.0, ge=0, description="a number of at least 0")

@@ -57,7 +57,13 @@ def run_stages(model: Transformer, root: Path, names: tuple[str, ...]) -> None:
     part = {"n": 2, "wrong_count": 0}
     write_json(part | {"train": part, "test": part}, root / "train" / "metrics.json")
     write_json(
-        {"has_grokked": False, "grokked_at_step": None, "memorised_at_step": 1, "steps": 2},
+        {
+            "has_grokked": False,
+            "grokked_at_step": None,
+            "has_settled": False,
+            "memorised_at_step": 1,
+            "steps": 2,
+        },
         root / "train" / "grokking.json",
     )
     point = {"train_loss": 1.0, "test_loss": 2.0, "train_accuracy": 1.0, "test_accuracy": 0.5}
@@ -92,6 +98,7 @@ def test_the_report_names_what_was_found(finished: Path) -> None:
     assert "Key frequencies: 2, 5, 9" in page
     assert "own model, not the paper's" in page
     assert "**did not grok**" in page
+    assert "**The train loss had not settled**" in page
     assert "Left out: the paper reports p = 113, this run has p = 23" in page
     for line in page.splitlines():
         if line.startswith("!["):

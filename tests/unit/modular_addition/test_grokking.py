@@ -19,6 +19,7 @@ from mechval.modular_addition.grokking import (
     GrokkingRecipe,
     estimate_training,
     grokked_at,
+    is_done,
     measure,
     precise_cross_entropy,
 )
@@ -77,6 +78,11 @@ def points(*accuracies: float, train_accuracy: float = 1.0) -> list[dict[str, in
         {"step": 10 * i, "train_accuracy": train_accuracy, "test_accuracy": accuracy}
         for i, accuracy in enumerate(accuracies)
     ]
+
+
+def with_losses(*losses: float, test_accuracy: float = 1.0) -> list[dict[str, int | float]]:
+    measured = points(*(test_accuracy for _ in losses))
+    return [{**point, "train_loss": loss} for point, loss in zip(measured, losses, strict=True)]
 
 
 def test_small_losses_keep_their_value_and_their_gradient() -> None:
@@ -158,8 +164,9 @@ def test_every_weight_is_trained(tmp_path: Path) -> None:
         ((1.0, 1.0, 0.99, 1.0, 1.0), None),
         ((1.0, 1.0), None),
         ((0.5, 0.6, 0.7), None),
+        ((0.5, 1.0, 1.0, 1.0, 1.0, 0.9, 1.0), 10),
     ],
-    ids=["three in a row", "interrupted", "too few", "never"],
+    ids=["three in a row", "interrupted", "too few", "never", "trained on after it"],
 )
 def test_only_consecutive_errorless_evaluations_count(
     accuracies: tuple[float, ...], expected: int | None
@@ -171,6 +178,39 @@ def test_an_error_on_the_train_inputs_counts_too() -> None:
     assert grokked_at(points(1.0, train_accuracy=0.99), 1) is None
 
 
+@pytest.mark.parametrize(
+    ("losses", "test_accuracy", "expected"),
+    [
+        ((9.0, 1.0, 1.05), 1.0, True),
+        ((9.0, 1.0, 0.9), 1.0, False),
+        ((9.0, 0.9, 1.0), 1.0, False),
+        ((1.0,), 1.0, False),
+        ((1.0, 1.0, 1.0), 0.99, False),
+    ],
+    ids=["settled", "still falling", "rising", "too few", "settled with errors"],
+)
+def test_a_settled_training_has_grokked_and_its_train_loss_stands(
+    losses: tuple[float, ...], test_accuracy: float, expected: bool
+) -> None:
+    recipe = RECIPE.model_copy(update={"settled_within": 0.1})
+    assert is_done(with_losses(*losses, test_accuracy=test_accuracy), recipe) is expected
+
+
+def test_without_that_rule_a_grokked_training_is_done_at_once() -> None:
+    assert is_done(with_losses(9.0, 1.0, 0.1), RECIPE)
+
+
+def test_a_training_asked_to_settle_goes_on_and_says_when_it_did_not(
+    tmp_path: Path, grokked: Trained
+) -> None:
+    steps = grokked.found.steps + 2 * EASY.evaluate_every_steps
+    recipe = EASY.model_copy(update={"settled_within": 1e-9, "max_steps": steps})
+    found = trained(tmp_path, recipe, EVERYTHING).found
+    assert found.grokked_at == grokked.found.grokked_at
+    assert found.steps == steps
+    assert (found.has_settled, grokked.found.has_settled) == (False, None)
+
+
 def test_the_estimate_is_for_all_steps() -> None:
     long = RECIPE.model_copy(update={"max_steps": RECIPE.max_steps * 1000})
     seconds = estimate_training(tiny_network(), PROBLEM, long, tiny_split(), CPU)
@@ -178,7 +218,8 @@ def test_the_estimate_is_for_all_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("max_steps", 0), ("grokked_evaluations", 0), ("learning_rate", 0)]
+    ("key", "value"),
+    [("max_steps", 0), ("grokked_evaluations", 0), ("learning_rate", 0), ("settled_within", 0)],
 )
 def test_a_wrong_recipe_is_refused(key: str, value: object) -> None:
     with pytest.raises(MechvalError, match=rf"training\.{key}=.*allowed: "):

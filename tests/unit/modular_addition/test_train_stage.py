@@ -112,6 +112,7 @@ def test_a_training_that_has_not_grokked_is_kept_and_says_so(workspace: Workspac
     found = read_json(workspace, "train", "grokking.json")
     assert found["has_grokked"] is False
     assert found["grokked_at_step"] is None
+    assert found["has_settled"] is None
     assert found["steps"] == 60
 
 

@@ -68,6 +68,27 @@ def test_adamw_has_the_settings_of_the_recipe() -> None:
     assert found == (ADAMW.learning_rate, ADAMW.weight_decay, ADAMW.betas)
 
 
+def test_epsilon_is_that_of_the_recipe_or_the_usual_one() -> None:
+    model = random_network(SMALL_PROBLEM)
+    (usual,) = make_optimizer(model, ADAMW).param_groups
+    (other,) = make_optimizer(model, ADAMW.model_copy(update={"epsilon": 1e-3})).param_groups
+    assert (usual["eps"], other["eps"]) == (1e-8, 1e-3)
+
+
+def test_a_large_epsilon_lets_weight_decay_win_over_small_gradients() -> None:
+    shrunk = []
+    for epsilon in (None, 1.0):
+        model = random_network(SMALL_PROBLEM)
+        recipe = ADAMW.model_copy(update={"epsilon": epsilon, "weight_decay": 1.0})
+        optimizer = make_optimizer(model, recipe)
+        before = model.W_E.detach().clone()
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, -1e-6)
+        optimizer.step()
+        shrunk.append(bool((model.W_E.detach().abs() < before.abs()).all()))
+    assert shrunk == [False, True]
+
+
 def test_a_chain_survives_a_round_trip_of_its_state() -> None:
     model = random_network(SMALL_PROBLEM)
     optimizer = make_optimizer(model, RECIPE)

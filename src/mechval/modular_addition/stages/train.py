@@ -1,4 +1,4 @@
-"""Stage ``train``: the network, trained until it groks or imported, and what it answers."""
+"""Stage ``train``: the network, trained or imported, and what it answers."""
 
 import copy
 import shutil
@@ -92,12 +92,13 @@ def _initial_network(context: Context) -> Transformer:
 
 
 def _write_grokking(found: Grokking, directory: Path) -> None:
-    """A training that ends without grokking is written down like any other."""
+    """A training that ends without grokking or settling is written down like any other."""
     memorised = (point["step"] for point in found.curve if point["train_accuracy"] == 1)
     write_json(
         {
             "has_grokked": found.grokked_at is not None,
             "grokked_at_step": found.grokked_at,
+            "has_settled": found.has_settled,
             "memorised_at_step": next(memorised, None),
             "steps": found.steps,
         },
