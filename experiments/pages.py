@@ -77,14 +77,21 @@ def run_words(folder: RunFolder) -> str:
     return " ".join([*words, *dict.fromkeys(changed)])
 
 
-def _changed_words(config: Mapping[str, Any], preset: Mapping[str, Any], path: str = "") -> Iterator[str]:
+def _changed_words(
+    config: Mapping[str, Any], preset: Mapping[str, Any], path: str = ""
+) -> Iterator[str]:
     for name, value in config.items():
         if name not in preset:
             continue
         if isinstance(value, Mapping) and isinstance(preset[name], Mapping):
             yield from _changed_words(value, preset[name], f"{path}{name}.")
-        elif value != preset[name] and not isinstance(preset[name], Mapping):
+        elif not isinstance(preset[name], Mapping) and not _equal(value, preset[name]):
             yield f"{path}{name}={value}".replace(" ", "")
+
+
+def _equal(value: Any, preset: Any) -> bool:
+    # YAML 1.1 reads 1e-3 as text.
+    return float(preset) == value if isinstance(value, float) else preset == value
 
 
 def _index(root: Path, known: Mapping[Path, str]) -> Path:

@@ -1,14 +1,17 @@
 """What the modular-addition study says on its pages."""
 
+from pathlib import Path
+
 from mechval.reporting.page import (
     Answer,
     Component,
-    FigureNote,
     PageContent,
     RunFolder,
     TableNote,
+    load_figure_notes,
 )
 
+FIGURES = Path(__file__).with_name("page_figures.csv")
 EXPLAINED = 0.85
 """Share of a neuron's variance from which on it counts as explained by its frequency."""
 
@@ -87,59 +90,7 @@ PAGE = PageContent(
     input_state="a, b and “=”",
     neurons_question="Which neurons compute which frequencies?",
     neurons=_neurons,
-    figures=(
-        FigureNote(
-            "report/figures/axioms",
-            "axioms",
-            "One mark per cell: the further left, the rarer network and program disagree.",
-        ),
-        FigureNote(
-            "report/figures/embedding",
-            "circuit",
-            "The embedding's power over frequencies: a few tall bars are the key frequencies.",
-        ),
-        FigureNote(
-            "report/figures/neurons",
-            "circuit",
-            "How much of each neuron one frequency explains: most neurons lie near 100 %.",
-        ),
-        FigureNote(
-            "circuit/figures/neurons-over-inputs",
-            "circuit",
-            "Single neurons over all pairs (a, b): stripes at one wavelength mean one frequency.",
-        ),
-        FigureNote(
-            "report/figures/logits",
-            "circuit",
-            "The logits as cosines of a + b − c: only key frequencies have weight.",
-        ),
-        FigureNote(
-            "circuit/figures/logit-spectrum",
-            "circuit",
-            "The logits' spectrum over both inputs: power on the diagonal depends on a + b alone.",
-        ),
-        FigureNote(
-            "report/figures/losses",
-            "circuit",
-            "Loss with only the key frequencies kept, and with them removed: the second fails.",
-        ),
-        FigureNote(
-            "report/figures/decimals",
-            "nulls",
-            "Disagreement at the first step over decimals: a reading that stays at zero for a "
-            "random embedding too says nothing.",
-        ),
-        FigureNote(
-            "report/figures/learning-curve",
-            "training",
-            "Training loss falls long before held-out loss: the network memorises, then groks.",
-        ),
-        FigureNote(
-            "progress/figures/*",
-            "training",
-            "The axioms on training snapshots: look for when each component's ε drops.",
-        ),
-    ),
+    figures=load_figure_notes(FIGURES),
     tables=(
         TableNote(
             "axioms/translations.csv",

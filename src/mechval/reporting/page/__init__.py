@@ -11,6 +11,7 @@ from mechval.reporting.page.content import (
     FigureNote,
     PageContent,
     TableNote,
+    load_figure_notes,
 )
 from mechval.reporting.page.folder import RunFolder
 
@@ -23,4 +24,5 @@ __all__ = [
     "TableNote",
     "build_index",
     "build_page",
+    "load_figure_notes",
 ]

@@ -18,6 +18,7 @@ def distinct(cells: Sequence[PageCell]) -> list[PageCell]:
 def confirmed_rule(bar: float) -> str:
     """The rule, for readers."""
     return (
+        "ε is an upper bound of how often network and program part ways. "
         f"Rule: confirmed if ε of every distinct cell is at most {bar:g} (all bounds at once) and "
         "every cell that compares answers beats a program that always answers the same; not "
         "confirmed if one of the latter does not beat it; else confirmed in part."
@@ -39,8 +40,7 @@ def answer_confirmed(cells: Sequence[PageCell], nulls: Sequence[PageCell], bar: 
     held = sum(cell.holds(bar) for cell in own)
     sentences = [f"{held} of {len(own)} distinct cells of the axiom table hold ({_kinds(own)})."]
     if named:
-        listed = "; ".join(f"{c.name} (ε {significant(c.bound)}, {c.counted})" for c in named)
-        sentences.append(f"Not holding: {listed}.")
+        sentences.append(f"Not holding: {'; '.join(map(_described, named))}.")
     sentences += [*_null_sentence(nulls, bar), confirmed_rule(bar)]
     return Answer(verdict, tuple(sentences), tone=tone)
 
@@ -57,7 +57,7 @@ def answer_weakest(cells: Sequence[PageCell]) -> Answer:
     ]
     if rest and rest[0].bound > 0:
         sentences.append(
-            f"That is {top[0].bound / rest[0].bound:.3g} times the next one, {rest[0].axiom} of "
+            f"That is {_ratio(top[0], rest[0])} times the next one, {rest[0].axiom} of "
             f"{rest[0].component}: ε = {significant(rest[0].bound)} ({rest[0].counted})."
         )
     elif rest:
@@ -107,6 +107,16 @@ def fails_at(cell: PageCell, n_cells: int, bar: float) -> int:
         else:
             low = middle + 1
     return low
+
+
+def _described(cell: PageCell) -> str:
+    compared = f", compared as {cell.equivalence}" if cell.equivalence else ""
+    return f"{cell.name} (ε {significant(cell.bound)}, {cell.counted}{compared})"
+
+
+def _ratio(larger: PageCell, smaller: PageCell) -> str:
+    ratio = larger.bound / smaller.bound
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _needed(cell: PageCell, n_cells: int, bar: float) -> tuple[str, str, str]:

@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from os.path import relpath
 from pathlib import Path
 
@@ -62,19 +63,23 @@ def build_page(content: PageContent, folder: RunFolder, words: str, deviations: 
             figure_section(content, folder, "training", "Training"),
         ]
     page = folder.directory / PAGE
-    text = _environment().get_template("page.html.j2").render(
-        content=content,
-        folder=folder,
-        claim=Notices().attempt(lambda: content.claim(folder), ()),
-        diagram=lay_out(content.components, content.input_state),
-        questions=four_questions(content, folder) if folder.has_results else [],
-        sections=sections,
-        stages=stage_facts(folder, words),
-        all_command=stage_command("all", words),
-        commands_of=lambda names: stage_commands(names, words),
-        up="../",
-        index=relpath(folder.directory.parents[1] / "index.html", page.parent),
-        **_libraries(),
+    text = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            content=content,
+            folder=folder,
+            claim=Notices().attempt(lambda: content.claim(folder), ()),
+            diagram=lay_out(content.components, content.input_state),
+            questions=four_questions(content, folder) if folder.has_results else [],
+            sections=sections,
+            stages=stage_facts(folder, words),
+            all_command=stage_command("all", words),
+            commands_of=lambda names: stage_commands(names, words),
+            up="../",
+            index=relpath(folder.directory.parents[1] / "index.html", page.parent),
+            **_libraries(),
+        )
     )
     return _write(page, text)
 
@@ -101,24 +106,35 @@ def build_index(
             cells = [_run_cells(folder) for folder in folders]
             chart = _runs_chart([group for group in cells if group])
             if chart:
-                caption = "ε of each run's main interpretation; choose a run in the menu."
+                known = sorted({cell.kind for group in cells for cell in group})
+                caption = (
+                    f"ε of each run's main interpretation ({' and '.join(known)}; N on hover): "
+                    "choose a run in the menu."
+                )
                 section.charts.append((charts.chart_html(chart, f"chart-{study}"), caption))
         else:
             section.texts.append(f"No results yet. Run: {stage_command('all', f'study={study}')}")
         sections.append(section)
-    text = _environment().get_template("index.html.j2").render(
-        sections=sections,
-        commands={folder.relative_to(results): words for folder, words in commands.items()},
-        **_libraries(),
+    text = (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            sections=sections,
+            commands={folder.relative_to(results): words for folder, words in commands.items()},
+            **_libraries(),
+        )
     )
     return _write(results / "index.html", text)
 
 
 def find_runs(study: Path) -> list[RunFolder]:
-    """Runs of a study with at least one finished stage, by name."""
+    """Runs of a study with at least one finished stage: the committed ones, then by name."""
     if not study.is_dir():
         return []
-    folders = [RunFolder(path) for path in sorted(study.iterdir()) if path.is_dir()]
+    order = {"reference": 0, "published": 1}
+    paths = [path for path in study.iterdir() if path.is_dir()]
+    paths.sort(key=lambda path: (order.get(path.name, len(order)), path.name))
+    folders = [RunFolder(path) for path in paths]
     return [folder for folder in folders if folder.has_results]
 
 
@@ -170,7 +186,7 @@ def _deviation_section(path: Path) -> Section:
         return section
     parser = MarkdownIt("commonmark", {"html": False})
     tokens = parser.parse(path.read_text(encoding="utf-8"))
-    for token, inside in zip(tokens, tokens[1:], strict=False):
+    for token, inside in pairwise(tokens):
         if token.type == "heading_open":
             token.attrSet("id", inside.content.partition(".")[0])
             token.tag = f"h{min(6, int(token.tag[1:]) + 1)}"

@@ -129,7 +129,7 @@ def draw_ledger(rows: Sequence[Mapping[str, str]]) -> go.Figure:
             )
         )
     figure.update_layout(**_LAYOUT, height=150 + 26 * len(rows), legend={"orientation": "h"})
-    figure.update_xaxes(type="log", title=f"rate (drawn at {SMALLEST:g} where smaller)")
+    figure.update_xaxes(type="log", title=f"rate (drawn at {SMALLEST:g} if smaller)", dtick=1)
     figure.update_yaxes(autorange="reversed", title="statement, by its number below", dtick=1)
     return figure
 
@@ -153,8 +153,8 @@ def draw_front(rows: Sequence[Mapping[str, str]]) -> go.Figure:
             )
         )
     figure.update_layout(**_LAYOUT, height=380, legend={"orientation": "h", "y": -0.25})
-    figure.update_xaxes(type="log", title="size of the program (bits)")
-    figure.update_yaxes(type="log", title="ε of evaluate, equivalence")
+    figure.update_xaxes(type="log", title="size of the program (bits)", dtick=1)
+    figure.update_yaxes(type="log", title="ε", dtick=1)
     return figure
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from mechval.reporting.page.folder import RunFolder
+from mechval.reporting.records import read_records
 
 
 @dataclass(frozen=True)
@@ -107,3 +109,12 @@ class PageContent:
     front: str | None = None
     figures: tuple[FigureNote, ...] = field(default=())
     tables: tuple[TableNote, ...] = field(default=())
+
+
+def load_figure_notes(path: Path) -> tuple[FigureNote, ...]:
+    """Read notes from a CSV file with the columns ``pattern``, ``section`` and ``caption``.
+
+    Raises:
+        MechvalError: if it is no such table.
+    """
+    return read_records(path, FigureNote)

@@ -21,7 +21,7 @@ class Box:
         top: upper edge; ``bottom`` the lower one.
         network, program: title first, then lines of text.
         network_state, program_state: written below the boxes.
-        number: of the cut below them.
+        cut: number of the cut below them, as a subscript.
     """
 
     top: int
@@ -30,7 +30,7 @@ class Box:
     program: tuple[str, ...]
     network_state: str
     program_state: str
-    number: int
+    cut: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def lay_out(components: Sequence[Component], input_state: str) -> Diagram:
         program = (f"h{_subscript(number)} {component.name}", *wrap(component.program, _CHARACTERS))
         bottom = top + _PADDING * 2 + _LINE * max(len(network), len(program))
         states = (component.network_state, component.program_state)
-        boxes.append(Box(top, bottom, network, program, *states, number))
+        boxes.append(Box(top, bottom, network, program, *states, _subscript(number)))
         top = bottom + _GAP
     return Diagram(tuple(boxes), input_state, top - _GAP + 50)
 

@@ -19,7 +19,7 @@ class CellText:
     """A table cell: its text, what it sorts by, and a shade between 0 and 1 (or none)."""
 
     text: str
-    order: float | str = ""
+    order: int | float | str = ""
     shade: float | None = None
     link: str = ""
 
@@ -116,12 +116,13 @@ def paper_section(folder: RunFolder) -> Section:
     rows = section.notices.attempt(lambda: folder.table(PAPER), [])
     tally = {name: sum(row["verdict"] == name for row in rows) for name in _VERDICTS}
     if rows:
-        counted = ", ".join(f"{count} {name}" for name, count in tally.items() if count)
-        section.texts.append(
-            f"{len(rows)} printed numbers beside this run's: {counted}. Rates are compared by "
-            "Fisher's exact test of the two counts (Holm-corrected; agrees: p > 0.01), else close "
-            "within 10 %, else differs; numbers without a sample agree at the printed digits."
-        )
+        counted = ", ".join(f"{count} {_AS_ADVERB[name]}" for name, count in tally.items() if count)
+        section.texts += [
+            f"{len(rows)} printed numbers beside this run's: {counted}. {_whose(folder)}",
+            "Rates are compared by Fisher's exact test of the two counts (Holm-corrected; agrees: "
+            "p > 0.01), else close within 10 %, else differs; numbers without a sample agree at "
+            "the printed digits.",
+        ]
         table = section.notices.attempt(lambda: _paper_table(rows), None)
         section.tables += [table] if table else []
     return section
@@ -134,9 +135,10 @@ def axiom_section(content: PageContent, folder: RunFolder) -> Section:
     if cells:
         section.texts.append(
             "Each cell asks whether network and program agree in one of four ways, at one "
-            "component. ε bounds how often they do not, from above; an exact ε is the rate itself. "
-            "The darker, the more disagreement. Hover over a cell, or tap it, for N, counts by "
-            "class and both bounds."
+            "component. ε bounds from above how often they do not; where the evidence is exact, ε "
+            "is the rate itself. The darker, the more disagreement. Hover over a cell, or tap it, "
+            "for N, the counts by class and both bounds: for the cell alone, and for all at once. "
+            "The menu shows other readings of the network; the first is the one that is claimed."
         )
         section.charts.append(
             (_cells_chart(cells, "chart-axioms"), f"ε of every cell, {_evidence(cells)}.")
@@ -219,7 +221,10 @@ def _front(content: PageContent, folder: RunFolder, section: Section) -> None:
             "",
         )
         if chart:
-            caption = "A longer program may say more: ε against its size, each point sampled."
+            caption = (
+                "ε of evaluate against the size of the program, each point sampled (N on hover): a "
+                "longer program should buy a lower ε."
+            )
             section.charts.append((chart, caption))
             section.sources.append(content.front)
 
@@ -237,11 +242,37 @@ def _evidence(cells: Sequence[PageCell]) -> str:
 
 
 _VERDICTS = ("agrees", "close", "differs")
+_AS_ADVERB = {"agrees": "agree", "close": "are close", "differs": "differ"}
+
+
+def _whose(folder: RunFolder) -> str:
+    if "checkpoint_sha256" in folder.manifest("train").config:
+        return "This is the authors' own network, so a number that differs was not reproduced."
+    return (
+        "This network was trained here and is not the paper's, so a difference refutes nothing: "
+        "the column “against the paper” says which ε is the smaller."
+    )
+
+
+def _against(row: Mapping[str, str]) -> str:
+    if row["kind"] != "epsilon":
+        return ""
+    measured = float(row.get("calibrated.measured") or row["measured"])
+    # As printed, to three digits: bounds at slightly different N are the same.
+    return "above" if float(f"{measured:.3g}") > float(row["published"]) else "at or below"
 
 
 def _paper_table(rows: Sequence[Mapping[str, str]]) -> PageTable:
     has_calibrated = any(row.get("calibrated.measured") for row in rows)
-    header = ["quantity", "paper", "this run", "evidence", "verdict", "deviation"]
+    header = [
+        "quantity",
+        "paper",
+        "this run",
+        "evidence",
+        "verdict",
+        "against the paper",
+        "deviation",
+    ]
     lines = []
     for row in rows:
         line = [
@@ -250,6 +281,7 @@ def _paper_table(rows: Sequence[Mapping[str, str]]) -> PageTable:
             _measured(row, "measured"),
             CellText("sampled" if row["measured_n"] else "exact, from weights"),
             CellText(row["verdict"]),
+            CellText(_against(row)),
             CellText(row["deviation"], link=f"#{row['deviation']}" if row["deviation"] else ""),
         ]
         if has_calibrated:
