@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,6 +18,7 @@ from omegaconf import DictConfig
 
 from experiments.choices import check_choices, missing_stage
 from experiments.dashboard import publish
+from experiments.pages import build_requested
 from experiments.settings import Request, read_request
 from experiments.tracking import make_observer
 from mechval.errors import MechvalError
@@ -58,7 +60,19 @@ def execute(request: Request) -> None:
         if verify_stages(*what).failures:
             sys.exit(1)
     else:
+        _run_and_show(request, what)
+
+
+def _run_and_show(request: Request, what: tuple[Any, ...]) -> None:
+    try:
         run_stages(*what, observer=make_observer(request))
+    except MechvalError:
+        # The page needs the tracked tables only: a fresh clone has them and not the bulk data.
+        if request.options.stage == "report":
+            build_requested(request)
+        raise
+    if request.options.stage in ("report", "all"):
+        build_requested(request)
 
 
 @contextmanager

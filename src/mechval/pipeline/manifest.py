@@ -13,7 +13,8 @@ from typing import Any
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
 
-UNHASHED = frozenset({"manifest.json", "run.json"})
+UNHASHED = frozenset({"manifest.json", "run.json", "index.html"})
+"""Files in a stage's folder that are none of its outputs."""
 PRESENTATION = frozenset({".md", ".svg", ".png", ".pdf", ".html"})
 
 

@@ -1,0 +1,131 @@
+"""What the 2-SAT study says on its pages."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mechval.errors import MechvalError
+from mechval.reporting.page import (
+    Answer,
+    Component,
+    PageContent,
+    RunFolder,
+    TableNote,
+    load_figure_notes,
+)
+
+NEURONS = "circuit/neurons.csv"
+FIGURES = Path(__file__).with_name("page_figures.csv")
+
+
+def _claim(folder: RunFolder) -> tuple[str, str, str]:
+    problem = folder.manifest("data").config["problem"]
+    n_variables, n_clauses = problem["n_variables"], problem["n_clauses"]
+    return (
+        f"A two-block transformer reads a 2-SAT formula of {n_clauses} clauses over {n_variables} "
+        "variables and answers whether it is satisfiable.",
+        "The claim: its first block parses the clauses, single neurons of its second block each "
+        f"fire when the formula is satisfied by certain of the {2**n_variables} assignments, and "
+        "the answer is “satisfiable” as soon as one of them fires.",
+        "Four axioms, at each of the three steps, measure how often network and program part ways.",
+    )
+
+
+def _neurons(folder: RunFolder) -> Answer:
+    """Which evaluating neurons stand for which assignments, from the circuit's table."""
+    reading = next(iter(folder.manifest("circuit").config["circuit"]["readings"]))
+    n_formulas = _fitted_formulas(folder)
+    n_assignments = 2 ** int(folder.manifest("data").config["problem"]["n_variables"])
+    evaluating = [row for row in folder.table(NEURONS) if row[f"{reading}.evaluates"] == "True"]
+    if not evaluating:
+        return Answer(
+            "No neuron evaluates", (f"Sampled, N = {n_formulas:,} formulas.",), tone="bad"
+        )
+    named = [_assignments(row[f"{reading}.disjunction"]) for row in evaluating]
+    covered = set().union(*named)
+    single = sum(len(names) == 1 for names in named)
+    verdict = (
+        f"{len(evaluating)} neurons evaluate {len(covered)} of {n_assignments} assignments; "
+        f"{single} of them stand for exactly one"
+    )
+    sentences = (
+        f"Sampled, N = {n_formulas:,} formulas. φ9 is the assignment number 9: its bit v is the "
+        "value of variable v. A tree (φ9 ? 1 : 0) reads: fires if assignment 9 satisfies the "
+        "formula.",
+    )
+    header = ("neuron", "fires for", "as a tree", "share of the effect", "fires on")
+    rows = tuple(_neuron_row(row, reading) for row in evaluating)
+    tone = "good" if len(covered) == n_assignments else "mixed"
+    return Answer(verdict, sentences, header, rows, tone)
+
+
+def _fitted_formulas(folder: RunFolder) -> int:
+    splits = folder.values("data/metrics.json")["splits"]
+    return next(split["formulas"] for split in splits if split["name"] == "analysis.fit")
+
+
+def _assignments(disjunction: str) -> set[str]:
+    names = {name.strip() for name in disjunction.split("∨")}
+    if not all(name.startswith("φ") for name in names if name):
+        raise MechvalError(f"{NEURONS} holds a disjunction that cannot be read: {disjunction!r}.")
+    return names - {""}
+
+
+def _neuron_row(row: Mapping[str, str], reading: str) -> tuple[str, ...]:
+    return (
+        row["neuron"],
+        row[f"{reading}.disjunction"],
+        row[f"{reading}.tree"],
+        f"{float(row['effect_share']):.2%}",
+        f"{float(row[f'{reading}.on_rate']):.2%} of formulas",
+    )
+
+
+PAGE = PageContent(
+    study="two_sat",
+    title="How a transformer decides 2-SAT",
+    claim=_claim,
+    components=(
+        Component(
+            "parse",
+            "embeddings and block 1 (attention, MLP)",
+            "lists the clauses, two literals each",
+            "residual stream",
+            "list of clauses",
+        ),
+        Component(
+            "evaluate",
+            "block 2: attention, then the MLP's hidden layer at “:”",
+            "one bit per neuron: a tree or an OR over satisfying assignments",
+            "neurons at “:”",
+            "bits",
+        ),
+        Component(
+            "output",
+            "MLP output, unembedding, largest logit",
+            "satisfiable if any bit is set",
+            "s or u",
+            "s or u",
+        ),
+    ),
+    input_state="formula, as tokens",
+    neurons_question="Which neurons evaluate which assignments?",
+    neurons=_neurons,
+    nulls="nulls/nulls.csv",
+    front="axioms/front.csv",
+    figures=load_figure_notes(FIGURES),
+    tables=(
+        TableNote(
+            "circuit/evidence/ablations.csv",
+            "circuit",
+            "Labels that flip when a part is replaced (sampled).",
+            {
+                "description": "what is changed",
+                "n": "N",
+                "flips": "flips",
+                "rate": "rate",
+                "lower": "at least",
+                "upper": "at most",
+            },
+        ),
+    ),
+)

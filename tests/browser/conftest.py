@@ -1,0 +1,31 @@
+"""One headless Chromium for all browser tests."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.conftest import Require
+
+# Quiet and sandbox-free, so that it starts in a container and asks nothing of the network.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser(require: Require) -> Iterator[Browser]:
+    """Debian's Chromium (``apt-get install chromium``)."""
+    path = require(Path(shutil.which("chromium") or "/usr/bin/chromium"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
