@@ -75,7 +75,8 @@ def main(arguments: Sequence[str], root: Path) -> None:
         raise MechvalError(
             f"--html {options.html}: its folder does not exist; allowed: one that does."
         )
-    heading = f"{request.study}, run {request.run_name}: {' '.join(asked)}"
+    drawn = [] if request.seed is None else [f"seed={request.seed}"]
+    heading = f"{request.study}, run {request.run_name}: {' '.join([*asked, *drawn])}"
     parts = [Text(heading), *explain(request, asked, root)]
     show(parts, title=heading, page=options.html)
 

@@ -49,3 +49,24 @@ def test_a_chain_of_implications_is_refuted_with_no_neuron_on(explained: Explain
     assert set(found.solver.core) == set(CHAIN.split(" & "))
     assert not any(n.fires or any(n.expected.values()) for n in found.neurons)
     assert not any(cell.disagrees for cell in found.cells)
+
+
+def test_where_the_network_is_wrong_the_cells_blame_it(explained: Explained) -> None:
+    found = explain_formula(explained, random_formula(explained.problem, 40))
+    assert (found.answer.satisfiable, found.solver.satisfiable) == (False, True)
+    assert found.answer.margin == pytest.approx(-0.755, abs=0.01)
+    labels = [cell for cell in found.cells if cell.disagrees and cell.component != "evaluate"]
+    assert {cell.axiom for cell in labels} == {"prefix equivalence"}
+    assert {(cell.network, cell.interpreted, cell.wrong) for cell in labels} == {
+        ("UNSAT", "SAT", "network")
+    }
+
+
+def test_where_only_a_parsed_state_misleads_the_network_the_cell_blames_the_interpretation(
+    explained: Explained,
+) -> None:
+    found = explain_formula(explained, random_formula(explained.problem, 20))
+    assert (found.answer.satisfiable, found.solver.satisfiable) == (True, True)
+    blamed = [cell for cell in found.cells if cell.wrong]
+    assert {(cell.axiom, cell.component) for cell in blamed} == {("prefix replaceability", "parse")}
+    assert {cell.wrong for cell in blamed} == {"interpretation"}

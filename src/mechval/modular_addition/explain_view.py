@@ -69,7 +69,7 @@ def _cells(explanation: Explanation) -> RenderableType:
 def _verdict(cell: CellOutcome) -> str:
     if not cell.disagrees:
         return ""
-    return f"DIFFERS, {cell.wrong} wrong" if cell.wrong else "DIFFERS"
+    return f"{cell.wrong} wrong" if cell.wrong else "DIFFERS"
 
 
 def _parting(cells: tuple[CellOutcome, ...]) -> str:

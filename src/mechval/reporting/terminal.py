@@ -57,7 +57,10 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str) -
     """A table of plain texts: whatever they hold, nothing in them is markup."""
     body = [list(row) for row in rows]
     table = Table(
-        title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=Text(f"\n{title}", style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for name, *entries in zip(columns, *body, strict=True):
         longest_word = max(

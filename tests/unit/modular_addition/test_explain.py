@@ -40,7 +40,7 @@ def test_the_programs_side_is_the_sum(explained: Explained) -> None:
 
 def test_the_networks_side_is_its_own(explained: Explained) -> None:
     found = explain_sum(explained, 3, 4)
-    logits = explained.model(torch.tensor([[3, 4, PROBLEM.equals_token]]))[0, -1]
+    logits = explained.model(torch.tensor([[3, 4, PROBLEM.equals_token]]))[0, -1].detach()
     assert found.answer == int(logits.argmax())
     best = found.candidates[0]
     assert best.logit == pytest.approx(float(logits[: PROBLEM.p].max()), abs=1e-5)
