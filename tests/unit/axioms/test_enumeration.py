@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mechval.axioms import enumerate_axioms
+from mechval.axioms import EvidenceKind, enumerate_axioms
 from mechval.errors import MechvalError
 from tests.unit.axioms.toy import EXPECTED, N, counts, make_toy
 
@@ -16,6 +16,7 @@ def test_epsilon_is_the_rate_in_every_estimate() -> None:
         found = [cell.epsilon, cell.epsilon_simultaneous]
         found += [stratum.epsilon for stratum in cell.strata.values()]
         assert found == [expected] * len(found)
+        assert cell.kind is EvidenceKind.EXACT
 
 
 def test_the_baseline_answers_the_most_frequent_label() -> None:
