@@ -177,7 +177,8 @@ class _View:
         one, two = network.clauses.T
         self.weight = weight[:, :, 0, one] + weight[:, :, 1, two]
         self.value = value[:, :, 0, one] + value[:, :, 1, two]
-        self.rounding = _Rounding(network, self.query, [*rest, *written])
+        possible = [(p, x) for p, x in written if x in network.clauses[:, p % 4 - 1]]
+        self.rounding = _Rounding(network, self.query, [*rest, *possible])
 
     def held(self, positions: list[int], clauses: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Weight (per head) and weighted value of the parentheses and of clauses at positions."""

@@ -86,7 +86,7 @@ class QueryProver:
         if root.margin > self.error:
             case = replace(case, status=CaseStatus.CERTIFIED)
             return Proof(self._with(case, margins.at(root.worst[0])), (root,))
-        case = self._with(case, margins.least(root.worst))
+        case = self._with(case, margins.least(root.worst, -self.error))
         if case.status is CaseStatus.REFUTED:
             return Proof(case, ())
         return self._branch(case, root, margins)
@@ -110,7 +110,7 @@ class QueryProver:
                 if leaf.margin > self.error:
                     proved.append(leaf)
                     continue
-                case = self._with(case, margins.least(leaf.worst[:1]))
+                case = self._with(case, margins.least(leaf.worst[:1], -self.error))
                 if case.status is CaseStatus.REFUTED:
                     return Proof(case, ())
                 failing.append(leaf)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from mechval.two_sat.certify.first_block import FirstBlock
 from mechval.two_sat.problem import clause_literals
@@ -151,7 +151,7 @@ def make_query(block: FirstBlock, clause_position: int, second_literal: int) -> 
     return Query(block, clause_position, second_literal, resid, weight)
 
 
-def allowed_tokens(block: FirstBlock) -> Int[np.ndarray, "pos token"]:
+def allowed_tokens(block: FirstBlock) -> Bool[np.ndarray, "pos token"]:
     """Which token may stand where in a formula."""
     vocabulary, layout = Vocabulary(block.problem), FormulaLayout(block.problem)
     allowed = np.zeros((layout.n_ctx, vocabulary.d_vocab), dtype=bool)

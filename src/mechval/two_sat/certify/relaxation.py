@@ -8,7 +8,7 @@ one that it pushes down, by the chord (the ReLU is convex).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mechval.two_sat.certify.first_block import FirstBlock
 
@@ -21,7 +21,7 @@ class Ranges:
     upper: Float[np.ndarray, "case d_mlp"]
 
     @property
-    def n_unstable(self) -> Float[np.ndarray, " case"]:
+    def n_unstable(self) -> Int[np.ndarray, " case"]:
         """How many neurons may be on or off."""
         return ((self.lower < 0) & (self.upper > 0)).sum(axis=1)
 

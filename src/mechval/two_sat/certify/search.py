@@ -44,9 +44,14 @@ class Margins:
         """Evaluate one choice."""
         return Found(float(self.of(np.array([earlier], dtype=np.int64))[0]), earlier)
 
-    def least(self, starts: Sequence[tuple[int, ...]]) -> Found:
-        """Descend from every start, one clause at a time."""
-        return min((self._descend(start) for start in starts), key=lambda found: found.margin)
+    def least(self, starts: Sequence[tuple[int, ...]], enough: float) -> Found:
+        """Descend from each start, one clause at a time, until a margin is below ``enough``."""
+        best = self._descend(starts[0])
+        for start in starts[1:]:
+            if best.margin < enough:
+                break
+            best = min(best, self._descend(start), key=lambda found: found.margin)
+        return best
 
     def _descend(self, start: tuple[int, ...]) -> Found:
         current = np.array([start], dtype=np.int64)
