@@ -98,7 +98,7 @@ def build_workspace(shown: Shown, entity: str, project: str) -> Any:
 
 def build_report(shown: Shown, entity: str, project: str) -> Any:
     """A ``wandb_workspaces.reports.v2.Report``; a non-blank entity asks the server about it."""
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     runset = wr.Runset(entity=entity, project=project, name=shown.run, filters=_filter(shown))
     blocks: list[Any] = [wr.TableOfContents()]
@@ -203,7 +203,7 @@ def _topics(shown: Shown) -> list[Topic]:
 
 
 def _tables(keys: list[str]) -> list[Any]:
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     ordered = sorted(keys, key=_FIRST_TABLES.index)
     layout = wr.Layout(w=_WHOLE_WIDTH, h=12)
@@ -211,13 +211,13 @@ def _tables(keys: list[str]) -> list[Any]:
 
 
 def _bars(title: str, keys: list[str]) -> Any:
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     return wr.BarPlot(title=title, metrics=[*keys], layout=wr.Layout(w=12, h=10))
 
 
 def _training(shown: Shown) -> list[Any]:
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     panels: list[Any] = []
     if shown.accuracy:
@@ -236,7 +236,7 @@ def _training(shown: Shown) -> list[Any]:
 
 
 def _gallery(keys: list[str]) -> list[Any]:
-    import wandb_workspaces.reports.v2 as wr
+    import wandb_workspaces.reports.v2.interface as wr
 
     layout = wr.Layout(w=_WHOLE_WIDTH, h=20)
     return [wr.MediaBrowser(title="Figures", media_keys=keys, layout=layout)] if keys else []

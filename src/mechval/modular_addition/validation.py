@@ -24,6 +24,7 @@ from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.fitting import HALF_TOKENS, Translations
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.problem import ModularAddition
+from mechval.progress import track
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
 
@@ -165,5 +166,6 @@ def _batches(
     strata: Int[Tensor, " pair"],
     device: torch.device,
 ) -> Iterator[Batch]:
-    for chosen, stratum in zip(indices.split(BATCH), strata.split(BATCH), strict=True):
+    parts = list(zip(indices.split(BATCH), strata.split(BATCH), strict=True))
+    for chosen, stratum in track(parts, "axioms"):
         yield Batch(problem.tokens(problem.pairs(chosen)).to(device), stratum)

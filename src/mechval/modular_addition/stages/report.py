@@ -7,6 +7,7 @@ from mechval.modular_addition.report_axioms import measured_values
 from mechval.modular_addition.report_tables import load_tables
 from mechval.modular_addition.settings import ModularAdditionSettings
 from mechval.pipeline.stage import StageContext
+from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.paper import comparison_rows
 from mechval.reporting.tables import write_csv, write_json
@@ -32,5 +33,5 @@ def run(context: StageContext[ModularAdditionSettings]) -> None:
     figures = context.directory / "figures"
     figures.mkdir()
     with figure_style():
-        for name, figure in draw_figures(tables).items():
+        for name, figure in track(draw_figures(tables).items(), "figures"):
             save_figure(figure, figures, name)

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechval.progress import track
 from mechval.transformer import Transformer
 from mechval.two_sat.activations import BATCH_SIZE
 from mechval.two_sat.circuit import Reading
@@ -76,7 +77,7 @@ def contribution_batches(
     """Take the pre-activations of a reading's neurons apart; iterate under ``inference_mode``."""
     components = Components(model, problem)
     groups = violation_groups(problem, neuron_assignments(reading))
-    for first in range(0, len(split), BATCH_SIZE):
+    for first in track(range(0, len(split), BATCH_SIZE), "contributions to neurons"):
         clause_ids = torch.from_numpy(split.clause_ids[first : first + BATCH_SIZE].astype(np.int64))
         resid = components.parse(encode_formulas(problem, clause_ids.to(device)))
         yield _take_apart(model, resid, reading.neurons.to(device), groups[clause_ids])
