@@ -23,8 +23,9 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser(require: Require) -> Iterator[Browser]:
-    """Debian's Chromium (``apt-get install chromium``)."""
-    path = require(Path(shutil.which("chromium") or "/usr/bin/chromium"))
+    """Debian's Chromium (``apt-get install chromium``), or else Chrome."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    path = require(Path(found or "/usr/bin/chromium"))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

@@ -51,11 +51,11 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def tracked(run: Path) -> dict[str, bytes]:
-    """Every tracked file; run.json says when and where and is not tracked."""
+    """Every tracked file; run.json says when and where, index.html is for reading: neither is."""
     return {
         path.relative_to(run).as_posix(): path.read_bytes()
         for path in run.rglob("*")
-        if path.is_file() and path.name != "run.json"
+        if path.is_file() and path.name not in ("run.json", "index.html")
     }
 
 
@@ -80,7 +80,29 @@ def test_no_unfinished_checkpoint_is_left(session: Session) -> None:
 def test_a_second_run_skips_every_stage(session: Session) -> None:
     assert session.again.code == 0, session.again.stderr
     lines = [f"{stage}: up to date, skipped" for stage in STAGES]
+    lines.append("page: results/two_sat/small/report/index.html")
     assert session.again.stdout.splitlines() == lines
+
+
+def test_the_page_of_the_run_and_the_index_are_built(session: Session) -> None:
+    page = (session.run / "report" / "index.html").read_text(encoding="utf-8")
+    assert 'id="answer-confirmed"' in page
+    assert "figure-assignments" in page
+    assert 'class="notice"' not in page
+    index = (session.directory / "results" / "index.html").read_text(encoding="utf-8")
+    assert 'href="two_sat/small/report/index.html"' in index
+
+
+def test_a_page_needs_the_tracked_tables_only(session: Session, tmp_path: Path) -> None:
+    run = copied(session, tmp_path)
+    shutil.rmtree(tmp_path / "data")
+    shutil.rmtree(run / "report")
+    (answer,) = run_commands(tmp_path, [("+stage=report", *SMALL)])
+    assert answer.code == 2
+    assert "run: python -m experiments.run +stage=data preset=smoke" in answer.stderr
+    page = (run / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Stage report has no result in this run." in page
+    assert 'id="chart-axioms"' in page
 
 
 def test_one_stage_alone_is_skipped_too(session: Session) -> None:

@@ -90,6 +90,13 @@ PAGE = PageContent(
     input_state="a, b and “=”",
     neurons_question="Which neurons compute which frequencies?",
     neurons=_neurons,
+    names=(
+        "Interpretations are named α₁/precision/equivalence: α₁ is the pseudo-inverse of γ₁, or "
+        "fitted on all numbers (vacuous, see D4 below) or on half of them; waves are compared "
+        "unrounded or rounded to three decimals; sums count as the same if the rest of network "
+        "and program answers the same (downstream), if their nearest angle is the same, rounded "
+        "to one decimal, or exactly."
+    ),
     figures=load_figure_notes(FIGURES),
     tables=(
         TableNote(

@@ -110,6 +110,12 @@ PAGE = PageContent(
     input_state="formula, as tokens",
     neurons_question="Which neurons evaluate which assignments?",
     neurons=_neurons,
+    names=(
+        "Interpretations are named program/reading/residual: a neuron's program is a tree or a "
+        "disjunction of assignments; calibrated cuts each neuron at a threshold of its own, "
+        "published at the paper's; γ₂ puts in the mean residual stream (corrected) or the mean "
+        "attention output alone (published, see D1 below)."
+    ),
     nulls="nulls/nulls.csv",
     front="axioms/front.csv",
     figures=load_figure_notes(FIGURES),

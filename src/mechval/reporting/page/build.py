@@ -1,5 +1,6 @@
 """Builds a run's page and the index over all runs, each a single file."""
 
+import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,7 +15,6 @@ from markdown_it import MarkdownIt
 from plotly.graph_objects import Figure
 
 from mechval.errors import MechvalError
-from mechval.pipeline.manifest import write_text_atomically
 from mechval.reporting.markdown import significant
 from mechval.reporting.page import charts
 from mechval.reporting.page.cells import PageCell, main_cells, read_cells
@@ -62,14 +62,15 @@ def build_page(content: PageContent, folder: RunFolder, words: str, deviations: 
             _deviation_section(deviations),
             figure_section(content, folder, "training", "Training"),
         ]
-    page = folder.directory / PAGE
+    page, notices = folder.directory / PAGE, Notices()
     text = (
         _environment()
         .get_template("page.html.j2")
         .render(
             content=content,
             folder=folder,
-            claim=Notices().attempt(lambda: content.claim(folder), ()),
+            claim=notices.attempt(lambda: content.claim(folder), ()),
+            claim_notices=notices.sentences if folder.has_results else [],
             diagram=lay_out(content.components, content.input_state),
             questions=four_questions(content, folder) if folder.has_results else [],
             sections=sections,
@@ -223,9 +224,12 @@ def _libraries() -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> Path:
+    # Jobs of a sweep build the index side by side: each writes a file of its own first.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(path, text)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
         raise MechvalError(f"{path} cannot be written ({error.strerror}).") from None
     return path

@@ -27,6 +27,7 @@ _KIND_COLOURS = {
     "unknown": VERMILLION,
 }
 _LAYOUT: dict[str, Any] = {
+    "template": "plotly_white",
     "font": {"family": "system-ui, sans-serif", "size": 13},
     "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
     "hoverlabel": {"align": "left"},

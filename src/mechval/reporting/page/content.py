@@ -90,6 +90,7 @@ class PageContent:
         input_state: what both the network and the program start from.
         neurons_question: how the third question is put.
         neurons: its answer.
+        names: what the parts of an interpretation's name mean.
         bar: an ε at or below this counts as holding. A stated convention, not a finding.
         nulls: table of cells of networks that the claim is false for, if the study has one.
         front: table of ε against size of program, if the study has one.
@@ -104,6 +105,7 @@ class PageContent:
     input_state: str
     neurons_question: str
     neurons: Callable[[RunFolder], Answer]
+    names: str
     bar: float = 0.05
     nulls: str | None = None
     front: str | None = None

@@ -140,6 +140,7 @@ def axiom_section(content: PageContent, folder: RunFolder) -> Section:
             "for N, the counts by class and both bounds: for the cell alone, and for all at once. "
             "The menu shows other readings of the network; the first is the one that is claimed."
         )
+        section.texts.append(content.names)
         section.charts.append(
             (_cells_chart(cells, "chart-axioms"), f"ε of every cell, {_evidence(cells)}.")
         )
@@ -279,7 +280,7 @@ def _paper_table(rows: Sequence[Mapping[str, str]]) -> PageTable:
             CellText(row["quantity"]),
             CellText(_with_n(row["published"], row["published_n"]), float(row["published"])),
             _measured(row, "measured"),
-            CellText("sampled" if row["measured_n"] else "exact, from weights"),
+            CellText("sampled" if row["measured_n"] else "not a rate"),
             CellText(row["verdict"]),
             CellText(_against(row)),
             CellText(row["deviation"], link=f"#{row['deviation']}" if row["deviation"] else ""),

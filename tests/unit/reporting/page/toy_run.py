@@ -90,6 +90,7 @@ def content(**changes: object) -> PageContent:
         "input_state": "tokens",
         "neurons_question": "Which neuron does what?",
         "neurons": neurons,
+        "names": "There is one interpretation, main.",
         "figures": (FigureNote("report/figures/*", "circuit", "Look at the dots."),),
     }
     return PageContent(**{**values, **changes})  # pyright: ignore[reportArgumentType]
