@@ -67,21 +67,21 @@ def read_first_block(model: Transformer, problem: Problem) -> FirstBlock:
     refuse_outside_family(model)
     _refuse_other_size(model, problem)
     attn, mlp = model.block(0).attn, model.block(0).mlp
-    resid = _array(model.W_E)[None] + _array(model.W_pos)[:, None]
-    W_V, W_O = _array(attn.W_V), _array(attn.W_O)
+    resid = as_float64(model.W_E)[None] + as_float64(model.W_pos)[:, None]
+    W_V, W_O = as_float64(attn.W_V), as_float64(attn.W_O)
     return FirstBlock(
         problem=problem,
         resid=resid,
-        keys=np.einsum("ptd,hde->hpte", resid, _array(attn.W_K), optimize=True),
+        keys=np.einsum("ptd,hde->hpte", resid, as_float64(attn.W_K), optimize=True),
         values=np.einsum("ptd,hde,hef->hptf", resid, W_V, W_O, optimize=True),
-        W_Q=_array(attn.W_Q) / math.sqrt(attn.d_head),
-        W_K=_array(attn.W_K),
+        W_Q=as_float64(attn.W_Q) / math.sqrt(attn.d_head),
+        W_K=as_float64(attn.W_K),
         W_V=W_V,
         W_O=W_O,
-        W_in=_array(mlp.W_in),
-        b_in=_array(mlp.b_in),
-        W_out=_array(mlp.W_out),
-        b_out=_array(mlp.b_out),
+        W_in=as_float64(mlp.W_in),
+        b_in=as_float64(mlp.b_in),
+        W_out=as_float64(mlp.W_out),
+        b_out=as_float64(mlp.b_out),
     )
 
 
@@ -119,5 +119,6 @@ def _refuse_other_size(model: Transformer, problem: Problem) -> None:
         )
 
 
-def _array(weight: Tensor) -> Float[np.ndarray, "*shape"]:
+def as_float64(weight: Tensor) -> Float[np.ndarray, "*shape"]:
+    """A weight as a float64 array."""
     return weight.detach().cpu().double().numpy()

@@ -35,6 +35,7 @@ from mechval.two_sat.certify.prover import Proof, QueryProver
 from mechval.two_sat.certify.query import make_query
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.prototypes import clause_prototypes
+from mechval.two_sat.vocabulary import FormulaLayout
 
 
 def certify_parsing(
@@ -97,9 +98,9 @@ def _all_proofs(
     second_literals = np.unique(clause_literals(problem)[:, 1]).tolist()
     total = problem.n_clauses * problem.n_distinct_clauses
     with progress_bar(None, "certified parsing", total=total) as bar:
-        for clause_position in range(problem.n_clauses):
+        for position in FormulaLayout(problem).second_literal_positions:
             for literal in second_literals:
-                query = make_query(block, clause_position, literal)
+                query = make_query(block, position, literal)
                 for proof in QueryProver(query, directions, config.max_branches).proofs():
                     proofs.append(proof)
                     bar.update(1)

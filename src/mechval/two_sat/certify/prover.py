@@ -1,28 +1,25 @@
 """The proof of one case: bounds first, then a search for a counterexample, then branches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from mechval.two_sat.certify.certificate import Case, CaseStatus
 from mechval.two_sat.certify.fractional import minimise
 from mechval.two_sat.certify.query import Prefix, Query
+from mechval.two_sat.certify.ranges import (
+    AttentionRanges,
+    attention_ranges,
+    pre_activation_ranges,
+)
 from mechval.two_sat.certify.relaxation import Ranges, bound_after_mlp
 from mechval.two_sat.certify.rounding import RoundingBounds, rounding_bounds
 from mechval.two_sat.certify.search import Found, Margins, accepted_pairs, completed
 
 _STARTS = 8
-
-
-@dataclass(frozen=True, eq=False)
-class AttentionRanges:
-    """What attention adds to every pre-activation, at least and at most (float32), per case."""
-
-    lower: Float[np.ndarray, "case head_index d_mlp"]
-    upper: Float[np.ndarray, "case head_index d_mlp"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +58,7 @@ class QueryProver:
     def proofs(self) -> Iterator[Proof]:
         """One proof per own clause."""
         own_clauses = self.query.own_clauses
-        ranges = self._attention_ranges([(own, ()) for own in own_clauses])
+        ranges = attention_ranges(self.query, [(own, ()) for own in own_clauses])
         for index, own in enumerate(own_clauses):
             root = self._leaf(
                 own, (), AttentionRanges(ranges.lower[[index]], ranges.upper[[index]])
@@ -71,7 +68,7 @@ class QueryProver:
     def _prove(self, own: int, root: Leaf) -> Proof:
         margins = Margins(self.query, own, self.directions)
         case = Case(
-            clause_position=self.query.clause_position,
+            clause_position=self.query.n_earlier,
             clause=own,
             status=CaseStatus.UNKNOWN,
             margin=root.margin,
@@ -98,7 +95,7 @@ class QueryProver:
             parent = failing.pop()
             n_clauses = self.query.block.problem.n_distinct_clauses
             stopped_by = None
-            if len(parent.prefix) == self.query.clause_position:
+            if len(parent.prefix) == self.query.n_earlier:
                 stopped_by = "a margin within the numerical error"
             elif case.n_branches + n_clauses > self.max_branches:
                 stopped_by = f"max_branches={self.max_branches}"
@@ -123,7 +120,9 @@ class QueryProver:
         known = parent.attention
         ranges = self._ranges(known)
         open_neurons = np.flatnonzero((ranges.lower[0] < 0) & (ranges.upper[0] > 0))
-        narrowed = self._attention_ranges([(own, prefix) for prefix in prefixes], open_neurons)
+        narrowed = attention_ranges(
+            self.query, [(own, prefix) for prefix in prefixes], open_neurons
+        )
         for index, prefix in enumerate(prefixes):
             # What holds for the parent holds for its children; only the open neurons are redone.
             lower, upper = known.lower.copy(), known.upper.copy()
@@ -166,31 +165,12 @@ class QueryProver:
             worst=worst,
         )
 
-    def _attention_ranges(
-        self, cases: Sequence[tuple[int, Prefix]], neurons: Int[np.ndarray, " open"] | None = None
-    ) -> AttentionRanges:
-        """The range of attention's part in the pre-activation of all neurons, or of some."""
-        weights = self.query.block.W_in
-        weights = weights if neurons is None else weights[:, neurons]
-        both = np.concatenate([weights, -weights], axis=1)
-        bounds = np.stack(
-            [minimise(fraction).bound for fraction in self.query.fractions(cases, both)], axis=1
-        )
-        lower, negated = np.split(bounds, 2, axis=2)
-        return AttentionRanges(lower, -negated)
-
     def _ranges(self, attention: AttentionRanges) -> Ranges:
-        block = self.query.block
-        fixed = self.query.resid @ block.W_in + block.b_in
-        slack = self._rounding.pre_activation
-        return Ranges(
-            fixed + attention.lower.sum(axis=1, dtype=np.float64) - slack,
-            fixed + attention.upper.sum(axis=1, dtype=np.float64) + slack,
-        )
+        return pre_activation_ranges(self.query, attention, self._rounding)
 
     def _own_clause_attention(self, own: int) -> float:
         """Least over choices and heads."""
-        query, k = self.query, self.query.clause_position
+        query, k = self.query, self.query.n_earlier
         first, second = query.fixed_tokens(own, ())[1][-2:]
         shares = []
         for head in range(query.block.n_heads):
@@ -205,18 +185,18 @@ class QueryProver:
         """The case with a formula found for it: the worst so far, perhaps a counterexample."""
         if found.margin >= case.attained_margin:
             return case
-        later = self.query.block.problem.n_clauses - self.query.clause_position - 1
+        later = self.query.block.problem.n_clauses - self.query.n_earlier - 1
         formula = (*found.earlier, case.clause, *[0] * later)
         case = replace(case, attained_margin=found.margin, worst_formula=formula)
         if found.margin >= -self.error:
             return case
         return replace(case, status=CaseStatus.REFUTED, margin=found.margin)
 
-    @property
+    @cached_property
     def error(self) -> float:
-        """Bound of the rounding error of every margin here."""
-        return self._rounding.margin
+        """Bound of the rounding error of every margin here: two directions, the larger twice."""
+        return 2 * float(self._rounding.of(self.directions.T).max())
 
     @cached_property
     def _rounding(self) -> RoundingBounds:
-        return rounding_bounds(self.query, self.directions)
+        return rounding_bounds(self.query)

@@ -1,4 +1,4 @@
-"""One second literal looking back: what every choice of the earlier clauses lets it see.
+"""One token looking back: what every choice of the earlier clauses lets it see.
 
 At a fixed query the softmax over all earlier tokens is a fraction whose numerator and denominator
 are sums with one term per earlier clause, each term free to be any clause's.
@@ -38,26 +38,30 @@ class Fraction:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """The second literal of one clause position, holding one literal.
+    """One token at one position, asking.
 
     Attributes:
-        clause_position: 0-based.
         resid: residual stream of the asking token before the block.
         weight: exp(score - shift) of the asking token on each token at each position; the shift,
             one per head, makes the largest of those that may occur 1.
     """
 
     block: FirstBlock
-    clause_position: int
-    second_literal: int
+    position: int
+    token: int
     resid: Float[np.ndarray, " d_model"]
     weight: Float[np.ndarray, "head_index pos token"]
+
+    @property
+    def n_earlier(self) -> int:
+        """How many whole clauses stand before it; for a second literal, its clause position."""
+        return (self.position + 1) // 4
 
     @property
     def own_clauses(self) -> list[int]:
         """The clauses whose second literal is the asking token."""
         clauses = clause_literals(self.block.problem)
-        return np.flatnonzero(clauses[:, 1] == self.second_literal).tolist()
+        return np.flatnonzero(clauses[:, 1] == self.token).tolist()
 
     def denominators(self, head: int, n_free: int) -> Float[np.ndarray, "earlier clause"]:
         """Attention weight, before normalising, on each clause at each free position."""
@@ -80,7 +84,7 @@ class Query:
         )
 
     def fixed(
-        self, head: int, own_clause: int, prefix: Prefix
+        self, head: int, own_clause: int | None, prefix: Prefix
     ) -> tuple[Float[np.ndarray, " d_model"], float]:
         """Numerator (a vector) and denominator of all that is fixed, for one head."""
         positions, tokens = self.fixed_tokens(own_clause, prefix)
@@ -88,14 +92,23 @@ class Query:
         return weight @ self.block.values[head, positions, tokens], float(weight.sum())
 
     def fixed_tokens(
-        self, own_clause: int, prefix: Prefix
+        self, own_clause: int | None, prefix: Prefix
     ) -> tuple[Int[np.ndarray, " source"], Int[np.ndarray, " source"]]:
-        """Positions and tokens of the parentheses, the own clause and the fixed earlier ones."""
-        vocabulary, k = Vocabulary(self.block.problem), self.clause_position
+        """Positions and tokens of itself, the parentheses, the own clause and earlier fixed ones.
+
+        Args:
+            own_clause: for a second literal; None for any other token.
+            prefix: the fixed ones.
+        """
+        vocabulary, k = Vocabulary(self.block.problem), self.n_earlier
         literals = clause_literals(self.block.problem)
-        held = {k: own_clause} | {k - 1 - back: clause for back, clause in enumerate(prefix)}
-        sources = [(4 * j, vocabulary.left_parenthesis) for j in range(k + 1)]
-        sources += [(4 * j + 3, vocabulary.right_parenthesis) for j in range(k)]
+        held = {k - 1 - back: clause for back, clause in enumerate(prefix)}
+        sources = [(p, vocabulary.left_parenthesis) for p in range(0, self.position, 4)]
+        sources += [(p, vocabulary.right_parenthesis) for p in range(3, self.position, 4)]
+        if own_clause is None:
+            sources.append((self.position, self.token))
+        else:
+            held[k] = own_clause
         for j, clause in held.items():
             first, second = literals[clause].tolist()
             sources += [(4 * j + 1, first), (4 * j + 2, second)]
@@ -104,7 +117,7 @@ class Query:
 
     def fractions(
         self,
-        cases: Sequence[tuple[int, Prefix]],
+        cases: Sequence[tuple[int | None, Prefix]],
         functionals: Float[np.ndarray, "*case d_model functional"],
     ) -> list[Fraction]:
         """One fraction per head.
@@ -113,7 +126,7 @@ class Query:
             cases: own clause and fixed earlier clauses, as many in each.
             functionals: of the residual stream, shared or one set per case.
         """
-        n_free = self.clause_position - len(cases[0][1])
+        n_free = self.n_earlier - len(cases[0][1])
         fractions = []
         for head in range(self.block.n_heads):
             fixed = [self.fixed(head, own, prefix) for own, prefix in cases]
@@ -138,17 +151,16 @@ class Query:
         return weight[first[:, None], of_first], weight[second[:, None], of_second]
 
 
-def make_query(block: FirstBlock, clause_position: int, second_literal: int) -> Query:
-    """Score every token that may stand before or at the second literal of a clause position."""
-    position = FormulaLayout(block.problem).second_literal_positions[clause_position]
-    resid = block.resid[position, second_literal]
+def make_query(block: FirstBlock, position: int, token: int) -> Query:
+    """Score every token that may stand before or at a position, for the token that stands there."""
+    resid = block.resid[position, token]
     queries = np.einsum("d,hde->he", resid, block.W_Q)
     scores = np.einsum("he,hpte->hpt", queries, block.keys)
     may_occur = allowed_tokens(block)[: position + 1]
     shift = scores[:, : position + 1][:, may_occur].max(axis=1)
     weight = np.exp(scores - shift[:, None, None])
     weight[:, position + 1 :] = 0.0
-    return Query(block, clause_position, second_literal, resid, weight)
+    return Query(block, position, token, resid, weight)
 
 
 def allowed_tokens(block: FirstBlock) -> Bool[np.ndarray, "pos token"]:

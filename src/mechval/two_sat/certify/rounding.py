@@ -34,14 +34,20 @@ class RoundingBounds:
 
     Attributes:
         pre_activation: of each neuron's pre-activation and of its range.
-        margin: of the margin between any two unit prototypes.
+        largest_after: no coordinate of the residual stream after the MLP exceeds this.
+        relative: of any bound of a functional of that stream, relative to its largest value.
     """
 
     pre_activation: Float[np.ndarray, " d_mlp"]
-    margin: float
+    largest_after: Float[np.ndarray, " d_model"]
+    relative: float
+
+    def of(self, targets: Float[np.ndarray, "d_model target"]) -> Float[np.ndarray, " target"]:
+        """Of bounds of linear functionals of the residual stream after the MLP."""
+        return self.relative * (self.largest_after @ np.abs(targets))
 
 
-def rounding_bounds(query: Query, directions: Float[np.ndarray, "pair d_model"]) -> RoundingBounds:
+def rounding_bounds(query: Query) -> RoundingBounds:
     """Bound what rounding can cost at one query."""
     block = query.block
     attended = _largest_values(query)
@@ -49,8 +55,7 @@ def rounding_bounds(query: Query, directions: Float[np.ndarray, "pair d_model"])
     before = np.abs(query.resid) + attended.sum(axis=0)
     pre_activation = before @ np.abs(block.W_in) + np.abs(block.b_in)
     after = before + np.abs(block.b_out) + 2 * pre_activation @ np.abs(block.W_out)
-    largest = float((np.abs(directions) @ after).max())
-    return RoundingBounds(4 * relative * pre_activation, 8 * relative * 2 * largest)
+    return RoundingBounds(4 * relative * pre_activation, after, 8 * relative)
 
 
 def _n_operations(query: Query) -> int:
@@ -66,8 +71,7 @@ def _gamma(n_operations: int) -> float:
 
 def _sources(query: Query) -> tuple[np.ndarray, np.ndarray]:
     """Every (position, token) that the asking token may see."""
-    position = 4 * query.clause_position + 2
-    positions, tokens = np.nonzero(allowed_tokens(query.block)[: position + 1])
+    positions, tokens = np.nonzero(allowed_tokens(query.block)[: query.position + 1])
     return positions, tokens
 
 

@@ -1,0 +1,194 @@
+"""How far γ_1 can be from the network: everything it freezes, bounded and carried to the answer.
+
+γ_1 puts the mean residual stream of the fitting formulas at every position and a prototype at each
+second literal. Over all choices of the earlier clauses, `ranges` and `relaxation` bound every
+linear functional of what the network has there instead (at a second literal for its own clause, at
+a first literal for its token, elsewhere for all). The difference, the drift, is then carried
+through block 1 at the answer position, for one formula at a time:
+
+- scores: the query of the substituted network is constant, so q·δk is one functional; δq·k one for
+  each substituted key; δq·δk is bounded coordinate by coordinate;
+- attention: each weight lies between the substituted one times e^(least) and e^(most score drift),
+  each value in its range; the extremes of the average are a linear fraction of the weights;
+- MLP: ReLU is monotone, so each neuron moves between the extremes of its pre-activation's range.
+
+Positions are treated as if they drifted independently, and the functionals too; both only widen
+the bound. Neurons whose effect is below `_NEGLIGIBLE` of the largest are bounded crudely by the
+largest value that anything can have there.
+
+Source: own; PAPER.md section 2, component 1, says what γ_1 is.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mechval.axioms.tables import Row
+from mechval.progress import track
+from mechval.transformer import Transformer
+from mechval.two_sat.certify.drift_ranges import Drift, measure_drift
+from mechval.two_sat.certify.second_block import SecondBlock
+from mechval.two_sat.problem import Problem
+
+SOURCES = ("own position", "other positions", "answer position", "all")
+_BATCH = 16
+_MAX_ITERATIONS = 60
+# The last steps are plain float64; this covers their rounding, relative to the drift.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerDrift:
+    """Per formula, of s against every other token.
+
+    Attributes:
+        margin: in the substituted network.
+        lower: of the drift of that margin.
+        upper: the same.
+    """
+
+    margin: Float[np.ndarray, "formula rival"]
+    lower: Float[np.ndarray, "formula rival"]
+    upper: Float[np.ndarray, "formula rival"]
+
+    @property
+    def is_certified(self) -> Bool[np.ndarray, " formula"]:
+        """Whether the network's label is that of the substituted network, come what may.
+
+        The label is whether s beats every other token.
+        """
+        stays_satisfiable = ((self.margin > 0) & (self.margin + self.lower > 0)).all(axis=1)
+        stays_unsatisfiable = ((self.margin < 0) & (self.margin + self.upper < 0)).any(axis=1)
+        return stays_satisfiable | stays_unsatisfiable
+
+
+def drift_rows(
+    model: Transformer,
+    problem: Problem,
+    prototypes: Float[Tensor, "pair d_model"],
+    mean_resid_post: Float[Tensor, "pos d_model"],
+    clause_ids: Int[np.ndarray, "formula clause_position"],
+) -> list[Row]:
+    """Certified prefix replaceability of parse, and the drift by source, on some formulas.
+
+    Columns: ``source`` (whose drift alone is counted), ``n``, ``certified`` (formulas whose label
+    it cannot change), ``share``, ``median_margin`` (s against u, absolute, substituted network),
+    ``median_drift`` and ``least_drift`` (largest bound of its change), ``kind``.
+
+    Args:
+        model: a network of the family with two blocks.
+        problem: the size of the formulas.
+        prototypes: that γ_1 puts in.
+        mean_resid_post: that γ_1 puts in elsewhere.
+        clause_ids: the formulas.
+
+    Raises:
+        MechvalError: for a network outside the family or of another size.
+    """
+    drift = measure_drift(
+        model, problem, prototypes.detach().numpy(), mean_resid_post.detach().numpy()
+    )
+    rows: list[Row] = []
+    for source in SOURCES:
+        found = answer_drift(drift.only(_positions(drift, source)), clause_ids, source)
+        largest = np.maximum(-found.lower[:, 0], found.upper[:, 0])
+        rows.append(
+            {
+                "source": source,
+                "n": len(clause_ids),
+                "certified": int(found.is_certified.sum()),
+                "share": float(found.is_certified.mean()),
+                "median_margin": float(np.median(np.abs(found.margin[:, 0]))),
+                "median_drift": float(np.median(largest)),
+                "least_drift": float(largest.min()),
+                "kind": "certified",
+            }
+        )
+    return rows
+
+
+def answer_drift(
+    drift: Drift, clause_ids: Int[np.ndarray, "formula clause_position"], source: str
+) -> AnswerDrift:
+    """Carry the drift to the answer, formula by formula."""
+    first = range(0, len(clause_ids), _BATCH)
+    parts = [
+        _answer_drift(drift, clause_ids[start : start + _BATCH].astype(np.int64))
+        for start in track(first, f"drift from {source}")
+    ]
+    margin, lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return AnswerDrift(margin, lower, upper)
+
+
+def _answer_drift(
+    drift: Drift, clause_ids: Int[np.ndarray, "formula clause_position"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    block, at = drift.block, drift.at(clause_ids)
+    resid_mid = np.repeat(block.answer[None], len(clause_ids), axis=0)
+    low = np.repeat(drift.answer_lower[None], len(clause_ids), axis=0)
+    high = np.repeat(drift.answer_upper[None], len(clause_ids), axis=0)
+    for head in range(block.n_heads):
+        weight = np.exp(at.score[:, head] - at.score[:, head].max(axis=1, keepdims=True))
+        least = weight * np.exp(at.score_lower[:, head])
+        most = weight * np.exp(at.score_upper[:, head])
+        pattern = weight / weight.sum(axis=1, keepdims=True)
+        value, average = at.value[:, head], np.einsum("bp,bpt->bt", pattern, at.value[:, head])
+        resid_mid += np.einsum("bp,bpd->bd", pattern, at.output[:, head])
+        high += _largest_average(least, most, value + at.value_upper[:, head]) - average
+        low -= _largest_average(least, most, -value - at.value_lower[:, head]) + average
+    return _through_mlp(block, resid_mid, low, high)
+
+
+def _largest_average(
+    least: Float[np.ndarray, "formula pos"],
+    most: Float[np.ndarray, "formula pos"],
+    value: Float[np.ndarray, "formula pos target"],
+) -> Float[np.ndarray, "formula target"]:
+    """The largest average of values under weights between least and most.
+
+    Whatever is above the average has most weight and whatever is below it least; Dinkelbach's
+    iteration approaches the largest from below, so the last step adds what may still be missing.
+    """
+    average = np.einsum("bp,bpt->bt", least, value) / least.sum(axis=1)[:, None]
+    for _ in range(_MAX_ITERATIONS):
+        weight = np.where(value > average[:, None], most[..., None], least[..., None])
+        better = (weight * value).sum(axis=1) / weight.sum(axis=1)
+        if (better <= average).all():
+            break
+        average = better
+    excess = value - average[:, None]
+    missing = np.where(excess > 0, most[..., None] * excess, least[..., None] * excess).sum(axis=1)
+    return average + np.maximum(missing, 0) / least.sum(axis=1)[:, None]
+
+
+def _through_mlp(
+    block: SecondBlock,
+    resid_mid: Float[np.ndarray, "formula d_model"],
+    low: Float[np.ndarray, "formula target"],
+    high: Float[np.ndarray, "formula target"],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Margins of s against every other token in the substituted network, and their drift."""
+    n, effect = block.rivals.shape[1], block.effect[block.chosen]
+    before = resid_mid @ block.W_in[:, block.chosen] + block.b_in[block.chosen]
+    now = np.maximum(before, 0)
+    fall, rise = np.maximum(before + low[:, n:], 0) - now, np.maximum(before + high[:, n:], 0) - now
+    up, down = np.maximum(effect, 0), np.minimum(effect, 0)
+    lower = low[:, :n] + fall @ up + rise @ down - block.neglected
+    upper = high[:, :n] + rise @ up + fall @ down + block.neglected
+    margin = block.margins(resid_mid)
+    slack = _ROUNDING * (1 + np.abs(margin) + np.abs(lower) + np.abs(upper))
+    return margin, lower - slack, upper + slack
+
+
+def _positions(drift: Drift, source: str) -> Bool[np.ndarray, " pos"]:
+    position = np.arange(drift.n_positions)
+    is_answer = position == drift.n_positions - 1
+    is_second = (position % 4 == 2) & ~is_answer
+    return {
+        "own position": is_second,
+        "other positions": ~is_second & ~is_answer,
+        "answer position": is_answer,
+        "all": position >= 0,
+    }[source]
