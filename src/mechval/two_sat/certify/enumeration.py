@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cached_property
 from math import factorial, prod
 from pathlib import Path
 
@@ -78,6 +79,17 @@ class Enumeration:
     column_error: float
     n_evaluated: int
 
+    @cached_property
+    def answers(self) -> dict[tuple[int, int, int], tuple[int, int]]:
+        """Formulas and multisets by satisfying assignments, distinct clauses and answer."""
+        totals: dict[tuple[int, int, int], tuple[int, int]] = {}
+        for chunk in self.chunks:
+            for n_satisfying, n_distinct, answer, formulas, multisets in chunk.answers:
+                before = totals.get((n_satisfying, n_distinct, answer), (0, 0))
+                after = (before[0] + formulas, before[1] + multisets)
+                totals[n_satisfying, n_distinct, answer] = after
+        return totals
+
 
 @dataclass(frozen=True)
 class Enumerator:
@@ -109,6 +121,7 @@ class Enumerator:
             np.array(prefix),
             problem.n_clauses,
             factorial(problem.n_clauses),
+            len(self.network.start),
             tally,
         )
         revisited = self._revisit(tally)

@@ -18,6 +18,8 @@ from mechval.two_sat.problem import Problem
 
 MAX_MULTISETS = 10**11
 _SECONDS_PER_MULTISET = 1e-7
+_VERIFIED_EVERY = 16
+_VERIFIED_SHARE = 1 / 2000
 _INT64_LIMIT = 2**63
 
 Prefix: TypeAlias = tuple[int, int]
@@ -94,6 +96,15 @@ def n_multisets(problem: Problem) -> int:
 def chunk_prefixes(problem: Problem) -> list[Prefix]:
     """All chunks, in lexicographic order."""
     return list(combinations_with_replacement(range(problem.n_distinct_clauses), 2))
+
+
+def verified_prefixes(problem: Problem) -> list[Prefix]:
+    """The chunks that a verification counts again: some of the small ones, always the same."""
+    most = n_multisets(problem) * _VERIFIED_SHARE
+    small = [
+        prefix for prefix in chunk_prefixes(problem) if chunk_multisets(problem, prefix) <= most
+    ]
+    return (small or chunk_prefixes(problem)[-1:])[::_VERIFIED_EVERY]
 
 
 def chunk_multisets(problem: Problem, prefix: Prefix) -> int:

@@ -7,7 +7,7 @@ adds up to is kept at every depth, so the last clause costs one addition per hea
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from numba import njit
+from numba import literally, njit
 
 SATISFIABLE, UNSATISFIABLE, OTHER, UNDECIDED = 0, 1, 2, 3
 N_ANSWERS = 4
@@ -59,85 +59,76 @@ class Tally(NamedTuple):
 
 _compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
+# Columns of what is known of a prefix: how often its last clause occurs, the product of the
+# factorials of all occurrences, the number of distinct clauses, the index of the truth table.
+_RUN, _DIVISOR, _DISTINCT, _TABLE = range(4)
+# Columns of what is known of a multiset.
+_FORMULAS, _N_SATISFYING, _N_DISTINCT, _ANSWER = range(4)
 
+
+# Arrays are passed one by one: taking one out of a tuple costs an atomic count of references.
 @_compiled
 @no_type_check
-def count_chunk(network, bits, prefix, n_clauses, orders, tally):
+def count_chunk(network, bits, prefix, n_clauses, orders, n_heads, tally):
     """Add every multiset that begins with ``prefix`` to ``tally``.
 
     Args:
         orders: in how many orders distinct clauses can be written, ``n_clauses`` factorial.
+        n_heads: of block 1; compiled for each number, so that the sum over heads is unrolled.
     """
+    literally(n_heads)
     base, terms, weights, gains = network.base, network.terms, network.weights, network.gains
-    tables, errors = network.tables, np.array([network.margin_error, network.rival_error])
-    first_table, next_table, programs = bits.first_table, bits.next_table, bits.programs
-    surely_on, maybe_on = bits.surely_on, bits.maybe_on
-    n_readings = surely_on.shape[0]
-    bit_wrong, bit_unsure = tally.bit_wrong, tally.bit_unsure
-    any_wrong, any_unsure = tally.any_wrong, tally.any_unsure
-    formulas_by, multisets_by = tally.formulas, tally.multisets
+    tables, first_margin = network.tables, network.first_margin
+    errors = np.array([network.margin_error, network.rival_error])
+    surely_on, maybe_on, programs = bits.surely_on, bits.maybe_on, bits.programs
+    first_table, next_table, compares = bits.first_table, bits.next_table, len(bits.surely_on) > 0
     fixed, inner, n_distinct_clauses = prefix.shape[0], n_clauses - 1, tables.shape[0]
 
     # Level d holds what the first d clauses add up to.
-    numerators = np.zeros((n_clauses, *network.start.shape))
+    numerators = np.zeros((n_clauses, n_heads, base.shape[0]))
     numerators[0] = network.start
-    denominators = np.ones((n_clauses, weights.shape[1]))
-    # Columns: how often the last clause occurs, product of the factorials of all occurrences,
-    # number of distinct clauses, index of the truth table.
+    denominators = np.ones((n_clauses, n_heads))
     numbers = np.zeros((n_clauses, 4), dtype=np.int64)
     numbers[0, _DIVISOR] = 1
     level_tables = np.full(n_clauses, ~np.uint64(0))
-
     chosen = np.full(n_clauses, prefix[fixed - 1])
     chosen[:fixed] = prefix
+
+    shares = np.empty(n_heads)
     activations = np.empty((n_distinct_clauses, base.shape[0]))
     margins = np.empty((n_distinct_clauses, 2))
+    judged = np.empty((n_distinct_clauses, 4), dtype=np.int64)
     packed = np.zeros((2, programs.shape[3]), dtype=np.uint64)
+    powers = np.uint64(1) << np.arange(WORD_BITS, dtype=np.uint64)
     changed = 0
     while True:
         for depth in range(changed, inner):
-            clause = chosen[depth]
-            _push_sums(numerators, denominators, terms, weights, depth, clause)
+            _push_sums(numerators, denominators, terms, weights, depth, chosen[depth])
             _push_numbers(numbers, level_tables, tables, chosen, depth)
-            if n_readings > 0:
-                index = numbers[depth, _TABLE]
-                numbers[depth + 1, _TABLE] = (
-                    next_table[index, clause] if depth > 0 else first_table[clause]
-                )
+            if compares:
+                _push_table(numbers, first_table, next_table, chosen, depth)
         first = chosen[inner - 1]
-        _activate(numerators, denominators, base, terms, weights, inner, first, activations)
-        _find_margins(activations, gains, network.first_margin, first, margins)
-        for last in range(first, n_distinct_clauses):
-            repeats = last == first
-            run = numbers[inner, _RUN] + 1 if repeats else 1
-            formulas = orders // (numbers[inner, _DIVISOR] * run)
-            n_distinct = numbers[inner, _DISTINCT] + (0 if repeats else 1)
-            n_satisfying = _n_ones(level_tables[inner] & tables[last])
-            answer = _answer(margins, last, errors)
-            formulas_by[n_satisfying, n_distinct, answer] += formulas
-            multisets_by[n_satisfying, n_distinct, answer] += 1
-            is_satisfiable = 1 if n_satisfying > 0 else 0
-            if answer == UNDECIDED:
-                chosen[inner] = last
-                _keep_undecided(chosen, tally)
-            elif (answer == SATISFIABLE) != (is_satisfiable == 1):
-                chosen[inner] = last
-                _keep_wrong(chosen, is_satisfiable, n_distinct, tally)
-            if n_readings > 0:
-                table = next_table[numbers[inner, _TABLE], last]
-                for reading in range(n_readings):
-                    _pack(activations, last, surely_on, maybe_on, reading, packed)
-                    _compare(packed, programs, table, reading, is_satisfiable, formulas,
-                        bit_wrong, bit_unsure, any_wrong, any_unsure)
+        _activate(
+            numerators, denominators, base, terms, weights, inner, first, shares, n_heads,
+            activations,
+        )
+        _find_margins(activations, gains, first_margin, first, margins)
+        if _judge(margins, errors, numbers, level_tables, tables, orders, first, judged):
+            _keep(judged, chosen, first, tally.kept, tally.n_kept, tally.revisited,
+                tally.n_undecided)
+        _tally_answers(judged, first, tally.formulas, tally.multisets)
+        if compares:
+            _tally_bits(
+                activations, surely_on, maybe_on, programs, next_table,
+                numbers[inner, _TABLE], judged, first, powers, packed,
+                tally.bit_wrong, tally.bit_unsure, tally.any_wrong, tally.any_unsure,
+            )
         changed = inner - 1
         while changed >= fixed and chosen[changed] == n_distinct_clauses - 1:
             changed -= 1
         if changed < fixed:
             return
         chosen[changed:inner] = chosen[changed] + 1
-
-
-_RUN, _DIVISOR, _DISTINCT, _TABLE = range(4)
 
 
 @_compiled
@@ -164,17 +155,29 @@ def _push_numbers(numbers, level_tables, tables, chosen, depth):
 
 @_compiled
 @no_type_check
-def _activate(numerators, denominators, base, terms, weights, inner, first, activations):
+def _push_table(numbers, first_table, next_table, chosen, depth):
+    clause = chosen[depth]
+    numbers[depth + 1, _TABLE] = (
+        next_table[numbers[depth, _TABLE], clause] if depth > 0 else first_table[clause]
+    )
+
+
+@_compiled
+@no_type_check
+def _activate(
+    numerators, denominators, base, terms, weights, inner, first, shares, n_heads, activations
+):
     """Every column with each clause from ``first`` on as the last one."""
     for last in range(first, activations.shape[0]):
+        for head in range(n_heads):
+            shares[head] = 1.0 / (denominators[inner, head] + weights[last, head])
         for column in range(base.shape[0]):
-            activations[last, column] = base[column]
-        for head in range(numerators.shape[1]):
-            share = 1.0 / (denominators[inner, head] + weights[last, head])
-            for column in range(base.shape[0]):
-                activations[last, column] += share * (
+            total = base[column]
+            for head in range(n_heads):
+                total += shares[head] * (
                     numerators[inner, head, column] + terms[last, head, column]
                 )
+            activations[last, column] = total
 
 
 @_compiled
@@ -196,9 +199,27 @@ def _find_margins(activations, gains, first_margin, first, margins):
 
 @_compiled
 @no_type_check
-def _answer(margins, last, errors):
-    margin, rival = margins[last, 0], margins[last, 1]
-    error, rival_error = errors[0], errors[1]
+def _judge(margins, errors, numbers, level_tables, tables, orders, first, judged):
+    """Find each multiset's answer and weight; tell whether an answer is wrong or undecided."""
+    inner, notable = numbers.shape[0] - 1, False
+    divisor, n_distinct = numbers[inner, _DIVISOR], numbers[inner, _DISTINCT]
+    formulas = orders // divisor
+    for last in range(first, margins.shape[0]):
+        n_satisfying = _n_ones(level_tables[inner] & tables[last])
+        answer = _answer(margins[last, 0], margins[last, 1], errors[0], errors[1])
+        judged[last, _FORMULAS] = formulas
+        judged[last, _N_SATISFYING] = n_satisfying
+        judged[last, _N_DISTINCT] = n_distinct + 1
+        judged[last, _ANSWER] = answer
+        notable |= answer == UNDECIDED or (answer == SATISFIABLE) != (n_satisfying > 0)
+    judged[first, _FORMULAS] = orders // (divisor * (numbers[inner, _RUN] + 1))
+    judged[first, _N_DISTINCT] = n_distinct
+    return notable
+
+
+@_compiled
+@no_type_check
+def _answer(margin, rival, error, rival_error):
     both = error + rival_error
     if margin > error and margin - rival > both:
         return SATISFIABLE
@@ -211,47 +232,85 @@ def _answer(margins, last, errors):
 
 @_compiled
 @no_type_check
-def _pack(activations, last, surely_on, maybe_on, reading, packed):
+def _tally_answers(judged, first, formulas, multisets):
+    for last in range(first, judged.shape[0]):
+        n_satisfying, n_distinct = judged[last, _N_SATISFYING], judged[last, _N_DISTINCT]
+        answer = judged[last, _ANSWER]
+        formulas[n_satisfying, n_distinct, answer] += judged[last, _FORMULAS]
+        multisets[n_satisfying, n_distinct, answer] += 1
+
+
+@_compiled
+@no_type_check
+def _keep(judged, chosen, first, kept, n_kept, revisited, n_undecided):
+    """Note down wrong and undecided multisets while there is room."""
+    inner = chosen.shape[0] - 1
+    for last in range(first, judged.shape[0]):
+        chosen[inner] = last
+        answer, n_distinct = judged[last, _ANSWER], judged[last, _N_DISTINCT]
+        of_class = 1 if judged[last, _N_SATISFYING] > 0 else 0
+        if answer == UNDECIDED:
+            if n_undecided[0] < revisited.shape[0]:
+                revisited[n_undecided[0]] = chosen
+            n_undecided[0] += 1
+        elif (answer == SATISFIABLE) != (of_class == 1):
+            number = n_kept[of_class, n_distinct]
+            if number < kept.shape[2]:
+                kept[of_class, n_distinct, number] = chosen
+                n_kept[of_class, n_distinct] += 1
+
+
+@_compiled
+@no_type_check
+def _tally_bits(
+    activations, surely_on, maybe_on, programs, next_table, prefix_table, judged, first, powers,
+    packed, bit_wrong, bit_unsure, any_wrong, any_unsure,
+):
+    for last in range(first, judged.shape[0]):
+        formulas, table = judged[last, _FORMULAS], next_table[prefix_table, last]
+        of_class = 1 if judged[last, _N_SATISFYING] > 0 else 0
+        for reading in range(surely_on.shape[0]):
+            _pack(activations, last, surely_on, maybe_on, reading, powers, packed)
+            unsure = False
+            for word in range(packed.shape[1]):
+                ones = packed[1, word]
+                unsure |= ones != 0
+                while ones != 0:
+                    bit = word * WORD_BITS + _lowest(ones)
+                    bit_unsure[reading, of_class, bit] += formulas
+                    ones &= ones - np.uint64(1)
+            for version in range(programs.shape[2]):
+                wrong = False
+                for word in range(packed.shape[1]):
+                    ones = packed[0, word] ^ programs[table, reading, version, word]
+                    ones &= ~packed[1, word]
+                    wrong |= ones != 0
+                    while ones != 0:
+                        bit = word * WORD_BITS + _lowest(ones)
+                        bit_wrong[reading, version, of_class, bit] += formulas
+                        ones &= ones - np.uint64(1)
+                if wrong:
+                    any_wrong[reading, version, of_class] += formulas
+                elif unsure:
+                    any_unsure[reading, version, of_class] += formulas
+
+
+@_compiled
+@no_type_check
+def _pack(activations, last, surely_on, maybe_on, reading, powers, packed):
     """Bits that are on beyond doubt, and bits in doubt, 64 to a word."""
     n_bits = surely_on.shape[1]
     for word in range(packed.shape[1]):
         first = word * WORD_BITS
         surely, maybe = np.uint64(0), np.uint64(0)
-        for bit in range(first, min(first + WORD_BITS, n_bits)):
-            one = np.uint64(1) << np.uint64(bit - first)
-            activation = activations[last, bit]
-            surely |= one if activation >= surely_on[reading, bit] else np.uint64(0)
-            maybe |= one if activation >= maybe_on[reading, bit] else np.uint64(0)
+        for place in range(min(WORD_BITS, n_bits - first)):
+            activation = activations[last, first + place]
+            is_on = activation >= surely_on[reading, first + place]
+            surely |= powers[place] if is_on else np.uint64(0)
+            is_on = activation >= maybe_on[reading, first + place]
+            maybe |= powers[place] if is_on else np.uint64(0)
         packed[0, word] = surely
         packed[1, word] = maybe ^ surely
-
-
-@_compiled
-@no_type_check
-def _compare(
-    packed, programs, table, reading, of_class, formulas, bit_wrong, bit_unsure, any_wrong,
-    any_unsure,
-):
-    unsure = False
-    for word in range(packed.shape[1]):
-        ones, bit = packed[1, word], word * WORD_BITS
-        unsure |= ones != 0
-        while ones != 0:
-            bit_unsure[reading, of_class, bit + _lowest(ones)] += formulas
-            ones &= ones - np.uint64(1)
-    for version in range(programs.shape[2]):
-        wrong = False
-        for word in range(packed.shape[1]):
-            ones = (packed[0, word] ^ programs[table, reading, version, word]) & ~packed[1, word]
-            bit = word * WORD_BITS
-            wrong |= ones != 0
-            while ones != 0:
-                bit_wrong[reading, version, of_class, bit + _lowest(ones)] += formulas
-                ones &= ones - np.uint64(1)
-        if wrong:
-            any_wrong[reading, version, of_class] += formulas
-        elif unsure:
-            any_unsure[reading, version, of_class] += formulas
 
 
 @_compiled
@@ -259,26 +318,6 @@ def _compare(
 def _lowest(word):
     """Place of the lowest bit that is one."""
     return _n_ones((word & (~word + np.uint64(1))) - np.uint64(1))
-
-
-@_compiled
-@no_type_check
-def _keep_undecided(chosen, tally):
-    number = tally.n_undecided[0]
-    tally.n_undecided[0] += 1
-    if number < tally.revisited.shape[0]:
-        for position in range(chosen.shape[0]):
-            tally.revisited[number, position] = chosen[position]
-
-
-@_compiled
-@no_type_check
-def _keep_wrong(chosen, is_satisfiable, n_distinct, tally):
-    number = tally.n_kept[is_satisfiable, n_distinct]
-    if number < tally.kept.shape[2]:
-        tally.n_kept[is_satisfiable, n_distinct] += 1
-        for position in range(chosen.shape[0]):
-            tally.kept[is_satisfiable, n_distinct, number, position] = chosen[position]
 
 
 @_compiled

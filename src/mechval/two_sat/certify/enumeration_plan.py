@@ -92,7 +92,7 @@ def _plan(block: SubstitutedBlock, bit_neurons: Int[np.ndarray, " bit"]) -> Enum
     gains = np.zeros((len(choice.margins), width))
     for row, token in enumerate(choice.margins):
         gains[row, : len(choice.neurons)] = [
-            float(_gain(block, neuron, token).mid()) for neuron in choice.neurons
+            float(_gain(block, neuron, token).mid()) for neuron in choice.neurons.tolist()
         ]
     base = _floats(block.base * select)[0]
     start = np.concatenate([_floats(part * select) for part in block.constants])
@@ -175,14 +175,9 @@ def _distinct_margins(block: SubstitutedBlock) -> tuple[tuple[int, ...], float]:
 
 def _largest_difference(block: SubstitutedBlock, token: int, other: int) -> float:
     """Bound on how far two tokens' logits differ, over all mixtures of positions."""
-    direct = [
-        [part[row, block.n_neurons + token] - part[row, block.n_neurons + other]]
-        for part in (block.base,)
-        for row in range(part.nrows())
-    ]
-    total = _size(direct[0][0])
+    column, rival = block.n_neurons + token, block.n_neurons + other
+    total = _size(block.base[0, column] - block.base[0, rival])
     for weights, terms, constants in zip(block.weights, block.terms, block.constants, strict=True):
-        column, rival = block.n_neurons + token, block.n_neurons + other
         clauses = [
             _size((terms[row, column] - terms[row, rival]) / weights[0, row])
             for row in range(terms.nrows())
@@ -204,19 +199,19 @@ def _selection(block: SubstitutedBlock, choice: _Choice, width: int) -> arb_mat:
     """From all columns of the block to those of the plan."""
     unsatisfiable = block.n_neurons + Vocabulary(block.problem).unsatisfiable
     select = arb_mat(block.base.ncols(), width)
-    for column, neuron in enumerate(choice.neurons):
-        select[int(neuron), column] = arb(1)
+    for column, neuron in enumerate(choice.neurons.tolist()):
+        select[neuron, column] = arb(1)
     for column, token in enumerate(choice.margins, start=len(choice.neurons)):
         select[block.n_neurons + token, column] = arb(1)
         select[unsatisfiable, column] = arb(-1)
-        for neuron in np.flatnonzero(choice.always_on):
-            select[int(neuron), column] = _gain(block, int(neuron), token)
+        for neuron in np.flatnonzero(choice.always_on).tolist():
+            select[neuron, column] = _gain(block, neuron, token)
     return select
 
 
 def _gain(block: SubstitutedBlock, neuron: int, token: int) -> arb:
     unsatisfiable = Vocabulary(block.problem).unsatisfiable
-    return block.readout[int(neuron), token] - block.readout[int(neuron), unsatisfiable]
+    return block.readout[neuron, token] - block.readout[neuron, unsatisfiable]
 
 
 def _column_errors(

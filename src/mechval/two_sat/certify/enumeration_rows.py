@@ -4,16 +4,23 @@ An interval has width 0 unless a case could not be decided even in ball arithmet
 float64 (bits).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 
 import numpy as np
 
+from mechval.errors import MechvalError
+from mechval.progress import track
 from mechval.reporting.tables import Row
-from mechval.two_sat.certify.enumeration import VERSIONS, Enumeration, smallest_formulas
-from mechval.two_sat.certify.enumeration_chunks import ChunkCounts
+from mechval.two_sat.certify.enumeration import (
+    VERSIONS,
+    Enumeration,
+    Enumerator,
+    smallest_formulas,
+)
+from mechval.two_sat.certify.enumeration_chunks import ChunkCounts, verified_prefixes
 from mechval.two_sat.certify.enumeration_kernel import OTHER, SATISFIABLE, UNDECIDED
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.vocabulary import Vocabulary
@@ -57,8 +64,7 @@ def answer_rows(enumeration: Enumeration) -> list[Row]:
     others = [_answers(enumeration, of_class, lambda answer: answer == OTHER) for of_class in (0, 1)]
     rows: list[Row] = []
     for quantity, counted in (("error", errors), ("other_token", others)):
-        for name, found in zip((*CLASSES, ALL), (*counted, counted[0] + counted[1]), strict=True):
-            rows.append({"quantity": quantity, "class": name, **found.columns()})
+        rows.extend({"quantity": quantity, **row} for row in _by_class(counted))
         rows.append({"quantity": quantity, "class": "balanced", **_balanced(*counted)})
     return rows
 
@@ -78,22 +84,19 @@ def bit_rows(enumeration: Enumeration) -> list[Row]:
             wrong = [sums.any_wrong[index, version], *sums.bit_wrong[index, version][:, columns].T]
             unsure = [sums.any_unsure[index, version], *sums.bit_unsure[index][:, columns].T]
             for neuron, low, more in zip((None, *neurons), wrong, unsure, strict=True):
-                counted = [
-                    Counted(int(low[k]), int(low[k] + more[k]), totals[k]) for k in (0, 1)
-                ]
-                for label, found in zip(
-                    (*CLASSES, ALL), (*counted, counted[0] + counted[1]), strict=True
-                ):
-                    rows.append(
-                        {
-                            "reading": reading,
-                            "version": name,
-                            "neuron": neuron,
-                            "class": label,
-                            **found.columns(),
-                        }
-                    )
+                counted = [Counted(int(low[k]), int(low[k] + more[k]), totals[k]) for k in (0, 1)]
+                about = {"reading": reading, "version": name, "neuron": neuron}
+                rows.extend({**about, **row} for row in _by_class(counted))
     return rows
+
+
+def _by_class(counted: Sequence[Counted]) -> list[Row]:
+    """Both classes, then all formulas."""
+    every = (*counted, counted[0] + counted[1])
+    return [
+        {"class": name, **found.columns()}
+        for name, found in zip((*CLASSES, ALL), every, strict=True)
+    ]
 
 
 def failure_rows(enumeration: Enumeration) -> list[Row]:
@@ -104,20 +107,20 @@ def failure_rows(enumeration: Enumeration) -> list[Row]:
     there are and are wrong.
     """
     rows: list[Row] = []
-    groups = sorted({group[:2] for group in _groups(enumeration)})
-    for n_satisfying, n_distinct in groups:
-        of_class = int(n_satisfying > 0)
-        members = [
-            group for group in _groups(enumeration) if group[:2] == (n_satisfying, n_distinct)
-        ]
-        wrong = _is_error(of_class)
+    for n_satisfying, n_distinct in sorted({key[:2] for key in enumeration.answers}):
+        wrong = _is_error(int(n_satisfying > 0))
+        members = {
+            key[2]: counts
+            for key, counts in enumeration.answers.items()
+            if key[:2] == (n_satisfying, n_distinct)
+        }
         rows.append(
             {
                 "satisfying_assignments": n_satisfying,
                 "distinct_clauses": n_distinct,
-                **_interval(members, wrong).columns(),
-                "multisets": sum(group[4] for group in members),
-                "wrong_multisets": sum(group[4] for group in members if wrong(group[2])),
+                **_interval([(answer, members[answer][0]) for answer in members], wrong).columns(),
+                "multisets": sum(counts[1] for counts in members.values()),
+                "wrong_multisets": sum(members[answer][1] for answer in members if wrong(answer)),
             }
         )
     return rows
@@ -153,13 +156,31 @@ def chunk_rows(enumeration: Enumeration) -> list[Row]:
     return [chunk_row(chunk) for chunk in enumeration.chunks]
 
 
+def recount(enumerator: Enumerator, rows: Sequence[Mapping[str, str]]) -> None:
+    """Count some chunks again, always the same ones, and compare them with a table's rows.
+
+    Args:
+        rows: as :func:`chunk_rows` and the CSV reader give them.
+
+    Raises:
+        MechvalError: naming the first chunk that is missing or differs.
+    """
+    known = {(row["first"], row["second"]): row for row in rows}
+    for prefix in track(verified_prefixes(enumerator.problem), "recount chunks"):
+        found = {name: str(value) for name, value in chunk_row(enumerator.count(prefix)).items()}
+        if known.get((found["first"], found["second"])) != found:
+            raise MechvalError(
+                f"chunk {prefix} of the enumeration counts {found}; "
+                "allowed: what the table of chunks says."
+            )
+
+
 def chunk_row(chunk: ChunkCounts) -> Row:
     """One row of :func:`chunk_rows`."""
-    by_class = [
-        [group for group in chunk.answers if (group[0] > 0) == bool(of_class)]
-        for of_class in (0, 1)
-    ]
-    errors = [_interval(by_class[k], _is_error(k)).lower for k in (0, 1)]
+    errors = []
+    for of_class in (0, 1):
+        members = [group[2:4] for group in chunk.answers if (group[0] > 0) == bool(of_class)]
+        errors.append(_interval(members, _is_error(of_class)).lower)
     return {
         "first": chunk.prefix[0],
         "second": chunk.prefix[1],
@@ -203,23 +224,22 @@ def _is_error(of_class: int) -> Callable[[int], bool]:
     return is_error
 
 
-def _groups(enumeration: Enumeration) -> Iterator[tuple[int, int, int, int, int]]:
-    return chain.from_iterable(chunk.answers for chunk in enumeration.chunks)
-
-
 def _answers(
     enumeration: Enumeration, of_class: int, is_counted: Callable[[int], bool]
 ) -> Counted:
-    members = [group for group in _groups(enumeration) if (group[0] > 0) == bool(of_class)]
+    members = [
+        (answer, counts[0])
+        for (n_satisfying, _, answer), counts in enumeration.answers.items()
+        if (n_satisfying > 0) == bool(of_class)
+    ]
     return _interval(members, is_counted)
 
 
-def _interval(
-    members: list[tuple[int, int, int, int, int]], is_counted: Callable[[int], bool]
-) -> Counted:
-    lower = sum(group[3] for group in members if is_counted(group[2]))
-    undecided = sum(group[3] for group in members if group[2] == UNDECIDED)
-    return Counted(lower, lower + undecided, sum(group[3] for group in members))
+def _interval(members: Sequence[tuple[int, int]], is_counted: Callable[[int], bool]) -> Counted:
+    """Formulas by answer, of which some are counted and the undecided ones may be."""
+    lower = sum(formulas for answer, formulas in members if is_counted(answer))
+    undecided = sum(formulas for answer, formulas in members if answer == UNDECIDED)
+    return Counted(lower, lower + undecided, sum(formulas for _, formulas in members))
 
 
 def _class_total(enumeration: Enumeration, of_class: int) -> int:
