@@ -88,6 +88,11 @@ class CertifyConfig(Config):
         default=True,
         description="true or false: whether block 2 is counted on every multiset of clauses",
     )
+    drift_formulas: int = Field(
+        default=1000,
+        ge=1,
+        description="an integer from 1 up: held-out formulas whose margin is compared with the drift",
+    )
     counterexamples: int = Field(
         default=3, ge=0, description="an integer from 0 up: shrunk formulas kept per failing cell"
     )
