@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
-from mechval.axioms import EvidenceKind
+from mechval.axioms import EvidenceKind, clopper_pearson_upper
 from mechval.axioms.evidence import Statement
 from mechval.reporting.tables import Row
 from mechval.two_sat.certify.certificate import Case, CaseStatus, ParsingCertificate
@@ -14,6 +14,7 @@ from mechval.two_sat.problem import Problem
 from mechval.two_sat.report_records import CellRow
 
 BALANCED = "balanced"
+DRIFT_CONFIDENCE = 0.95
 _UNIFORM = "uniform"
 _HALVES = "uniform within each class, half satisfiable"
 _PREFIX_EQUIVALENCE = "prefix equivalence"
@@ -95,6 +96,46 @@ def parsing_statements(certificate: ParsingCertificate, file: str) -> list[State
             **shared,
         )
     ]
+
+
+def drift_statements(rows: Sequence[Row], file: str) -> list[Statement]:
+    """Formulas of the sample whose label the prefix's replacement provably cannot change.
+
+    The proof is formula by formula; that the formulas are a sample makes the rate a sampled one.
+    """
+    statements = []
+    for row in rows:
+        certified, n = _whole(row["certified"]), _whole(row["n"])
+        alone = "" if row["source"] == "all" else f", if only the {row['source']} drifted"
+        text = f"replacing the parse prefix is not proved to keep the network's label{alone}"
+        shared = {
+            "statement": text,
+            "axiom": "prefix replaceability",
+            "component": PARSE,
+            "domain": "all formulas",
+            "distribution": _HALVES,
+            "file": file,
+        }
+        if not certified:
+            told = (
+                f"the bound is vacuous: no label of {n:,} formulas is certified, the median drift "
+                f"bound is {float(str(row['median_drift'])):.3g} logits, the median margin "
+                f"{float(str(row['median_margin'])):.3g}"
+            )
+            statements.append(Statement(kind=EvidenceKind.UNKNOWN, stopped_by=told, **shared))
+            continue
+        statements.append(
+            Statement(
+                kind=EvidenceKind.SAMPLED,
+                count_lower=n - certified,
+                count_upper=n - certified,
+                value_upper=clopper_pearson_upper(n - certified, n, DRIFT_CONFIDENCE),
+                n=n,
+                confidence=DRIFT_CONFIDENCE,
+                **shared,
+            )
+        )
+    return statements
 
 
 def enumeration_statements(

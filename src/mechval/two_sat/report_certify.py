@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from mechval.axioms import EvidenceKind
 from mechval.axioms.evidence import Statement
 from mechval.reporting.ledger import kind_counts, render_ledger
-from mechval.reporting.markdown import markdown_table
+from mechval.reporting.markdown import markdown_table, significant
+from mechval.two_sat.certify.certificate import CaseStatus
+from mechval.two_sat.certify_records import DriftRow, ParsingRow
 from mechval.two_sat.counterexamples.files import PADDING_RULE, Case
 from mechval.two_sat.report_claims import Claims
-from mechval.two_sat.report_sections import source
+from mechval.two_sat.report_sections import figure, source
 from mechval.two_sat.report_variants import MAIN
 
 _LONGEST = 90
@@ -29,6 +31,8 @@ def render_certify(claims: Claims) -> str:
         "the computation. [docs/CERTIFICATES.md](../../../../docs/CERTIFICATES.md) says how to "
         "check them.",
         render_ledger([statement for statement in claims.ledger if _is_shown(statement)]),
+        _worst_margins(claims.parsing),
+        _drift(claims.drift),
         _counterexamples(claims.cases),
         source("certify/ledger.csv"),
     ]
@@ -38,6 +42,71 @@ def render_certify(claims: Claims) -> str:
 def _is_shown(statement: Statement) -> bool:
     is_main = (statement.interpretation or "").endswith(f"/{MAIN.reading}/{MAIN.residual}")
     return statement.kind is not EvidenceKind.SAMPLED or not statement.interpretation or is_main
+
+
+def _worst_margins(rows: Sequence[ParsingRow]) -> str:
+    by_position = [
+        [row for row in rows if row.clause_position == position]
+        for position in sorted({row.clause_position for row in rows})
+    ]
+    table = []
+    for found in by_position:
+        worst = min(found, key=lambda row: row.margin)
+        table.append(
+            [
+                str(worst.clause_position + 1),
+                f"{sum(row.status is CaseStatus.CERTIFIED for row in found)} of {len(found)}",
+                significant(worst.margin),
+                significant(min(row.attained_margin for row in found)),
+                significant(max(row.numerical_error for row in found)),
+                f"`{worst.clause}`",
+                significant(min(row.own_clause_attention for row in found)),
+                f"{sum(row.n_branches for row in found):,}",
+            ]
+        )
+    header = ["clause position:", "certified:", "worst proved margin:", "smallest found:"]
+    header += ["rounding error:", "of clause", "least attention to own clause:", "branches:"]
+    return "\n\n".join(
+        [
+            "### Parsing, case by case",
+            "A case is a position and the clause there, over all choices of the earlier clauses.",
+            markdown_table(header, table),
+            figure("parsing-margins", "Margins of parsing by clause position"),
+            source("certify/parsing.csv"),
+        ]
+    )
+
+
+def _drift(rows: Sequence[DriftRow]) -> str:
+    table = [
+        [
+            row.source,
+            f"{row.certified:,} of {row.n:,}",
+            significant(row.median_drift),
+            significant(row.least_drift),
+            significant(row.median_margin),
+        ]
+        for row in rows
+    ]
+    header = ["what drifts", "labels certified:", "median drift bound:", "least:", "median margin:"]
+    vacuous = all(row.certified == 0 for row in rows if row.source == "all")
+    verdict = (
+        "**The bound is vacuous**: it certifies no formula, so prefix replaceability of parse "
+        "stays sampled."
+        if vacuous
+        else "What it does not certify stays sampled."
+    )
+    return "\n\n".join(
+        [
+            "### Drift: what links real formulas to the network after γ_1",
+            "γ_1 freezes what really depends on the order of the clauses. The bound of how far "
+            "that can move the answer (logits, s − u), held against the margin of each held-out "
+            f"formula. {verdict}",
+            markdown_table(header, table),
+            figure("drift", "Drift of the answer by source, beside the margin"),
+            source("certify/drift.csv"),
+        ]
+    )
 
 
 def _counterexamples(cases: Sequence[Case]) -> str:

@@ -11,9 +11,11 @@ from mechval.reporting.ledger import load_ledger
 from mechval.reporting.paper import Comparison
 from mechval.reporting.records import read_records
 from mechval.reporting.tables import Row, read_csv
+from mechval.two_sat.certify_records import DriftRow, ParsingRow
 from mechval.two_sat.circuit import ReadingName
 from mechval.two_sat.counterexamples.files import COUNTEREXAMPLES, Case, load_cases
 from mechval.two_sat.evidence import Evidence, evidence_figures, load_evidence
+from mechval.two_sat.figures_certify import draw_drift, draw_margins
 from mechval.two_sat.figures_prose_axioms import draw_derivability, draw_sizes
 from mechval.two_sat.improved.figure import front_figure
 from mechval.two_sat.interpretation import EVALUATE, Residual, Version
@@ -55,6 +57,8 @@ class Claims:
     progress_figures: tuple[str, ...]
     ledger: tuple[Statement, ...]
     cases: tuple[Case, ...]
+    parsing: tuple[ParsingRow, ...]
+    drift: tuple[DriftRow, ...]
 
     @property
     def most_bits(self) -> int:
@@ -72,7 +76,7 @@ class Claims:
 
 def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
     """Read the tables; raises MechvalError naming the file if one is missing or another table."""
-    axioms, circuit = directories["axioms"], directories["circuit"]
+    axioms, circuit, certify = (directories[name] for name in ("axioms", "circuit", "certify"))
     figures = sorted((directories["progress"] / "figures").glob("*.png"))
     return Claims(
         comparisons=compare_with_paper(directories) if run.has_published_values else (),
@@ -89,8 +93,10 @@ def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
         sizes=read_csv(axioms / "sizes.csv"),
         nulls=read_csv(directories["nulls"] / "nulls.csv"),
         progress_figures=tuple(path.stem for path in figures),
-        ledger=load_ledger(directories["certify"]),
-        cases=tuple(case for case, _ in load_cases(directories["certify"] / COUNTEREXAMPLES)),
+        ledger=load_ledger(certify),
+        cases=tuple(case for case, _ in load_cases(certify / COUNTEREXAMPLES)),
+        parsing=read_records(certify / "parsing.csv", ParsingRow),
+        drift=read_records(certify / "drift.csv", DriftRow),
     )
 
 
@@ -116,6 +122,8 @@ def claim_figures(claims: Claims) -> dict[str, Figure]:
         figures[f"surface-{reading}"] = draw_surface(
             claims.surface, reading, residual, _published_contours(claims)
         )
+    figures["parsing-margins"] = draw_margins(claims.parsing)
+    figures["drift"] = draw_drift(claims.drift)
     return {**figures, **evidence_figures(claims.evidence)}
 
 

@@ -88,6 +88,11 @@ class CertifyConfig(Config):
         default=True,
         description="true or false: whether block 2 is counted on every multiset of clauses",
     )
+    drift_formulas: int = Field(
+        default=500,
+        ge=1,
+        description="an integer from 1 up: formulas whose margin is held against the drift",
+    )
     counterexamples: int = Field(
         default=3, ge=0, description="an integer from 0 up: shrunk formulas kept per failing cell"
     )

@@ -29,7 +29,9 @@ def paper_size_settings(tmp_path_factory: pytest.TempPathFactory) -> TwoSatSetti
         source,
         problem=PAPER_PROBLEM,
         circuit=CircuitConfig(),
-        certify=CertifyConfig(parsing=ParsingConfig(max_branches=0), enumerate=False),
+        certify=CertifyConfig(
+            parsing=ParsingConfig(max_branches=0), enumerate=False, drift_formulas=2
+        ),
     )
 
 

@@ -39,7 +39,7 @@ def test_every_distinct_cell_of_the_axiom_table_is_in_the_ledger(finished: Works
     sampled = [
         statement
         for statement in load_ledger(place(finished, "certify"))
-        if statement.kind is EvidenceKind.SAMPLED and statement.axiom
+        if statement.kind is EvidenceKind.SAMPLED and statement.interpretation
     ]
     distinct = [
         row

@@ -68,7 +68,9 @@ def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings
         improved=ImprovedConfig(widths=(4,), formulas=60, steps=10),
         nulls=NullsConfig(formulas=200, shuffled_formulas=40, training=recipe(8)),
         progress=ProgressConfig(formulas=200),
-        certify=CertifyConfig(parsing=ParsingConfig(max_branches=5), counterexamples=1),
+        certify=CertifyConfig(
+            parsing=ParsingConfig(max_branches=5), drift_formulas=4, counterexamples=1
+        ),
         model=model or ModelSource(),
     )
     return made.model_copy(update=changes)

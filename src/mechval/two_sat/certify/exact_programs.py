@@ -140,9 +140,7 @@ def exact_distance_rows(
     return rows
 
 
-def are_equivalent(
-    one: EvaluateProgram, other: EvaluateProgram, tables: ReachableTables
-) -> bool:
+def are_equivalent(one: EvaluateProgram, other: EvaluateProgram, tables: ReachableTables) -> bool:
     """Whether two programs give the same answer on every formula."""
     return bool((program_answers(one, tables) == program_answers(other, tables)).all())
 

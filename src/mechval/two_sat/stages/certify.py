@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mechval.axioms import load_disagreements
@@ -22,6 +23,7 @@ from mechval.two_sat.certify.certificate import (
     save_certificate,
 )
 from mechval.two_sat.certify.checker import check_parsing
+from mechval.two_sat.certify.drift import drift_rows
 from mechval.two_sat.certify.enumeration import enumerate_multisets, make_enumerator
 from mechval.two_sat.certify.exact_programs import (
     exact_distance_rows,
@@ -46,6 +48,7 @@ from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.stages.train import load_stage_network, stage_weights
 
 CERTIFICATE, PARSING = "parsing.safetensors", "parsing.csv"
+DRIFT = "drift.csv"
 ANSWERS, BITS, CHUNKS = "enumeration.csv", "enumeration_bits.csv", "enumeration_chunks.csv"
 
 Context = StageContext[TwoSatSettings]
@@ -98,6 +101,7 @@ def _finish(
     cases = write_cases(subject, findings, directory / COUNTEREXAMPLES)
     statements = [
         *ledger.parsing_statements(certificate, PARSING),
+        *_bound_drift(context, subject),
         *counted,
         *_compare_programs(subject, directory),
         *ledger.sampled_statements(cells, context.settings.axioms.confidence),
@@ -162,6 +166,21 @@ def _recount(context: Context, subject: Subject, finished: Path) -> list[Stateme
 def _not_counted(subject: Subject, reason: str) -> Statement:
     text = "the network after γ_1 answers wrongly"
     return ledger.unknown_statement(text, reason, subject.problem, "output", ANSWERS)
+
+
+def _bound_drift(context: Context, subject: Subject) -> list[Statement]:
+    """How many held-out formulas provably keep their label when the prefix is replaced."""
+    circuit = subject.circuit
+    test = load_split(context.upstream["data"].bulk, subject.problem, "analysis.test")
+    rows = drift_rows(
+        subject.components.model.cpu(),
+        subject.problem,
+        circuit.prototypes,
+        circuit.mean_resid_post,
+        test.first(context.settings.certify.drift_formulas).clause_ids.astype(np.int64),
+    )
+    write_csv(rows, context.directory / DRIFT)
+    return ledger.drift_statements(rows, DRIFT)
 
 
 def _compare_programs(subject: Subject, directory: Path) -> list[Statement]:
