@@ -1,15 +1,15 @@
 """Ranges of every pre-activation over all choices of the earlier clauses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from mechval.two_sat.certify.fractional import minimise
-from mechval.two_sat.certify.query import Prefix, Query
-from mechval.two_sat.certify.relaxation import Ranges
-from mechval.two_sat.certify.rounding import RoundingBounds
+from mechval.two_sat.certify.query import Fraction, Prefix, Query
+from mechval.two_sat.certify.relaxation import Ranges, bound_after_mlp
+from mechval.two_sat.certify.rounding import RoundingBounds, rounding_bounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +20,28 @@ class AttentionRanges:
     upper: Float[np.ndarray, "case head_index neuron"]
 
 
+def free(fraction: Fraction) -> Fraction:
+    """Nothing is known of the earlier clauses."""
+    return fraction
+
+
 def attention_ranges(
     query: Query,
     cases: Sequence[tuple[int | None, Prefix]],
     neurons: Int[np.ndarray, " some"] | None = None,
+    restrict: Callable[[Fraction], Fraction] = free,
 ) -> AttentionRanges:
-    """The exact range of each head's part in the pre-activations of all neurons, or of some."""
+    """The exact range of each head's part in the pre-activations of all neurons, or of some.
+
+    Args:
+        query: the asking token.
+        cases: own clause and fixed earlier clauses.
+        neurons: which, if not all.
+        restrict: what is known of the earlier clauses.
+    """
     weights = query.block.W_in if neurons is None else query.block.W_in[:, neurons]
     both = np.concatenate([weights, -weights], axis=1)
-    bounds = [minimise(fraction).bound for fraction in query.fractions(cases, both)]
+    bounds = [minimise(restrict(fraction)).bound for fraction in query.fractions(cases, both)]
     lower, negated = np.split(np.stack(bounds, axis=1), 2, axis=2)
     return AttentionRanges(lower, -negated)
 
@@ -42,3 +55,30 @@ def pre_activation_ranges(
         fixed + attention.lower.sum(axis=1, dtype=np.float64) - rounding.pre_activation,
         fixed + attention.upper.sum(axis=1, dtype=np.float64) + rounding.pre_activation,
     )
+
+
+def residual_ranges(
+    query: Query,
+    cases: Sequence[int | None],
+    functionals: Float[np.ndarray, "d_model functional"],
+    restrict: Callable[[Fraction], Fraction] = free,
+) -> tuple[Float[np.ndarray, "case functional"], Float[np.ndarray, "case functional"]]:
+    """Ranges of functionals of the residual stream after block 0, for each own clause.
+
+    Args as for `attention_ranges`; a case is None for a token other than a second literal.
+    """
+    rounding = rounding_bounds(query)
+    open_cases: list[tuple[int | None, Prefix]] = [(own, ()) for own in cases]
+    attention = attention_ranges(query, open_cases, restrict=restrict)
+    ranges = pre_activation_ranges(query, attention, rounding)
+    both = np.concatenate([functionals, -functionals], axis=1)
+    bounds = []
+    for index, case in enumerate(open_cases):
+        own_ranges = Ranges(ranges.lower[[index]], ranges.upper[[index]])
+        bound = bound_after_mlp(query.block, own_ranges, both)
+        fractions = query.fractions([case], bound.functional)
+        minima = [minimise(restrict(fraction)).bound[0] for fraction in fractions]
+        seen = np.sum(minima, axis=0, dtype=np.float64)
+        bounds.append(seen + bound.constant[0] + query.resid @ bound.functional[0])
+    lower, negated = np.split(np.stack(bounds) - rounding.of(both), 2, axis=1)
+    return lower, -negated
