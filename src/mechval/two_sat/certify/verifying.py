@@ -11,6 +11,7 @@ from mechval.two_sat.certify.enumeration import Enumerator
 from mechval.two_sat.certify.enumeration_chunks import Prefix, verified_prefixes
 from mechval.two_sat.certify.enumeration_rows import ALL, CLASSES, chunk_row
 
+
 def recounted_chunks(enumerator: Enumerator, committed: Sequence[Row]) -> list[Row]:
     """The committed rows of all chunks, those of :func:`verified_prefixes` counted again."""
     again = {
