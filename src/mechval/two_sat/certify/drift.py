@@ -26,6 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechval.axioms import EvidenceKind
 from mechval.axioms.tables import Row
 from mechval.progress import track
 from mechval.transformer import Transformer
@@ -62,7 +63,7 @@ class AnswerDrift:
         """
         stays_satisfiable = ((self.margin > 0) & (self.margin + self.lower > 0)).all(axis=1)
         stays_unsatisfiable = ((self.margin < 0) & (self.margin + self.upper < 0)).any(axis=1)
-        return stays_satisfiable | stays_unsatisfiable
+        return np.asarray(stays_satisfiable | stays_unsatisfiable)
 
 
 def drift_rows(
@@ -108,7 +109,7 @@ def drift_rows(
                 "median_margin": float(np.median(np.abs(found.margin[:, 0]))),
                 "median_drift": float(np.median(largest)),
                 "least_drift": float(largest.min()),
-                "kind": "certified",
+                "kind": EvidenceKind.CERTIFIED.value,
             }
         )
     return rows

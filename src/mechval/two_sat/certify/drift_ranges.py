@@ -101,11 +101,20 @@ class Drift:
             np.maximum(np.abs(coordinate), np.abs(coordinate_upper)),
             np.maximum(np.abs(query), np.abs(query_upper)),
         )
-        seen = [part[place] for part in self.block.looked_at(self.frozen)]
-        ranges = [key - cross, key_upper + cross, value, value_upper]
-        score, values, output, *ranges = (np.moveaxis(part, 1, 2) for part in (*seen, *ranges))
-        ranges[0], ranges[1] = ranges[0] + product, ranges[1] + product_upper
-        return AtFormulas(score, output, values, *ranges, target, target_upper)
+        score, seen_value, output = (
+            np.moveaxis(part[place], 1, 2) for part in self.block.looked_at(self.frozen)
+        )
+        return AtFormulas(
+            score=score,
+            output=output,
+            value=seen_value,
+            score_lower=np.moveaxis(key - cross, 1, 2) + product,
+            score_upper=np.moveaxis(key_upper + cross, 1, 2) + product_upper,
+            value_lower=np.moveaxis(value, 1, 2),
+            value_upper=np.moveaxis(value_upper, 1, 2),
+            answer_lower=target,
+            answer_upper=target_upper,
+        )
 
 
 def clause_at_position(

@@ -47,13 +47,13 @@ def attention_ranges(
 
 
 def pre_activation_ranges(
-    query: Query, attention: AttentionRanges, rounding: RoundingBounds
+    query: Query, attention: AttentionRanges, case: int, rounding: RoundingBounds
 ) -> Ranges:
-    """Ranges of whole pre-activations, widened by what rounding can have cost."""
+    """Ranges of whole pre-activations in one case, widened by what rounding can have cost."""
     fixed = query.resid @ query.block.W_in + query.block.b_in
     return Ranges(
-        fixed + attention.lower.sum(axis=1, dtype=np.float64) - rounding.pre_activation,
-        fixed + attention.upper.sum(axis=1, dtype=np.float64) + rounding.pre_activation,
+        fixed + attention.lower[case].sum(axis=0, dtype=np.float64) - rounding.pre_activation,
+        fixed + attention.upper[case].sum(axis=0, dtype=np.float64) + rounding.pre_activation,
     )
 
 
@@ -70,15 +70,14 @@ def residual_ranges(
     rounding = rounding_bounds(query)
     open_cases: list[tuple[int | None, Prefix]] = [(own, ()) for own in cases]
     attention = attention_ranges(query, open_cases, restrict=restrict)
-    ranges = pre_activation_ranges(query, attention, rounding)
     both = np.concatenate([functionals, -functionals], axis=1)
     bounds = []
     for index, case in enumerate(open_cases):
-        own_ranges = Ranges(ranges.lower[[index]], ranges.upper[[index]])
-        bound = bound_after_mlp(query.block, own_ranges, both)
+        ranges = pre_activation_ranges(query, attention, index, rounding)
+        bound = bound_after_mlp(query.block, ranges, both)
         fractions = query.fractions([case], bound.functional)
         minima = [minimise(restrict(fraction)).bound[0] for fraction in fractions]
         seen = np.sum(minima, axis=0, dtype=np.float64)
-        bounds.append(seen + bound.constant[0] + query.resid @ bound.functional[0])
+        bounds.append(seen + bound.constant + query.resid @ bound.functional)
     lower, negated = np.split(np.stack(bounds) - rounding.of(both), 2, axis=1)
     return lower, -negated
