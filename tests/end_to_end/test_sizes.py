@@ -28,3 +28,5 @@ def test_a_corner_of_the_allowed_sizes_finishes_all_stages(
     assert answer.code == 0, answer.stderr
     finished = {path.parent.name for path in tmp_path.glob("results/two_sat/small/*/manifest.json")}
     assert finished == STAGES
+    ledger = (tmp_path / "results/two_sat/small/certify/ledger.csv").read_text(encoding="utf-8")
+    assert ("multisets of clauses, about" in ledger) is (n_variables == 8)

@@ -60,6 +60,6 @@ def draw_drift(rows: Sequence[DriftRow]) -> Figure:
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlabel("logit difference s − u, median over formulas (linear below 1)")
     told = f"What replacing the parse prefix can change (N = {rows[0].n:,} formulas)"
-    figure.suptitle(told, x=0.3, size=9)
+    figure.suptitle(told, x=0.01, ha="left", size=9)
     figure.legend(loc="outside upper right", ncols=2)
     return figure

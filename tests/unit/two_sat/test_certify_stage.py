@@ -65,6 +65,16 @@ def test_a_tampered_counterexample_fails_verification(copy: Workspace) -> None:
     assert "counterexamples/cases.csv" in failures(copy, "certify")
 
 
+def test_a_tampered_chunk_of_the_enumeration_fails_verification(copy: Workspace) -> None:
+    def change(table: list[dict[str, str]]) -> None:
+        for row in table:
+            row["satisfiable_errors"] = str(int(row["satisfiable_errors"]) + 1)
+
+    edit(place(copy, "certify") / "enumeration_chunks.csv", change)
+    found = failures(copy, "certify")
+    assert {"enumeration_chunks.csv", "enumeration.csv"} <= set(found)
+
+
 def test_the_command_replays_a_counterexample_to_the_last_bit(
     finished: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,8 @@
 γ_1 puts the mean residual stream of the fitting formulas at every position and a prototype at each
 second literal. Over all choices of the earlier clauses, `ranges` and `relaxation` bound every
 linear functional of what the network has there instead (at a second literal for its own clause, at
-a first literal for its token, elsewhere for all). The difference, the drift, is then carried
+a first literal for its token, at the answer position for all orders of the formula's clauses,
+elsewhere for all). The difference, the drift, is then carried
 through block 1 at the answer position, for one formula at a time:
 
 - scores: the query of the substituted network is constant, so q·δk is one functional; δq·k one for
@@ -25,6 +26,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechval.axioms import EvidenceKind
 from mechval.axioms.tables import Row
 from mechval.progress import track
 from mechval.transformer import Transformer
@@ -61,7 +63,7 @@ class AnswerDrift:
         """
         stays_satisfiable = ((self.margin > 0) & (self.margin + self.lower > 0)).all(axis=1)
         stays_unsatisfiable = ((self.margin < 0) & (self.margin + self.upper < 0)).any(axis=1)
-        return stays_satisfiable | stays_unsatisfiable
+        return np.asarray(stays_satisfiable | stays_unsatisfiable)
 
 
 def drift_rows(
@@ -88,11 +90,15 @@ def drift_rows(
         MechvalError: for a network outside the family or of another size.
     """
     drift = measure_drift(
-        model, problem, prototypes.detach().numpy(), mean_resid_post.detach().numpy()
+        model,
+        problem,
+        prototypes.detach().numpy(),
+        mean_resid_post.detach().numpy(),
+        clause_ids.astype(np.int64),
     )
     rows: list[Row] = []
     for source in SOURCES:
-        found = answer_drift(drift.only(_positions(drift, source)), clause_ids, source)
+        found = answer_drift(drift.only(_positions(drift, source)), source)
         largest = np.maximum(-found.lower[:, 0], found.upper[:, 0])
         rows.append(
             {
@@ -103,32 +109,27 @@ def drift_rows(
                 "median_margin": float(np.median(np.abs(found.margin[:, 0]))),
                 "median_drift": float(np.median(largest)),
                 "least_drift": float(largest.min()),
-                "kind": "certified",
+                "kind": EvidenceKind.CERTIFIED.value,
             }
         )
     return rows
 
 
-def answer_drift(
-    drift: Drift, clause_ids: Int[np.ndarray, "formula clause_position"], source: str
-) -> AnswerDrift:
+def answer_drift(drift: Drift, source: str) -> AnswerDrift:
     """Carry the drift to the answer, formula by formula."""
-    first = range(0, len(clause_ids), _BATCH)
+    first = range(0, len(drift.clause_ids), _BATCH)
     parts = [
-        _answer_drift(drift, clause_ids[start : start + _BATCH].astype(np.int64))
+        _answer_drift(drift, slice(start, start + _BATCH))
         for start in track(first, f"drift from {source}")
     ]
     margin, lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
     return AnswerDrift(margin, lower, upper)
 
 
-def _answer_drift(
-    drift: Drift, clause_ids: Int[np.ndarray, "formula clause_position"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    block, at = drift.block, drift.at(clause_ids)
-    resid_mid = np.repeat(block.answer[None], len(clause_ids), axis=0)
-    low = np.repeat(drift.answer_lower[None], len(clause_ids), axis=0)
-    high = np.repeat(drift.answer_upper[None], len(clause_ids), axis=0)
+def _answer_drift(drift: Drift, formulas: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    block, at = drift.block, drift.at(formulas)
+    low, high = at.answer_lower.copy(), at.answer_upper.copy()
+    resid_mid = np.repeat(block.answer[None], len(low), axis=0)
     for head in range(block.n_heads):
         weight = np.exp(at.score[:, head] - at.score[:, head].max(axis=1, keepdims=True))
         least = weight * np.exp(at.score_lower[:, head])
@@ -160,7 +161,8 @@ def _largest_average(
         average = better
     excess = value - average[:, None]
     missing = np.where(excess > 0, most[..., None] * excess, least[..., None] * excess).sum(axis=1)
-    return average + np.maximum(missing, 0) / least.sum(axis=1)[:, None]
+    bound = average + np.maximum(missing, 0) / least.sum(axis=1)[:, None]
+    return np.minimum(bound, value.max(axis=1))
 
 
 def _through_mlp(

@@ -4,8 +4,8 @@ Arrays are indexed by position and by the clause that stands there: at a second 
 those of this own clause, at a first literal those of its token, elsewhere all are the same.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,10 +14,9 @@ from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.first_block import FirstBlock, read_first_block
-from mechval.two_sat.certify.fractional import minimise
+from mechval.two_sat.certify.fractional import in_any_order
 from mechval.two_sat.certify.query import Query, make_query
-from mechval.two_sat.certify.ranges import attention_ranges, pre_activation_ranges
-from mechval.two_sat.certify.relaxation import Ranges, bound_after_mlp
+from mechval.two_sat.certify.ranges import residual_ranges
 from mechval.two_sat.certify.rounding import rounding_bounds
 from mechval.two_sat.certify.second_block import SecondBlock, read_second_block
 from mechval.two_sat.problem import Problem, clause_literals
@@ -26,29 +25,37 @@ from mechval.two_sat.vocabulary import FormulaLayout, Vocabulary
 
 @dataclass(frozen=True, eq=False)
 class AtFormulas:
-    """What block 1 sees at the answer position of some formulas; ranges are of the drift."""
+    """What block 1 sees at the answer position of some formulas; ranges are of the drift.
+
+    Attributes:
+        score: in the substituted network, as `output` and `value` are.
+        output: attention output of each position alone.
+        value: the targets of it.
+        answer_lower: of the targets of the residual stream at the answer position itself.
+        answer_upper: the same.
+    """
 
     score: Float[np.ndarray, "formula head_index pos"]
-    score_lower: Float[np.ndarray, "formula head_index pos"]
-    score_upper: Float[np.ndarray, "formula head_index pos"]
     output: Float[np.ndarray, "formula head_index pos d_model"]
     value: Float[np.ndarray, "formula head_index pos target"]
+    score_lower: Float[np.ndarray, "formula head_index pos"]
+    score_upper: Float[np.ndarray, "formula head_index pos"]
     value_lower: Float[np.ndarray, "formula head_index pos target"]
     value_upper: Float[np.ndarray, "formula head_index pos target"]
+    answer_lower: Float[np.ndarray, "formula target"]
+    answer_upper: Float[np.ndarray, "formula target"]
 
 
 @dataclass(frozen=True, eq=False)
 class Drift:
-    """Ranges of the drift of every position, and what γ_1 puts there.
+    """Ranges of the drift of every position, of the answer position for chosen formulas only.
 
     Attributes:
         frozen: residual stream of the substituted network.
         lower: of every functional's drift (see `SecondBlock.functionals`).
         upper: the same.
-        query_lower: of the drift of the answer position's query, times each frozen key.
-        query_upper: the same.
-        query: largest absolute drift of each coordinate of that query.
-        answer_lower: of the targets' drift at the answer position itself.
+        clause_ids: the formulas.
+        answer_lower: of each `SecondBlock.answer_functionals`, in any order of their clauses.
         answer_upper: the same.
     """
 
@@ -56,11 +63,9 @@ class Drift:
     frozen: Float[np.ndarray, "pos clause d_model"]
     lower: Float[np.ndarray, "pos clause functional"]
     upper: Float[np.ndarray, "pos clause functional"]
-    query_lower: Float[np.ndarray, "pos clause head_index"]
-    query_upper: Float[np.ndarray, "pos clause head_index"]
-    query: Float[np.ndarray, "head_index d_head"]
-    answer_lower: Float[np.ndarray, " target"]
-    answer_upper: Float[np.ndarray, " target"]
+    clause_ids: Int[np.ndarray, "formula clause_position"]
+    answer_lower: Float[np.ndarray, "formula answer_functional"]
+    answer_upper: Float[np.ndarray, "formula answer_functional"]
 
     @property
     def n_positions(self) -> int:
@@ -70,38 +75,54 @@ class Drift:
     def only(self, drifting: Bool[np.ndarray, " pos"]) -> "Drift":
         """The same with the drift of all other positions set to 0."""
         counts, answers = drifting[:, None, None], bool(drifting[-1])
-        return Drift(
-            self.block,
-            self.frozen,
-            self.lower * counts,
-            self.upper * counts,
-            self.query_lower * answers,
-            self.query_upper * answers,
-            self.query * answers,
-            self.answer_lower * answers,
-            self.answer_upper * answers,
+        return replace(
+            self,
+            lower=self.lower * counts,
+            upper=self.upper * counts,
+            answer_lower=self.answer_lower * answers,
+            answer_upper=self.answer_upper * answers,
         )
 
-    def at(self, clause_ids: Int[np.ndarray, "formula clause_position"]) -> AtFormulas:
-        """Gather what holds for some formulas."""
-        position = np.arange(self.n_positions)
-        # The answer position belongs to no clause; its entries are the same for all.
-        clause = np.pad(clause_ids, ((0, 0), (0, 1)))[:, position // 4]
-        score, value, output = self.block.looked_at(self.frozen)
-        key, coordinate, target = self.block.split(self.lower)
-        key_upper, coordinate_upper, target_upper = self.block.split(self.upper)
-        largest = np.maximum(np.abs(coordinate), np.abs(coordinate_upper))
-        cross = np.einsum("pche,he->pch", largest, self.query)
-        by_position = (
-            score,
-            key + self.query_lower - cross,
-            key_upper + self.query_upper + cross,
-            output,
-            value,
-            target,
-            target_upper,
+    def at(self, formulas: slice) -> AtFormulas:
+        """Gather what holds for some of the formulas."""
+        place = clause_at_position(self.clause_ids[formulas])
+        usual, target, query, product = self.block.split_answer(self.answer_lower[formulas])
+        lower = self.lower[place]
+        lower[:, -1] = usual
+        usual, target_upper, query_upper, product_upper = self.block.split_answer(
+            self.answer_upper[formulas]
         )
-        return AtFormulas(*(np.moveaxis(x[position, clause], 2, 1) for x in by_position))
+        upper = self.upper[place]
+        upper[:, -1] = usual
+        key, coordinate, value = self.block.split(lower)
+        key_upper, coordinate_upper, value_upper = self.block.split(upper)
+        cross = np.einsum(
+            "bphe,bhe->bph",
+            np.maximum(np.abs(coordinate), np.abs(coordinate_upper)),
+            np.maximum(np.abs(query), np.abs(query_upper)),
+        )
+        score, seen_value, output = (
+            np.moveaxis(part[place], 1, 2) for part in self.block.looked_at(self.frozen)
+        )
+        return AtFormulas(
+            score=score,
+            output=output,
+            value=seen_value,
+            score_lower=np.moveaxis(key - cross, 1, 2) + product,
+            score_upper=np.moveaxis(key_upper + cross, 1, 2) + product_upper,
+            value_lower=np.moveaxis(value, 1, 2),
+            value_upper=np.moveaxis(value_upper, 1, 2),
+            answer_lower=target,
+            answer_upper=target_upper,
+        )
+
+
+def clause_at_position(
+    clause_ids: Int[np.ndarray, "formula clause_position"],
+) -> tuple[Int[np.ndarray, " pos"], Int[np.ndarray, "formula pos"]]:
+    """Index arrays by position and by the clause that stands there; 0 at the answer position."""
+    position = np.arange(4 * clause_ids.shape[1] + 1)
+    return position, np.pad(clause_ids, ((0, 0), (0, 1)))[:, position // 4]
 
 
 def measure_drift(
@@ -109,8 +130,11 @@ def measure_drift(
     problem: Problem,
     prototypes: Float[np.ndarray, "pair d_model"],
     mean_resid_post: Float[np.ndarray, "pos d_model"],
+    clause_ids: Int[np.ndarray, "formula clause_position"],
 ) -> Drift:
     """Bound the drift of every position over all choices of the earlier clauses.
+
+    At the answer position: over all orders of each formula's clauses.
 
     Raises:
         MechvalError: for a network outside the family, of another size, or without a block 1.
@@ -120,23 +144,38 @@ def measure_drift(
         raise MechvalError(f"a network of {len(model.blocks)} blocks is not allowed; allowed: 2.")
     frozen = _frozen(problem, prototypes.astype(np.float64), mean_resid_post.astype(np.float64))
     second = read_second_block(model, Vocabulary(problem), frozen[-1, 0])
-    answer_functionals = second.answer_functionals(frozen)
     shape = (*frozen.shape[:2], second.functionals.shape[1])
-    lower, upper = np.empty(shape), np.empty(shape)
-    largest = np.abs(frozen).max(axis=(0, 1))
-    answer = (np.empty(0), np.empty(0))
-    for position in track(range(len(frozen)), "drift of every position"):
-        is_answer = position == len(frozen) - 1
-        functionals = answer_functionals if is_answer else second.functionals
+    lower, upper = np.zeros(shape), np.zeros(shape)
+    answer = make_query(first, len(frozen) - 1, Vocabulary(problem).colon)
+    largest = np.maximum(np.abs(frozen).max(axis=(0, 1)), rounding_bounds(answer).largest_after)
+    for position in track(range(len(frozen) - 1), "drift of every position"):
         for query, cases, rows in _queries(first, position):
-            found = _ranges(query, cases, functionals)
-            shift = frozen[position, rows] @ functionals
-            low, high = found[0] - shift, found[1] - shift
-            n = shape[2]
-            lower[position, rows], upper[position, rows] = low[:, :n], high[:, :n]
-            answer = (low[0, n:], high[0, n:])
+            found = residual_ranges(query, cases, second.functionals)
+            shift = frozen[position, rows] @ second.functionals
+            lower[position, rows], upper[position, rows] = found[0] - shift, found[1] - shift
             largest = np.maximum(largest, rounding_bounds(query).largest_after)
-    return _assembled(second.neglecting(largest), frozen, (lower, upper), answer)
+    answers = _answer_drifts(answer, second, frozen, clause_ids)
+    return Drift(second.neglecting(largest), frozen, lower, upper, clause_ids, *answers)
+
+
+def _answer_drifts(
+    query: Query,
+    block: SecondBlock,
+    frozen: Float[np.ndarray, "pos clause d_model"],
+    clause_ids: Int[np.ndarray, "formula clause_position"],
+) -> tuple[Float[np.ndarray, "formula f"], Float[np.ndarray, "formula f"]]:
+    lowers, uppers = [], []
+    for clauses, place in zip(
+        track(clause_ids, "drift at ':'", len(clause_ids)),
+        clause_at_position(clause_ids)[1],
+        strict=True,
+    ):
+        functionals = block.answer_functionals(frozen[np.arange(len(frozen)), place])
+        restrict = partial(in_any_order, clauses=clauses)
+        lower, upper = residual_ranges(query, [None], functionals, restrict)
+        lowers.append(lower[0] - block.answer @ functionals)
+        uppers.append(upper[0] - block.answer @ functionals)
+    return np.stack(lowers), np.stack(uppers)
 
 
 def _frozen(
@@ -158,8 +197,6 @@ def _queries(
     vocabulary, literals = Vocabulary(block.problem), clause_literals(block.problem)
     every = np.arange(len(literals))
     fixed = {0: vocabulary.left_parenthesis, 3: vocabulary.right_parenthesis}
-    if position == len(block.resid) - 1:
-        return [(make_query(block, position, vocabulary.colon), [None], every)]
     if position % 4 in fixed:
         return [(make_query(block, position, fixed[position % 4]), [None], every)]
     column = literals[:, position % 4 - 1]
@@ -169,42 +206,3 @@ def _queries(
         own: list[int | None] = [None] if position % 4 == 1 else [*rows.tolist()]
         found.append((make_query(block, position, literal), own, rows))
     return found
-
-
-def _ranges(
-    query: Query, cases: Sequence[int | None], functionals: Float[np.ndarray, "d_model functional"]
-) -> tuple[Float[np.ndarray, "case functional"], Float[np.ndarray, "case functional"]]:
-    """Of functionals of the residual stream after block 0."""
-    rounding = rounding_bounds(query)
-    open_cases = [(own, ()) for own in cases]
-    ranges = pre_activation_ranges(query, attention_ranges(query, open_cases), rounding)
-    both = np.concatenate([functionals, -functionals], axis=1)
-    bounds = []
-    for index, case in enumerate(open_cases):
-        own_ranges = Ranges(ranges.lower[[index]], ranges.upper[[index]])
-        bound = bound_after_mlp(query.block, own_ranges, both)
-        minima = [minimise(f).bound[0] for f in query.fractions([case], bound.functional)]
-        attention = np.sum(minima, axis=0, dtype=np.float64)
-        bounds.append(attention + bound.constant[0] + query.resid @ bound.functional[0])
-    lower, negated = np.split(np.stack(bounds) - rounding.of(both), 2, axis=1)
-    return lower, -negated
-
-
-def _assembled(
-    block: SecondBlock,
-    frozen: Float[np.ndarray, "pos clause d_model"],
-    functionals: tuple[Float[np.ndarray, "pos clause f"], Float[np.ndarray, "pos clause f"]],
-    answer: tuple[Float[np.ndarray, " a"], Float[np.ndarray, " a"]],
-) -> Drift:
-    target_lower, coordinate_lower, product_lower = block.split_answer(answer[0], frozen)
-    target_upper, coordinate_upper, product_upper = block.split_answer(answer[1], frozen)
-    return Drift(
-        block,
-        frozen,
-        *functionals,
-        query_lower=product_lower,
-        query_upper=product_upper,
-        query=np.maximum(np.abs(coordinate_lower), np.abs(coordinate_upper)),
-        answer_lower=target_lower,
-        answer_upper=target_upper,
-    )

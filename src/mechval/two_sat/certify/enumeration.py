@@ -121,7 +121,7 @@ class Enumerator:
             np.array(prefix),
             problem.n_clauses,
             factorial(problem.n_clauses),
-            len(self.network.start),
+            (0,) * len(self.network.start),
             tally,
         )
         revisited = self._revisit(tally)

@@ -7,7 +7,7 @@ adds up to is kept at every depth, so the last clause costs one addition per hea
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from numba import literally, njit
+from numba import njit
 
 SATISFIABLE, UNSATISFIABLE, OTHER, UNDECIDED = 0, 1, 2, 3
 N_ANSWERS = 4
@@ -69,14 +69,15 @@ _FORMULAS, _N_SATISFYING, _N_DISTINCT, _ANSWER = range(4)
 # Arrays are passed one by one: taking one out of a tuple costs an atomic count of references.
 @_compiled
 @no_type_check
-def count_chunk(network, bits, prefix, n_clauses, orders, n_heads, tally):
+def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
     """Add every multiset that begins with ``prefix`` to ``tally``.
 
     Args:
         orders: in how many orders distinct clauses can be written, ``n_clauses`` factorial.
-        n_heads: of block 1; compiled for each number, so that the sum over heads is unrolled.
+        heads: a tuple with one entry per head of block 1. Its length is part of its type, so
+            that the sum over heads is unrolled.
     """
-    literally(n_heads)
+    n_heads = len(heads)
     base, terms, weights, gains = network.base, network.terms, network.weights, network.gains
     tables, first_margin = network.tables, network.first_margin
     errors = np.array([network.margin_error, network.rival_error])
@@ -109,39 +110,19 @@ def count_chunk(network, bits, prefix, n_clauses, orders, n_heads, tally):
                 _push_table(numbers, first_table, next_table, chosen, depth)
         first = chosen[inner - 1]
         _activate(
-            numerators,
-            denominators,
-            base,
-            terms,
-            weights,
-            inner,
-            first,
-            shares,
-            n_heads,
+            numerators, denominators, base, terms, weights, inner, first, shares, heads,
             activations,
         )
         _find_margins(activations, gains, first_margin, first, margins)
         if _judge(margins, errors, numbers, level_tables, tables, orders, first, judged):
-            _keep(
-                judged, chosen, first, tally.kept, tally.n_kept, tally.revisited, tally.n_undecided
-            )
+            _keep(judged, chosen, first, tally.kept, tally.n_kept, tally.revisited,
+                tally.n_undecided)
         _tally_answers(judged, first, tally.formulas, tally.multisets)
         if compares:
             _tally_bits(
-                activations,
-                surely_on,
-                maybe_on,
-                programs,
-                next_table,
-                numbers[inner, _TABLE],
-                judged,
-                first,
-                powers,
-                packed,
-                tally.bit_wrong,
-                tally.bit_unsure,
-                tally.any_wrong,
-                tally.any_unsure,
+                activations, surely_on, maybe_on, programs, next_table,
+                numbers[inner, _TABLE], judged, first, powers, packed,
+                tally.bit_wrong, tally.bit_unsure, tally.any_wrong, tally.any_unsure,
             )
         changed = inner - 1
         while changed >= fixed and chosen[changed] == n_distinct_clauses - 1:
@@ -185,15 +166,15 @@ def _push_table(numbers, first_table, next_table, chosen, depth):
 @_compiled
 @no_type_check
 def _activate(
-    numerators, denominators, base, terms, weights, inner, first, shares, n_heads, activations
+    numerators, denominators, base, terms, weights, inner, first, shares, heads, activations
 ):
     """Every column with each clause from ``first`` on as the last one."""
     for last in range(first, activations.shape[0]):
-        for head in range(n_heads):
+        for head in range(len(heads)):
             shares[head] = 1.0 / (denominators[inner, head] + weights[last, head])
         for column in range(base.shape[0]):
             total = base[column]
-            for head in range(n_heads):
+            for head in range(len(heads)):
                 total += shares[head] * (
                     numerators[inner, head, column] + terms[last, head, column]
                 )
@@ -283,20 +264,8 @@ def _keep(judged, chosen, first, kept, n_kept, revisited, n_undecided):
 @_compiled
 @no_type_check
 def _tally_bits(
-    activations,
-    surely_on,
-    maybe_on,
-    programs,
-    next_table,
-    prefix_table,
-    judged,
-    first,
-    powers,
-    packed,
-    bit_wrong,
-    bit_unsure,
-    any_wrong,
-    any_unsure,
+    activations, surely_on, maybe_on, programs, next_table, prefix_table, judged, first, powers,
+    packed, bit_wrong, bit_unsure, any_wrong, any_unsure,
 ):
     for last in range(first, judged.shape[0]):
         formulas, table = judged[last, _FORMULAS], next_table[prefix_table, last]

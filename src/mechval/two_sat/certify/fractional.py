@@ -45,6 +45,19 @@ def minimise(fraction: Fraction) -> Minimum:
     return Minimum(_below(fraction, value), choice)
 
 
+def in_any_order(fraction: Fraction, clauses: Int[np.ndarray, " held"]) -> Fraction:
+    """The fraction where these very clauses are held, each at a position of its choice.
+
+    Positions may be chosen twice, so this allows more than all orders. A choice is a position.
+    """
+    return Fraction(
+        fraction.fixed_numerator,
+        fraction.fixed_denominator,
+        fraction.numerator[:, :, clauses].swapaxes(1, 2),
+        fraction.denominator[:, clauses].T,
+    )
+
+
 def _minimisers(
     fraction: Fraction, value: Float[np.ndarray, "case functional"]
 ) -> Int[np.ndarray, "case functional earlier"]:

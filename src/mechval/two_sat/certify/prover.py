@@ -119,7 +119,7 @@ class QueryProver:
         prefixes = [(*parent.prefix, clause) for clause in range(n_clauses)]
         known = parent.attention
         ranges = self._ranges(known)
-        open_neurons = np.flatnonzero((ranges.lower[0] < 0) & (ranges.upper[0] > 0))
+        open_neurons = np.flatnonzero(ranges.is_unstable)
         narrowed = attention_ranges(
             self.query, [(own, prefix) for prefix in prefixes], open_neurons
         )
@@ -142,8 +142,8 @@ class QueryProver:
             for fraction in self.query.fractions([(own, prefix)], bound.functional)
         ]
         attained = np.stack([minimum.bound[0] for minimum in minima])
-        margins = attained.sum(axis=0, dtype=np.float64) + bound.constant[0]
-        margins += self.query.resid @ bound.functional[0]
+        margins = attained.sum(axis=0, dtype=np.float64) + bound.constant
+        margins += self.query.resid @ bound.functional
         by_accepted = margins.reshape(2, -1)
         is_swapped = by_accepted[1] > by_accepted[0]
         best = np.where(is_swapped, by_accepted[1], by_accepted[0])
@@ -161,12 +161,12 @@ class QueryProver:
             is_swapped=is_swapped,
             ratio=attained[:, chosen],
             margin=float(best.min()),
-            n_unstable=int(ranges.n_unstable[0]),
+            n_unstable=int(ranges.is_unstable.sum()),
             worst=worst,
         )
 
     def _ranges(self, attention: AttentionRanges) -> Ranges:
-        return pre_activation_ranges(self.query, attention, self._rounding)
+        return pre_activation_ranges(self.query, attention, 0, self._rounding)
 
     def _own_clause_attention(self, own: int) -> float:
         """Least over choices and heads."""

@@ -61,10 +61,14 @@ class SecondBlock:
         return np.concatenate(parts, axis=1)
 
     def answer_functionals(
-        self, frozen: Float[np.ndarray, "pos clause d_model"]
+        self, keys: Float[np.ndarray, "pos d_model"]
     ) -> Float[np.ndarray, "d_model functional"]:
-        """Those of any position, then the targets, the query's coordinates, its frozen products."""
-        products = np.einsum("hde,hfe,pcf->dpch", self.W_Q, self.W_K, frozen, optimize=True)
+        """Those of any position, then the targets, the query's coordinates, its products with keys.
+
+        Args:
+            keys: the frozen residual stream that they are keys of.
+        """
+        products = np.einsum("hde,hfe,pf->dph", self.W_Q, self.W_K, keys, optimize=True)
         parts = [self.functionals, self.targets, np.concatenate(self.W_Q, axis=1)]
         return np.concatenate([*parts, products.reshape(len(products), -1)], axis=1)
 
@@ -77,12 +81,20 @@ class SecondBlock:
         return by_head[..., 0], by_head[..., 1 : 1 + d_head], by_head[..., 1 + d_head :]
 
     def split_answer(
-        self, values: Float[np.ndarray, " rest"], frozen: Float[np.ndarray, "pos clause d_model"]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Targets, query coordinates and products, from `answer_functionals` less the first."""
-        n_targets, (n_heads, _, d_head) = self.targets.shape[1], self.W_Q.shape
-        target, query, product = np.split(values, [n_targets, n_targets + n_heads * d_head])
-        return target, query.reshape(n_heads, d_head), product.reshape(*frozen.shape[:2], n_heads)
+        self, values: Float[np.ndarray, "formula functional"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Functionals of any position, targets, query coordinates and products with keys."""
+        n_any, n_targets = self.functionals.shape[1], self.targets.shape[1]
+        n_heads, _, d_head = self.W_Q.shape
+        sizes = np.cumsum([n_any, n_targets, n_heads * d_head])
+        usual, target, query, product = np.split(values, sizes, axis=1)
+        n = len(values)
+        return (
+            usual,
+            target,
+            query.reshape(n, n_heads, d_head),
+            np.moveaxis(product.reshape(n, -1, n_heads), 2, 1),
+        )
 
     def looked_at(
         self, frozen: Float[np.ndarray, "pos clause d_model"]

@@ -8,36 +8,15 @@ from collections.abc import Mapping, Sequence
 
 from mechval.reporting.tables import Row, Value
 from mechval.two_sat.certify.enumeration import Enumerator
-from mechval.two_sat.certify.enumeration_chunks import Prefix, chunk_multisets, chunk_prefixes
+from mechval.two_sat.certify.enumeration_chunks import Prefix, verified_prefixes
 from mechval.two_sat.certify.enumeration_rows import ALL, CLASSES, chunk_row
-from mechval.two_sat.problem import Problem
-
-MOST_MULTISETS = 10**8
-"""How many multisets are counted again: seconds, where all of them take minutes."""
-
-_STRIDE = 17
-
-
-def verified_chunks(problem: Problem, most: int = MOST_MULTISETS) -> list[Prefix]:
-    """The chunks that a verification counts again, spread evenly over all of them.
-
-    All of them where all are few; otherwise every 17th that still fits into ``most`` multisets.
-    """
-    prefixes, chosen, total = chunk_prefixes(problem), [], 0
-    sizes = {prefix: chunk_multisets(problem, prefix) for prefix in prefixes}
-    stride = 1 if sum(sizes.values()) <= most else _STRIDE
-    for prefix in prefixes[::stride]:
-        if total + sizes[prefix] <= most:
-            chosen.append(prefix)
-            total += sizes[prefix]
-    return chosen
 
 
 def recounted_chunks(enumerator: Enumerator, committed: Sequence[Row]) -> list[Row]:
-    """The committed rows of all chunks, those of :func:`verified_chunks` counted again."""
+    """The committed rows of all chunks, those of :func:`verified_prefixes` counted again."""
     again = {
         prefix: chunk_row(enumerator.count(prefix))
-        for prefix in verified_chunks(enumerator.problem)
+        for prefix in verified_prefixes(enumerator.problem)
     }
     return [again.get(_prefix(row), row) for row in committed]
 

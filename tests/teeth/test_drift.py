@@ -1,0 +1,100 @@
+"""The drift bound against the drift itself, formula by formula."""
+
+import numpy as np
+import pytest
+import torch
+
+from mechval.errors import MechvalError
+from mechval.transformer import Transformer
+from mechval.two_sat.certify.drift import SOURCES, AnswerDrift, answer_drift, drift_rows
+from mechval.two_sat.certify.drift_ranges import measure_drift
+from mechval.two_sat.components import Components
+from mechval.two_sat.interpretation import ClauseParser
+from mechval.two_sat.prototypes import clause_prototypes
+from mechval.two_sat.vocabulary import Vocabulary, encode_formulas
+from tests.parsing_networks import TINY_PROBLEM, parsing_network
+
+FORMULAS = np.random.default_rng(0).integers(0, 12, (40, 5))
+
+
+class Subject:
+    """A network, the residual stream γ_1 freezes, and the margins of both."""
+
+    def __init__(self, answer_scale: float, *, attends: bool = True):
+        self.model = parsing_network(1, n_heads=2)
+        with torch.no_grad():
+            for parameter in self.model.block(1).parameters():
+                parameter.mul_(answer_scale)
+            self.model.block(1).attn.value.mul_(float(attends))
+        self.prototypes = clause_prototypes(self.model, TINY_PROBLEM)
+        components = Components(self.model, TINY_PROBLEM)
+        tokens = encode_formulas(TINY_PROBLEM, torch.from_numpy(FORMULAS))
+        with torch.no_grad():
+            resid = components.parse(tokens)
+            self.mean = resid.mean(dim=0)
+            parser = ClauseParser(TINY_PROBLEM, self.prototypes, self.mean)
+            self.own = margins(components, resid)
+            self.substituted = margins(components, parser.gamma(parser.program(tokens)))
+
+    def bound(self) -> AnswerDrift:
+        drift = measure_drift(
+            self.model, TINY_PROBLEM, self.prototypes.numpy(), self.mean.numpy(), FORMULAS
+        )
+        return answer_drift(drift, "all")
+
+
+def margins(components: Components, resid: torch.Tensor) -> np.ndarray:
+    """s against u, then against every other token."""
+    vocabulary = Vocabulary(TINY_PROBLEM)
+    logits = components.answer_logits(components.evaluate(resid)).numpy()
+    s, u = vocabulary.satisfiable, vocabulary.unsatisfiable
+    others = [token for token in range(vocabulary.d_vocab) if token not in (s, u)]
+    return logits[:, [s]] - logits[:, [u, *others]]
+
+
+@pytest.fixture(scope="module", params=[1.0, 4.0])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return Subject(request.param)
+
+
+def test_the_frozen_margins_are_those_of_the_substituted_network(subject: Subject) -> None:
+    np.testing.assert_allclose(subject.bound().margin, subject.substituted, atol=1e-4)
+
+
+def test_no_formula_drifts_beyond_its_bound(subject: Subject) -> None:
+    found, drift = subject.bound(), subject.own - subject.substituted
+    assert (found.lower - 1e-4 <= drift).all()
+    assert (drift <= found.upper + 1e-4).all()
+
+
+def test_where_the_label_is_certified_it_is_the_network_s(subject: Subject) -> None:
+    found = subject.bound()
+    same = (subject.own > 0).all(axis=1) == (subject.substituted > 0).all(axis=1)
+    assert same[found.is_certified].all()
+
+
+def test_without_the_answer_position_the_bound_fails_where_only_that_matters() -> None:
+    subject = Subject(4.0, attends=False)
+    drift = measure_drift(
+        subject.model, TINY_PROBLEM, subject.prototypes.numpy(), subject.mean.numpy(), FORMULAS
+    )
+    without = answer_drift(drift.only(np.arange(21) < 20), "without ':'")
+    true = subject.own - subject.substituted
+    assert ((true < without.lower - 1e-3) | (true > without.upper + 1e-3)).any()
+
+
+def test_every_source_has_a_row_and_all_together_drift_most(subject: Subject) -> None:
+    rows = drift_rows(subject.model, TINY_PROBLEM, subject.prototypes, subject.mean, FORMULAS[:10])
+    assert [row["source"] for row in rows] == list(SOURCES)
+    assert float(str(rows[-1]["median_drift"])) >= max(
+        float(str(row["median_drift"])) for row in rows[:-1]
+    )
+
+
+def test_a_network_of_one_block_is_refused() -> None:
+    subject = Subject(1.0)
+    model = Transformer(
+        subject.model.architecture.model_copy(update={"n_heads": (2,)}), d_vocab=12, n_ctx=21
+    )
+    with pytest.raises(MechvalError, match="a network of 1 blocks is not allowed"):
+        drift_rows(model, TINY_PROBLEM, subject.prototypes, subject.mean, FORMULAS)
