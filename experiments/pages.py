@@ -4,6 +4,7 @@
 """
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -20,6 +21,7 @@ from mechval.reporting.page.build import find_runs
 
 STUDIES = ("two_sat", "modular_addition")
 SETTINGS = Path(__file__).resolve().parents[1] / "conf" / "settings"
+_GENERATED_NAME = re.compile(r"(?P<preset>[a-z]+)-[0-9a-f]{8}-s\d+")
 
 _logger = logging.getLogger(__name__)
 
@@ -56,24 +58,19 @@ def build_all(root: Path) -> list[Path]:
 
 def run_words(folder: RunFolder) -> str:
     """Command-line words that make a run, from its name and its stages' manifests."""
-    preset, _, rest = folder.run.partition("-")
+    generated = _GENERATED_NAME.fullmatch(folder.run)
+    preset = generated["preset"] if generated else "reference"
     words = [] if folder.study == "two_sat" else [f"study={folder.study}"]
     if folder.run == "published":
         words += ["model=published", "model.path=<file>"]
-    path = SETTINGS / folder.study / f"{preset if rest else 'reference'}.yaml"
-    if not path.is_file():
-        return " ".join([*words, f"run={folder.run}"])
-    words += [f"preset={preset}"] if rest and preset != "reference" else []
-    states = [state for state in folder.stages.values() if state.manifest]
-    seeds = {state.manifest.seed for state in states if state.manifest}
-    words += [f"seed={seed}" for seed in seeds if seed]
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    changed = (
-        word
-        for state in states
-        if state.manifest
-        for word in _changed_words(state.manifest.config, values)
-    )
+    elif not generated and folder.run != "reference":
+        words.append(f"run={folder.run}")
+    words += [f"preset={preset}"] if preset != "reference" else []
+    manifests = [state.manifest for state in folder.stages.values() if state.manifest]
+    words += [f"seed={seed}" for seed in {manifest.seed for manifest in manifests} if seed]
+    path = SETTINGS / folder.study / f"{preset}.yaml"
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    changed = (word for manifest in manifests for word in _changed_words(manifest.config, values))
     return " ".join([*words, *dict.fromkeys(changed)])
 
 

@@ -3,12 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from experiments.pages import build_all, run_words
+from experiments.pages import STUDIES, build_all, run_words
 from mechval.modular_addition.page import PAGE as ADDITION
-from mechval.pipeline.manifest import hash_file
+from mechval.pipeline.manifest import StageKey, hash_file, make_manifest, manifest_text
 from mechval.reporting.page import PageContent, RunFolder
 from mechval.two_sat.page import PAGE as TWO_SAT
 
@@ -25,17 +26,35 @@ def sketch(root: Path, run: str) -> RunFolder:
 
 
 @pytest.mark.parametrize(
-    ("run", "words"),
+    ("run", "config", "seed", "words"),
     [
-        ("two_sat/reference", ""),
-        ("two_sat/published", "model=published model.path=<file>"),
-        ("two_sat/cpu-f9eaa1ca-s1", "preset=cpu seed=1"),
-        ("modular_addition/reference-c2a138a3-s2", "study=modular_addition seed=2"),
-        ("modular_addition/reference-52bde4e7-s0", "study=modular_addition problem.p=97"),
+        ("two_sat/reference", {}, 0, ""),
+        ("two_sat/published", {}, 0, "model=published model.path=<file>"),
+        ("two_sat/cpu-1234abcd-s1", {}, 1, "preset=cpu seed=1"),
+        ("two_sat/mine", {}, 0, "run=mine"),
+        (
+            "modular_addition/reference-1234abcd-s2",
+            {"problem": {"p": 97}, "data": {"train_fraction": 0.3}},
+            2,
+            "study=modular_addition seed=2 problem.p=97",
+        ),
     ],
 )
-def test_the_words_of_a_run_are_read_off_its_manifests(run: str, words: str) -> None:
-    assert run_words(RunFolder(RESULTS / run)) == words
+def test_the_words_of_a_run_are_read_off_its_manifest(
+    run: str, config: dict[str, Any], seed: int, words: str, tmp_path: Path
+) -> None:
+    directory = tmp_path / run / "data"
+    directory.mkdir(parents=True)
+    key = StageKey(config=config, seed=seed, code="c0de", inputs={})
+    manifest = make_manifest("data", key, directory, directory / "absent")
+    (directory / "manifest.json").write_text(manifest_text(manifest), encoding="utf-8")
+    assert run_words(RunFolder(tmp_path / run)) == words
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_committed_reference_needs_no_words_but_the_study(study: str) -> None:
+    words = run_words(RunFolder(RESULTS / study / "reference"))
+    assert words == ("" if study == "two_sat" else f"study={study}")
 
 
 @pytest.mark.parametrize("content", [TWO_SAT, ADDITION], ids=lambda content: content.study)
@@ -51,10 +70,12 @@ def test_every_committed_figure_has_its_caption(content: PageContent) -> None:
 
 
 def test_a_run_without_figures_and_deviations_still_has_a_page(tmp_path: Path) -> None:
-    sketch(tmp_path, "two_sat/cpu-f9eaa1ca-s1")
+    sketch(tmp_path, "two_sat/reference")
     page, index = build_all(tmp_path)
     text = page.read_text(encoding="utf-8")
-    assert "28,782 of 80,000, sampled" in text
+    assert 'id="answer-weakest"' in text
+    assert 'id="chart-axioms"' in text
+    assert "Stage report has no result in this run." in text
     assert "DEVIATIONS.md is missing" in text
     assert "No results yet. Run: " in index.read_text(encoding="utf-8")
 
