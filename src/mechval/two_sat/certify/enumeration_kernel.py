@@ -110,19 +110,39 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
                 _push_table(numbers, first_table, next_table, chosen, depth)
         first = chosen[inner - 1]
         _activate(
-            numerators, denominators, base, terms, weights, inner, first, shares, heads,
+            numerators,
+            denominators,
+            base,
+            terms,
+            weights,
+            inner,
+            first,
+            shares,
+            heads,
             activations,
         )
         _find_margins(activations, gains, first_margin, first, margins)
         if _judge(margins, errors, numbers, level_tables, tables, orders, first, judged):
-            _keep(judged, chosen, first, tally.kept, tally.n_kept, tally.revisited,
-                tally.n_undecided)
+            _keep(
+                judged, chosen, first, tally.kept, tally.n_kept, tally.revisited, tally.n_undecided
+            )
         _tally_answers(judged, first, tally.formulas, tally.multisets)
         if compares:
             _tally_bits(
-                activations, surely_on, maybe_on, programs, next_table,
-                numbers[inner, _TABLE], judged, first, powers, packed,
-                tally.bit_wrong, tally.bit_unsure, tally.any_wrong, tally.any_unsure,
+                activations,
+                surely_on,
+                maybe_on,
+                programs,
+                next_table,
+                numbers[inner, _TABLE],
+                judged,
+                first,
+                powers,
+                packed,
+                tally.bit_wrong,
+                tally.bit_unsure,
+                tally.any_wrong,
+                tally.any_unsure,
             )
         changed = inner - 1
         while changed >= fixed and chosen[changed] == n_distinct_clauses - 1:
@@ -264,8 +284,20 @@ def _keep(judged, chosen, first, kept, n_kept, revisited, n_undecided):
 @_compiled
 @no_type_check
 def _tally_bits(
-    activations, surely_on, maybe_on, programs, next_table, prefix_table, judged, first, powers,
-    packed, bit_wrong, bit_unsure, any_wrong, any_unsure,
+    activations,
+    surely_on,
+    maybe_on,
+    programs,
+    next_table,
+    prefix_table,
+    judged,
+    first,
+    powers,
+    packed,
+    bit_wrong,
+    bit_unsure,
+    any_wrong,
+    any_unsure,
 ):
     for last in range(first, judged.shape[0]):
         formulas, table = judged[last, _FORMULAS], next_table[prefix_table, last]

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int32, UInt64
 
-from mechval.errors import MechvalError
 from mechval.reporting.tables import Row
 from mechval.two_sat.counting import count_truth_tables
 from mechval.two_sat.interpretation import any_bit

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from scipy.stats import binomtest
 from torch import Tensor
 
@@ -23,6 +22,7 @@ from mechval.two_sat.certify.enumeration import (
 )
 from mechval.two_sat.certify.enumeration_chunks import refuse_too_many, verified_prefixes
 from mechval.two_sat.certify.enumeration_kernel import OTHER, SATISFIABLE, UNDECIDED, UNSATISFIABLE
+from mechval.two_sat.certify.enumeration_plan import EnumerationPlan
 from mechval.two_sat.certify.enumeration_rows import (
     answer_rows,
     bit_rows,
@@ -31,7 +31,6 @@ from mechval.two_sat.certify.enumeration_rows import (
     recount,
     smallest_failure_rows,
 )
-from mechval.two_sat.certify.enumeration_plan import EnumerationPlan
 from mechval.two_sat.certify.substituted_block import SubstitutedBlock, substitute
 from mechval.two_sat.circuit import Circuit
 from mechval.two_sat.components import Components
@@ -115,9 +114,7 @@ def listed(seed: int) -> Listed:
 @pytest.fixture(scope="module")
 def counted(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Enumeration:
     scratch = tmp_path_factory.mktemp("scratch")
-    return enumerate_multisets(
-        network(seed), PROBLEM, circuit(seed), scratch=scratch, n_threads=2
-    )
+    return enumerate_multisets(network(seed), PROBLEM, circuit(seed), scratch=scratch, n_threads=2)
 
 
 def test_every_answer_occurs(listed: Listed) -> None:
@@ -135,7 +132,10 @@ def test_answers_are_those_of_listing_every_formula(listed: Listed, counted: Enu
 def test_errors_are_those_of_listing_every_formula(listed: Listed, counted: Enumeration) -> None:
     wrong = (listed.answers == SATISFIABLE) != listed.satisfiable
     rows = {row["class"]: row for row in answer_rows(counted) if row["quantity"] == "error"}
-    for name, members in (("satisfiable", listed.satisfiable), ("unsatisfiable", ~listed.satisfiable)):
+    for name, members in (
+        ("satisfiable", listed.satisfiable),
+        ("unsatisfiable", ~listed.satisfiable),
+    ):
         row = rows[name]
         found = (row["count_lower"], row["count_upper"], row["total"])
         assert found == (wrong[members].sum(), wrong[members].sum(), members.sum())
@@ -226,9 +226,7 @@ def test_a_tie_stays_undecided_and_widens_the_interval(tmp_path: Path) -> None:
         model.W_U.zero_()
     found = enumerate_multisets(model, PROBLEM, circuit(0), scratch=tmp_path, n_threads=1)
     (row,) = [
-        row
-        for row in answer_rows(found)
-        if (row["quantity"], row["class"]) == ("error", "all")
+        row for row in answer_rows(found) if (row["quantity"], row["class"]) == ("error", "all")
     ]
     assert (row["count_lower"], row["count_upper"]) == (0, PROBLEM.n_formulas)
     assert {answer for _, _, answer in found.answers} == {UNDECIDED}
