@@ -55,8 +55,10 @@ def undecided(formulas: Split) -> Transformer:
         mlp.W_in.mul_(4)
         mlp.W_out.mul_(4)[N_LABELLING:] = 0
         direction = model.W_U[:, SATISFIABLE]
-        median = model(tokens(formulas))[:, -1, SATISFIABLE].median()
-        mlp.b_out.sub_(direction * median / direction.square().sum())
+        logits = model(tokens(formulas))[:, -1, SATISFIABLE].unique()
+        # Between two formulas, so that no label hangs on the order of a sum.
+        between = logits[len(logits) // 2 - 1 : len(logits) // 2 + 1].mean()
+        mlp.b_out.sub_(direction * between / direction.square().sum())
     return model
 
 
