@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from math import prod
 
 from mechval.axioms import EvidenceKind, clopper_pearson_upper
@@ -62,38 +63,30 @@ def parsing_statements(certificate: ParsingCertificate, file: str) -> list[State
         for position in range(problem.n_clauses)
     )
     told = f"{len(certified)} of {len(cases)} cases of a position and its clause are certified"
-    shared = {
-        "axiom": _PREFIX_EQUIVALENCE,
-        "component": PARSE,
-        "domain": all_formulas(problem),
-        "distribution": _UNIFORM,
-        "file": file,
-        "count_lower": _known_misread(problem, refuted),
-        "count_upper": problem.n_formulas - right,
-        "total": problem.n_formulas,
-    }
-    shared |= {
-        "value_lower": shared["count_lower"] / problem.n_formulas,
-        "value_upper": shared["count_upper"] / problem.n_formulas,
-    }
+    misread = _known_misread(problem, refuted), problem.n_formulas - right
+    state = partial(
+        Statement,
+        axiom=_PREFIX_EQUIVALENCE,
+        component=PARSE,
+        domain=all_formulas(problem),
+        distribution=_UNIFORM,
+        file=file,
+        count_lower=misread[0],
+        count_upper=misread[1],
+        total=problem.n_formulas,
+        value_lower=misread[0] / problem.n_formulas,
+        value_upper=misread[1] / problem.n_formulas,
+    )
     if not right:
         stopped = f"{told}, {len(refuted)} are refuted and {n_open} undecided: no bound follows"
-        return [
-            Statement(
-                statement="α_1 misreads a clause",
-                kind=EvidenceKind.UNKNOWN,
-                stopped_by=stopped,
-                **shared,
-            )
-        ]
+        return [state("α_1 misreads a clause", kind=EvidenceKind.UNKNOWN, stopped_by=stopped)]
     weakest = min(certified, key=lambda case: case.margin)
     return [
-        Statement(
-            statement=f"α_1 misreads a clause ({told}, {len(refuted)} refuted, {n_open} undecided)",
+        state(
+            f"α_1 misreads a clause ({told}, {len(refuted)} refuted, {n_open} undecided)",
             kind=EvidenceKind.CERTIFIED,
             margin=weakest.margin,
             numerical_error=weakest.numerical_error,
-            **shared,
         )
     ]
 
@@ -108,31 +101,31 @@ def drift_statements(rows: Sequence[Row], file: str) -> list[Statement]:
         certified, n = _whole(row["certified"]), _whole(row["n"])
         alone = "" if row["source"] == "all" else f", if only the {row['source']} drifted"
         text = f"replacing the parse prefix is not proved to keep the network's label{alone}"
-        shared = {
-            "statement": text,
-            "axiom": "prefix replaceability",
-            "component": PARSE,
-            "domain": "all formulas",
-            "distribution": _HALVES,
-            "file": file,
-        }
+        state = partial(
+            Statement,
+            text,
+            axiom="prefix replaceability",
+            component=PARSE,
+            domain="all formulas",
+            distribution=_HALVES,
+            file=file,
+        )
         if not certified:
             told = (
                 f"the bound is vacuous: no label of {n:,} formulas is certified, the median drift "
                 f"bound is {float(str(row['median_drift'])):.3g} logits, the median margin "
                 f"{float(str(row['median_margin'])):.3g}"
             )
-            statements.append(Statement(kind=EvidenceKind.UNKNOWN, stopped_by=told, **shared))
+            statements.append(state(kind=EvidenceKind.UNKNOWN, stopped_by=told))
             continue
         statements.append(
-            Statement(
+            state(
                 kind=EvidenceKind.SAMPLED,
                 count_lower=n - certified,
                 count_upper=n - certified,
                 value_upper=clopper_pearson_upper(n - certified, n, DRIFT_CONFIDENCE),
                 n=n,
                 confidence=DRIFT_CONFIDENCE,
-                **shared,
             )
         )
     return statements
