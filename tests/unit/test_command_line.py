@@ -66,7 +66,7 @@ def names(directory: Path) -> set[str]:
     [
         (
             (),
-            "+stage=… is missing; allowed: all, axioms, circuit, dashboard, data, ",
+            "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, ",
         ),
         (("+stage=all", "seed=-1"), "seed=-1 is not allowed; allowed: an integer from 0 to "),
         (("+stage=all,x", "-m"), "stage=x is not allowed; allowed: all, axioms, "),

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from mechval.modular_addition.report_tables import CellRow, CurvePoint, DecimalRow
-from mechval.reporting.figures import BLUE, ORANGE, PAGE_WIDTH, VERMILLION
+from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.markdown import significant
+from mechval.reporting.palette import BLUE, ORANGE, VERMILLION
 
 _COLOURS = "cividis"
 # The same in every run, so that figures compare; below lies only an exact 0.

@@ -9,7 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mechval.modular_addition.circuit_files import EXPLAINED
 from mechval.modular_addition.report_tables import Frequency, Loss, Neuron
-from mechval.reporting.figures import BLUE, GREEN, ORANGE, PAGE_WIDTH, SKY_BLUE, VERMILLION
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
 
 
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:

@@ -14,16 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from mechval.reporting.figures import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PAGE_WIDTH,
-    PURPLE,
-    SKY_BLUE,
-    VERMILLION,
-)
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 from mechval.reporting.tables import Row
 
 PANELS = {"equivalence": (1, 2), "replaceability": (3, 4)}

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from mechval.reporting.figures import BLUE, ORANGE, PAGE_WIDTH, VERMILLION
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLUE, ORANGE, VERMILLION
 from mechval.two_sat.certify.certificate import CaseStatus
 from mechval.two_sat.certify_records import DriftRow, ParsingRow
 

@@ -9,16 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mechval.reporting.figures import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PAGE_WIDTH,
-    PURPLE,
-    SKY_BLUE,
-    VERMILLION,
-)
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 from mechval.two_sat.circuit import ReadingName
 from mechval.two_sat.report_records import AssignmentMean, CircuitFacts, Neuron, OwnClauseAttention
 

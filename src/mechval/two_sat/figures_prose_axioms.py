@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mechval.reporting.figures import BLACK, BLUE, GREEN, ORANGE, PAGE_WIDTH, VERMILLION
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, VERMILLION
 from mechval.two_sat.interpretation import COMPONENT_NAMES
 
 _CONTROL = "(control)"

@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from mechval.reporting.figures import BLUE, ORANGE, PAGE_WIDTH, PURPLE, VERMILLION
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLUE, ORANGE, PURPLE, VERMILLION
 from mechval.two_sat import published_values
 from mechval.two_sat.report_records import CurvePoint, Snapshot
 

@@ -11,9 +11,9 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from mechval.reporting.figures import BLUE, GREEN, ORANGE, VERMILLION
 from mechval.reporting.markdown import significant
 from mechval.reporting.page.cells import PageCell, facts_of
+from mechval.reporting.palette import BLUE, GREEN, ORANGE, VERMILLION
 
 SMALLEST = 1e-5
 """ε at and below this have the palest colour."""

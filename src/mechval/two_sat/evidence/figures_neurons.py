@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mechval.reporting.figures import BLACK, BLUE, ORANGE, VERMILLION
+from mechval.reporting.palette import BLACK, BLUE, ORANGE, VERMILLION
 from mechval.reporting.tables import Row
 from mechval.two_sat.evidence.panels import (
     COLOURS,

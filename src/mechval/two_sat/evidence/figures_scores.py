@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mechval.reporting.figures import BLACK, PAGE_WIDTH
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLACK
 from mechval.reporting.tables import Row
 from mechval.two_sat.evidence.panels import (
     COLOURS,

@@ -9,15 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from mechval.reporting.figures import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PAGE_WIDTH,
-    PURPLE,
-    SKY_BLUE,
-    VERMILLION,
-)
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 from mechval.reporting.tables import Row
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY_BLUE)

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from mechval.reporting import figures
+from mechval.reporting import figures, palette
 from mechval.reporting.tables import Row
 
 _LOOKS: Mapping[str, tuple[str, str]] = {
-    "disjunction": (figures.ORANGE, "D"),
-    "trees": (figures.BLUE, "s"),
-    "lookup table": (figures.BLACK, "X"),
-    "k of n": (figures.PURPLE, "^"),
-    "voting": (figures.VERMILLION, "o"),
-    "mirrored voting": (figures.GREEN, "*"),
+    "disjunction": (palette.ORANGE, "D"),
+    "trees": (palette.BLUE, "s"),
+    "lookup table": (palette.BLACK, "X"),
+    "k of n": (palette.PURPLE, "^"),
+    "voting": (palette.VERMILLION, "o"),
+    "mirrored voting": (palette.GREEN, "*"),
 }
 
 

@@ -8,16 +8,8 @@ from matplotlib.figure import Figure
 
 from mechval.axioms import Axiom
 from mechval.axioms.report import cell_name
-from mechval.reporting.figures import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PAGE_WIDTH,
-    PURPLE,
-    SKY_BLUE,
-    VERMILLION,
-)
+from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 from mechval.two_sat.circuit import ReadingName
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT
 from mechval.two_sat.variants.implication_graph import ONE_BIT

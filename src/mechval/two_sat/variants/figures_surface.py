@@ -8,8 +8,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from mechval.reporting.figures import GREEN, PAGE_WIDTH
+from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.markdown import significant
+from mechval.reporting.palette import GREEN
 from mechval.two_sat.circuit import ReadingName
 from mechval.two_sat.interpretation import Residual, Version
 from mechval.two_sat.variants.figures import (

@@ -1,0 +1,13 @@
+"""The colours of every figure and chart."""
+
+# Okabe and Ito (2008): eight colours that stay apart under every common colour blindness.
+BLACK, ORANGE, SKY_BLUE, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
