@@ -110,19 +110,39 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
                 _push_table(numbers, first_table, next_table, chosen, depth)
         first = chosen[inner - 1]
         _activate(
-            numerators, denominators, base, terms, weights, inner, first, shares, heads,
+            numerators,
+            denominators,
+            base,
+            terms,
+            weights,
+            inner,
+            first,
+            shares,
+            heads,
             activations,
         )
         _find_margins(activations, gains, first_margin, first, margins)
         if _judge(margins, errors, numbers, level_tables, tables, orders, first, judged):
-            _keep(judged, chosen, first, tally.kept, tally.n_kept, tally.revisited,
-                tally.n_undecided)
+            _keep(
+                judged, chosen, first, tally.kept, tally.n_kept, tally.revisited, tally.n_undecided
+            )
         _tally_answers(judged, first, tally.formulas, tally.multisets)
         if compares:
             _tally_bits(
-                activations, surely_on, maybe_on, programs, next_table,
-                numbers[inner, _TABLE], judged, first, powers, packed,
-                tally.bit_wrong, tally.bit_unsure, tally.any_wrong, tally.any_unsure,
+                activations,
+                surely_on,
+                maybe_on,
+                programs,
+                next_table,
+                numbers[inner, _TABLE],
+                judged,
+                first,
+                powers,
+                packed,
+                tally.bit_wrong,
+                tally.bit_unsure,
+                tally.any_wrong,
+                tally.any_unsure,
             )
         changed = inner - 1
         while changed >= fixed and chosen[changed] == n_distinct_clauses - 1:
@@ -264,36 +284,66 @@ def _keep(judged, chosen, first, kept, n_kept, revisited, n_undecided):
 @_compiled
 @no_type_check
 def _tally_bits(
-    activations, surely_on, maybe_on, programs, next_table, prefix_table, judged, first, powers,
-    packed, bit_wrong, bit_unsure, any_wrong, any_unsure,
+    activations,
+    surely_on,
+    maybe_on,
+    programs,
+    next_table,
+    prefix_table,
+    judged,
+    first,
+    powers,
+    packed,
+    bit_wrong,
+    bit_unsure,
+    any_wrong,
+    any_unsure,
 ):
     for last in range(first, judged.shape[0]):
         formulas, table = judged[last, _FORMULAS], next_table[prefix_table, last]
         of_class = 1 if judged[last, _N_SATISFYING] > 0 else 0
         for reading in range(surely_on.shape[0]):
             _pack(activations, last, surely_on, maybe_on, reading, powers, packed)
-            unsure = False
-            for word in range(packed.shape[1]):
-                ones = packed[1, word]
-                unsure |= ones != 0
-                while ones != 0:
-                    bit = word * WORD_BITS + _lowest(ones)
-                    bit_unsure[reading, of_class, bit] += formulas
-                    ones &= ones - np.uint64(1)
+            unsure = _add_ones(packed[1], bit_unsure[reading, of_class], formulas)
             for version in range(programs.shape[2]):
-                wrong = False
-                for word in range(packed.shape[1]):
-                    ones = packed[0, word] ^ programs[table, reading, version, word]
-                    ones &= ~packed[1, word]
-                    wrong |= ones != 0
-                    while ones != 0:
-                        bit = word * WORD_BITS + _lowest(ones)
-                        bit_wrong[reading, version, of_class, bit] += formulas
-                        ones &= ones - np.uint64(1)
+                wrong = _add_differing(
+                    packed,
+                    programs[table, reading, version],
+                    bit_wrong[reading, version, of_class],
+                    formulas,
+                )
                 if wrong:
                     any_wrong[reading, version, of_class] += formulas
                 elif unsure:
                     any_unsure[reading, version, of_class] += formulas
+
+
+@_compiled
+@no_type_check
+def _add_ones(words, counts, formulas):
+    """Count every bit that is one; tell whether there is any."""
+    found = False
+    for word in range(words.shape[0]):
+        ones = words[word]
+        found |= ones != 0
+        while ones != 0:
+            counts[word * WORD_BITS + _lowest(ones)] += formulas
+            ones &= ones - np.uint64(1)
+    return found
+
+
+@_compiled
+@no_type_check
+def _add_differing(packed, expected, counts, formulas):
+    """Count every bit that differs beyond doubt; tell whether there is any."""
+    found = False
+    for word in range(expected.shape[0]):
+        ones = (packed[0, word] ^ expected[word]) & ~packed[1, word]
+        found |= ones != 0
+        while ones != 0:
+            counts[word * WORD_BITS + _lowest(ones)] += formulas
+            ones &= ones - np.uint64(1)
+    return found
 
 
 @_compiled

@@ -38,9 +38,7 @@ class Counted:
     total: int
 
     def __add__(self, other: "Counted") -> "Counted":
-        return Counted(
-            self.lower + other.lower, self.upper + other.upper, self.total + other.total
-        )
+        return Counted(self.lower + other.lower, self.upper + other.upper, self.total + other.total)
 
     def columns(self) -> dict[str, int | float | None]:
         """``count_lower``, ``count_upper``, ``total``, ``value_lower`` and ``value_upper``."""
@@ -61,7 +59,9 @@ def answer_rows(enumeration: Enumeration) -> list[Row]:
     classes and has rates alone), then the interval.
     """
     errors = [_answers(enumeration, of_class, _is_error(of_class)) for of_class in (0, 1)]
-    others = [_answers(enumeration, of_class, lambda answer: answer == OTHER) for of_class in (0, 1)]
+    others = [
+        _answers(enumeration, of_class, lambda answer: answer == OTHER) for of_class in (0, 1)
+    ]
     rows: list[Row] = []
     for quantity, counted in (("error", errors), ("other_token", others)):
         rows.extend({"quantity": quantity, **row} for row in _by_class(counted))
@@ -205,7 +205,8 @@ class _BitSums:
     @classmethod
     def of(cls, enumeration: Enumeration) -> "_BitSums":
         def total(read: Callable[[ChunkCounts], object]) -> np.ndarray:
-            return sum(np.array(read(chunk), dtype=object) for chunk in enumeration.chunks)
+            parts = [np.array(read(chunk), dtype=object) for chunk in enumeration.chunks]
+            return np.sum(parts, axis=0)
 
         return cls(
             bit_wrong=total(lambda chunk: chunk.bit_wrong),
@@ -224,9 +225,7 @@ def _is_error(of_class: int) -> Callable[[int], bool]:
     return is_error
 
 
-def _answers(
-    enumeration: Enumeration, of_class: int, is_counted: Callable[[int], bool]
-) -> Counted:
+def _answers(enumeration: Enumeration, of_class: int, is_counted: Callable[[int], bool]) -> Counted:
     members = [
         (answer, counts[0])
         for (n_satisfying, _, answer), counts in enumeration.answers.items()

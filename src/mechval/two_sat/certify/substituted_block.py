@@ -108,8 +108,7 @@ def _substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
     bias = bias + arb_mat([[*[0] * len(block.mlp.b_in), *project.entries()]])
     base = answer * reads + bias
     heads = [
-        _head(model, head, answer, sources, reads, n_clauses)
-        for head in range(block.attn.n_heads)
+        _head(model, head, answer, sources, reads, n_clauses) for head in range(block.attn.n_heads)
     ]
     return SubstitutedBlock(
         problem=parser.problem,

@@ -1,5 +1,6 @@
 """The enumeration counts what listing every formula counts."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -7,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from scipy.stats import binomtest
 from torch import Tensor
 
 from mechval.errors import MechvalError
+from mechval.reporting.tables import Row
 from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.certify import enumeration
 from mechval.two_sat.certify.enumeration import (
@@ -23,6 +24,7 @@ from mechval.two_sat.certify.enumeration import (
 )
 from mechval.two_sat.certify.enumeration_chunks import refuse_too_many, verified_prefixes
 from mechval.two_sat.certify.enumeration_kernel import OTHER, SATISFIABLE, UNDECIDED, UNSATISFIABLE
+from mechval.two_sat.certify.enumeration_plan import EnumerationPlan
 from mechval.two_sat.certify.enumeration_rows import (
     answer_rows,
     bit_rows,
@@ -31,7 +33,6 @@ from mechval.two_sat.certify.enumeration_rows import (
     recount,
     smallest_failure_rows,
 )
-from mechval.two_sat.certify.enumeration_plan import EnumerationPlan
 from mechval.two_sat.certify.substituted_block import SubstitutedBlock, substitute
 from mechval.two_sat.circuit import Circuit
 from mechval.two_sat.components import Components
@@ -68,6 +69,10 @@ def circuit(seed: int) -> Circuit:
     neurons = torch.randperm(ARCHITECTURE.d_mlp, generator=generator)[: len(reading.neurons)]
     levels = Levels(torch.rand(len(neurons), generator=generator), reading.levels.high)
     return replace(made, readings={"calibrated": replace(reading, neurons=neurons, levels=levels)})
+
+
+def counts(rows: Iterable[Row], column: str = "count_lower") -> np.ndarray:
+    return np.array([row[column] for row in rows])
 
 
 def run(model: Transformer, made: Circuit, formulas: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -115,9 +120,7 @@ def listed(seed: int) -> Listed:
 @pytest.fixture(scope="module")
 def counted(seed: int, tmp_path_factory: pytest.TempPathFactory) -> Enumeration:
     scratch = tmp_path_factory.mktemp("scratch")
-    return enumerate_multisets(
-        network(seed), PROBLEM, circuit(seed), scratch=scratch, n_threads=2
-    )
+    return enumerate_multisets(network(seed), PROBLEM, circuit(seed), scratch=scratch, n_threads=2)
 
 
 def test_every_answer_occurs(listed: Listed) -> None:
@@ -135,7 +138,10 @@ def test_answers_are_those_of_listing_every_formula(listed: Listed, counted: Enu
 def test_errors_are_those_of_listing_every_formula(listed: Listed, counted: Enumeration) -> None:
     wrong = (listed.answers == SATISFIABLE) != listed.satisfiable
     rows = {row["class"]: row for row in answer_rows(counted) if row["quantity"] == "error"}
-    for name, members in (("satisfiable", listed.satisfiable), ("unsatisfiable", ~listed.satisfiable)):
+    for name, members in (
+        ("satisfiable", listed.satisfiable),
+        ("unsatisfiable", ~listed.satisfiable),
+    ):
         row = rows[name]
         found = (row["count_lower"], row["count_upper"], row["total"])
         assert found == (wrong[members].sum(), wrong[members].sum(), members.sum())
@@ -165,8 +171,8 @@ def test_bits_are_those_of_listing_every_formula(
 def test_bits_by_class_add_up_and_none_is_undecided(counted: Enumeration) -> None:
     rows = bit_rows(counted)
     by_class = [row for row in rows if row["class"] != "all"]
-    total = sum(row["count_lower"] for row in rows if row["class"] == "all")
-    assert sum(row["count_lower"] for row in by_class) == total > 0
+    total = counts(row for row in rows if row["class"] == "all").sum()
+    assert counts(by_class).sum() == total > 0
     assert all(row["count_lower"] == row["count_upper"] for row in rows)
 
 
@@ -185,8 +191,8 @@ def test_exact_values_lie_in_the_sampled_intervals(seed: int, counted: Enumerati
 def test_failures_by_group_are_all_errors(counted: Enumeration) -> None:
     errors = {row["class"]: row for row in answer_rows(counted) if row["quantity"] == "error"}
     groups = failure_rows(counted)
-    assert sum(row["count_lower"] for row in groups) == errors["all"]["count_lower"]
-    assert sum(row["total"] for row in groups) == PROBLEM.n_formulas
+    assert counts(groups).sum() == errors["all"]["count_lower"]
+    assert counts(groups, "total").sum() == PROBLEM.n_formulas
 
 
 def test_smallest_failures_are_those_of_listing_every_formula(
@@ -226,9 +232,7 @@ def test_a_tie_stays_undecided_and_widens_the_interval(tmp_path: Path) -> None:
         model.W_U.zero_()
     found = enumerate_multisets(model, PROBLEM, circuit(0), scratch=tmp_path, n_threads=1)
     (row,) = [
-        row
-        for row in answer_rows(found)
-        if (row["quantity"], row["class"]) == ("error", "all")
+        row for row in answer_rows(found) if (row["quantity"], row["class"]) == ("error", "all")
     ]
     assert (row["count_lower"], row["count_upper"]) == (0, PROBLEM.n_formulas)
     assert {answer for _, _, answer in found.answers} == {UNDECIDED}
@@ -331,14 +335,14 @@ def test_the_errors_bound_what_float64_loses(seed: int) -> None:
     plan, tokens = enumerator.plan, Vocabulary(PROBLEM)
     logits = run(network(seed).double(), circuit(seed), FORMULAS[::1999])[0].numpy()
     for formula, expected in zip(FORMULAS[::1999], logits, strict=True):
-        counts = np.bincount(formula, minlength=PROBLEM.n_distinct_clauses)
-        shares = 1 / (1 + counts @ plan.weights)
+        occurrences = np.bincount(formula, minlength=PROBLEM.n_distinct_clauses)
+        shares = 1 / (1 + occurrences @ plan.weights)
         columns = plan.base + sum(
-            (plan.start[head] + counts @ plan.terms[:, head]) * shares[head]
+            (plan.start[head] + occurrences @ plan.terms[:, head]) * shares[head]
             for head in range(len(shares))
         )
         margin = columns[len(plan.neurons)] + plan.gains[0] @ np.maximum(columns, 0)
-        exact = enumerator.block.logits(counts)
+        exact = enumerator.block.logits(occurrences)
         true = exact[tokens.satisfiable] - exact[tokens.unsatisfiable]
         assert abs(float(true - float(margin))) <= plan.margin_error
         assert expected[tokens.satisfiable] == pytest.approx(float(exact[tokens.satisfiable]))
