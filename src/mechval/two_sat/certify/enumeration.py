@@ -6,7 +6,7 @@ counted apart.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,7 +46,7 @@ from mechval.two_sat.certify.enumeration_kernel import (
 from mechval.two_sat.certify.enumeration_plan import EnumerationPlan, plan_enumeration
 from mechval.two_sat.certify.exact_programs import ReachableTables, program_bits, reachable_tables
 from mechval.two_sat.certify.substituted_block import SubstitutedBlock, substitute
-from mechval.two_sat.circuit import Circuit, ReadingName
+from mechval.two_sat.circuit import Circuit, Reading, ReadingName
 from mechval.two_sat.interpretation import ClauseParser, Version
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.truth_tables import clause_truth_tables
@@ -198,12 +198,14 @@ def make_enumerator(
     tables = reachable_tables(problem) if bits else None
     parser = ClauseParser(problem, circuit.prototypes, circuit.mean_resid_post)
     block = substitute(model, parser)
-    readings = circuit.readings if bits else {}
-    read = {name: reading.neurons.tolist() for name, reading in readings.items()}
+    readings: Mapping[ReadingName, Reading] = circuit.readings if bits else {}
+    read: dict[ReadingName, list[int]] = {
+        name: reading.neurons.tolist() for name, reading in readings.items()
+    }
     plan = plan_enumeration(
         block, np.array(sorted({neuron for found in read.values() for neuron in found}), dtype=int)
     )
-    columns = {
+    columns: dict[ReadingName, Int[np.ndarray, " bit"]] = {
         name: np.searchsorted(plan.neurons[: plan.n_bits], found) for name, found in read.items()
     }
     return Enumerator(
@@ -344,7 +346,6 @@ def smallest_formulas(formulas: Iterable[Formula]) -> tuple[Formula, ...]:
 def _chunk_counts(
     prefix: Prefix, tally: Tally, revisited: list[Formula], tables: UInt64[np.ndarray, " clause"]
 ) -> ChunkCounts:
-    groups = np.argwhere(tally.multisets)
     wrong: tuple[list[Formula], list[Formula]] = ([], [])
     for formula in revisited:
         wrong[int(np.bitwise_and.reduce(tables[list(formula)]) != 0)].append(formula)
@@ -354,8 +355,8 @@ def _chunk_counts(
     return ChunkCounts(
         prefix=prefix,
         answers=tuple(
-            (*group, int(tally.formulas[tuple(group)]), int(tally.multisets[tuple(group)]))
-            for group in groups.tolist()
+            (a, b, c, int(tally.formulas[a, b, c]), int(tally.multisets[a, b, c]))
+            for a, b, c in np.argwhere(tally.multisets).tolist()
         ),
         smallest=(smallest_formulas(wrong[0]), smallest_formulas(wrong[1])),
         bit_wrong=tally.bit_wrong.tolist(),

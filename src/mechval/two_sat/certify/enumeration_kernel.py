@@ -304,28 +304,46 @@ def _tally_bits(
         of_class = 1 if judged[last, _N_SATISFYING] > 0 else 0
         for reading in range(surely_on.shape[0]):
             _pack(activations, last, surely_on, maybe_on, reading, powers, packed)
-            unsure = False
-            for word in range(packed.shape[1]):
-                ones = packed[1, word]
-                unsure |= ones != 0
-                while ones != 0:
-                    bit = word * WORD_BITS + _lowest(ones)
-                    bit_unsure[reading, of_class, bit] += formulas
-                    ones &= ones - np.uint64(1)
+            unsure = _add_ones(packed[1], bit_unsure[reading, of_class], formulas)
             for version in range(programs.shape[2]):
-                wrong = False
-                for word in range(packed.shape[1]):
-                    ones = packed[0, word] ^ programs[table, reading, version, word]
-                    ones &= ~packed[1, word]
-                    wrong |= ones != 0
-                    while ones != 0:
-                        bit = word * WORD_BITS + _lowest(ones)
-                        bit_wrong[reading, version, of_class, bit] += formulas
-                        ones &= ones - np.uint64(1)
+                wrong = _add_differing(
+                    packed,
+                    programs[table, reading, version],
+                    bit_wrong[reading, version, of_class],
+                    formulas,
+                )
                 if wrong:
                     any_wrong[reading, version, of_class] += formulas
                 elif unsure:
                     any_unsure[reading, version, of_class] += formulas
+
+
+@_compiled
+@no_type_check
+def _add_ones(words, counts, formulas):
+    """Count every bit that is one; tell whether there is any."""
+    found = False
+    for word in range(words.shape[0]):
+        ones = words[word]
+        found |= ones != 0
+        while ones != 0:
+            counts[word * WORD_BITS + _lowest(ones)] += formulas
+            ones &= ones - np.uint64(1)
+    return found
+
+
+@_compiled
+@no_type_check
+def _add_differing(packed, expected, counts, formulas):
+    """Count every bit that differs beyond doubt; tell whether there is any."""
+    found = False
+    for word in range(expected.shape[0]):
+        ones = (packed[0, word] ^ expected[word]) & ~packed[1, word]
+        found |= ones != 0
+        while ones != 0:
+            counts[word * WORD_BITS + _lowest(ones)] += formulas
+            ones &= ones - np.uint64(1)
+    return found
 
 
 @_compiled

@@ -205,7 +205,8 @@ class _BitSums:
     @classmethod
     def of(cls, enumeration: Enumeration) -> "_BitSums":
         def total(read: Callable[[ChunkCounts], object]) -> np.ndarray:
-            return sum(np.array(read(chunk), dtype=object) for chunk in enumeration.chunks)
+            parts = [np.array(read(chunk), dtype=object) for chunk in enumeration.chunks]
+            return np.sum(parts, axis=0)
 
         return cls(
             bit_wrong=total(lambda chunk: chunk.bit_wrong),

@@ -54,8 +54,11 @@ class ReachableTables:
 
     def next_table(self) -> Int32[np.ndarray, "table clause"]:
         """Index of every table with one more clause; -1 where only longer formulas have it."""
-        clauses = clause_truth_tables(self.problem)[:, 0]
-        return np.stack([self._index(self.words & clause) for clause in clauses], axis=1)
+        return self.index_with(clause_truth_tables(self.problem)[:, 0])
+
+    def index_with(self, words: UInt64[np.ndarray, " word"]) -> Int32[np.ndarray, "table word"]:
+        """Index of every table's conjunction with every word; -1 where it is not among them."""
+        return np.stack([self._index(self.words & word) for word in words], axis=1)
 
     def count(self, chosen: Bool[np.ndarray, " table"]) -> int:
         """How many formulas have one of the chosen tables."""

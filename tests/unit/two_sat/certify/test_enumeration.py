@@ -1,5 +1,6 @@
 """The enumeration counts what listing every formula counts."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from mechval.errors import MechvalError
+from mechval.reporting.tables import Row
 from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.certify import enumeration
 from mechval.two_sat.certify.enumeration import (
@@ -67,6 +69,10 @@ def circuit(seed: int) -> Circuit:
     neurons = torch.randperm(ARCHITECTURE.d_mlp, generator=generator)[: len(reading.neurons)]
     levels = Levels(torch.rand(len(neurons), generator=generator), reading.levels.high)
     return replace(made, readings={"calibrated": replace(reading, neurons=neurons, levels=levels)})
+
+
+def counts(rows: Iterable[Row], column: str = "count_lower") -> np.ndarray:
+    return np.array([row[column] for row in rows])
 
 
 def run(model: Transformer, made: Circuit, formulas: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -165,8 +171,8 @@ def test_bits_are_those_of_listing_every_formula(
 def test_bits_by_class_add_up_and_none_is_undecided(counted: Enumeration) -> None:
     rows = bit_rows(counted)
     by_class = [row for row in rows if row["class"] != "all"]
-    total = sum(row["count_lower"] for row in rows if row["class"] == "all")
-    assert sum(row["count_lower"] for row in by_class) == total > 0
+    total = counts(row for row in rows if row["class"] == "all").sum()
+    assert counts(by_class).sum() == total > 0
     assert all(row["count_lower"] == row["count_upper"] for row in rows)
 
 
@@ -185,8 +191,8 @@ def test_exact_values_lie_in_the_sampled_intervals(seed: int, counted: Enumerati
 def test_failures_by_group_are_all_errors(counted: Enumeration) -> None:
     errors = {row["class"]: row for row in answer_rows(counted) if row["quantity"] == "error"}
     groups = failure_rows(counted)
-    assert sum(row["count_lower"] for row in groups) == errors["all"]["count_lower"]
-    assert sum(row["total"] for row in groups) == PROBLEM.n_formulas
+    assert counts(groups).sum() == errors["all"]["count_lower"]
+    assert counts(groups, "total").sum() == PROBLEM.n_formulas
 
 
 def test_smallest_failures_are_those_of_listing_every_formula(
@@ -329,14 +335,14 @@ def test_the_errors_bound_what_float64_loses(seed: int) -> None:
     plan, tokens = enumerator.plan, Vocabulary(PROBLEM)
     logits = run(network(seed).double(), circuit(seed), FORMULAS[::1999])[0].numpy()
     for formula, expected in zip(FORMULAS[::1999], logits, strict=True):
-        counts = np.bincount(formula, minlength=PROBLEM.n_distinct_clauses)
-        shares = 1 / (1 + counts @ plan.weights)
+        occurrences = np.bincount(formula, minlength=PROBLEM.n_distinct_clauses)
+        shares = 1 / (1 + occurrences @ plan.weights)
         columns = plan.base + sum(
-            (plan.start[head] + counts @ plan.terms[:, head]) * shares[head]
+            (plan.start[head] + occurrences @ plan.terms[:, head]) * shares[head]
             for head in range(len(shares))
         )
         margin = columns[len(plan.neurons)] + plan.gains[0] @ np.maximum(columns, 0)
-        exact = enumerator.block.logits(counts)
+        exact = enumerator.block.logits(occurrences)
         true = exact[tokens.satisfiable] - exact[tokens.unsatisfiable]
         assert abs(float(true - float(margin))) <= plan.margin_error
         assert expected[tokens.satisfiable] == pytest.approx(float(exact[tokens.satisfiable]))
