@@ -170,7 +170,9 @@ def _choosing(claims: Claims) -> str:
 
 def _bound(claims: Claims) -> str:
     """What is left to the aim, and what no program of the truth table can pass."""
-    counts = {(row["kind"], row["setting"]): int(str(row["disagreements"])) for row in claims.front}
+    counts = {
+        (row["program"], row["setting"]): int(str(row["disagreements"])) for row in claims.front
+    }
     within = [
         row
         for row in claims.front
@@ -179,9 +181,9 @@ def _bound(claims: Claims) -> str:
     best = min(within, key=lambda row: float(str(row["epsilon"])))
     return (
         f"The smallest ε in at most {claims.most_bits:,} bits is "
-        f"{significant(float(str(best['epsilon'])))} ({best['kind']}, {best['setting']}). "
-        "Not reached by any program of the truth table alone: fitted to all truth tables, the "
-        f"lookup table still disagrees on {counts['lookup table', '']:,} test formulas. Programs "
+        f"{significant(float(str(best['epsilon'])))} ({best['program']}, {best['setting']}). "
+        "The longest program of the truth table alone, a lookup table fitted to all of them, still "
+        f"disagrees on {counts['lookup table', '']:,} test formulas. Programs "
         "that add up votes of attended clauses do not know the order of clauses, which the "
         "network's attention does see."
     )

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from mechval.reporting.markdown import significant
 from mechval.reporting.page.cells import PageCell, facts_of
-from mechval.reporting.palette import BLUE, GREEN, ORANGE, VERMILLION
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILLION
 
 SMALLEST = 1e-5
 """ε at and below this have the palest colour."""
@@ -136,18 +136,19 @@ def draw_ledger(rows: Sequence[Mapping[str, str]]) -> go.Figure:
 
 
 def draw_front(rows: Sequence[Mapping[str, str]]) -> go.Figure:
-    """ε against the size of the program, one colour per kind of program."""
+    """ε against the size of the program, one colour per kind; only programs with a known size."""
     figure = go.Figure()
-    colours = (BLUE, ORANGE, GREEN, VERMILLION)
-    kinds = list(dict.fromkeys(row["kind"] for row in rows))
-    for at, kind in enumerate(kinds):
-        own = [row for row in rows if row["kind"] == kind]
+    colours = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, BLACK)
+    sized = [row for row in rows if row["bits"]]
+    programs = list(dict.fromkeys(row["program"] for row in sized))
+    for at, program in enumerate(programs):
+        own = [row for row in sized if row["program"] == program]
         figure.add_trace(
             go.Scatter(
                 x=[float(row["bits"]) for row in own],
                 y=[float(row["epsilon"]) for row in own],
                 mode="lines+markers",
-                name=escape(kind),
+                name=escape(program),
                 marker={"size": 9, "color": colours[at % len(colours)]},
                 hovertext=[_front_hover(row) for row in own],
                 hoverinfo="text",
@@ -200,6 +201,8 @@ def _ledger_hover(row: Mapping[str, str]) -> str:
 
 
 def _front_hover(row: Mapping[str, str]) -> str:
-    count = f"{int(row['disagreements']):,} of {int(row['n']):,}, sampled"
+    count = f"{int(row['disagreements']):,} of {int(row['n']):,}, {row['kind']}"
     epsilon = f"ε {significant(float(row['epsilon']))} ({count})"
-    return _hover([f"{row['kind']} {row['setting']}", f"{float(row['bits']):,.0f} bits", epsilon])
+    return _hover(
+        [f"{row['program']} {row['setting']}", f"{float(row['bits']):,.0f} bits", epsilon]
+    )
