@@ -30,6 +30,7 @@ _ARTIFACT_TYPES = {
     "train": "model",
     "circuit": "circuit",
     "axioms": "axiom-report",
+    "certify": "certificate",
     "report": "report",
 }
 

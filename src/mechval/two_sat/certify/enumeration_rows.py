@@ -4,23 +4,20 @@ An interval has width 0 unless a case could not be decided even in ball arithmet
 float64 (bits).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 
 import numpy as np
 
-from mechval.errors import MechvalError
-from mechval.progress import track
 from mechval.reporting.tables import Row
 from mechval.two_sat.certify.enumeration import (
     VERSIONS,
     Enumeration,
-    Enumerator,
     smallest_formulas,
 )
-from mechval.two_sat.certify.enumeration_chunks import ChunkCounts, verified_prefixes
+from mechval.two_sat.certify.enumeration_chunks import ChunkCounts
 from mechval.two_sat.certify.enumeration_kernel import OTHER, SATISFIABLE, UNDECIDED
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.vocabulary import Vocabulary
@@ -154,25 +151,6 @@ def chunk_rows(enumeration: Enumeration) -> list[Row]:
     ``satisfiable_errors``, ``undecided``, ``sha256`` of everything counted in the chunk.
     """
     return [chunk_row(chunk) for chunk in enumeration.chunks]
-
-
-def recount(enumerator: Enumerator, rows: Sequence[Mapping[str, str]]) -> None:
-    """Count some chunks again, always the same ones, and compare them with a table's rows.
-
-    Args:
-        rows: as :func:`chunk_rows` and the CSV reader give them.
-
-    Raises:
-        MechvalError: naming the first chunk that is missing or differs.
-    """
-    known = {(row["first"], row["second"]): row for row in rows}
-    for prefix in track(verified_prefixes(enumerator.problem), "recount chunks"):
-        found = {name: str(value) for name, value in chunk_row(enumerator.count(prefix)).items()}
-        if known.get((found["first"], found["second"])) != found:
-            raise MechvalError(
-                f"chunk {prefix} of the enumeration counts {found}; "
-                "allowed: what the table of chunks says."
-            )
 
 
 def chunk_row(chunk: ChunkCounts) -> Row:

@@ -30,10 +30,10 @@ from mechval.two_sat.certify.enumeration_rows import (
     bit_rows,
     chunk_rows,
     failure_rows,
-    recount,
     smallest_failure_rows,
 )
 from mechval.two_sat.certify.substituted_block import SubstitutedBlock, substitute
+from mechval.two_sat.certify.verifying import recounted_chunks
 from mechval.two_sat.circuit import Circuit
 from mechval.two_sat.components import Components
 from mechval.two_sat.improved.parsing import CountingParser
@@ -289,18 +289,19 @@ def test_chunks_of_another_network_are_not_resumed(tmp_path: Path) -> None:
     assert first.answers != second.answers
 
 
-def test_recounting_accepts_its_own_table_and_refuses_a_changed_one(
+def test_recounting_confirms_its_own_table_and_mends_a_changed_one(
     seed: int, counted: Enumeration
 ) -> None:
     enumerator = make_enumerator(network(seed), PROBLEM, circuit(seed), bits=True)
-    rows = [{name: str(value) for name, value in row.items()} for row in chunk_rows(counted)]
-    recount(enumerator, rows)
-    first, second = verified_prefixes(PROBLEM)[0]
-    for row in rows:
-        if (row["first"], row["second"]) == (str(first), str(second)):
-            row["satisfiable_errors"] += "1"
-    with pytest.raises(MechvalError, match=r"chunk \(\d+, \d+\) of the enumeration counts"):
-        recount(enumerator, rows)
+    rows = chunk_rows(counted)
+    assert recounted_chunks(enumerator, rows) == rows
+    recounted = verified_prefixes(PROBLEM)[0]
+    changed = [
+        {**row, "satisfiable_errors": -1} if (row["first"], row["second"]) == recounted else row
+        for row in rows
+    ]
+    assert changed != rows
+    assert recounted_chunks(enumerator, changed) == rows
 
 
 def test_too_many_multisets_are_refused_with_their_number_and_the_hours() -> None:
