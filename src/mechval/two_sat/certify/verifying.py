@@ -22,7 +22,10 @@ def recounted_chunks(enumerator: Enumerator, committed: Sequence[Row]) -> list[R
 
 
 def added_up(answers: Sequence[Row], chunks: Sequence[Row]) -> list[Row]:
-    """The committed answers, with errors and totals added up from the chunks again."""
+    """The committed answers, with errors and totals added up from the chunks again.
+
+    The chunks do not say in which class an undecided formula lies: a class keeps its width.
+    """
     errors = {name: _sum(chunks, f"{name}_errors") for name in CLASSES}
     errors[ALL] = sum(errors.values())
     formulas, undecided = _sum(chunks, "formulas"), _sum(chunks, "undecided")
@@ -30,7 +33,8 @@ def added_up(answers: Sequence[Row], chunks: Sequence[Row]) -> list[Row]:
     for row in answers:
         name, changes = str(row["class"]), dict[str, Value]()
         if row["quantity"] == "error" and name in errors:
-            changes["count_lower"] = errors[name]
+            doubt = int(str(row["count_upper"])) - int(str(row["count_lower"]))
+            changes |= {"count_lower": errors[name], "count_upper": errors[name] + doubt}
             if name == ALL:
                 changes |= {"count_upper": errors[ALL] + undecided, "total": formulas}
         rows.append({**row, **changes})
