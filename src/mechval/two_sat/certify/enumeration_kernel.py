@@ -66,7 +66,8 @@ _RUN, _DIVISOR, _DISTINCT, _TABLE = range(4)
 _FORMULAS, _N_SATISFYING, _N_DISTINCT, _ANSWER = range(4)
 
 
-# Arrays are passed one by one: taking one out of a tuple costs an atomic count of references.
+# Arrays are passed whole and one by one: taking one out of a tuple, or a part out of one, costs an
+# atomic count of references.
 @_compiled
 @no_type_check
 def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
@@ -283,7 +284,7 @@ def _keep(judged, chosen, first, kept, n_kept, revisited, n_undecided):
 
 @_compiled
 @no_type_check
-def _tally_bits(
+def _tally_bits(  # noqa: C901  (loops moved into functions of their own cost half as much again)
     activations,
     surely_on,
     maybe_on,
@@ -304,46 +305,28 @@ def _tally_bits(
         of_class = 1 if judged[last, _N_SATISFYING] > 0 else 0
         for reading in range(surely_on.shape[0]):
             _pack(activations, last, surely_on, maybe_on, reading, powers, packed)
-            unsure = _add_ones(packed[1], bit_unsure[reading, of_class], formulas)
+            unsure = False
+            for word in range(packed.shape[1]):
+                ones = packed[1, word]
+                unsure |= ones != 0
+                while ones != 0:
+                    bit = word * WORD_BITS + _lowest(ones)
+                    bit_unsure[reading, of_class, bit] += formulas
+                    ones &= ones - np.uint64(1)
             for version in range(programs.shape[2]):
-                wrong = _add_differing(
-                    packed,
-                    programs[table, reading, version],
-                    bit_wrong[reading, version, of_class],
-                    formulas,
-                )
+                wrong = False
+                for word in range(packed.shape[1]):
+                    ones = packed[0, word] ^ programs[table, reading, version, word]
+                    ones &= ~packed[1, word]
+                    wrong |= ones != 0
+                    while ones != 0:
+                        bit = word * WORD_BITS + _lowest(ones)
+                        bit_wrong[reading, version, of_class, bit] += formulas
+                        ones &= ones - np.uint64(1)
                 if wrong:
                     any_wrong[reading, version, of_class] += formulas
                 elif unsure:
                     any_unsure[reading, version, of_class] += formulas
-
-
-@_compiled
-@no_type_check
-def _add_ones(words, counts, formulas):
-    """Count every bit that is one; tell whether there is any."""
-    found = False
-    for word in range(words.shape[0]):
-        ones = words[word]
-        found |= ones != 0
-        while ones != 0:
-            counts[word * WORD_BITS + _lowest(ones)] += formulas
-            ones &= ones - np.uint64(1)
-    return found
-
-
-@_compiled
-@no_type_check
-def _add_differing(packed, expected, counts, formulas):
-    """Count every bit that differs beyond doubt; tell whether there is any."""
-    found = False
-    for word in range(expected.shape[0]):
-        ones = (packed[0, word] ^ expected[word]) & ~packed[1, word]
-        found |= ones != 0
-        while ones != 0:
-            counts[word * WORD_BITS + _lowest(ones)] += formulas
-            ones &= ones - np.uint64(1)
-    return found
 
 
 @_compiled
