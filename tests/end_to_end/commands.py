@@ -71,6 +71,8 @@ class Fault:
 
     def watch(self) -> None:
         """Go wrong from now on in this process, which cannot be undone."""
+        # A test run that was started in the background hands on an ignored SIGINT.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.addaudithook(self._meet)
 
     def _meet(self, event: str, arguments: tuple[Any, ...]) -> None:

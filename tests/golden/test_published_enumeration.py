@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
+from mechval.reporting.tables import read_csv
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.enumeration import make_enumerator
 from mechval.two_sat.circuit import Circuit
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.slow
 N_SAMPLED = 20_000
 N_COMPARED = 2_000
 SATISFIABLE, UNSATISFIABLE = 7_745_679_806_657_200, 2_740_080_193_342_800
-ERRORS = {True: 605_958_645_458_640, False: 7_303_805_011_260}
+PUBLISHED = ROOT / "results" / "two_sat" / "published"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class Sample:
 
 
 @pytest.fixture(scope="module")
+def errors() -> dict[str, dict[str, str]]:
+    """The committed exact errors, by class."""
+    rows = read_csv(PUBLISHED / "certify" / "enumeration.csv")
+    return {row["class"]: row for row in rows if row["quantity"] == "error"}
+
+
+@pytest.fixture(scope="module")
 def network(published_checkpoint: Path) -> Transformer:
     return published_network(published_checkpoint)
 
@@ -47,7 +55,7 @@ def network(published_checkpoint: Path) -> Transformer:
 @pytest.fixture(scope="module")
 def sample(network: Transformer) -> Sample:
     """Formulas, each as likely, and the network's own labels after γ_1."""
-    circuit = load_circuit(ROOT / "results/two_sat/published/circuit", PUBLISHED_PROBLEM)
+    circuit = load_circuit(PUBLISHED / "circuit", PUBLISHED_PROBLEM)
     components = Components(network, PUBLISHED_PROBLEM)
     parser = ClauseParser(PUBLISHED_PROBLEM, circuit.prototypes, circuit.mean_resid_post)
     formulas = np.random.default_rng(0).integers(0, 40, size=(N_SAMPLED, 10))
@@ -59,12 +67,22 @@ def sample(network: Transformer) -> Sample:
     return Sample(circuit, formulas, labels)
 
 
-def test_exact_errors_lie_in_the_sampled_intervals(sample: Sample) -> None:
+def test_the_committed_enumeration_covers_every_formula(errors: dict[str, dict[str, str]]) -> None:
+    assert int(errors["all"]["total"]) == 40**10
+    assert int(errors["satisfiable"]["total"]) == SATISFIABLE
+    assert int(errors["unsatisfiable"]["total"]) == UNSATISFIABLE
+
+
+def test_exact_errors_lie_in_the_sampled_intervals(
+    sample: Sample, errors: dict[str, dict[str, str]]
+) -> None:
     satisfiable = is_satisfiable(truth_tables(PUBLISHED_PROBLEM, sample.formulas))
-    for of_class, total in ((True, SATISFIABLE), (False, UNSATISFIABLE)):
+    for of_class, name in ((True, "satisfiable"), (False, "unsatisfiable")):
         wrong = sample.labels[satisfiable == of_class] != of_class
         interval = binomtest(int(wrong.sum()), len(wrong)).proportion_ci(0.999)
-        assert interval.low <= ERRORS[of_class] / total <= interval.high
+        bounds = [float(errors[name][key]) for key in ("value_lower", "value_upper")]
+        assert interval.low <= min(bounds)
+        assert max(bounds) <= interval.high
 
 
 def test_the_enumerated_arithmetic_gives_the_networks_labels(
