@@ -24,7 +24,8 @@ def recounted_chunks(enumerator: Enumerator, committed: Sequence[Row]) -> list[R
 def added_up(answers: Sequence[Row], chunks: Sequence[Row]) -> list[Row]:
     """The committed answers, with errors and totals added up from the chunks again.
 
-    The chunks do not say in which class an undecided formula lies: a class keeps its width.
+    The chunks do not say in which class an undecided formula lies, so a class keeps its upper
+    count, unless more errors than that are found.
     """
     errors = {name: _sum(chunks, f"{name}_errors") for name in CLASSES}
     errors[ALL] = sum(errors.values())
@@ -33,8 +34,8 @@ def added_up(answers: Sequence[Row], chunks: Sequence[Row]) -> list[Row]:
     for row in answers:
         name, changes = str(row["class"]), dict[str, Value]()
         if row["quantity"] == "error" and name in errors:
-            doubt = int(str(row["count_upper"])) - int(str(row["count_lower"]))
-            changes |= {"count_lower": errors[name], "count_upper": errors[name] + doubt}
+            upper = max(errors[name], int(str(row["count_upper"])))
+            changes |= {"count_lower": errors[name], "count_upper": upper}
             if name == ALL:
                 changes |= {"count_upper": errors[ALL] + undecided, "total": formulas}
         rows.append({**row, **changes})
