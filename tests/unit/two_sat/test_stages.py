@@ -209,6 +209,18 @@ def test_every_table_beside_the_axioms_has_rows(workspace: Workspace, name: str)
     assert rows(place(workspace, "axioms") / f"{name}.csv")
 
 
+def test_sizes_name_the_programs_of_the_front_as_the_front_does(workspace: Workspace) -> None:
+    directory = place(workspace, "axioms")
+    held = ("disjunction", "trees", "lookup table")
+    longer = {
+        f"{row['program']} {row['setting']}".rstrip()
+        for row in rows(directory / "front.csv")
+        if row["program"] not in held
+    }
+    assert longer
+    assert longer <= {row["what"] for row in rows(directory / "sizes.csv")}
+
+
 def test_the_circuit_comes_with_its_evidence(workspace: Workspace) -> None:
     evidence = load_evidence(place(workspace, "circuit") / "evidence")
     assert evidence.facts["ablation.no_skip"].n == 160

@@ -57,9 +57,9 @@ def _fitted_sizes(table: CompleteTable) -> dict[tuple[str, ReadingName], int]:
     """Lengths of the programs on the front that the circuit does not hold."""
     held = ("disjunction", "trees", "lookup table")
     return {
-        (f"{row['kind']} {row['setting']}".rstrip(), table.better_reading): row["bits"]
+        (f"{row['program']} {row['setting']}".rstrip(), table.better_reading): row["bits"]
         for row in table.front
-        if row["kind"] not in held and isinstance(row["bits"], int)
+        if row["program"] not in held and isinstance(row["bits"], int)
     }
 
 
