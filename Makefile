@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --constraint constraints.txt
 
-.PHONY: reproduce test
+.PHONY: reproduce test types tests
 
 reproduce: $(VENV)/installed
 	$(BIN)/python -m experiments.run +stage=all verify=true
@@ -14,8 +14,15 @@ reproduce: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --jobs=2 types tests
+
+types: $(VENV)/installed-dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# The long files come first in their order, so that no worker begins one when the others are done.
+tests: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
+		--no-loadscope-reorder
 
 $(VENV)/installed: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	$(PIP_INSTALL) --editable .

@@ -21,6 +21,14 @@ settings.register_profile("mechval", deadline=None, derandomize=True)
 settings.load_profile("mechval")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker gets all tests of a file, and all that read the one run of the paper's size."""
+    for item in items:
+        reads_run = "paper_size_run" in getattr(item, "fixturenames", ())
+        group = "paper-size run" if reads_run else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def require() -> Require:
     """Give a path back if it is there; else skip, or fail under ``MECHVAL_REQUIRE=1``."""

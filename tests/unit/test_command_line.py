@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.commands import Answer, run_commands
+
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "unit" / "toy_command.py"
 QUIET = ("wandb.mode=disabled", "accelerator=cpu")
@@ -61,26 +63,52 @@ def names(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (
-            (),
-            "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, ",
-        ),
-        (("+stage=all", "seed=-1"), "seed=-1 is not allowed; allowed: an integer from 0 to "),
-        (("+stage=all,x", "-m"), "stage=x is not allowed; allowed: all, axioms, "),
-    ],
-    ids=["no stage", "negative seed", "unknown stage in a sweep"],
-)
+WRONG = {
+    "no stage": ((), "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, "),
+    "negative seed": (
+        ("+stage=all", "seed=-1"),
+        "seed=-1 is not allowed; allowed: an integer from 0 to ",
+    ),
+    "unknown stage in a sweep": (
+        ("+stage=all,x", "-m"),
+        "stage=x is not allowed; allowed: all, axioms, ",
+    ),
+}
+HELP, CONFIG = ("--help",), ("--cfg", "job", "preset=smoke")
+
+
+@pytest.fixture(scope="module")
+def refused_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("refused")
+
+
+@pytest.fixture(scope="module")
+def answers(refused_in: Path) -> dict[tuple[str, ...], Answer]:
+    """What is answered to commands that run no stage."""
+    commands = [*(words for words, _ in WRONG.values()), HELP, CONFIG]
+    return dict(zip(commands, run_commands(refused_in, commands), strict=True))
+
+
+@pytest.mark.parametrize("name", WRONG)
 def test_wrong_input_is_one_sentence_and_exit_code_2(
-    tmp_path: Path, words: tuple[str, ...], sentence: str
+    answers: dict[tuple[str, ...], Answer], refused_in: Path, name: str
 ) -> None:
-    answer = run(tmp_path, *words)
-    assert answer.returncode == 2
+    words, sentence = WRONG[name]
+    answer = answers[words]
+    assert answer.code == 2
     assert answer.stderr.startswith(sentence)
     assert answer.stderr.count("\n") == 1
-    assert names(tmp_path) <= {"build"}
+    assert names(refused_in) <= {"build"}
+
+
+def test_help_lists_the_groups(answers: dict[tuple[str, ...], Answer]) -> None:
+    assert answers[HELP].code == 0
+    assert "preset: cpu, paper, reference, smoke" in answers[HELP].stdout
+
+
+def test_cfg_job_shows_the_config_without_a_stage(answers: dict[tuple[str, ...], Answer]) -> None:
+    assert answers[CONFIG].code == 0
+    assert "n_variables: 3" in answers[CONFIG].stdout
 
 
 def test_a_sweep_over_seeds_makes_one_run_each(tmp_path: Path) -> None:
@@ -100,18 +128,6 @@ def test_verification_exits_with_1_when_a_committed_value_differs(tmp_path: Path
     answer = run(tmp_path, *words, "verify=true")
     assert answer.returncode == 1
     assert "axioms: DIFFERS: metrics.json total: committed 999" in answer.stdout
-
-
-def test_help_lists_the_groups(tmp_path: Path) -> None:
-    answer = run(tmp_path, "--help")
-    assert answer.returncode == 0
-    assert "preset: cpu, paper, reference, smoke" in answer.stdout
-
-
-def test_cfg_job_shows_the_config_without_a_stage(tmp_path: Path) -> None:
-    answer = run(tmp_path, "--cfg", "job", "preset=smoke")
-    assert answer.returncode == 0
-    assert "n_variables: 3" in answer.stdout
 
 
 def test_ctrl_c_is_one_line_exit_code_130_and_keeps_the_checkpoint(tmp_path: Path) -> None:

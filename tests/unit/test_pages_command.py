@@ -11,6 +11,7 @@ from experiments.pages import STUDIES, build_all, run_words
 from mechval.modular_addition.page import PAGE as ADDITION
 from mechval.pipeline.manifest import StageKey, hash_file, make_manifest, manifest_text
 from mechval.reporting.page import PageContent, RunFolder
+from mechval.reporting.tables import read_csv, write_csv
 from mechval.two_sat.page import PAGE as TWO_SAT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,9 +93,24 @@ def test_the_neurons_answer_follows_the_circuit(content: PageContent, tmp_path: 
         number, frequency, _, variance = first.split(",")
         explained = "0.1" if float(first.split(",")[2]) > 0.5 else "0.9"
         changed = f"{number},{frequency},{explained},{variance}"
-    path.write_text("".join([header, changed, *rest]), encoding="utf-8")
+    write_neurons(folder, "".join([header, changed, *rest]))
+    assert content.neurons(RunFolder(folder.directory)).verdict != before.verdict
+
+
+def write_neurons(folder: RunFolder, text: str) -> None:
+    """Put another table of neurons into a run, as if its circuit stage had written it."""
+    path = folder.directory / "circuit" / "neurons.csv"
+    path.write_text(text, encoding="utf-8")
     manifest = folder.directory / "circuit" / "manifest.json"
     values = json.loads(manifest.read_text(encoding="utf-8"))
     values["tracked"]["neurons.csv"] = hash_file(path)
     manifest.write_text(json.dumps(values), encoding="utf-8")
-    assert content.neurons(RunFolder(folder.directory)).verdict != before.verdict
+
+
+def test_a_neuron_that_never_fires_stands_for_no_assignment(tmp_path: Path) -> None:
+    folder = sketch(tmp_path, "two_sat/reference")
+    path = folder.directory / "circuit" / "neurons.csv"
+    write_csv([{**row, "calibrated.disjunction": "0"} for row in read_csv(path)], path)
+    write_neurons(folder, path.read_text(encoding="utf-8"))
+    answer = TWO_SAT.neurons(RunFolder(folder.directory))
+    assert "evaluate 0 of 32 assignments; 0 of them" in answer.verdict

@@ -14,6 +14,7 @@ from mechval.reporting.page import (
 )
 
 NEURONS = "circuit/neurons.csv"
+NEVER_FIRES = "0"
 FIGURES = Path(__file__).with_name("page_figures.csv")
 
 
@@ -64,10 +65,12 @@ def _fitted_formulas(folder: RunFolder) -> int:
 
 
 def _assignments(disjunction: str) -> set[str]:
+    if disjunction == NEVER_FIRES:
+        return set()
     names = {name.strip() for name in disjunction.split("∨")}
-    if not all(name.startswith("φ") for name in names if name):
+    if not all(name.startswith("φ") for name in names):
         raise MechvalError(f"{NEURONS} holds a disjunction that cannot be read: {disjunction!r}.")
-    return names - {""}
+    return names
 
 
 def _neuron_row(row: Mapping[str, str], reading: str) -> tuple[str, ...]:

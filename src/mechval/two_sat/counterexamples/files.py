@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from mechval.axioms import Disagreements
 from mechval.errors import MechvalError
+from mechval.progress import track
 from mechval.reporting.records import read_records
 from mechval.reporting.tables import write_csv
 from mechval.two_sat.counterexamples.cases import Facts, States, Subject, cell_of
@@ -74,7 +75,11 @@ def find_cases(
         limit: formulas per cell at most.
     """
     cells = failing_cells(list(subject.interpretations.values()), audits)
-    return [finding for cell in cells for finding in _find(subject, cell, test, limit)]
+    return [
+        finding
+        for cell in track(cells, "counterexamples of failing cells")
+        for finding in _find(subject, cell, test, limit)
+    ]
 
 
 def write_cases(subject: Subject, findings: Sequence[Finding], directory: Path) -> list[Case]:

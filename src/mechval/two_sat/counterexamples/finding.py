@@ -11,7 +11,6 @@ from mechval.axioms import Disagreements, Interpretation
 from mechval.axioms.cells import CellKey, distinct_cells
 from mechval.axioms.report import cell_name
 from mechval.axioms.sides import cell_sides
-from mechval.progress import track
 from mechval.two_sat.counterexamples.shrinking import distinct_clauses, shrink
 from mechval.two_sat.dataset import Split
 from mechval.two_sat.problem import Problem
@@ -84,9 +83,8 @@ def smallest_formulas(
         tokens = encode_formulas(problem, torch.from_numpy(formulas)).to(device)
         return cell_sides(cell.interpretation, tokens, cell.key).disagree.cpu().numpy()
 
-    description = f"shrink, {cell.key.axiom.label} of {cell.component}"
-    shrunk = [tuple(shrink(start, fails).tolist()) for start in track(starts, description)]
-    ordered = sorted(set(shrunk), key=lambda formula: (len(set(formula)), formula))
+    shrunk = {tuple(shrink(start, fails).tolist()) for start in starts}
+    ordered = sorted(shrunk, key=lambda formula: (len(set(formula)), formula))
     formulas = (np.array(formula) for formula in ordered)
     # A formula that fails in a batch only does so by a rounding error.
     return [formula for formula in formulas if fails(formula[None])[0]][:limit]
