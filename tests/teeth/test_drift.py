@@ -1,13 +1,23 @@
 """The drift bound against the drift itself, formula by formula."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.drift import SOURCES, AnswerDrift, answer_drift, drift_rows
-from mechval.two_sat.certify.drift_ranges import measure_drift
+from mechval.two_sat.certify.drift import (
+    SOURCES,
+    AnswerDrift,
+    answer_drift,
+    drift_rows,
+    largest_average,
+)
+from mechval.two_sat.certify.drift_ranges import Drift, clause_at_position, measure_drift
 from mechval.two_sat.components import Components
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.prototypes import clause_prototypes
@@ -89,6 +99,62 @@ def test_every_source_has_a_row_and_all_together_drift_most(subject: Subject) ->
     assert float(str(rows[-1]["median_drift"])) >= max(
         float(str(row["median_drift"])) for row in rows[:-1]
     )
+
+
+def test_the_frozen_margins_err_by_less_than_their_bound(subject: Subject) -> None:
+    drift = measure_drift(
+        subject.model, TINY_PROBLEM, subject.prototypes.numpy(), subject.mean.numpy(), FORMULAS
+    )
+    found, exact = answer_drift(drift, "all"), exact_margins(drift)
+    distance = np.abs(found.margin - exact).max()
+    assert 0 < distance <= found.error.min()
+    assert found.error.max() < np.abs(exact).max() / 500
+
+
+def exact_margins(drift: Drift) -> np.ndarray:
+    """The frozen network's margins with 11 bits more than float64 has."""
+    block, (position, clauses) = drift.block, clause_at_position(FORMULAS)
+    parts = (drift.frozen[position, clauses], block.answer, block.W_Q, block.W_K, block.W_VO)
+    frozen, answer, W_Q, W_K, W_VO = (part.astype(np.longdouble) for part in parts)
+    resid_mid = np.repeat(answer[None], len(FORMULAS), axis=0)
+    for ask, key, output in zip(W_Q, W_K, W_VO, strict=True):
+        weight = np.exp(frozen @ key @ (answer @ ask))
+        pattern = weight / weight.sum(axis=1, keepdims=True)
+        resid_mid += (pattern[..., None] * (frozen @ output)).sum(axis=1)
+    hidden = np.maximum(resid_mid @ block.W_in + block.b_in, 0)
+    return resid_mid @ block.rivals + hidden @ block.effect + block.constant
+
+
+boxes = st.integers(1, 5).flatmap(
+    lambda n: st.lists(
+        st.tuples(st.floats(0.01, 1), st.floats(1, 50), st.floats(-10, 10)), min_size=n, max_size=n
+    )
+)
+
+
+@given(boxes, st.sampled_from([1e-15, 1e-9, 1e-3]))
+def test_no_average_under_the_allowed_weights_exceeds_the_largest(
+    box: list[tuple[float, float, float]], relative: float
+) -> None:
+    least, value = np.array([[b[0] for b in box]]), np.array([[b[2] for b in box]])
+    most = least * np.array([[b[1] for b in box]])
+    error = np.full((1, 1), relative * np.abs(value).max() + 1e-300)
+    found = largest_average(least, most, value[..., None], np.full((1, 1), relative), error)
+    exact = largest_fraction(least[0].tolist(), most[0].tolist(), value[0].tolist())
+    assert (
+        exact <= Fraction(float(found[0, 0])) <= exact + Fraction(20 * float(error[0, 0]) + 1e-12)
+    )
+
+
+def largest_fraction(least: list[float], most: list[float], value: list[float]) -> Fraction:
+    """The same exactly: the largest has most weight on the largest values, so try each number."""
+    ordered = sorted(zip(value, least, most, strict=True), reverse=True)
+    found = []
+    for n_most in range(len(ordered) + 1):
+        weights = [Fraction(b[2] if i < n_most else b[1]) for i, b in enumerate(ordered)]
+        total = sum(w * Fraction(b[0]) for w, b in zip(weights, ordered, strict=True))
+        found.append(total / sum(weights))
+    return max(found)
 
 
 def test_a_network_of_one_block_is_refused() -> None:

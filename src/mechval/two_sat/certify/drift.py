@@ -31,14 +31,15 @@ from mechval.axioms.tables import Row
 from mechval.progress import track
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.drift_ranges import Drift, measure_drift
+from mechval.two_sat.certify.drift_rounding import DriftRounding, drift_rounding
 from mechval.two_sat.certify.second_block import SecondBlock
 from mechval.two_sat.problem import Problem
 
 SOURCES = ("own position", "other positions", "answer position", "all")
 _BATCH = 16
 _MAX_ITERATIONS = 60
-# The last steps are plain float64; this covers their rounding, relative to the drift.
-_ROUNDING = 1e-9
+# Attention weights whose sum is less may have lost more than their relative error to underflow.
+_LEAST_WEIGHT = 1e-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +50,13 @@ class AnswerDrift:
         margin: in the substituted network.
         lower: of the drift of that margin.
         upper: the same.
+        error: what rounding can have cost the margin; the drift's range is widened by it already.
     """
 
     margin: Float[np.ndarray, "formula rival"]
     lower: Float[np.ndarray, "formula rival"]
     upper: Float[np.ndarray, "formula rival"]
+    error: Float[np.ndarray, "formula rival"]
 
     @property
     def is_certified(self) -> Bool[np.ndarray, " formula"]:
@@ -61,8 +64,9 @@ class AnswerDrift:
 
         The label is whether s beats every other token.
         """
-        stays_satisfiable = ((self.margin > 0) & (self.margin + self.lower > 0)).all(axis=1)
-        stays_unsatisfiable = ((self.margin < 0) & (self.margin + self.upper < 0)).any(axis=1)
+        is_above, is_below = self.margin > self.error, self.margin < -self.error
+        stays_satisfiable = (is_above & (self.margin + self.lower > 0)).all(axis=1)
+        stays_unsatisfiable = (is_below & (self.margin + self.upper < 0)).any(axis=1)
         return np.asarray(stays_satisfiable | stays_unsatisfiable)
 
 
@@ -122,12 +126,12 @@ def answer_drift(drift: Drift, source: str) -> AnswerDrift:
         _answer_drift(drift, slice(start, start + _BATCH))
         for start in track(first, f"drift from {source}")
     ]
-    margin, lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return AnswerDrift(margin, lower, upper)
+    return AnswerDrift(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _answer_drift(drift: Drift, formulas: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _answer_drift(drift: Drift, formulas: slice) -> tuple[np.ndarray, ...]:
     block, at = drift.block, drift.at(formulas)
+    rounding = drift_rounding(block, at)
     low, high = at.answer_lower.copy(), at.answer_upper.copy()
     resid_mid = np.repeat(block.answer[None], len(low), axis=0)
     for head in range(block.n_heads):
@@ -137,20 +141,29 @@ def _answer_drift(drift: Drift, formulas: slice) -> tuple[np.ndarray, np.ndarray
         pattern = weight / weight.sum(axis=1, keepdims=True)
         value, average = at.value[:, head], np.einsum("bp,bpt->bt", pattern, at.value[:, head])
         resid_mid += np.einsum("bp,bpd->bd", pattern, at.output[:, head])
-        high += _largest_average(least, most, value + at.value_upper[:, head]) - average
-        low -= _largest_average(least, most, -value - at.value_lower[:, head]) + average
-    return _through_mlp(block, resid_mid, low, high)
+        errors = rounding.relative[:, head, None], rounding.value[:, head]
+        high += largest_average(least, most, value + at.value_upper[:, head], *errors) - average
+        low -= largest_average(least, most, -value - at.value_lower[:, head], *errors) + average
+    return _through_mlp(block, resid_mid, low, high, rounding)
 
 
-def _largest_average(
+def largest_average(
     least: Float[np.ndarray, "formula pos"],
     most: Float[np.ndarray, "formula pos"],
     value: Float[np.ndarray, "formula pos target"],
+    relative: Float[np.ndarray, "formula 1"],
+    error: Float[np.ndarray, "formula target"],
 ) -> Float[np.ndarray, "formula target"]:
-    """The largest average of values under weights between least and most.
+    """At least the largest average of values under weights between least and most.
 
-    Whatever is above the average has most weight and whatever is below it least; Dinkelbach's
-    iteration approaches the largest from below, so the last step adds what may still be missing.
+    Whatever is above the largest average has most weight and whatever is below it least;
+    Dinkelbach's iteration approaches it from below. What it ends with, and a little more, is an
+    upper bound if all that is above it does not outweigh all that is below, rounding included. If
+    it does, no average exceeds the largest value.
+
+    Args:
+        relative: error of weights and of sums.
+        error: of values, and at least ``relative`` times the largest of them.
     """
     average = np.einsum("bp,bpt->bt", least, value) / least.sum(axis=1)[:, None]
     for _ in range(_MAX_ITERATIONS):
@@ -159,10 +172,12 @@ def _largest_average(
         if (better <= average).all():
             break
         average = better
-    excess = value - average[:, None]
-    missing = np.where(excess > 0, most[..., None] * excess, least[..., None] * excess).sum(axis=1)
-    bound = average + np.maximum(missing, 0) / least.sum(axis=1)[:, None]
-    return np.minimum(bound, value.max(axis=1))
+    value, bound = value + error[:, None], average + 8 * error
+    weight = np.where(value > bound[:, None], most[..., None], least[..., None])
+    parts = weight * (value - bound[:, None])
+    outweighed = parts.sum(axis=1) + 2 * relative * np.abs(parts).sum(axis=1) <= 0
+    holds = outweighed & (weight.sum(axis=1) > _LEAST_WEIGHT)
+    return np.where(holds, bound, value.max(axis=1) + error)
 
 
 def _through_mlp(
@@ -170,18 +185,18 @@ def _through_mlp(
     resid_mid: Float[np.ndarray, "formula d_model"],
     low: Float[np.ndarray, "formula target"],
     high: Float[np.ndarray, "formula target"],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Margins of s against every other token in the substituted network, and their drift."""
+    rounding: DriftRounding,
+) -> tuple[np.ndarray, ...]:
+    """Margins of s against every other token in the substituted network, drift, and error."""
     n, effect = block.rivals.shape[1], block.effect[block.chosen]
+    low, high = low - rounding.target, high + rounding.target
     before = resid_mid @ block.W_in[:, block.chosen] + block.b_in[block.chosen]
     now = np.maximum(before, 0)
     fall, rise = np.maximum(before + low[:, n:], 0) - now, np.maximum(before + high[:, n:], 0) - now
     up, down = np.maximum(effect, 0), np.minimum(effect, 0)
-    lower = low[:, :n] + fall @ up + rise @ down - block.neglected
-    upper = high[:, :n] + rise @ up + fall @ down + block.neglected
-    margin = block.margins(resid_mid)
-    slack = _ROUNDING * (1 + np.abs(margin) + np.abs(lower) + np.abs(upper))
-    return margin, lower - slack, upper + slack
+    lower = low[:, :n] + fall @ up + rise @ down - block.neglected - rounding.margin
+    upper = high[:, :n] + rise @ up + fall @ down + block.neglected + rounding.margin
+    return block.margins(resid_mid), lower, upper, rounding.margin
 
 
 def _positions(drift: Drift, source: str) -> Bool[np.ndarray, " pos"]:

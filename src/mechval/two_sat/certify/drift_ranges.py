@@ -4,6 +4,7 @@ Arrays are indexed by position and by the clause that stands there: at a second 
 those of this own clause, at a first literal those of its token, elsewhere all are the same.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +18,6 @@ from mechval.two_sat.certify.first_block import FirstBlock, read_first_block
 from mechval.two_sat.certify.fractional import in_any_order
 from mechval.two_sat.certify.query import Query, make_query
 from mechval.two_sat.certify.ranges import residual_ranges
-from mechval.two_sat.certify.rounding import rounding_bounds
 from mechval.two_sat.certify.second_block import SecondBlock, read_second_block
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.vocabulary import FormulaLayout, Vocabulary
@@ -29,6 +29,7 @@ class AtFormulas:
 
     Attributes:
         score: in the substituted network, as `output` and `value` are.
+        score_size: of the drift of scores, its parts taken absolutely.
         output: attention output of each position alone.
         value: the targets of it.
         answer_lower: of the targets of the residual stream at the answer position itself.
@@ -36,6 +37,7 @@ class AtFormulas:
     """
 
     score: Float[np.ndarray, "formula head_index pos"]
+    score_size: Float[np.ndarray, "formula head_index pos"]
     output: Float[np.ndarray, "formula head_index pos d_model"]
     value: Float[np.ndarray, "formula head_index pos target"]
     score_lower: Float[np.ndarray, "formula head_index pos"]
@@ -106,6 +108,8 @@ class Drift:
         )
         return AtFormulas(
             score=score,
+            score_size=np.moveaxis(np.maximum(np.abs(key), np.abs(key_upper)) + cross, 1, 2)
+            + np.maximum(np.abs(product), np.abs(product_upper)),
             output=output,
             value=seen_value,
             score_lower=np.moveaxis(key - cross, 1, 2) + product,
@@ -147,15 +151,24 @@ def measure_drift(
     shape = (*frozen.shape[:2], second.functionals.shape[1])
     lower, upper = np.zeros(shape), np.zeros(shape)
     answer = make_query(first, len(frozen) - 1, Vocabulary(problem).colon)
-    largest = np.maximum(np.abs(frozen).max(axis=(0, 1)), rounding_bounds(answer).largest_after)
+    coordinates = np.eye(frozen.shape[2])
+    asked = np.concatenate([second.functionals, coordinates], axis=1)
+    largest = np.maximum(
+        np.abs(frozen).max(axis=(0, 1)), _largest(residual_ranges(answer, [None], coordinates))
+    )
     for position in track(range(len(frozen) - 1), "drift of every position"):
         for query, cases, rows in _queries(first, position):
-            found = residual_ranges(query, cases, second.functionals)
+            found = residual_ranges(query, cases, asked)
+            usual, own = zip(*(np.split(each, [shape[2]], axis=1) for each in found), strict=True)
             shift = frozen[position, rows] @ second.functionals
-            lower[position, rows], upper[position, rows] = found[0] - shift, found[1] - shift
-            largest = np.maximum(largest, rounding_bounds(query).largest_after)
+            lower[position, rows], upper[position, rows] = usual[0] - shift, usual[1] - shift
+            largest = np.maximum(largest, _largest(own))
     answers = _answer_drifts(answer, second, frozen, clause_ids)
     return Drift(second.neglecting(largest), frozen, lower, upper, clause_ids, *answers)
+
+
+def _largest(ranges: Sequence[Float[np.ndarray, "case d_model"]]) -> Float[np.ndarray, " d_model"]:
+    return np.maximum(np.abs(ranges[0]), np.abs(ranges[1])).max(axis=0)
 
 
 def _answer_drifts(

@@ -51,7 +51,7 @@ def rounding_bounds(query: Query) -> RoundingBounds:
     """Bound what rounding can cost at one query."""
     block = query.block
     attended = _largest_values(query)
-    relative = _gamma(_n_operations(query)) + 3 * _weight_error(query)
+    relative = gamma(_n_operations(query)) + 3 * _weight_error(query)
     before = np.abs(query.resid) + attended.sum(axis=0)
     pre_activation = before @ np.abs(block.W_in) + np.abs(block.b_in)
     after = before + np.abs(block.b_out) + 2 * pre_activation @ np.abs(block.W_out)
@@ -65,7 +65,8 @@ def _n_operations(query: Query) -> int:
     return 5 * d_model + 2 * d_head + 2 * d_mlp + len(block.resid) + 64
 
 
-def _gamma(n_operations: int) -> float:
+def gamma(n_operations: int) -> float:
+    """γ_K: relative error of a sum of products after K operations."""
     return n_operations * UNIT / (1 - n_operations * UNIT)
 
 
@@ -98,4 +99,4 @@ def _weight_error(query: Query) -> float:
         for ask, key in zip(block.W_Q, block.W_K, strict=True)
     )
     # |score - shift| is at most twice the largest score.
-    return float(np.expm1(_gamma(_n_operations(query)) * largest + 2 * largest * UNIT)) + 8 * UNIT
+    return float(np.expm1(gamma(_n_operations(query)) * largest + 2 * largest * UNIT)) + 8 * UNIT

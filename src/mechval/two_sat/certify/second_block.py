@@ -28,6 +28,8 @@ class SecondBlock:
         constant: what the MLP's output bias adds to s against each rival.
         neglected: the most that the other neurons can change.
         answer: the frozen residual stream at the answer position.
+        W_VO_size: |W_V| |W_O|, as `effect_size` and `constant_size` are made of absolute values.
+        largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
     """
 
     W_Q: Float[np.ndarray, "head_index d_model d_head"]
@@ -41,6 +43,15 @@ class SecondBlock:
     constant: Float[np.ndarray, " rival"]
     neglected: Float[np.ndarray, " rival"]
     answer: Float[np.ndarray, " d_model"]
+    W_VO_size: Float[np.ndarray, "head_index d_model d_model"]
+    effect_size: Float[np.ndarray, "d_mlp rival"]
+    constant_size: Float[np.ndarray, " rival"]
+    largest: Float[np.ndarray, " d_model"]
+
+    @property
+    def largest_mid(self) -> Float[np.ndarray, " d_model"]:
+        """No coordinate of the residual stream before block 1's MLP exceeds this."""
+        return self.largest + (self.largest @ self.W_VO_size).sum(axis=0)
 
     @property
     def n_heads(self) -> int:
@@ -106,15 +117,11 @@ class SecondBlock:
         return score, output @ self.targets, output
 
     def neglecting(self, largest: Float[np.ndarray, " d_model"]) -> "SecondBlock":
-        """Bound what the neurons that are no targets can change.
-
-        Args:
-            largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
-        """
-        before = largest + sum(largest @ np.abs(output) for output in self.W_VO)
-        most = before @ np.abs(self.W_in) + np.abs(self.b_in)
+        """Bound what the neurons that are no targets can change, given ``largest``."""
+        known = replace(self, largest=largest)
+        most = known.largest_mid @ np.abs(self.W_in) + np.abs(self.b_in)
         most[self.chosen] = 0.0
-        return replace(self, neglected=most @ np.abs(self.effect))
+        return replace(known, neglected=most @ self.effect_size)
 
     def margins(
         self, resid_mid: Float[np.ndarray, "formula d_model"]
@@ -147,4 +154,8 @@ def read_second_block(
         constant=as_float64(mlp.b_out) @ rivals,
         neglected=np.zeros(rivals.shape[1]),
         answer=answer,
+        W_VO_size=np.abs(as_float64(attn.W_V)) @ np.abs(as_float64(attn.W_O)),
+        effect_size=np.abs(as_float64(mlp.W_out)) @ np.abs(rivals),
+        constant_size=np.abs(as_float64(mlp.b_out)) @ np.abs(rivals),
+        largest=np.zeros_like(answer),
     )
