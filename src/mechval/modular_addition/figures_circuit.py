@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mechval.modular_addition.circuit_files import EXPLAINED
-from mechval.modular_addition.report_tables import Frequency, Loss, Neuron
+from mechval.modular_addition.report_tables import Frequency, Loss, LossPoint, Neuron
 from mechval.reporting.figures import PAGE_WIDTH
-from mechval.reporting.palette import BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
+from mechval.reporting.figures_progress import format_examples
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
 
 
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
@@ -142,4 +143,42 @@ def draw_losses(losses: Sequence[Loss]) -> Figure:
     )
     axes.margins(y=0.2)
     axes.legend(loc="upper center", ncols=len(parts))
+    return figure
+
+
+def draw_loss_progress(points: Sequence[LossPoint], unit: str) -> Figure:
+    """The four losses of the snapshots against examples seen.
+
+    Args:
+        points: in the order of the training; those without ``examples`` have no place here.
+        unit: what an example is, such as ``inputs seen``.
+    """
+    timed = [point for point in points if point.examples is not None]
+    examples = [point.examples for point in timed if point.examples is not None]
+    first = timed[0]
+    figure = Figure(figsize=(PAGE_WIDTH, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for style, colour, label, losses in (
+        (".-", BLACK, f"train (N = {first.train_n:,})", [row.train_loss for row in timed]),
+        ("s-", VERMILLION, f"held out (N = {first.test_n:,})", [row.test_loss for row in timed]),
+        (
+            "o--",
+            BLUE,
+            f"restricted: only the key frequencies kept (all inputs, N = {first.restricted_n:,})",
+            [row.restricted_loss for row in timed],
+        ),
+        (
+            "^--",
+            GREEN,
+            f"excluded: the key frequencies removed (train inputs, N = {first.excluded_n:,})",
+            [row.excluded_loss for row in timed],
+        ),
+    ):
+        axes.plot(examples, losses, style, color=colour, markersize=3.5, label=label)
+    axes.set_yscale("log")
+    axes.set_ylabel("cross-entropy (nats)")
+    format_examples(axes, examples, unit)
+    numbers = first.key_frequencies.replace(" ", ", ")
+    axes.set_title(f"loss on training snapshots; key frequencies of the final network: {numbers}")
+    figure.legend(loc="outside lower center", ncols=1)
     return figure

@@ -5,13 +5,24 @@ Source: Nanda et al., ICLR 2023 (progress measures of that paper).
 
 from collections.abc import Mapping
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
 from mechval.modular_addition.circuit import keep_sum_waves
+from mechval.modular_addition.dataset import Split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.reporting.tables import Row
+
+
+def parts_of_inputs(problem: ModularAddition, split: Split) -> dict[str, Int[Tensor, " part"]]:
+    """The inputs that losses are means over: ``all``, and the two parts of the split."""
+    return {
+        "all": torch.arange(problem.n_pairs),
+        "train": torch.from_numpy(split.train),
+        "held-out": torch.from_numpy(split.test),
+    }
 
 
 def loss_rows(

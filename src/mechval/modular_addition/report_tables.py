@@ -101,6 +101,21 @@ class Loss(Record):
     accuracy: float
 
 
+class LossPoint(Record):
+    """A row of ``progress/losses.csv``; losses in nats, each with how many inputs it is over."""
+
+    examples: int | None
+    key_frequencies: str
+    train_loss: float
+    train_n: int
+    test_loss: float
+    test_n: int
+    restricted_loss: float
+    restricted_n: int
+    excluded_loss: float
+    excluded_n: int
+
+
 class CellRow(Record):
     """A row of ``axioms/axioms.csv``."""
 

@@ -62,8 +62,7 @@ def draw_progress(
         for axes, axioms in zip(column[1:], PANELS.values(), strict=True):
             _draw_cells(axes, of_phase, axioms)
         column[0].set_title(f"phase {phase}")
-        _format_examples(column[-1], of_phase)
-        column[-1].set_xlabel(f"{unit}\n(logarithmic from the first snapshot after 0)")
+        format_examples(column[-1], [_number(row, "examples") for row in of_phase], unit)
     grid[0, 0].set_ylabel("loss (nats), error")
     for axes, name in zip(grid[1:, 0], PANELS, strict=True):
         axes.set_ylabel(f"ε of {name}")
@@ -117,8 +116,13 @@ def _draw_cell(
         )
 
 
-def _format_examples(axes: Axes, rows: Sequence[Row]) -> None:
-    examples = [_number(row, "examples") for row in rows]
+def format_examples(axes: Axes, examples: Sequence[int | float], unit: str) -> None:
+    """Make the horizontal axis one of examples seen: 0, then logarithmic.
+
+    Args:
+        examples: of the snapshots that are drawn.
+        unit: what an example is, such as ``formulas seen``.
+    """
     first, last = min((value for value in examples if value), default=1.0), max(1.0, *examples)
     axes.set_xscale("symlog", linthresh=first, linscale=0.4)
     axes.set_xlim(-0.1 * first, 1.2 * max(first, last))
@@ -126,6 +130,7 @@ def _format_examples(axes: Axes, rows: Sequence[Row]) -> None:
     # The first snapshot may lie above the last power of ten.
     axes.set_xticks([0, *(10.0**decade for decade in decades)] if decades else [0, first])
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.set_xlabel(f"{unit}\n(logarithmic from the first snapshot after 0)")
 
 
 def _sample_sizes(rows: Sequence[Row]) -> str:

@@ -40,7 +40,7 @@ def write_progress(
 def rewrite_progress(tables: ProgressTables, finished: Path, directory: Path) -> None:
     """Write the tables in ``finished`` again, with the rows of the snapshots measured anew."""
     for name, rows in ((CELLS, tables.cells), (SNAPSHOTS, tables.snapshots)):
-        write_csv(_merged(read_csv(finished / name), rows), directory / name)
+        write_csv(merge_snapshots(read_csv(finished / name), rows), directory / name)
 
 
 def _snapshot_curves(snapshots: Sequence[Row], measures: Measures) -> list[Curve]:
@@ -57,7 +57,10 @@ def _snapshot_curves(snapshots: Sequence[Row], measures: Measures) -> list[Curve
     ]
 
 
-def _merged(finished: Sequence[Mapping[str, str]], recomputed: Sequence[Row]) -> list[Row]:
+def merge_snapshots(
+    finished: Sequence[Mapping[str, str]], recomputed: Sequence[Row]
+) -> list[Row]:
+    """The rows of a finished table; those of the snapshots measured anew take their places."""
     fresh: dict[tuple[str, str], list[Row]] = {}
     for row in recomputed:
         fresh.setdefault(_key(row), []).append(row)

@@ -10,7 +10,7 @@ from mechval.modular_addition.figures_examples import (
     draw_logit_spectrum,
     draw_neurons_over_inputs,
 )
-from mechval.modular_addition.losses import loss_rows
+from mechval.modular_addition.losses import loss_rows, parts_of_inputs
 from mechval.modular_addition.settings import ModularAdditionSettings
 from mechval.modular_addition.stages.train import load_stage_network
 from mechval.pipeline.stage import StageContext
@@ -26,11 +26,7 @@ def run(context: StageContext[ModularAdditionSettings]) -> None:
     activations = record_activations(model, problem, device)
     circuit = extract_circuit(model, problem, activations, context.settings.circuit)
     save_circuit(circuit, context.directory)
-    parts = {
-        "all": torch.arange(problem.n_pairs),
-        "train": torch.from_numpy(split.train),
-        "held-out": torch.from_numpy(split.test),
-    }
+    parts = parts_of_inputs(problem, split)
     losses = loss_rows(problem, activations.logits, circuit.key.frequencies, parts)
     write_csv(losses, context.directory / LOSSES)
     write_json(circuit_facts(circuit), context.directory / "metrics.json")
