@@ -137,7 +137,7 @@ def test_bits_in_doubt_are_counted_alike(doubt: float) -> None:
 def test_all_answers_occur_and_are_counted_alike() -> None:
     pairs = tallies(made(SMALL, bits=False), SPLITTING, chunk_prefixes(SMALL))
     assert_equal(pairs)
-    answers = sum(found.multisets for _, found in pairs).sum(axis=(0, 1))
+    answers = np.sum([found.multisets for _, found in pairs], axis=(0, 1, 2))
     assert (answers[[SATISFIABLE, UNSATISFIABLE, OTHER]] > 0).all()
 
 
