@@ -14,6 +14,7 @@ from math import factorial, prod
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Int, UInt8, UInt64
 
 from mechval.progress import progress_bar
@@ -29,6 +30,7 @@ from mechval.two_sat.certify.enumeration_chunks import (
     n_multisets,
     refuse_too_many,
 )
+from mechval.two_sat.certify.enumeration_device import DeviceCounter
 from mechval.two_sat.certify.enumeration_kernel import (
     N_ANSWERS,
     N_KEPT,
@@ -55,6 +57,7 @@ from mechval.two_sat.vocabulary import Vocabulary
 VERSIONS: tuple[Version, ...] = ("trees", "disjunction")
 CHUNK_FILE = "enumeration.jsonl"
 _FORMAT = 1
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Enumerator:
         bits: what its activation bits are compared with.
         columns: as in :class:`Enumeration`.
         readings: likewise.
+        counter: adds the multisets of a chunk to an empty tally.
     """
 
     problem: Problem
@@ -110,20 +114,13 @@ class Enumerator:
     bits: Bits
     columns: dict[ReadingName, Int[np.ndarray, " bit"]]
     readings: dict[ReadingName, tuple[int, ...]]
+    counter: Callable[[Prefix, Tally], None]
 
     def count(self, prefix: Prefix) -> ChunkCounts:
         """Count the multisets that begin with ``prefix``."""
         problem = self.problem
         tally = _empty_tally(problem, self.bits)
-        count_chunk(
-            self.network,
-            self.bits,
-            np.array(prefix),
-            problem.n_clauses,
-            factorial(problem.n_clauses),
-            (0,) * len(self.network.start),
-            tally,
-        )
+        self.counter(prefix, tally)
         revisited = self._revisit(tally)
         chunk = _chunk_counts(prefix, tally, revisited, self.network.tables)
         found = (chunk.n_formulas, chunk.n_multisets)
@@ -184,12 +181,18 @@ class Enumerator:
 
 
 def make_enumerator(
-    model: Transformer, problem: Problem, circuit: Circuit, *, bits: bool
+    model: Transformer,
+    problem: Problem,
+    circuit: Circuit,
+    *,
+    bits: bool,
+    device: torch.device = _CPU,
 ) -> Enumerator:
     """Make the network after the circuit's γ_1 ready to be enumerated.
 
     Args:
         bits: whether activation bits are compared with the circuit's programs.
+        device: what the multisets are counted on.
 
     Raises:
         MechvalError: where the bits are compared and the truth tables are too many; or as
@@ -208,15 +211,32 @@ def make_enumerator(
     columns: dict[ReadingName, Int[np.ndarray, " bit"]] = {
         name: np.searchsorted(plan.neurons[: plan.n_bits], found) for name, found in read.items()
     }
+    network = _network(plan, problem)
+    compared = _no_bits() if tables is None else _bits(plan, circuit, columns, tables)
     return Enumerator(
         problem=problem,
         block=block,
         plan=plan,
-        network=_network(plan, problem),
-        bits=_no_bits() if tables is None else _bits(plan, circuit, columns, tables),
+        network=network,
+        bits=compared,
         columns=columns,
         readings={name: tuple(found) for name, found in read.items()},
+        counter=_counter(network, compared, problem, device),
     )
+
+
+def _counter(
+    network: Network, bits: Bits, problem: Problem, device: torch.device
+) -> Callable[[Prefix, Tally], None]:
+    """What counts a chunk: torch on a CUDA device, else the compiled loop."""
+    if device.type == "cuda":
+        return DeviceCounter(network, bits, problem, device)
+
+    def count(prefix: Prefix, tally: Tally) -> None:
+        n_clauses, heads = problem.n_clauses, (0,) * len(network.start)
+        count_chunk(network, bits, np.array(prefix), n_clauses, factorial(n_clauses), heads, tally)
+
+    return count
 
 
 def enumerate_multisets(
@@ -227,27 +247,31 @@ def enumerate_multisets(
     scratch: Path,
     n_threads: int,
     bits: bool = True,
+    device: torch.device = _CPU,
 ) -> Enumeration:
     """Count the answers of the network after γ_1, and its bits, over all formulas.
 
     Args:
         scratch: directory of the file of finished chunks; an interrupted enumeration goes on.
-        n_threads: how many chunks are counted at a time.
+        n_threads: how many chunks are counted at a time on the CPU.
         bits: whether activation bits are compared with the circuit's programs.
+        device: what the multisets are counted on, one chunk at a time if it is CUDA.
 
     Raises:
         MechvalError: where there are too many multisets, stating how many and about how many
             hours they would take; or as :func:`make_enumerator`.
     """
     refuse_too_many(problem, n_threads)
-    enumerator = make_enumerator(model, problem, circuit, bits=bits)
+    enumerator = make_enumerator(model, problem, circuit, bits=bits, device=device)
     file = ChunkFile(scratch / CHUNK_FILE, enumerator.key())
     done = file.read()
     file.start(done)
-    waiting = [prefix for prefix in chunk_prefixes(problem) if prefix not in done]
+    # By the second clause: the large ones first, and those of the same suffixes together.
+    waiting = sorted(set(chunk_prefixes(problem)) - set(done), key=lambda prefix: prefix[::-1])
+    at_a_time = 1 if device.type == "cuda" else n_threads
     with progress_bar(None, "enumerate multisets", n_multisets(problem)) as bar:
         bar.update(sum(chunk.n_multisets for chunk in done.values()))
-        for chunk in _in_threads(enumerator.count, waiting, n_threads):
+        for chunk in _in_threads(enumerator.count, waiting, at_a_time):
             file.add(chunk)
             done[chunk.prefix] = chunk
             bar.update(chunk.n_multisets)

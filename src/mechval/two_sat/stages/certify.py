@@ -132,6 +132,7 @@ def _enumerate(context: Context, subject: Subject) -> list[Statement]:
             subject.circuit,
             scratch=context.scratch,
             n_threads=os.cpu_count() or 1,
+            device=torch.device(context.device),
         )
     except MechvalError as refusal:
         return [_not_counted(subject, str(refusal))]
@@ -154,7 +155,11 @@ def _recount(context: Context, subject: Subject, finished: Path) -> list[Stateme
     if not (finished / CHUNKS).exists():
         return _enumerate(context, subject)
     enumerator = make_enumerator(
-        subject.components.model, subject.problem, subject.circuit, bits=True
+        subject.components.model,
+        subject.problem,
+        subject.circuit,
+        bits=True,
+        device=torch.device(context.device),
     )
     chunks = recounted_chunks(enumerator, read_csv(finished / CHUNKS))
     answers = added_up(read_csv(finished / ANSWERS), chunks)

@@ -1,0 +1,96 @@
+"""Time the counting of multisets after γ_1, for a run with a trained model and its circuit.
+
+Run ``python benchmarks/enumeration.py results/two_sat/reference``; it prints one JSON object. Only
+tracked files of the run are read. Chunks are chosen evenly over their sizes; the time for all is
+extrapolated from their multisets per second. Targets: 12 minutes on 2 cores, 7 with ``--no-bits``;
+60 s on an H100.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mechval.config import parse_config
+from mechval.pipeline.manifest import load_manifest
+from mechval.two_sat.certify.enumeration import make_enumerator
+from mechval.two_sat.certify.enumeration_chunks import (
+    Prefix,
+    chunk_multisets,
+    chunk_prefixes,
+    n_multisets,
+)
+from mechval.two_sat.circuit_files import load_circuit
+from mechval.two_sat.network import WEIGHTS, load_network
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.settings import TwoSatSettings
+
+
+def main() -> None:
+    """Count the chosen chunks once."""
+    arguments = _arguments()
+    run, device = Path(arguments.run), torch.device(arguments.device)
+    threads = 1 if device.type == "cuda" else arguments.threads
+    settings = _settings(run)
+    problem = settings.problem
+    model = load_network(problem, settings.architecture, run / "train" / WEIGHTS)
+    circuit = load_circuit(run / "circuit", problem)
+    enumerator = make_enumerator(model, problem, circuit, bits=arguments.bits, device=device)
+    # The smallest chunk compiles the loop, or starts the device.
+    enumerator.count(chunk_prefixes(problem)[-1])
+    chosen = _chosen(problem, arguments.chunks)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        counted = sum(chunk.n_multisets for chunk in pool.map(enumerator.count, chosen))
+    seconds = time.perf_counter() - start
+    measured = {
+        "run": str(run),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": threads,
+        "cores": os.cpu_count(),
+        "bits": arguments.bits,
+        "chunks": len(chosen),
+        "multisets": counted,
+        "seconds": round(seconds, 2),
+        "multisets_per_second": round(counted / seconds),
+        "extrapolated_seconds_for_all": round(n_multisets(problem) * seconds / counted, 1),
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+    }
+    sys.stdout.write(json.dumps(measured, indent=2) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", help="folder of a run that has its own weights")
+    parser.add_argument("--device", default="cpu", help="cpu: compiled loop; cuda: torch")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="chunks at a time")
+    parser.add_argument("--chunks", type=int, help="how many chunks; all if not given")
+    parser.add_argument("--no-bits", dest="bits", action="store_false", help="answers alone")
+    return parser.parse_args()
+
+
+def _chosen(problem: Problem, n_chunks: int | None) -> list[Prefix]:
+    """Chunks evenly over the sizes, the large ones first."""
+    prefixes = sorted(chunk_prefixes(problem), key=lambda prefix: -chunk_multisets(problem, prefix))
+    if n_chunks is None:
+        return prefixes
+    places = np.linspace(0, len(prefixes) - 1, n_chunks).round().astype(int)
+    return [prefixes[place] for place in np.unique(places)]
+
+
+def _settings(run: Path) -> TwoSatSettings:
+    """Put the run's settings together from what its stages say they used."""
+    values = {}
+    for stage in ("data", "train", "circuit", "axioms"):
+        values.update(load_manifest(run / stage / "manifest.json").config)
+    return parse_config(TwoSatSettings, values)
+
+
+if __name__ == "__main__":
+    main()
