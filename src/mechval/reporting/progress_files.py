@@ -57,9 +57,7 @@ def _snapshot_curves(snapshots: Sequence[Row], measures: Measures) -> list[Curve
     ]
 
 
-def merge_snapshots(
-    finished: Sequence[Mapping[str, str]], recomputed: Sequence[Row]
-) -> list[Row]:
+def merge_snapshots(finished: Sequence[Mapping[str, str]], recomputed: Sequence[Row]) -> list[Row]:
     """The rows of a finished table; those of the snapshots measured anew take their places."""
     fresh: dict[tuple[str, str], list[Row]] = {}
     for row in recomputed:
