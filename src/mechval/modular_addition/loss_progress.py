@@ -19,7 +19,7 @@ from mechval.modular_addition.dataset import Split
 from mechval.modular_addition.figures_circuit import draw_loss_progress
 from mechval.modular_addition.losses import loss_rows, parts_of_inputs
 from mechval.modular_addition.problem import ModularAddition
-from mechval.modular_addition.report_tables import LossPoint
+from mechval.modular_addition.report_tables import LOSS_POINTS, LossPoint
 from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.progress_files import merge_snapshots
@@ -27,7 +27,6 @@ from mechval.reporting.records import read_records
 from mechval.reporting.tables import Row, read_csv, write_csv
 from mechval.transformer import Transformer
 
-LOSSES = "losses.csv"
 # Not the name of the circuit's figure of one network: pages and trackers show both.
 FIGURE = "losses-over-training"
 
@@ -92,8 +91,8 @@ def write_losses(rows: Sequence[Row], directory: Path, unit: str) -> None:
     """
     if not rows:
         return
-    write_csv(rows, directory / LOSSES)
-    points = read_records(directory / LOSSES, LossPoint)
+    write_csv(rows, directory / LOSS_POINTS)
+    points = read_records(directory / LOSS_POINTS, LossPoint)
     if any(point.examples for point in points):
         figures = directory / "figures"
         figures.mkdir(exist_ok=True)
@@ -103,6 +102,6 @@ def write_losses(rows: Sequence[Row], directory: Path, unit: str) -> None:
 
 def rewrite_losses(rows: Sequence[Row], finished: Path, directory: Path, unit: str) -> None:
     """Write the table in ``finished`` again, with the rows measured anew, and draw it again."""
-    table = finished / LOSSES
+    table = finished / LOSS_POINTS
     kept = read_csv(table) if rows and table.exists() else []
     write_losses(merge_snapshots(kept, rows), directory, unit)

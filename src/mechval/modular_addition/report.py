@@ -153,12 +153,25 @@ def _circuit(tables: ReportTables) -> str:
             figure("neurons", "neurons by frequency"),
             figure("logits", "logits as cosines"),
             figure("losses", "restricted and excluded loss"),
+            *_losses_over_training(tables),
             "Sources: [`circuit/frequencies.csv`](../circuit/frequencies.csv), "
             "[`circuit/neurons.csv`](../circuit/neurons.csv), "
             "[`circuit/losses.csv`](../circuit/losses.csv); pictures of single neurons and of the "
             "logits' spectrum lie in [`circuit/figures`](../circuit/figures).",
         ]
     )
+
+
+def _losses_over_training(tables: ReportTables) -> list[str]:
+    if all(point.examples is None for point in tables.loss_points):
+        return []
+    return [
+        "![restricted and excluded loss over the training]"
+        "(../progress/figures/losses-over-training.png)",
+        "While the network memorises, the restricted loss is high; once it generalises, the "
+        "restricted loss is low and the excluded one high "
+        "([`progress/losses.csv`](../progress/losses.csv)).",
+    ]
 
 
 def _losses(losses: tuple[Loss, ...]) -> str:

@@ -16,6 +16,9 @@ from mechval.modular_addition.problem import ModularAddition
 from mechval.reporting.ledger import load_ledger
 from mechval.reporting.records import read_object, read_records
 
+LOSS_POINTS = "losses.csv"
+"""The losses of every snapshot, beside the other tables of stage ``progress``."""
+
 
 class Record(BaseModel):
     """A row of a table, or a JSON object."""
@@ -168,7 +171,10 @@ class DecimalRow(Record):
 
 @dataclass(frozen=True)
 class ReportTables:
-    """The tables of one run; without ``grokking`` and ``curve`` for an imported network."""
+    """The tables of one run; without ``grokking`` and ``curve`` for an imported network.
+
+    ``loss_points`` is empty if no frequency of the network is key.
+    """
 
     problem: ModularAddition
     model: Literal["own", "published"]
@@ -180,6 +186,7 @@ class ReportTables:
     frequencies: tuple[Frequency, ...]
     neurons: tuple[Neuron, ...]
     losses: tuple[Loss, ...]
+    loss_points: tuple[LossPoint, ...]
     cells: tuple[CellRow, ...]
     translations: tuple[TranslationRow, ...]
     decimals: tuple[DecimalRow, ...]
@@ -195,12 +202,14 @@ def load_tables(
     """Read every table.
 
     Args:
-        directories: the tracked results of stages ``train``, ``circuit``, ``axioms``, ``certify``.
+        directories: the tracked results of stages ``train``, ``circuit``, ``axioms``,
+            ``progress``, ``certify``.
 
     Raises:
         MechvalError: naming the file, if one is missing or is not the table it should be.
     """
     train, circuit, axioms = (directories[name] for name in ("train", "circuit", "axioms"))
+    points = directories["progress"] / LOSS_POINTS
     is_own = model == "own"
     return ReportTables(
         problem=problem,
@@ -213,6 +222,7 @@ def load_tables(
         frequencies=read_records(circuit / "frequencies.csv", Frequency),
         neurons=read_records(circuit / "neurons.csv", Neuron),
         losses=read_records(circuit / "losses.csv", Loss),
+        loss_points=read_records(points, LossPoint) if points.exists() else (),
         cells=read_records(axioms / "axioms.csv", CellRow),
         translations=read_records(axioms / "translations.csv", TranslationRow),
         decimals=read_records(axioms / "decimals.csv", DecimalRow),

@@ -16,9 +16,10 @@ from mechval.errors import MechvalError
 from mechval.modular_addition.dataset import DataConfig, draw_split, save_split
 from mechval.modular_addition.network import WEIGHTS
 from mechval.modular_addition.problem import ModularAddition
+from mechval.modular_addition.report import render_report
 from mechval.modular_addition.report_tables import load_tables
 from mechval.modular_addition.settings import ModularAdditionSettings
-from mechval.modular_addition.stages import axioms, certify, circuit, report
+from mechval.modular_addition.stages import axioms, certify, circuit, progress, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.ledger import load_ledger
 from mechval.reporting.tables import read_csv, write_csv, write_json
@@ -30,6 +31,7 @@ PROBLEM = ModularAddition(p=23)
 STAGES = {
     "circuit": circuit.run,
     "axioms": axioms.run,
+    "progress": progress.run,
     "certify": certify.run,
     "report": report.run,
 }
@@ -104,6 +106,36 @@ def test_the_report_names_what_was_found(finished: Path) -> None:
         if line.startswith("!["):
             name = line.split("(")[1].removesuffix(")")
             assert (finished / "report" / name).is_file()
+
+
+def test_the_last_losses_of_the_training_are_those_of_the_circuit(finished: Path) -> None:
+    last = read_csv(finished / "progress" / "losses.csv")[-1]
+    circuit = {
+        (row["logits"], row["inputs"]): (row["loss"], row["n"])
+        for row in read_csv(finished / "circuit" / "losses.csv")
+    }
+    for name, where in {
+        "train": ("full", "train"),
+        "test": ("full", "held-out"),
+        "restricted": ("restricted", "all"),
+        "excluded": ("excluded", "train"),
+    }.items():
+        assert (last[f"{name}_loss"], last[f"{name}_n"]) == circuit[where]
+
+
+def test_losses_over_the_training_are_shown_only_if_there_are_snapshots(
+    finished: Path, tmp_path: Path
+) -> None:
+    assert "losses-over-training" not in (finished / "report" / "README.md").read_text()
+    root = tmp_path / "with-snapshots"
+    shutil.copytree(finished, root)
+    table = root / "progress" / "losses.csv"
+    final = read_csv(table)[0]
+    early = final | {"phase": "training", "step": "0", "examples": "0"}
+    write_csv([early, final], table)
+    directories = {name: root / name for name in ("train", *STAGES)}
+    page = render_report(load_tables(PROBLEM, "own", 0, directories))
+    assert "(../progress/figures/losses-over-training.png)" in page
 
 
 def test_there_are_no_rows_beside_the_paper_for_another_modulus(finished: Path) -> None:
@@ -194,6 +226,6 @@ def test_a_damaged_table_is_refused_by_the_report(finished: Path, tmp_path: Path
     shutil.copytree(finished, root)
     path = root / "axioms" / "decimals.csv"
     path.write_text(path.read_text().replace("exact", "nearly", 1))
-    directories = {name: root / name for name in ("train", "circuit", "axioms", "certify")}
+    directories = {name: root / name for name in ("train", *STAGES)}
     with pytest.raises(MechvalError, match=r"decimals\.csv is not the table"):
         load_tables(PROBLEM, "own", 0, directories)
