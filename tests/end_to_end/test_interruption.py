@@ -13,7 +13,7 @@ from tests.end_to_end.commands import SMALL, Answer, Fault, run_faulty_commands
 
 pytestmark = pytest.mark.slow
 
-STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report")
+STAGES = ("data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report")
 TINY = (
     *SMALL,
     "nulls.formulas=200",

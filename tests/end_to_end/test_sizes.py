@@ -8,7 +8,7 @@ from tests.end_to_end.commands import SMALL, run_command
 
 pytestmark = pytest.mark.slow
 
-STAGES = {"data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report"}
+STAGES = {"data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report"}
 
 
 @pytest.mark.parametrize(("n_variables", "n_clauses"), [(3, 4), (8, 20)])

@@ -12,7 +12,7 @@ from tests.end_to_end.commands import SMALL, Answer, run_command, run_commands
 
 pytestmark = pytest.mark.slow
 
-STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report")
+STAGES = ("data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report")
 RUN = Path("results") / "two_sat" / "small"
 
 

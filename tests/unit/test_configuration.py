@@ -18,6 +18,7 @@ STAGES = (
     "nulls",
     "train",
     "circuit",
+    "improve",
     "axioms",
     "progress",
     "certify",
@@ -179,6 +180,6 @@ def test_a_preset_without_settings_for_the_study_is_refused(tmp_path: Path) -> N
 
 def test_a_missing_stage_lists_the_stages() -> None:
     assert str(missing_stage(CONF)) == (
-        "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, data, nulls, "
-        "progress, report, train."
+        "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, data, improve, "
+        "nulls, progress, report, train."
     )

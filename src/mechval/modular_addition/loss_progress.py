@@ -49,10 +49,12 @@ def measure_losses(
 ) -> list[Row]:
     """One row per snapshot, in the given order; none if no frequency of the final network is key.
 
+    Computed in float64, as in stage ``circuit``.
+
     Args:
         networks: loads each snapshot's network; ``FINAL`` is one of them.
     """
-    final = networks[FINAL]()
+    final = networks[FINAL]().double()
     activations = record_activations(final, problem, device)
     key = extract_circuit(final, problem, activations, circuit).key.frequencies
     if not len(key):
@@ -60,7 +62,7 @@ def measure_losses(
     names = " ".join(map(str, key.tolist()))
     rows: list[Row] = []
     for snapshot, load in track(networks.items(), "losses", len(networks)):
-        logits = record_activations(load(), problem, device).logits
+        logits = record_activations(load().double(), problem, device).logits
         losses = shown_losses(problem, logits, key, split)
         rows.append({**asdict(snapshot), "key_frequencies": names, **losses})
     return rows

@@ -1,5 +1,6 @@
 """The complete axiom table of a network: main interpretations, variants, surfaces, a better one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ from mechval.two_sat.components import Components
 from mechval.two_sat.dataset import Split
 from mechval.two_sat.improved.front import AnyVoting
 from mechval.two_sat.improved.improver import Improver
+from mechval.two_sat.improved.programs import improved_reading
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.variants.bases import bases_of
@@ -33,8 +35,6 @@ class CompleteTable:
         variants: of every named check, the main ones among them.
         surface: ε over cuts and high values.
         front: length of every kind of evaluate program against its ε.
-        voting: the better evaluate programs, by name.
-        voting_refusal: why there are none, if there are none.
         choices: which parts of the better interpretation count, on the fitting split.
         better_reading: the reading that the better interpretation is for.
     """
@@ -43,8 +43,6 @@ class CompleteTable:
     variants: VariantTables
     surface: list[SurfaceRow]
     front: list[Row]
-    voting: dict[str, AnyVoting]
-    voting_refusal: str | None
     choices: list[Row]
     better_reading: ReadingName
 
@@ -53,6 +51,7 @@ def validate_completely(
     settings: TwoSatSettings,
     model: Transformer,
     circuit: Circuit,
+    voting: Mapping[str, AnyVoting],
     *,
     fit: Split,
     test: Split,
@@ -63,6 +62,7 @@ def validate_completely(
     """Fit every variant on ``fit``, then measure them all in one pass over ``test``.
 
     Args:
+        voting: the better evaluate programs, by name.
         natural_share: share of satisfiable formulas among independent draws, for reweighting.
         seed: of refitted trees and of the noise.
     """
@@ -83,13 +83,12 @@ def validate_completely(
         problem,
         circuit,
         fitting,
-        settings.improved,
         settings.axioms.confidence,
         seed,
         device,
     )
-    base = bases_of(interpretations)[0]
-    voting, refusal = improver.programs(base.reading)
+    reading = improved_reading(circuit)
+    base = next(base for base in bases_of(interpretations) if base.reading == reading)
     choice = improver.choose(base, voting)
     checks = [*maker.checks(interpretations), *improver.checks(base, voting, choice)]
     rule = JudgingRule(
@@ -103,8 +102,8 @@ def validate_completely(
     ]
     testing = observe(model, problem, test, device)
     surface = _surface(settings, components, circuit, fitting, testing, seed, device)
-    front = improver.front(base.reading, voting, testing)
-    return CompleteTable(main, tables, surface, front, voting, refusal, choice.rows, base.reading)
+    front = improver.front(reading, voting, testing)
+    return CompleteTable(main, tables, surface, front, choice.rows, reading)
 
 
 def _surface(

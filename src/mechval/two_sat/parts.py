@@ -114,9 +114,12 @@ def composition_row(
 ) -> Row:
     """Whether the composed components are the network's forward pass, on the label and on logits.
 
+    Computed in float64, so that the difference is not float32's rounding.
+
     Columns: ``n``, ``disagreements`` (labels), ``rate``, ``epsilon``, ``kind``, ``confidence``,
     ``max_logit_difference`` and ``max_logit`` (largest absolute values over all tokens).
     """
+    model = copy.deepcopy(model).double()
     components = Components(model, problem)
     answer, satisfiable = components.layout.answer_position, components.vocabulary.satisfiable
     disagreements, difference, largest = 0, 0.0, 0.0

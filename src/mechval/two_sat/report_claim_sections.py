@@ -129,8 +129,8 @@ def _better(claims: Claims) -> str:
             _bound(claims),
             figure("front", "Length of every evaluate program against its ε"),
             source(
-                *(f"axioms/{name}" for name in ("front.csv", "choices.csv", "voting.json")),
-                "axioms/variants.csv",
+                *(f"axioms/{name}.csv" for name in ("front", "choices", "variants")),
+                "improve/voting.json",
             ),
         ]
     )
@@ -155,7 +155,10 @@ def _choosing(claims: Claims) -> str:
         candidates.setdefault((row["part"], row["candidate"]), []).append(row)
     rows = []
     for (part, candidate), cells in candidates.items():
-        before, after = (sum(int(cell[key]) for cell in cells) for key in ("before", "after"))
+        before, after = (
+            sum(int(cell[f"{when}_disagreements"]) for cell in cells)
+            for when in ("before", "after")
+        )
         worse = ", ".join(cell["cell"] for cell in cells if cell["is_worse"] == "True")
         taken = "taken" if cells[0]["is_taken"] == "True" else "" if worse else "counts"
         rows.append([part, f"`{candidate}`", f"{before:,}", f"{after:,}", worse, taken])

@@ -17,6 +17,7 @@ from mechval.two_sat.stages import (
     certify,
     circuit,
     data,
+    improve,
     nulls,
     progress,
     report,
@@ -27,7 +28,7 @@ SETTINGS = TwoSatSettings
 
 
 class TwoSatStudy:
-    """Stages `data`, `nulls`, `train`, `circuit`, `axioms`, `progress`, `certify`, `report`."""
+    """Stages `data`, `nulls`, `train`, `circuit`, `improve`, `axioms`, and what follows."""
 
     name = "two_sat"
 
@@ -47,10 +48,17 @@ class TwoSatStudy:
                 circuit, "circuit", ("data", "train"), ("problem", "architecture", "circuit")
             ),
             module_stage(
+                improve,
+                "improve",
+                ("data", "train", "circuit"),
+                ("problem", "architecture", "circuit", "improved"),
+                improve.reverify,
+            ),
+            module_stage(
                 axioms,
                 "axioms",
-                ("data", "train", "circuit"),
-                ("problem", "architecture", "circuit", "axioms", "variants", "improved"),
+                ("data", "train", "circuit", "improve"),
+                ("problem", "architecture", "circuit", "axioms", "variants"),
             ),
             # The recipes are not among its keys: another recipe makes other weights, an input.
             module_stage(

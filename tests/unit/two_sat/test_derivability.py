@@ -148,7 +148,7 @@ def test_a_component_that_reads_another_ones_weights_is_found(
 def test_the_composed_components_are_the_network(undecided: Transformer, formulas: Split) -> None:
     row = composition_row(undecided, SMALL_PROBLEM, formulas, confidence=0.95, device=CPU)
     assert (row["n"], row["disagreements"]) == (len(formulas), 0)
-    assert float(str(row["max_logit_difference"])) < 1e-4 * float(str(row["max_logit"]))
+    assert float(str(row["max_logit_difference"])) < 1e-12 * float(str(row["max_logit"]))
 
 
 def test_a_composition_that_loses_a_part_is_found(

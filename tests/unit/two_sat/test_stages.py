@@ -32,7 +32,7 @@ from mechval.two_sat.variants.config import VariantsConfig
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.unit.transformer.test_foreign import foreign_weights
 
-STAGES = ["data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report"]
+STAGES = ["data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report"]
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)
 VARIANTS = VariantsConfig(
@@ -240,7 +240,7 @@ def test_no_program_breaks_the_inclusion(workspace: Workspace) -> None:
 
 
 def test_a_finished_run_verifies(workspace: Workspace) -> None:
-    report = verify_stages(STUDY, settings(), ["circuit", "axioms"], workspace, RUN)
+    report = verify_stages(STUDY, settings(), ["circuit", "improve", "axioms"], workspace, RUN)
     assert report.failures == ()
 
 
@@ -252,12 +252,12 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
     ("changes", "stages"),
     [
         ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress", "certify"}),
-        ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit", "axioms", "nulls", "progress"}),
+        ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit", "improve", "axioms", "nulls", "progress"}),
         ({"training": recipe(20)}, {"train", "report"}),
         ({"finishing": None}, {"train", "report"}),
         ({"data": DataConfig(training_formulas=800)}, {"data"}),
         ({"variants": VariantsConfig(tolerances=(3,))}, {"axioms"}),
-        ({"improved": ImprovedConfig(steps=20)}, {"axioms"}),
+        ({"improved": ImprovedConfig(steps=20)}, {"improve"}),
         ({"nulls": NullsConfig(formulas=100)}, {"nulls"}),
         ({"progress": ProgressConfig(formulas=100)}, {"progress"}),
         ({"certify": CertifyConfig(counterexamples=2)}, {"certify"}),
@@ -330,6 +330,6 @@ def test_a_network_whose_label_never_changes_gets_no_verdict(tmp_path: Path) -> 
     untrained = recipe(4).model_copy(update={"learning_rate": 1e-9})
     made = settings(training=untrained, finishing=None)
     workspace = Workspace(tmp_path)
-    run_stages(STUDY, made, ["data", "train", "circuit", "axioms"], workspace, RUN)
+    run_stages(STUDY, made, ["data", "train", "circuit", "improve", "axioms"], workspace, RUN)
     verdicts = {row["verdict"] for row in rows(place(workspace, "axioms") / "axioms.csv")}
     assert verdicts == {"", "none: t is constant"}

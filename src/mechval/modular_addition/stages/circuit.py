@@ -21,7 +21,8 @@ from mechval.reporting.tables import write_csv, write_json
 def run(context: StageContext[ModularAdditionSettings]) -> None:
     """Extract the circuit on all inputs and write its tables and examples for the figures."""
     problem, device = context.settings.problem, torch.device(context.device)
-    model = load_stage_network(context).to(device)
+    # Coefficients that are nearly 0 would be float32's rounding, which differs between machines.
+    model = load_stage_network(context).double().to(device)
     split = load_split(context.upstream["data"].directory, problem)
     activations = record_activations(model, problem, device)
     circuit = extract_circuit(model, problem, activations, context.settings.circuit)

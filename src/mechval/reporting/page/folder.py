@@ -14,8 +14,11 @@ from mechval.reporting.tables import read_csv
 
 Found = TypeVar("Found")
 
-STAGES = ("data", "nulls", "train", "circuit", "axioms", "progress", "certify", "report")
-OPTIONAL = frozenset({"nulls", "progress", "certify"})
+STAGES = (
+    *("data", "nulls", "train", "circuit", "improve"),
+    *("axioms", "progress", "certify", "report"),
+)
+OPTIONAL = frozenset({"nulls", "improve", "progress", "certify"})
 """Stages that not every study or run has: their absence is told, not marked as a fault."""
 
 

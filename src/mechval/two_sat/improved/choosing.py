@@ -35,7 +35,7 @@ class Choice:
         interpretation: the base with every part that was taken.
         taken: names of the candidates in it.
         rows: one per candidate and distinct cell: ``part``, ``candidate``, ``is_taken``, ``n``,
-            ``cell``, ``before``, ``after`` (disagreements), ``is_worse``.
+            ``cell``, ``before_disagreements``, ``after_disagreements``, ``is_worse``.
     """
 
     interpretation: Interpretation
@@ -97,8 +97,8 @@ def _cells(interpretation: Interpretation, before: Counts, after: Counts) -> lis
     return [
         {
             "cell": cell_name(key.axiom, interpretation.components[key.component - 1]),
-            "before": before[key],
-            "after": after[key],
+            "before_disagreements": before[key],
+            "after_disagreements": after[key],
             "is_worse": after[key] > before[key],
         }
         for key in before

@@ -1,5 +1,4 @@
-"""The better interpretation of one network: fitted, chosen, named, and its front of length
-against ε."""
+"""The better interpretation of one network: chosen, named, and its front of length against ε."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,15 +8,11 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from mechval.errors import MechvalError
 from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
 from mechval.two_sat.assess import axiom_batches
 from mechval.two_sat.circuit import Circuit, ReadingName
-from mechval.two_sat.components import AnswerState
 from mechval.two_sat.improved.choosing import Choice, Part, choose_parts
-from mechval.two_sat.improved.config import ImprovedConfig
-from mechval.two_sat.improved.fitting import VotingFit
 from mechval.two_sat.improved.front import AnyVoting, ReadBits, front_rows
 from mechval.two_sat.improved.interpretations import (
     COUNTING,
@@ -25,14 +20,13 @@ from mechval.two_sat.improved.interpretations import (
     with_program,
     with_state,
 )
-from mechval.two_sat.improved.ladder import fit_ladder
-from mechval.two_sat.improved.mirrored_fitting import MirroredFit
 from mechval.two_sat.improved.parsing import (
     CountingParser,
     PositionedCountingParser,
     PositionedParser,
     fit_colon,
 )
+from mechval.two_sat.improved.programs import choosing_formulas
 from mechval.two_sat.improved.regression import RegressedState, fit_regression
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.problem import Problem
@@ -41,56 +35,28 @@ from mechval.two_sat.variants.bases import Base
 from mechval.two_sat.variants.checks import Check, make_check
 from mechval.two_sat.variants.observations import Observations
 
-CHOOSING_FORMULAS = 20_000
-"""The last of the fitting split; at the paper's size no voting program was fitted to them."""
 CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, eq=False)
 class Improver:
-    """Looks for a better interpretation on the fitting split alone.
+    """Looks for a better interpretation, with what was fitted, on the fitting split alone.
 
     Attributes:
-        seed: of the batches of the fits and of the trees on the front.
+        seed: of the trees on the front.
     """
 
     model: Transformer
     problem: Problem
     circuit: Circuit
     fitting: Observations
-    config: ImprovedConfig
     confidence: float
     seed: int
     device: torch.device
 
-    def programs(self, reading: ReadingName) -> tuple[dict[str, AnyVoting], str | None]:
-        """The voting programs of a reading; where the rules refuse, none, and why."""
-        n, split = self.config.formulas, self.fitting.split
-        states = self.fitting.states
-        first = AnswerState(states.hidden[:n], states.resid_mid[:n])
-        try:
-            found = fit_ladder(
-                self.model.cpu(),
-                self.problem,
-                self.circuit,
-                reading,
-                split.first(n),
-                first,
-                ladder=self.config.widths,
-                fit=VotingFit(steps=self.config.steps),
-                mirrored=MirroredFit.lasting(self.config.steps),
-                seed=self.seed,
-            )
-        except MechvalError as refusal:
-            return {}, str(refusal)
-        finally:
-            self.model.to(self.device)
-        return found, None
-
     def choose(self, base: Base, programs: Mapping[str, AnyVoting]) -> Choice:
         """Put the better parts into ``base``, those that count on the last fitting formulas."""
-        n = min(CHOOSING_FORMULAS, len(self.fitting.split))
-        last = self.fitting.split.last(n)
+        last = choosing_formulas(self.fitting.split)
         return choose_parts(
             base.interpretation,
             self._parts(base.reading, programs),

@@ -209,6 +209,24 @@ class MirroredProgram:
             "steps": self.steps.tolist(),
         }
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], problem: Problem) -> "MirroredProgram":
+        """Read what :meth:`to_json` wrote; raises MechvalError if a table is missing."""
+        expected = {"flips", "assignments", "tables", "steps"}
+        if values.keys() != expected or values["tables"].keys() != TABLES.keys():
+            raise MechvalError(
+                f"a mirrored program of {sorted(values)} is not allowed; allowed: "
+                f"{', '.join(sorted(expected))}, with tables {', '.join(TABLES)}."
+            )
+        assignments = torch.zeros(
+            len(values["assignments"]), problem.n_assignments, dtype=torch.bool
+        )
+        for neuron, chosen in enumerate(values["assignments"]):
+            assignments[neuron, chosen] = True
+        mirrors = Mirrors(problem, torch.tensor(values["flips"], dtype=torch.bool), assignments)
+        tables = {name: torch.tensor(values["tables"][name], dtype=torch.int64) for name in TABLES}
+        return cls(mirrors, tables, torch.tensor(values["steps"], dtype=torch.float16))
+
 
 def monomials_of(
     signs: Float[Tensor, "row variable"],

@@ -1,6 +1,5 @@
 """Stage ``axioms``: every interpretation of the circuit, validated on held-out formulas."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -17,6 +16,7 @@ from mechval.two_sat.derivability import derivability_rows
 from mechval.two_sat.parts import composition_row, part_rows
 from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.sizes import size_rows
+from mechval.two_sat.stages.improve import load_stage_programs
 from mechval.two_sat.stages.train import load_stage_network
 from mechval.two_sat.vocabulary import encode_formulas
 
@@ -39,6 +39,7 @@ def run(context: Context) -> None:
         settings,
         model,
         circuit,
+        load_stage_programs(context).programs,
         fit=load_split(data, settings.problem, "analysis.fit"),
         test=test,
         natural_share=natural,
@@ -80,9 +81,6 @@ def _write_variants(table: CompleteTable, directory: Path) -> None:
     write_csv([vars(row) for row in table.surface], directory / "surface.csv")
     write_csv(table.front, directory / "front.csv")
     write_csv(table.choices, directory / "choices.csv")
-    programs = {name: program.to_json() for name, program in table.voting.items()}
-    content = {"refusal": table.voting_refusal, "programs": programs}
-    (directory / "voting.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def _write_parts(context: Context, model: Transformer, circuit: Circuit, test: Split) -> None:

@@ -41,7 +41,7 @@ def batches() -> Iterator[Batch]:
 def test_of_candidates_that_count_the_one_with_the_fewest_disagreements_is_taken() -> None:
     choice = choose_parts(base(), [Part("program", {"4": says(4), "2": says(2)})], batches)
     assert choice.taken == ("program: 2",)
-    assert {row["after"] for row in choice.rows if row["is_taken"]} == {2}
+    assert {row["after_disagreements"] for row in choice.rows if row["is_taken"]} == {2}
 
 
 def test_a_candidate_that_makes_a_cell_worse_is_not_taken() -> None:
@@ -60,4 +60,4 @@ def test_a_later_part_is_judged_beside_what_was_taken_before() -> None:
     parts = [Part("first", {"3": says(3)}), Part("none", {}), Part("second", {"5": says(5)})]
     choice = choose_parts(base(), parts, batches)
     assert choice.taken == ("first: 3",)
-    assert choice.rows[-1]["before"] == 3
+    assert choice.rows[-1]["before_disagreements"] == 3
