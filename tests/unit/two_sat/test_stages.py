@@ -252,7 +252,10 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
     ("changes", "stages"),
     [
         ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress", "certify"}),
-        ({"circuit": CircuitConfig(max_leaves=2)}, {"circuit", "improve", "axioms", "nulls", "progress"}),
+        (
+            {"circuit": CircuitConfig(max_leaves=2)},
+            {"circuit", "improve", "axioms", "nulls", "progress"},
+        ),
         ({"training": recipe(20)}, {"train", "report"}),
         ({"finishing": None}, {"train", "report"}),
         ({"data": DataConfig(training_formulas=800)}, {"data"}),
