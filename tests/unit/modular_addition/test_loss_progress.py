@@ -91,3 +91,11 @@ def test_a_changed_row_is_measured_again_and_lost_snapshots_are_kept(
     assert read_csv(finished / LOSS_POINTS) != honest
     assert read_csv(again / LOSS_POINTS) == honest
     assert (again / "figures" / f"{FIGURE}.svg").is_file()
+
+
+def test_a_run_without_the_table_is_verified_without_it(rows: list[Row], tmp_path: Path) -> None:
+    finished, again = tmp_path / "finished", tmp_path / "again"
+    finished.mkdir()
+    again.mkdir()
+    rewrite_losses(rows, finished, again, "inputs seen")
+    assert not list(again.iterdir())
