@@ -103,7 +103,7 @@ def write_losses(rows: Sequence[Row], directory: Path, unit: str) -> None:
 
 
 def rewrite_losses(rows: Sequence[Row], finished: Path, directory: Path, unit: str) -> None:
-    """Write the table in ``finished``, if it has one, with the rows measured anew; draw it again."""
+    """Write and draw the table in ``finished``, if it has one, with the rows measured anew."""
     table = finished / LOSS_POINTS
     if table.exists():
         write_losses(merge_snapshots(read_csv(table), rows), directory, unit)
