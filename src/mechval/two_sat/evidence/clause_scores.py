@@ -23,11 +23,11 @@ def analytic_answer_resid(model: Transformer, problem: Problem) -> Float[Tensor,
     The mean is over literals drawn uniformly (published rule), whatever their place in a clause.
     """
     vocabulary, layout = Vocabulary(problem), FormulaLayout(problem)
-    shares = token_shares(problem).mean(dim=0).float()
+    shares = token_shares(problem).mean(dim=0).to(model.W_E)
     literals = slice(0, problem.n_literals)
     shares[literals] = shares[literals].mean()
     attn, mlp = model.block(0).attn, model.block(0).mlp
-    mean_embedding = shares.to(model.W_E.device) @ model.W_E + model.W_pos.mean(dim=0)
+    mean_embedding = shares @ model.W_E + model.W_pos.mean(dim=0)
     resid = model.W_E[vocabulary.colon] + model.W_pos[layout.answer_position]
     resid = resid + mean_embedding @ attn.value @ attn.output
     return resid + mlp.project(mlp.hidden(resid))

@@ -1,5 +1,7 @@
 """All circuit evidence of one network in one call."""
 
+import copy
+
 import numpy as np
 import torch
 from jaxtyping import Bool
@@ -42,12 +44,14 @@ def gather_evidence(
         device: where the network runs; tables are made on the CPU.
     """
     model = model.to(device)
+    # Of sums that cancel, float32 leaves digits that differ between machines.
+    precise = copy.deepcopy(model).double()
     record = record_answers(model, problem, test, device)
     attention = Evidence(
         {
             "formula_attention": formula_attention_rows(model, problem, test, device),
             "mean_attention": mean_attention_rows(model, problem, test, record, device),
-            "block1_clause_scores": clause_score_rows(model, problem),
+            "block1_clause_scores": clause_score_rows(precise, problem),
         },
         {},
     )
@@ -58,7 +62,7 @@ def gather_evidence(
             ablation_evidence(model, problem, circuit, record),
             coefficient_evidence(circuit.effects),
             *_neuron_evidence(model, problem, circuit, fit, test, record, seed, device),
-            contribution_evidence(model, problem, circuit, test, device),
+            contribution_evidence(precise, problem, circuit, test, device),
         ]
     )
 
