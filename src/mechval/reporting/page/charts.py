@@ -100,10 +100,20 @@ def draw_cells(cells: Sequence[PageCell], rows: Sequence[str], columns: Sequence
 
 
 def draw_ledger(rows: Sequence[Mapping[str, str]]) -> go.Figure:
-    """Each statement's rate as an interval, coloured by how it is known."""
+    """Each statement's rate as an interval, coloured by how it is known.
+
+    Of statements on an interpretation only those on the first, the one that is claimed.
+    """
+    claimed = next((row["interpretation"] for row in rows if row["interpretation"]), "")
+    numbered = [
+        (number, row)
+        for number, row in enumerate(rows, 1)
+        if row["interpretation"] in ("", claimed)
+    ]
+    places = list(enumerate(numbered))
     figure = go.Figure()
     for kind in _KIND_COLOURS:
-        of_kind = [(at, row) for at, row in enumerate(rows, 1) if row["kind"] == kind]
+        of_kind = [(at, row) for at, (_, row) in places if row["kind"] == kind]
         if not of_kind:
             continue
         known = [(at, row) for at, row in of_kind if row["value_upper"]]
@@ -129,9 +139,14 @@ def draw_ledger(rows: Sequence[Mapping[str, str]]) -> go.Figure:
                 hoverinfo="text",
             )
         )
-    figure.update_layout(**_LAYOUT, height=150 + 26 * len(rows), legend={"orientation": "h"})
+    figure.update_layout(**_LAYOUT, height=150 + 26 * len(places), legend={"orientation": "h"})
     figure.update_xaxes(type="log", title=f"rate (drawn at {SMALLEST:g} if smaller)", dtick=1)
-    figure.update_yaxes(autorange="reversed", title="statement, by its number below", dtick=1)
+    figure.update_yaxes(
+        autorange="reversed",
+        title="statement, by its number below",
+        tickvals=[at for at, _ in places],
+        ticktext=[str(number) for _, (number, _) in places],
+    )
     return figure
 
 

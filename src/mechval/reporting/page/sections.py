@@ -150,6 +150,12 @@ def axiom_section(content: PageContent, folder: RunFolder) -> Section:
     return section
 
 
+_LEDGER_CHART = (
+    "Rates of statements about the network and the claimed interpretation, and how they are "
+    "known; the table has all."
+)
+
+
 def ledger_section(folder: RunFolder) -> Section:
     """What is proved, what is counted, what is sampled."""
     section = Section("ledger", "What is proved, what is counted, what is sampled")
@@ -168,7 +174,7 @@ def ledger_section(folder: RunFolder) -> Section:
             lambda: charts.chart_html(charts.draw_ledger(rows), "chart-ledger"), ""
         )
         if chart:
-            section.charts.append((chart, "Every statement's rate and how it is known."))
+            section.charts.append((chart, _LEDGER_CHART))
         table = section.notices.attempt(lambda: _ledger_table(rows), None)
         section.tables += [table] if table else []
     return section
