@@ -12,6 +12,6 @@ def statement(interpretation: str, upper: str = "0.5") -> dict[str, str]:
 
 def test_the_ledger_chart_shows_the_claimed_interpretation_and_the_network() -> None:
     rows = [statement(""), statement("claimed"), statement("another"), statement("claimed")]
-    figure = draw_ledger(rows)
-    assert list(figure.layout.yaxis.ticktext) == ["1", "2", "4"]
-    assert sum(len(trace.y) for trace in figure.data) == 3
+    figure = draw_ledger(rows).to_plotly_json()
+    assert list(figure["layout"]["yaxis"]["ticktext"]) == ["1", "2", "4"]
+    assert sum(len(trace["y"]) for trace in figure["data"]) == 3
