@@ -164,3 +164,12 @@ def test_a_network_of_one_block_is_refused() -> None:
     )
     with pytest.raises(MechvalError, match="a network of 1 blocks is not allowed"):
         drift_rows(model, TINY_PROBLEM, subject.prototypes, subject.mean, FORMULAS)
+
+
+def test_the_table_never_states_less_than_the_bound(subject: Subject) -> None:
+    rows = drift_rows(subject.model, TINY_PROBLEM, subject.prototypes, subject.mean, FORMULAS)
+    found = subject.bound()
+    largest = np.maximum(-found.lower[:, 0], found.upper[:, 0])
+    for column, bound in (("median_drift", np.median(largest)), ("least_drift", largest.min())):
+        stated = float(str(rows[-1][column]))
+        assert bound <= stated <= 1.01 * bound

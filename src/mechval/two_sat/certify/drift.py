@@ -21,6 +21,7 @@ Source: own; PAPER.md section 2, component 1, says what γ_1 is.
 """
 
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -37,6 +38,7 @@ from mechval.two_sat.problem import Problem
 
 SOURCES = ("own position", "other positions", "answer position", "all")
 _BATCH = 16
+_THREE_DIGITS = Context(prec=3, rounding=ROUND_CEILING)
 _MAX_ITERATIONS = 60
 # Attention weights whose sum is less may have lost more than their relative error to underflow.
 _LEAST_WEIGHT = 1e-200
@@ -81,7 +83,8 @@ def drift_rows(
 
     Columns: ``source`` (whose drift alone is counted), ``n``, ``certified`` (formulas whose label
     it cannot change), ``share``, ``median_margin`` (s against u, absolute, substituted network),
-    ``median_drift`` and ``least_drift`` (largest bound of its change), ``kind``.
+    ``median_drift`` and ``least_drift`` (largest bound of its change, rounded up to three digits:
+    exponentials of scores enlarge the last digit of what γ_1 freezes), ``kind``.
 
     Args:
         model: a network of the family with two blocks.
@@ -111,12 +114,17 @@ def drift_rows(
                 "certified": int(found.is_certified.sum()),
                 "share": float(found.is_certified.mean()),
                 "median_margin": float(np.median(np.abs(found.margin[:, 0]))),
-                "median_drift": float(np.median(largest)),
-                "least_drift": float(largest.min()),
+                "median_drift": _rounded_up(float(np.median(largest))),
+                "least_drift": _rounded_up(float(largest.min())),
                 "kind": EvidenceKind.CERTIFIED.value,
             }
         )
     return rows
+
+
+def _rounded_up(value: float) -> float:
+    """The smallest number of three significant digits that is not less than the value."""
+    return float(_THREE_DIGITS.create_decimal_from_float(value))
 
 
 def answer_drift(drift: Drift, source: str) -> AnswerDrift:
