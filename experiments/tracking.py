@@ -29,6 +29,7 @@ _ARTIFACT_TYPES = {
     "data": "dataset",
     "train": "model",
     "circuit": "circuit",
+    "improve": "programs",
     "axioms": "axiom-report",
     "certify": "certificate",
     "report": "report",

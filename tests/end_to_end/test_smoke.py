@@ -112,7 +112,7 @@ def test_one_stage_alone_is_skipped_too(session: Session) -> None:
 
 def test_verification_passes(session: Session) -> None:
     assert session.verified.code == 0, session.verified.stdout
-    assert "verification: 8 stages, 0 differences beyond tolerance, 0 within" in (
+    assert "verification: 9 stages, 0 differences beyond tolerance, 0 within" in (
         session.verified.stdout
     )
 

@@ -15,7 +15,7 @@ from mechval.two_sat.study import STUDY
 from tests.unit.two_sat.test_side_stages import edit, failures
 from tests.unit.two_sat.test_stages import RUN, place, rows, settings
 
-STAGES = ["data", "train", "circuit", "axioms", "certify"]
+STAGES = ["data", "train", "circuit", "improve", "axioms", "certify"]
 
 
 @pytest.fixture(scope="module")
