@@ -1,7 +1,8 @@
 """Recomputing a committed run in an untracked place and comparing every value.
 
 Nothing tracked is written. A stage with ``reverify`` is checked through it, on the committed
-artifacts; every other one is recomputed in full from the recomputed stages before it.
+artifacts and on the committed inputs that they were made from; every other one is recomputed in
+full from the recomputed stages before it.
 """
 
 import logging
@@ -87,16 +88,17 @@ def verify_stages(
 def _verify_all(
     session: Session, selected: tuple[Stage[Any], ...], manifests: dict[str, Manifest]
 ) -> VerificationReport:
-    artifacts = {stage.name: session.places(stage.name).artifacts for stage in session.stages}
+    committed = {stage.name: session.places(stage.name).artifacts for stage in session.stages}
+    latest = dict(committed)
     found: list[StageVerification] = []
     for stage in selected:
-        _recompute(session, stage, artifacts)
+        _recompute(session, stage, committed, latest)
         recomputed = session.verification_places(stage.name)
         tables_equal = all(item.has_equal_tables for item in found)
         found.append(_compare(session, stage, manifests[stage.name], recomputed, tables_equal))
         _tell(found[-1])
         if stage.reverify is None:
-            artifacts[stage.name] = recomputed.artifacts
+            latest[stage.name] = recomputed.artifacts
     return VerificationReport(tuple(found))
 
 
@@ -118,15 +120,26 @@ def _committed_manifest(session: Session, stage: Stage[Any]) -> Manifest:
     return manifest
 
 
-def _recompute(session: Session, stage: Stage[Any], artifacts: dict[str, StageArtifacts]) -> None:
+def _recompute(
+    session: Session,
+    stage: Stage[Any],
+    committed: dict[str, StageArtifacts],
+    latest: dict[str, StageArtifacts],
+) -> None:
     _logger.info("%s: recomputing for verification", stage.name)
     places = session.verification_places(stage.name)
     staging = StageArtifacts(clear_directory(places.directory), clear_directory(places.bulk))
-    upstream = {name: artifacts[name] for name in stage.upstream}
+    upstream = {name: latest[name] for name in stage.upstream}
+    if stage.reverify is not None:
+        # Untracked files are not there in a fresh clone: they come from what was recomputed.
+        upstream = {
+            name: StageArtifacts(committed[name].directory, artifacts.bulk)
+            for name, artifacts in upstream.items()
+        }
     context = session.context(staging, clear_directory(places.scratch), upstream)
     with full_disk_told(stage.name):
         if stage.reverify is not None:
-            stage.reverify(context, artifacts[stage.name])
+            stage.reverify(context, committed[stage.name])
         else:
             require_consent(session, stage, context)
             stage.run(context)

@@ -165,3 +165,25 @@ def test_a_run_of_another_config_is_not_verified(verify: Verify) -> None:
 
 def test_one_stage_is_verified_on_the_committed_ones_before_it(verify: Verify) -> None:
     assert [stage.stage for stage in verify("axioms").stages] == ["axioms"]
+
+
+def test_what_is_measured_again_is_measured_on_the_committed_inputs(
+    verify: Verify, workspace: Workspace
+) -> None:
+    """Another processor recomputes other last bits; what was proved holds for those committed."""
+    seen: dict[str, StageArtifacts] = {}
+
+    def rounded_otherwise(context: StageContext) -> None:
+        extract(context)
+        edit_json(context.directory / "circuit.json", threshold=0.5000001)
+
+    def measured_again(context: StageContext, finished: StageArtifacts) -> None:
+        seen.update(context.upstream)
+        evaluate(context)
+
+    changes = {"circuit": {"run": rounded_otherwise}, "axioms": {"reverify": measured_again}}
+    report = verify("circuit", "axioms", study=ToyStudy(changes))
+    assert report.failures == ()
+    committed = workspace.stage("two_sat", "toy", "circuit").directory
+    assert seen["circuit"].directory == committed
+    assert seen["circuit"].bulk != workspace.stage("two_sat", "toy", "circuit").bulk
