@@ -18,7 +18,10 @@ RELATIVE_TOLERANCE = 1e-5
 ABSOLUTE_FLOOR = 1e-9
 
 _COUNT = re.compile(r"(?P<prefix>.*)(disagreements|_count)")
-_RATE = re.compile(r"(^|[._\[\]])(rate|epsilon|accuracy)s?($|[._\[\]])")
+# The last two are counts of wrong bits over formulas.
+_RATE = re.compile(
+    r"(^|[._\[\]])(rate|epsilon|accuracy|mean_part_error|mean_distance)s?($|[._\[\]])"
+)
 _INTEGER = re.compile(r"[+-]?\d+")
 _ABSENT = "nothing"
 

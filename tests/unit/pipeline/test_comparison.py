@@ -36,6 +36,8 @@ def verdicts(committed: Any, recomputed: Any) -> list[bool]:
         ({"epsilon": 0.1}, {"epsilon": 0.10008}, [True]),
         ({"epsilon": 0.1}, {"epsilon": 0.10009}, [False]),
         ({"SAT.rate": 0.1}, {"SAT.rate": 0.10008}, [True]),
+        ({"mean_part_error": 0.1}, {"mean_part_error": 0.10008}, [True]),
+        ({"mean_part_error": 0.1}, {"mean_part_error": 0.1002}, [False]),
         ({"accuracy": {"test": 0.9}}, {"accuracy": {"test": 0.9001}}, [False]),
         ({"generated": 0.1}, {"generated": 0.10008}, [False]),
         ({"threshold": 2.0}, {"threshold": 2.00001}, [True]),
