@@ -18,10 +18,8 @@ RELATIVE_TOLERANCE = 1e-5
 ABSOLUTE_FLOOR = 1e-9
 
 _COUNT = re.compile(r"(?P<prefix>.*)(disagreements|_count)")
-# The last two are counts of wrong bits over formulas.
-_RATE = re.compile(
-    r"(^|[._\[\]])(rate|epsilon|accuracy|mean_part_error|mean_distance)s?($|[._\[\]])"
-)
+# A mean part error is a count of wrong parts over all parts.
+_RATE = re.compile(r"(^|[._\[\]])(rate|epsilon|accuracy|mean_part_error)s?($|[._\[\]])")
 _INTEGER = re.compile(r"[+-]?\d+")
 _ABSENT = "nothing"
 

@@ -4,18 +4,29 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from mechval.pipeline import Workspace, run_stages, verify_stages
+from mechval.pipeline import (
+    StageArtifacts,
+    StageContext,
+    Workspace,
+    run_stages,
+    verify_stages,
+)
+from mechval.two_sat.circuit_files import load_circuit
+from mechval.two_sat.improved.programs import FittedPrograms, improved_reading, save_programs
 from mechval.two_sat.network import load_network
 from mechval.two_sat.settings import ModelSource
+from mechval.two_sat.stages import improve
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.unit.transformer.test_foreign import foreign_weights
+from tests.unit.two_sat.improved.test_voting import random_program
 from tests.unit.two_sat.test_stages import RUN, place, rows, settings
 
 STEPS = [("training", step) for step in ("0", "1", "12")]
@@ -154,3 +165,51 @@ def test_a_published_model_has_the_final_network_only(tmp_path: Path) -> None:
     directory = place(workspace, "progress")
     assert {row["phase"] for row in rows(directory / "progress.csv")} == {"final"}
     assert not (directory / "figures").exists()
+
+
+@pytest.fixture(scope="module")
+def circuited(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("improved"))
+    run_stages(STUDY, settings(), ["data", "train", "circuit"], workspace, RUN)
+    return workspace
+
+
+def errors_of_programs(workspace: Workspace, directory: Path, *, upside_down: bool) -> Any:
+    """What stage ``improve`` measures of one kept program, or of the opposite of it."""
+    circuit = load_circuit(place(workspace, "circuit"), SMALL_PROBLEM)
+    n = len(circuit.readings[improved_reading(circuit)].neurons)
+    sign = -1 if upside_down else 1
+    program = replace(
+        random_program(),
+        votes=torch.zeros(n, 2, 3, dtype=torch.long),
+        balance_votes=torch.zeros(n, SMALL_PROBLEM.n_variables, dtype=torch.long),
+        bias=torch.full((n,), sign),
+    )
+    directory.mkdir()
+    save_programs(FittedPrograms({"kept": program}), directory / improve.PROGRAMS)
+    upstream = {
+        name: workspace.stage("two_sat", "tiny", name).artifacts
+        for name in ("data", "train", "circuit")
+    }
+    context = StageContext(
+        settings=settings(),
+        seed=0,
+        device="cpu",
+        directory=directory,
+        bulk=directory,
+        scratch=directory,
+        upstream=upstream,
+    )
+    improve.reverify(context, StageArtifacts(directory, directory))
+    return json.loads((directory / "metrics.json").read_text(encoding="utf-8"))["kept"]
+
+
+def test_kept_programs_are_measured_again_and_another_one_is_told(
+    circuited: Workspace, tmp_path: Path
+) -> None:
+    always = errors_of_programs(circuited, tmp_path / "always", upside_down=False)
+    never = errors_of_programs(circuited, tmp_path / "never", upside_down=True)
+    again = errors_of_programs(circuited, tmp_path / "again", upside_down=False)
+    assert always == again
+    assert always["n"] == never["n"] > 0
+    assert always["wrong_count"] != never["wrong_count"]

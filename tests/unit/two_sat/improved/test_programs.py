@@ -1,8 +1,10 @@
 """Fitted programs: kept as they are, measured for what they are, refused if they are not."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -27,6 +29,7 @@ from tests.networks import (
     HIGH,
     SMALL_PROBLEM,
     hand_made_circuit,
+    one_neuron_per_assignment,
     random_network,
     small_corpora,
 )
@@ -42,9 +45,7 @@ ONE_PROGRAM = {"5 neurons": test_mirrored.random_program()}
 def errors_of_a_network(on: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> Row:
     """Of ``ONE_PROGRAM``, about a network whose first five neurons are on where ``on`` says so."""
     circuit = hand_made_circuit(SMALL_PROBLEM)
-    reading = circuit.readings[improved_reading(circuit)]
-    object.__setattr__(reading, "neurons", torch.arange(5))
-    object.__setattr__(reading.levels, "cut", torch.full((5,), HIGH / 2))
+    circuit = replace(circuit, readings={improved_reading(circuit): one_neuron_per_assignment(5)})
 
     def states(model: object, problem: object, split: Split, device: object) -> AnswerState:
         return AnswerState(hidden=HIGH * on.float(), resid_mid=torch.zeros(len(split), 16))
@@ -109,9 +110,13 @@ def test_one_other_neuron_is_wrong_wherever_it_is_other(monkeypatch: pytest.Monk
     assert errors_of_a_network(on, monkeypatch)["wrong_count"] == 100
 
 
-def test_programs_are_compared_on_the_last_formulas_of_the_fit() -> None:
+def test_programs_are_compared_on_the_last_formulas_of_the_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert len(choosing_formulas(FORMULAS)) == len(FORMULAS)
-    assert choosing_formulas(FORMULAS).clause_ids is not None
+    monkeypatch.setattr(programs_module, "CHOOSING_FORMULAS", 10)
+    found = choosing_formulas(FORMULAS)
+    np.testing.assert_array_equal(found.clause_ids, FORMULAS.clause_ids[-10:])
 
 
 def test_what_the_rules_refuse_is_said_and_not_raised() -> None:
