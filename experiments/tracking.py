@@ -24,7 +24,8 @@ from mechval.pipeline import Manifest, Observer, SilentObserver
 from mechval.pipeline.manifest import load_manifest
 
 MAX_FILE_BYTES = 5_000_000
-INIT_SECONDS = 15
+# Online the server may be away; offline only this machine can be slow.
+INIT_SECONDS = {"online": 15, "offline": 600}
 _ARTIFACT_TYPES = {
     "data": "dataset",
     "train": "model",
@@ -142,7 +143,10 @@ class WandbObserver:
             tags=[self.study],
             config=config,
             settings=wandb.Settings(
-                silent=True, console="off", init_timeout=INIT_SECONDS, x_disable_stats=True
+                silent=True,
+                console="off",
+                init_timeout=INIT_SECONDS[self.mode],
+                x_disable_stats=True,
             ),
         )
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from experiments.pages import build_all
 from mechval.reporting.page import RunFolder, build_page
 from mechval.reporting.tables import read_csv, write_csv
+from tests.guards import HANG_SECONDS
 from tests.unit.reporting.page.toy_run import cell, cells, content, seal, write_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,7 @@ class Opened:
 
 def open_page(browser: Browser, path: Path, width: int = WIDTHS[0]) -> Opened:
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(1000 * HANG_SECONDS)
     complaints: list[str] = []
     requests: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))

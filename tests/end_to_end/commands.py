@@ -18,6 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.guards import HANG_SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ("wandb.mode=disabled", "accelerator=cpu")
 
@@ -104,7 +106,7 @@ def run_command(directory: Path, *words: str) -> Answer:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=HANG_SECONDS,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
 
@@ -130,7 +132,7 @@ def run_faulty_commands(
         capture_output=True,
         text=True,
         check=True,
-        timeout=600,
+        timeout=HANG_SECONDS * len(content),
     )
     return [Answer(**values) for values in json.loads(done.stdout)]
 

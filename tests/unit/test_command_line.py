@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.commands import Answer, run_commands
+from tests.guards import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "unit" / "toy_command.py"
@@ -21,7 +22,9 @@ pytestmark = pytest.mark.slow
 
 
 def environment(**extra: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), **extra}
+    # W&B's own process may start slowly.
+    patient = {"WANDB_X_SERVICE_WAIT": str(HANG_SECONDS)}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **patient, **extra}
 
 
 def run(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +35,7 @@ def run(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
 
 
@@ -49,10 +52,10 @@ def waiting(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + HANG_SECONDS
             while not (directory / "waiting").exists():
                 assert process.poll() is None
-                assert time.monotonic() < deadline
+                assert time.monotonic() < deadline, "hung"
                 time.sleep(0.05)
             yield process
         finally:
@@ -134,7 +137,7 @@ def test_ctrl_c_is_one_line_exit_code_130_and_keeps_the_checkpoint(tmp_path: Pat
     words = ("+stage=all", "run=mine", *QUIET)
     with waiting(tmp_path, *words) as process:
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, stderr) == (130, "Interrupted; the same command resumes.\n")
     assert names(tmp_path / "results" / "two_sat" / "mine") == {"data", "train"}
     assert list((tmp_path / "build" / "scratch").rglob("checkpoint"))
@@ -144,7 +147,7 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     words = ("+stage=all", "run=mine", *QUIET)
     with waiting(tmp_path, *words) as process:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=HANG_SECONDS)
     answer = run(tmp_path, *words)
     assert answer.returncode == 0, answer.stderr
     assert names(tmp_path / "results" / "two_sat" / "mine") == {
@@ -166,7 +169,7 @@ def test_offline_tracking_writes_one_local_run_per_stage_and_nothing_else(tmp_pa
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
     assert answer.returncode == 0
     assert answer.stderr == ""
@@ -203,7 +206,7 @@ def test_without_a_network_stages_finish_and_one_sentence_says_where_their_runs_
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout.count("W&B cannot be reached (CommError: ") == 1
@@ -222,7 +225,7 @@ def test_without_a_network_the_dashboard_is_not_published_and_says_so(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
     assert answer.returncode == 2
     assert answer.stderr.startswith("the dashboard of acme/mechval is not published (")

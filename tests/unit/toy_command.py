@@ -1,8 +1,8 @@
 """The real command line with the toy study in the place of the 2-SAT study.
 
 Run as a script. With ``TOY_WAIT`` in the environment the circuit stage writes a checkpoint, says
-so in a file ``waiting`` and sleeps, so that a test can interrupt it. ``TOY_WANDB_SECONDS`` is how
-long W&B's server may take to answer.
+so in a file ``waiting`` and sleeps, so that a test can interrupt it; it wakes up by itself only
+where that test hangs. ``TOY_WANDB_SECONDS`` is how long W&B's server may take to answer.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from experiments import dashboard, settings, tracking
 from mechval.pipeline import StageContext
+from tests.guards import HANG_SECONDS
 from tests.unit.pipeline import toy_study
 
 
@@ -20,7 +21,7 @@ def wait(context: StageContext) -> None:
     (context.scratch / "checkpoint").touch()
     (context.directory / "half.json").write_text("{", encoding="utf-8")
     Path("waiting").touch()
-    time.sleep(60)
+    time.sleep(2 * HANG_SECONDS)
 
 
 if __name__ == "__main__":
@@ -29,5 +30,5 @@ if __name__ == "__main__":
     if "TOY_WAIT" in os.environ:
         toy_study.STUDY = toy_study.with_run("circuit", wait)
     seconds = int(os.environ.get("TOY_WANDB_SECONDS", "10"))
-    tracking.INIT_SECONDS = dashboard.API_SECONDS = seconds
+    tracking.INIT_SECONDS["online"] = dashboard.API_SECONDS = seconds
     runpy.run_module("experiments.run", run_name="__main__")

@@ -24,6 +24,7 @@ from mechval.modular_addition.grokking import (
     precise_cross_entropy,
 )
 from mechval.transformer import Transformer, load_weights, named_weights
+from tests.guards import HANG_SECONDS
 from tests.unit.modular_addition.tiny import (
     CPU,
     PROBLEM,
@@ -142,7 +143,7 @@ def test_a_killed_training_ends_with_the_same_weights_and_curve(
         cwd=ROOT,
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=HANG_SECONDS,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     resumed = trained(tmp_path)
@@ -211,10 +212,10 @@ def test_a_training_asked_to_settle_goes_on_and_says_when_it_did_not(
     assert (found.has_settled, grokked.found.has_settled) == (False, None)
 
 
-def test_the_estimate_is_for_all_steps() -> None:
+def test_the_estimate_is_for_all_steps(step_seconds: float) -> None:
     long = RECIPE.model_copy(update={"max_steps": RECIPE.max_steps * 1000})
     seconds = estimate_training(tiny_network(), PROBLEM, long, tiny_split(), CPU)
-    assert seconds > 60
+    assert seconds == long.max_steps * step_seconds
 
 
 @pytest.mark.parametrize(

@@ -11,20 +11,21 @@ from mechval.errors import MechvalError
 from mechval.pipeline.guards import require_writable, run_lock
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from mechval.pipeline.guards import run_lock
 
 with run_lock(Path(sys.argv[1]), "toy"):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 def test_a_lock_of_another_process_is_respected_until_it_dies(tmp_path: Path) -> None:
     path = tmp_path / "toy.lock"
     command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+    # It holds the lock until it is killed, or until this test is gone and its input ends.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(MechvalError, match="in use"), run_lock(path, "toy"):

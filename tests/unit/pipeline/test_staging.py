@@ -11,6 +11,7 @@ import pytest
 
 from mechval.pipeline.staging import make_staging, publish, recover
 from mechval.pipeline.workspace import StagePlaces, Workspace
+from tests.guards import HANG_SECONDS
 
 N_RENAMES = 6
 DYING_RUN = """
@@ -134,7 +135,7 @@ def test_a_killed_process_leaves_old_or_new(
     write(places, "old")
     publish(places)
     command = [sys.executable, "-c", DYING_RUN, str(tmp_path), str(renames)]
-    killed = subprocess.run(command, env=dict(os.environ), check=False, timeout=60)
+    killed = subprocess.run(command, env=dict(os.environ), check=False, timeout=HANG_SECONDS)
     assert killed.returncode == -signal.SIGKILL
     recover(places)
     assert versions(places) == {expected}

@@ -15,6 +15,7 @@ from mechval.training.fit import Fit, estimate_seconds, training_dtype
 from mechval.transformer import Transformer, answer_logits, named_weights
 from mechval.two_sat.network import labelled_inputs
 from mechval.two_sat.vocabulary import encode_formulas
+from tests.guards import HANG_SECONDS
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 from tests.unit.training.tiny import RECIPE, train_tiny
 
@@ -67,7 +68,7 @@ def test_a_killed_training_ends_with_the_same_weights_and_curve(
         cwd=ROOT,
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=HANG_SECONDS,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     resumed = train(tmp_path)
@@ -137,7 +138,9 @@ def test_the_best_checkpoint_is_the_one_with_the_highest_selection_accuracy(
     assert chosen[result.chosen_step] == best.selection_accuracy
 
 
-def test_an_estimate_leaves_the_network_as_it_was() -> None:
+def test_an_estimate_counts_the_fastest_step_and_leaves_the_network_as_it_was(
+    step_seconds: float,
+) -> None:
     model = random_network(SMALL_PROBLEM)
     split = small_corpora(SMALL_PROBLEM, 40).splits["training.train"]
     seconds = estimate_seconds(
@@ -148,7 +151,7 @@ def test_an_estimate_leaves_the_network_as_it_was() -> None:
         answer_logits=answer_logits,
         device=CPU,
     )
-    assert seconds > 0
+    assert seconds == RECIPE.n_steps * step_seconds
     assert have_equal_weights(model, random_network(SMALL_PROBLEM))
 
 

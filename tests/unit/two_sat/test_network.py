@@ -88,10 +88,11 @@ def test_training_changes_every_weight(corpora: Corpora, tmp_path: Path) -> None
     assert change.names == named_weights(model).keys()
 
 
-def test_an_estimate_is_a_positive_number_of_seconds(corpora: Corpora) -> None:
+def test_an_estimate_is_for_all_steps(corpora: Corpora, step_seconds: float) -> None:
     train = corpora.splits["training.train"]
     model = random_network(SMALL_PROBLEM)
-    assert estimate_training(model, SMALL_PROBLEM, RECIPE, train, CPU) > 0
+    seconds = estimate_training(model, SMALL_PROBLEM, RECIPE, train, CPU)
+    assert seconds == RECIPE.n_steps * step_seconds
 
 
 @pytest.mark.parametrize(("n_variables", "n_clauses"), [(3, 4), (5, 10), (8, 20)])
