@@ -17,13 +17,13 @@ import torch
 
 from mechval.config import parse_config
 from mechval.pipeline.manifest import load_manifest
-from mechval.two_sat.assess import Question, validate
-from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.dataset import Corpora, DataConfig
-from mechval.two_sat.generation import generate_corpora
-from mechval.two_sat.network import WEIGHTS, load_network
+from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.claim.assess import Question, validate
+from mechval.two_sat.configs import DataConfig, TwoSatSettings
+from mechval.two_sat.formulas.dataset import Corpora
+from mechval.two_sat.formulas.generation import generate_corpora
+from mechval.two_sat.network.training import WEIGHTS, load_network
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.settings import TwoSatSettings
 
 _SEED = 1
 

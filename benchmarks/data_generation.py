@@ -12,8 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from mechval.two_sat.dataset import DataConfig, load_corpora, save_corpora
-from mechval.two_sat.generation import generate_corpora
+from mechval.two_sat.configs import DataConfig
+from mechval.two_sat.formulas.dataset import load_corpora, save_corpora
+from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.problem import Problem
 
 _SEED = 0

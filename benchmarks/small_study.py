@@ -13,10 +13,12 @@ from pathlib import Path
 import torch
 
 from mechval.transformer import Architecture
-from mechval.two_sat import assess, circuit, generation, network
-from mechval.two_sat.dataset import DataConfig
-from mechval.two_sat.published_values import PAPER_PROBLEM
-from mechval.two_sat.settings import AxiomsConfig
+from mechval.two_sat.circuit import extract as circuit
+from mechval.two_sat.claim import assess
+from mechval.two_sat.configs import AxiomsConfig, DataConfig
+from mechval.two_sat.formulas import generation
+from mechval.two_sat.network import training as network
+from mechval.two_sat.report.published_values import PAPER_PROBLEM
 
 N_FORMULAS = 20_000
 BOUND_SECONDS = 20.0

@@ -26,10 +26,10 @@ from mechval.training.fit import training_dtype
 from mechval.training.optimizers import make_optimizer
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer
-from mechval.two_sat.dataset import Split
-from mechval.two_sat.network import labelled_inputs, make_network, train_network
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.network.training import labelled_inputs, make_network, train_network
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.vocabulary import encode_formulas
 
 _PROBLEM = Problem(n_variables=5, n_clauses=10)
 _CPU = torch.device("cpu")

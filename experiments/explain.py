@@ -83,10 +83,10 @@ def main(arguments: Sequence[str], root: Path) -> None:
 
 def explain_formula(request: Request, asked: list[str], root: Path) -> Iterable[RenderableType]:
     """The parts of the explanation of a formula."""
-    from mechval.two_sat.explain import explain_formula
-    from mechval.two_sat.explain_view import explanation_parts
-    from mechval.two_sat.explained_run import load_explained
-    from mechval.two_sat.formula_text import random_formula, read_formula
+    from mechval.two_sat.formulas.text import random_formula, read_formula
+    from mechval.two_sat.single.explain import explain_formula
+    from mechval.two_sat.single.explain_view import explanation_parts
+    from mechval.two_sat.single.subject import load_explained
 
     if len(asked) != 1:
         raise MechvalError(
@@ -105,8 +105,8 @@ def explain_formula(request: Request, asked: list[str], root: Path) -> Iterable[
 
 def explain_sum(request: Request, asked: list[str], root: Path) -> Iterable[RenderableType]:
     """The parts of the explanation of a sum."""
-    from mechval.modular_addition.explain import explain_sum, load_explained
-    from mechval.modular_addition.explain_view import explanation_parts
+    from mechval.modular_addition.single.explain import explain_sum, load_explained
+    from mechval.modular_addition.single.explain_view import explanation_parts
 
     if len(asked) != 2 or not all(word.lstrip("-").isdecimal() for word in asked):
         raise MechvalError(f"{' '.join(asked)!r} is not allowed; allowed: two integers, a and b.")

@@ -15,14 +15,14 @@ from mechval.errors import MechvalError
 from mechval.pipeline import Manifest, Workspace
 from mechval.pipeline.manifest import hash_file, load_manifest
 from mechval.transformer import Architecture
-from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.counterexamples.cases import Subject, make_subject
-from mechval.two_sat.counterexamples.files import Case, load_cases
-from mechval.two_sat.counterexamples.replaying import Replay, replay_case
-from mechval.two_sat.dimacs import read_dimacs
-from mechval.two_sat.network import WEIGHTS, load_network
+from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.configs import AxiomsConfig
+from mechval.two_sat.formulas.dimacs import read_dimacs
+from mechval.two_sat.network.training import WEIGHTS, load_network
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.settings import AxiomsConfig
+from mechval.two_sat.single.cases import Subject, make_subject
+from mechval.two_sat.single.files import Case, load_cases
+from mechval.two_sat.single.replaying import Replay, replay_case
 
 _USAGE = "results/two_sat/<run>/certify/counterexamples/<file>.cnf"
 

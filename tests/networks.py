@@ -6,15 +6,16 @@ import torch
 
 from mechval.transformer import Architecture, Transformer
 from mechval.transformer.foreign import load_foreign_checkpoint
-from mechval.two_sat.circuit import Circuit, Reading, ReadingName
-from mechval.two_sat.dataset import Corpora, DataConfig
-from mechval.two_sat.generation import generate_corpora
-from mechval.two_sat.network import make_network
-from mechval.two_sat.neurons import Levels, NeuronEffects
+from mechval.two_sat.circuit.extract import Circuit, Reading
+from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
+from mechval.two_sat.configs import DataConfig, ReadingName
+from mechval.two_sat.formulas.dataset import Corpora
+from mechval.two_sat.formulas.generation import generate_corpora
+from mechval.two_sat.formulas.tokens import FormulaLayout
+from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs import DisjunctionProgram, FittedTrees, TreeProgram
-from mechval.two_sat.trees import Leaf, Split
-from mechval.two_sat.vocabulary import FormulaLayout
+from mechval.two_sat.programs.evaluate import DisjunctionProgram, FittedTrees, TreeProgram
+from mechval.two_sat.programs.trees import Leaf, Split
 
 CPU = torch.device("cpu")
 SMALL_PROBLEM = Problem(n_variables=3, n_clauses=6)

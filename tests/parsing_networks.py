@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from mechval.transformer import Architecture, Transformer
-from mechval.two_sat.network import make_network
+from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem, clause_literals
-from mechval.two_sat.prototypes import clause_prototypes
 
 TINY_PROBLEM = Problem(n_variables=3, n_clauses=5)
 """248 832 formulas: few enough to try all of them."""

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "mechval"
 STUDIES = ("two_sat", "modular_addition")
-FOUNDATION = {"errors", "config", "progress"}
+FOUNDATION = {"errors", "config", "progress", "tables"}
 MAX_LINES = 500
 
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from mechval.axioms import AxiomReport, Interpretation
-from mechval.modular_addition.components import Activations, Components, record_activations
-from mechval.modular_addition.configs import AxiomsConfig
-from mechval.modular_addition.dataset import DataConfig, draw_split
-from mechval.modular_addition.fitting import Translations, fit_translations
-from mechval.modular_addition.fourier import waves
+from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.claim.fitting import Translations, fit_translations
+from mechval.modular_addition.claim.program import WaveProgram
+from mechval.modular_addition.claim.validation import evaluate_everywhere
+from mechval.modular_addition.configs import AxiomsConfig, DataConfig
 from mechval.modular_addition.interpretation import make_interpretations
+from mechval.modular_addition.network.components import Activations, Components, record_activations
+from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.problem import ModularAddition
-from mechval.modular_addition.program import WaveProgram
-from mechval.modular_addition.validation import evaluate_everywhere
 from mechval.transformer import Architecture, Transformer
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.paper_table import merge, render
 from mechval.reporting.tables import read_csv
-from mechval.two_sat.published_values import PUBLISHED
+from mechval.two_sat.report.published_values import PUBLISHED
 
 STUDY = Path(__file__).parents[2] / "results" / "two_sat"
 ROWS = read_csv(STUDY / "paper_versus_measured.csv")

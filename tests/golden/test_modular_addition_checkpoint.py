@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mechval.axioms import AxiomReport
-from mechval.modular_addition.circuit import Circuit, extract_circuit
+from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
 from mechval.modular_addition.configs import CircuitConfig
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from mechval.transformer import save_weights
-from mechval.two_sat.certify.certificate import (
+from mechval.two_sat.certify.parsing.certificate import (
     CaseStatus,
     ParsingCertificate,
     load_certificate,
     save_certificate,
 )
-from mechval.two_sat.certify.checker import check_parsing
-from mechval.two_sat.certify.config import ParsingConfig
-from mechval.two_sat.certify.parsing import certify_parsing
+from mechval.two_sat.certify.parsing.certifying import certify_parsing
+from mechval.two_sat.certify.parsing.checker import check_parsing
+from mechval.two_sat.configs import ParsingConfig
 from tests.networks import PUBLISHED_PROBLEM, published_network
 
 

@@ -11,9 +11,10 @@ import pytest
 from scipy.stats import binomtest
 
 from mechval.axioms import AxiomReport, disagreements_from_epsilon
-from mechval.two_sat.activations import accuracy_by_class
-from mechval.two_sat.assess import Question, validate
-from mechval.two_sat.circuit import Circuit, CircuitConfig, ReadingName, extract_circuit
+from mechval.two_sat.circuit.extract import Circuit, extract_circuit
+from mechval.two_sat.claim.assess import Question, validate
+from mechval.two_sat.configs import CircuitConfig, ReadingName
+from mechval.two_sat.network.activations import accuracy_by_class
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow

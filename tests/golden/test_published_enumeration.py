@@ -13,13 +13,13 @@ from scipy.stats import binomtest
 
 from mechval.reporting.tables import read_csv
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.enumeration import make_enumerator
-from mechval.two_sat.circuit import Circuit
-from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.components import Components
+from mechval.two_sat.certify.counting.enumeration import make_enumerator
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
 from mechval.two_sat.interpretation import ClauseParser
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import clause_literals
-from mechval.two_sat.truth_tables import is_satisfiable, truth_tables
 from tests.conftest import ROOT
 from tests.networks import PUBLISHED_PROBLEM, published_network
 

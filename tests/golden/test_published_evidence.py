@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from mechval.two_sat.circuit import CircuitConfig, extract_circuit
-from mechval.two_sat.evidence import Evidence, gather_evidence
+from mechval.two_sat.circuit.evidence.gather import gather_evidence
+from mechval.two_sat.circuit.evidence.record import Evidence
+from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.configs import CircuitConfig
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow

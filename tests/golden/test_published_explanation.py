@@ -9,9 +9,9 @@ import pytest
 
 from mechval.pipeline import Workspace
 from mechval.pipeline.finished_run import FinishedRun
-from mechval.two_sat.explain import explain_formula
-from mechval.two_sat.explained_run import Explained, load_explained
-from mechval.two_sat.formula_text import random_formula, read_formula
+from mechval.two_sat.formulas.text import random_formula, read_formula
+from mechval.two_sat.single.explain import explain_formula
+from mechval.two_sat.single.subject import Explained, load_explained
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAIN = "(~x0 | x1) & (~x1 | x2) & (~x2 | x3) & (~x3 | x4) & (~x0 | ~x4) & (x0 | x1) & (x0 | ~x3)"

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mechval.modular_addition.dataset import DataConfig, draw_split
-from mechval.modular_addition.grokking import measure
-from mechval.modular_addition.network import all_logits, count_wrong, make_network
+from mechval.modular_addition.configs import DataConfig
+from mechval.modular_addition.network.dataset import draw_split
+from mechval.modular_addition.network.grokking import measure
+from mechval.modular_addition.network.training import all_logits, count_wrong, make_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 from mechval.transformer.foreign import load_foreign_checkpoint

@@ -11,16 +11,16 @@ from scipy.stats import binomtest
 
 from mechval.axioms import Batch, Interpretation, disagreements_from_epsilon
 from mechval.axioms.judging import JudgingRule
-from mechval.two_sat.activations import token_batches
-from mechval.two_sat.circuit import CircuitConfig, extract_circuit
-from mechval.two_sat.components import Components
+from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.claim.variants.making import VariantMaker
+from mechval.two_sat.claim.variants.measuring import VariantTables, measure_variants
+from mechval.two_sat.claim.variants.observations import observe
+from mechval.two_sat.claim.variants.surface import SurfaceMaker
+from mechval.two_sat.claim.variants.surface_rows import Grid, SurfaceRow
+from mechval.two_sat.configs import CircuitConfig, VariantsConfig
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.variants.config import VariantsConfig
-from mechval.two_sat.variants.making import VariantMaker
-from mechval.two_sat.variants.measuring import VariantTables, measure_variants
-from mechval.two_sat.variants.observations import observe
-from mechval.two_sat.variants.surface import SurfaceMaker
-from mechval.two_sat.variants.surface_rows import Grid, SurfaceRow
+from mechval.two_sat.network.activations import token_batches
+from mechval.two_sat.network.components import Components
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysat.solvers import Cadical153
 
-from mechval.two_sat.dataset import DataConfig
-from mechval.two_sat.generation import generate_corpora
-from mechval.two_sat.oracle import SatOracle
-from mechval.two_sat.problem import Problem, clause_literals
-from mechval.two_sat.truth_tables import (
+from mechval.two_sat.configs import DataConfig
+from mechval.two_sat.formulas.generation import generate_corpora
+from mechval.two_sat.formulas.solver import SatOracle
+from mechval.two_sat.formulas.tokens import decode_tokens, encode_formulas
+from mechval.two_sat.formulas.truth_tables import (
     clause_truth_tables,
     is_satisfiable,
     truth_tables,
     unpack_truth_tables,
 )
-from mechval.two_sat.vocabulary import decode_tokens, encode_formulas
+from mechval.two_sat.problem import Problem, clause_literals
 
 PROBLEMS = st.builds(
     Problem,

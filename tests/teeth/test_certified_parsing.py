@@ -14,19 +14,19 @@ from safetensors.numpy import save_file
 
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer, save_weights
-from mechval.two_sat.certify.certificate import (
+from mechval.two_sat.certify.parsing.certificate import (
     Case,
     CaseStatus,
     ParsingCertificate,
     content_digest,
     save_certificate,
 )
-from mechval.two_sat.certify.checker import check_parsing
-from mechval.two_sat.certify.config import ParsingConfig
-from mechval.two_sat.certify.parsing import certify_parsing
-from mechval.two_sat.components import Components
-from mechval.two_sat.prototypes import clause_prototypes, nearest_prototype
-from mechval.two_sat.vocabulary import encode_formulas
+from mechval.two_sat.certify.parsing.certifying import certify_parsing
+from mechval.two_sat.certify.parsing.checker import check_parsing
+from mechval.two_sat.circuit.prototypes import clause_prototypes, nearest_prototype
+from mechval.two_sat.configs import ParsingConfig
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.network.components import Components
 from tests.parsing_networks import (
     TINY_PROBLEM,
     parsing_network,

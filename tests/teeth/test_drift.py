@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.drift import (
+from mechval.two_sat.certify.drift.drift import (
     SOURCES,
     AnswerDrift,
     answer_drift,
     drift_rows,
     largest_average,
 )
-from mechval.two_sat.certify.drift_ranges import Drift, clause_at_position, measure_drift
-from mechval.two_sat.components import Components
+from mechval.two_sat.certify.drift.drift_ranges import Drift, clause_at_position, measure_drift
+from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
 from mechval.two_sat.interpretation import ClauseParser
-from mechval.two_sat.prototypes import clause_prototypes
-from mechval.two_sat.vocabulary import Vocabulary, encode_formulas
+from mechval.two_sat.network.components import Components
 from tests.parsing_networks import TINY_PROBLEM, parsing_network
 
 FORMULAS = np.random.default_rng(0).integers(0, 12, (40, 5))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mechval.axioms import AxiomReport
-from mechval.two_sat.components import Components
-from mechval.two_sat.dataset import Split
-from mechval.two_sat.truth_tables import truth_tables, unpack_truth_tables
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
+from mechval.two_sat.network.components import Components
 from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 from tests.teeth.wrong import RIGHT, WRONG, Subject, counts, judge_all, moved_cells
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from mechval.axioms import AxiomReport, Batch, evaluate_axioms
-from mechval.two_sat.activations import record_answer_states, token_batches
-from mechval.two_sat.circuit import CircuitConfig, extract_circuit
-from mechval.two_sat.components import Components
-from mechval.two_sat.improved.fitting import VotingFit
-from mechval.two_sat.improved.interpretations import improved_interpretations
-from mechval.two_sat.improved.ladder import fit_ladder
-from mechval.two_sat.improved.parsing import CountingParser, fit_colon
-from mechval.two_sat.improved.voting import VotingProgram
+from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.claim.improved.fitting import VotingFit
+from mechval.two_sat.claim.improved.interpretations import improved_interpretations
+from mechval.two_sat.claim.improved.ladder import fit_ladder
+from mechval.two_sat.claim.improved.parsing import CountingParser, fit_colon
+from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.interpretation import make_interpretations
+from mechval.two_sat.network.activations import record_answer_states, token_batches
+from mechval.two_sat.network.components import Components
+from mechval.two_sat.programs.voting import VotingProgram
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.teeth.wrong import counts
 

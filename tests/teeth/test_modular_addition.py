@@ -11,9 +11,9 @@ import torch
 from torch.nn import functional
 
 from mechval.axioms import AxiomReport
-from mechval.modular_addition.fourier import waves
+from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.claim.translations import fit_sum_translation
 from mechval.modular_addition.problem import ModularAddition
-from mechval.modular_addition.translations import fit_sum_translation
 from mechval.transformer import Architecture, Transformer
 from tests.waves import Subject, broken, wave_network, with_program
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from mechval.axioms import AxiomReport, Verdict, clopper_pearson_lower
-from mechval.two_sat.circuit import CircuitConfig, extract_circuit
-from mechval.two_sat.components import Components
+from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.configs import CircuitConfig
+from mechval.two_sat.network.components import Components
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.teeth.wrong import RIGHT, WRONG, Subject, counts, judge_all, moved_cells
 

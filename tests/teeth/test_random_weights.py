@@ -3,8 +3,9 @@
 import pytest
 
 from mechval.axioms import AxiomReport, Cell, Verdict, clopper_pearson_upper
-from mechval.two_sat.circuit import CircuitConfig, extract_circuit
-from mechval.two_sat.components import Components
+from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.configs import CircuitConfig
+from mechval.two_sat.network.components import Components
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 from tests.teeth.wrong import RIGHT, Subject, judge_all
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.two_sat.truth_tables import literal_pair_truth
-from mechval.two_sat.variants.bases import bases_of
-from mechval.two_sat.variants.checks import ALL_CELLS, ordered_check
-from mechval.two_sat.variants.config import VariantsConfig
-from mechval.two_sat.variants.measuring import VariantTables, measure_variants
-from mechval.two_sat.variants.noise import NoisyParser, noise_replacements
-from mechval.two_sat.variants.rows import VariantRow
-from mechval.two_sat.vocabulary import encode_formulas
-from tests.unit.two_sat.variants import own_program
-from tests.unit.two_sat.variants.own_program import FIT, PROBLEM, TEST
+from mechval.two_sat.claim.variants.bases import bases_of
+from mechval.two_sat.claim.variants.checks import ALL_CELLS, ordered_check
+from mechval.two_sat.claim.variants.measuring import VariantTables, measure_variants
+from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
+from mechval.two_sat.claim.variants.rows import VariantRow
+from mechval.two_sat.configs import VariantsConfig
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.formulas.truth_tables import literal_pair_truth
+from tests.unit.two_sat.claim.variants import own_program
+from tests.unit.two_sat.claim.variants.own_program import FIT, PROBLEM, TEST
 
 NOISE = 0.2
 CONFIG = VariantsConfig(noise_probability=NOISE)

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 import torch
 
 from mechval.axioms import AxiomReport, Batch, Interpretation, evaluate_axioms
-from mechval.two_sat.activations import token_batches
-from mechval.two_sat.circuit import Circuit, ReadingName
-from mechval.two_sat.components import Components
-from mechval.two_sat.dataset import Split as Formulas
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.configs import ReadingName
+from mechval.two_sat.formulas.dataset import Split as Formulas
 from mechval.two_sat.interpretation import make_interpretations
+from mechval.two_sat.network.activations import token_batches
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.trees import Leaf, Tree
-from mechval.two_sat.trees import Split as Question
+from mechval.two_sat.programs.trees import Leaf, Tree
+from mechval.two_sat.programs.trees import Split as Question
 from tests.networks import CPU
 
 RIGHT = "right"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from experiments.pages import STUDIES, build_all, run_words
-from mechval.modular_addition.page import PAGE as ADDITION
+from mechval.modular_addition.report.page import PAGE as ADDITION
 from mechval.pipeline.manifest import StageKey, hash_file, make_manifest, manifest_text
 from mechval.reporting.page import PageContent, RunFolder
 from mechval.reporting.tables import read_csv, write_csv
-from mechval.two_sat.page import PAGE as TWO_SAT
+from mechval.two_sat.report.page import PAGE as TWO_SAT
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"

@@ -1,13 +1,84 @@
-"""Settings of the stages ``circuit`` and ``axioms``."""
+"""All settings of the modular-addition study: one class per stage, and all of them together.
+
+A leaf: it imports no science, so that a stage depends on its settings and not on its siblings.
+"""
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mechval.config import Config
+from mechval.errors import MechvalError
+from mechval.modular_addition.problem import ModularAddition
+from mechval.pipeline.model_source import ModelSource
+from mechval.training.recipe import Recipe
+from mechval.transformer.architecture import Architecture
 
 Reading = Literal["all_tokens", "pseudo_inverse"]
+
 SumEquivalence = Literal["exact", "rounded", "angle", "downstream"]
+
+
+class DataConfig(Config):
+    """How the p² inputs are split (the paper trains on 30 % of them)."""
+
+    train_fraction: float = Field(
+        default=0.30, strict=True, gt=0, lt=1, description="a number between 0 and 1, both excluded"
+    )
+
+    def n_train(self, problem: ModularAddition) -> int:
+        """How many inputs are trained on: the fraction of all, rounded down."""
+        return int(self.train_fraction * problem.n_pairs)
+
+
+class GrokkingRecipe(Config):
+    """Full-batch AdamW until the network groks (and has settled, if asked), or for ``max_steps``.
+
+    The published recipe has rate 1e-3, decay 1 and betas 0.9 and 0.98 (PAPER.md section 3). A
+    network that has just grokked still holds what it had memorised; weight decay removes it while
+    the train loss goes on falling (the *cleanup* of Nanda et al., ICLR 2023). ``settled_within``
+    waits until that is over. The rule sees the train loss, nothing of any interpretation.
+    """
+
+    max_steps: int = Field(ge=1, description="a positive number of steps")
+    learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
+    weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
+    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    epsilon: float | None = Field(
+        default=None, gt=0, description="null (1e-8), or a positive number: of AdamW"
+    )
+    warmup_steps: int = Field(default=10, ge=0, description="a number of steps of at least 0")
+    evaluate_every_steps: int = Field(ge=1, description="a positive number of steps")
+    grokked_evaluations: int = Field(
+        default=10,
+        ge=1,
+        description="a positive number of consecutive evaluations without an error on any input",
+    )
+    settled_within: float | None = Field(
+        default=None,
+        gt=0,
+        description="null, or a positive number: the fraction by which the train loss may still "
+        "vary over as many evaluations when the training ends",
+    )
+    n_snapshots: int = Field(default=60, ge=1, description="a positive number of weight snapshots")
+
+    @model_validator(mode="after")
+    def _long_enough_to_be_evaluated(self) -> "GrokkingRecipe":
+        if self.max_steps < self.evaluate_every_steps:
+            raise ValueError(
+                f"max_steps={self.max_steps} must be at least "
+                f"evaluate_every_steps={self.evaluate_every_steps}"
+            )
+        return self
+
+    def full_batch(self, n_train: int) -> Recipe:
+        """The same recipe for the shared training code: every batch is all train inputs."""
+        return Recipe(
+            examples=self.max_steps * n_train,
+            batch_size=n_train,
+            precision="float32",
+            **self.model_dump(exclude={"max_steps", "grokked_evaluations", "settled_within"}),
+        )
 
 
 class CircuitConfig(Config):
@@ -57,3 +128,45 @@ class CertifyConfig(Config):
     counterexamples: int = Field(
         default=5, ge=0, description="an integer from 0 up: failing inputs listed per cell"
     )
+
+
+class ModularAdditionSettings(Config):
+    """Everything a result of this study depends on, besides the seed."""
+
+    problem: ModularAddition = Field(description="the modulus p")
+    data: DataConfig = Field(description="the fraction of all inputs to train on")
+    architecture: Architecture = Field(description="widths and heads of one block")
+    training: GrokkingRecipe = Field(description="a training recipe")
+    circuit: CircuitConfig = Field(description="how the circuit is read off the network")
+    axioms: AxiomsConfig = Field(description="which interpretations are validated")
+    certify: CertifyConfig = Field(
+        default=CertifyConfig(), description="what is written beside the ledger"
+    )
+    model: ModelSource = Field(default=ModelSource(), description="own or published")
+
+    @model_validator(mode="after")
+    def _trains_on_some_inputs_and_holds_some_out(self) -> "ModularAdditionSettings":
+        require_both_parts(self.problem, self.data)
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_block(self) -> "ModularAdditionSettings":
+        n_blocks = len(self.architecture.n_heads)
+        if n_blocks != 1:
+            raise ValueError(
+                f"architecture.n_heads={list(self.architecture.n_heads)} has {n_blocks} blocks; "
+                "allowed: one head count"
+            )
+        return self
+
+
+def require_both_parts(problem: ModularAddition, config: DataConfig) -> int:
+    """How many inputs are trained on; raises MechvalError if that is none or all of them."""
+    n_train = config.n_train(problem)
+    if not 0 < n_train < problem.n_pairs:
+        raise MechvalError(
+            f"data.train_fraction={config.train_fraction} leaves {n_train} of {problem.n_pairs} "
+            f"inputs to train on and {problem.n_pairs - n_train} held out; allowed: a fraction "
+            "that leaves at least one of each."
+        )
+    return n_train

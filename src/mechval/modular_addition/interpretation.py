@@ -13,18 +13,18 @@ from itertools import product
 import torch
 
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
-from mechval.modular_addition.components import Components
-from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
-from mechval.modular_addition.equivalences import (
+from mechval.modular_addition.claim.equivalences import (
     exact_waves,
     nearest_angles,
     rounded_waves,
     same_downstream,
 )
-from mechval.modular_addition.fitting import Translations
+from mechval.modular_addition.claim.fitting import Translations
+from mechval.modular_addition.claim.program import WaveProgram, round_waves
+from mechval.modular_addition.claim.translations import EmbeddingTranslation
+from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
+from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
-from mechval.modular_addition.program import WaveProgram, round_waves
-from mechval.modular_addition.translations import EmbeddingTranslation
 
 EMBED, ADD, ANSWER = COMPONENT_NAMES = ("embed", "add", "answer")
 

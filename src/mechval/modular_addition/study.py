@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mechval.modular_addition.published_values import DATA_FILE
-from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.report.published_values import DATA_FILE
 from mechval.modular_addition.stages import (
     axioms,
     certify,

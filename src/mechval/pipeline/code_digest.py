@@ -17,7 +17,7 @@ def code_digest(modules: Iterable[str], package_root: Path = PACKAGE_ROOT) -> st
     """Digest the sources of ``modules`` and of everything of their package that they import.
 
     Args:
-        modules: dotted names, e.g. ``mechval.two_sat.circuit``.
+        modules: dotted names, e.g. ``mechval.two_sat.circuit.extract``.
         package_root: directory of the top-level package; its name is the package's name.
 
     Returns:

@@ -4,24 +4,21 @@ Source: paper section 4; PAPER.md section 2.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
-from mechval.two_sat.circuit import Circuit, ReadingName
-from mechval.two_sat.components import AnswerState, Components
-from mechval.two_sat.neurons import Levels
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.neurons import Levels
+from mechval.two_sat.circuit.prototypes import nearest_prototype
+from mechval.two_sat.configs import ReadingName, Residual, Version
+from mechval.two_sat.formulas.tokens import FormulaLayout
+from mechval.two_sat.formulas.truth_tables import literal_pair_truth
+from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs import EvaluateProgram
-from mechval.two_sat.prototypes import nearest_prototype
-from mechval.two_sat.truth_tables import literal_pair_truth
-from mechval.two_sat.vocabulary import FormulaLayout
-
-Version = Literal["trees", "disjunction"]
-Residual = Literal["corrected", "published"]
+from mechval.two_sat.programs.evaluate import EvaluateProgram
 
 PARSE, EVALUATE, OUTPUT = COMPONENT_NAMES = ("parse", "evaluate", "output")
 

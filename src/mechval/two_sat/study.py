@@ -10,8 +10,8 @@ from mechval.pipeline.study import (
     own_train_stage,
     settings_slice,
 )
-from mechval.two_sat.published_values import DATA_FILE
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.report.published_values import DATA_FILE
 from mechval.two_sat.stages import (
     axioms,
     certify,

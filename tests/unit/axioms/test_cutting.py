@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from mechval.axioms import Cut, CutNetwork
 from mechval.axioms.axioms import run_components
 from mechval.errors import MechvalError
-from mechval.two_sat.components import Components
-from mechval.two_sat.vocabulary import encode_formulas
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.network.components import Components
 from tests.networks import SMALL_PROBLEM, random_network
 
 INPUTS = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))

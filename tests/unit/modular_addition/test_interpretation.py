@@ -2,14 +2,10 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
-from mechval.modular_addition.components import Components
-from mechval.modular_addition.configs import AxiomsConfig
-from mechval.modular_addition.controls import half_of_the_numbers
-from mechval.modular_addition.fitting import fit_translations
-from mechval.modular_addition.interpretation import make_interpretations
-from mechval.modular_addition.problem import ModularAddition
-from mechval.modular_addition.program import WaveProgram
-from mechval.modular_addition.validation import (
+from mechval.modular_addition.claim.controls import half_of_the_numbers
+from mechval.modular_addition.claim.fitting import fit_translations
+from mechval.modular_addition.claim.program import WaveProgram
+from mechval.modular_addition.claim.validation import (
     ALL,
     HELD_OUT,
     UNSEEN,
@@ -17,6 +13,10 @@ from mechval.modular_addition.validation import (
     validate,
     validation_rows,
 )
+from mechval.modular_addition.configs import AxiomsConfig
+from mechval.modular_addition.interpretation import make_interpretations
+from mechval.modular_addition.network.components import Components
+from mechval.modular_addition.problem import ModularAddition
 from mechval.reporting.tables import Row
 from tests.waves import CPU, Subject, wave_network
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mechval.modular_addition import grokking
-from mechval.modular_addition.dataset import DataConfig, Split, draw_split
-from mechval.modular_addition.grokking import Grokking, GrokkingRecipe, train_network
-from mechval.modular_addition.network import make_network
+from mechval.modular_addition.configs import DataConfig, GrokkingRecipe
+from mechval.modular_addition.network import grokking
+from mechval.modular_addition.network.dataset import Split, draw_split
+from mechval.modular_addition.network.grokking import Grokking, train_network
+from mechval.modular_addition.network.training import make_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 

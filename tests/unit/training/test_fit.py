@@ -13,8 +13,8 @@ import torch
 
 from mechval.training.fit import Fit, estimate_seconds, training_dtype
 from mechval.transformer import Transformer, answer_logits, named_weights
-from mechval.two_sat.network import labelled_inputs
-from mechval.two_sat.vocabulary import encode_formulas
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.network.training import labelled_inputs
 from tests.guards import HANG_SECONDS
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 from tests.unit.training.tiny import RECIPE, train_tiny

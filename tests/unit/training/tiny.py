@@ -17,8 +17,8 @@ from torch import Tensor
 from mechval.training.fit import Fit, fit
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer, answer_logits
-from mechval.two_sat.network import labelled_inputs
-from mechval.two_sat.vocabulary import encode_formulas
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.network.training import labelled_inputs
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 
 RECIPE = Recipe(

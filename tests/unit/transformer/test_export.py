@@ -13,7 +13,7 @@ from torch import Tensor
 from mechval.errors import MechvalError
 from mechval.transformer import Architecture, Transformer, named_weights
 from mechval.transformer.export import save_transformer_lens, to_transformer_lens
-from mechval.two_sat.vocabulary import encode_formulas
+from mechval.two_sat.formulas.tokens import encode_formulas
 from tests.networks import PUBLISHED_PROBLEM, published_network
 
 D_VOCAB, N_CTX = 7, 6

@@ -6,15 +6,19 @@ import pytest
 import torch
 
 from mechval.pipeline import Workspace, run_stages
-from mechval.two_sat.certify.config import ParsingConfig
-from mechval.two_sat.circuit import CircuitConfig
-from mechval.two_sat.network import make_network
-from mechval.two_sat.published_values import PAPER_PROBLEM
-from mechval.two_sat.settings import CertifyConfig, ModelSource, TwoSatSettings
+from mechval.two_sat.configs import (
+    CertifyConfig,
+    CircuitConfig,
+    ModelSource,
+    ParsingConfig,
+    TwoSatSettings,
+)
+from mechval.two_sat.network.training import make_network
+from mechval.two_sat.report.published_values import PAPER_PROBLEM
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE
 from tests.unit.transformer.test_foreign import Weights, foreign_weights
-from tests.unit.two_sat.test_stages import RUN, settings
+from tests.unit.two_sat.stages.test_stages import RUN, settings
 
 _LOUD = 8
 """Makes random activations and effects large enough for the paper's constants to find neurons."""

@@ -8,19 +8,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 
 from mechval.axioms import Interpretation
-from mechval.two_sat.components import Components
+from mechval.two_sat.circuit.neurons import Levels
+from mechval.two_sat.configs import Residual
+from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import (
     BitReader,
     ClauseParser,
-    Residual,
     any_bit,
     bit_reader,
     formula_evaluator,
     make_interpretations,
 )
-from mechval.two_sat.neurons import Levels
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem, clause_literals
-from mechval.two_sat.vocabulary import encode_formulas
 from tests.formulas import NAMED_FORMULAS, NamedFormula
 from tests.networks import (
     CPU,

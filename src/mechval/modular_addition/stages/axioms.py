@@ -3,20 +3,20 @@
 import torch
 
 from mechval.axioms import report_row, save_disagreements
-from mechval.modular_addition.circuit_files import load_key_frequencies
-from mechval.modular_addition.components import record_activations
-from mechval.modular_addition.controls import (
+from mechval.modular_addition.circuit.files import load_key_frequencies
+from mechval.modular_addition.claim.controls import (
     decimal_rows,
     embedding_readers,
     half_of_the_numbers,
     reader_row,
     sum_readers,
 )
-from mechval.modular_addition.dataset import load_split
-from mechval.modular_addition.fitting import fit_translations
-from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.claim.fitting import fit_translations
+from mechval.modular_addition.claim.validation import validate, validation_rows
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.network.components import record_activations
+from mechval.modular_addition.network.dataset import load_split
 from mechval.modular_addition.stages.train import load_stage_network
-from mechval.modular_addition.validation import validate, validation_rows
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_csv, write_json
 

@@ -1,9 +1,9 @@
 """Stage ``certify``: the ledger of what is counted and what is sampled, and pairs that fail."""
 
 from mechval.axioms import load_disagreements
-from mechval.modular_addition.exact import cell_statements, failing_pair_rows
-from mechval.modular_addition.report_tables import CellRow
-from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.certify.exact import cell_statements, failing_pair_rows
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.report.report_tables import CellRow
 from mechval.modular_addition.stages.train import load_stage_network
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.ledger import kind_counts, write_ledger

@@ -2,16 +2,16 @@
 
 import torch
 
-from mechval.modular_addition.circuit import extract_circuit
-from mechval.modular_addition.circuit_files import LOSSES, circuit_facts, save_circuit
-from mechval.modular_addition.components import record_activations
-from mechval.modular_addition.dataset import load_split
-from mechval.modular_addition.figures_examples import (
+from mechval.modular_addition.circuit.extract import extract_circuit
+from mechval.modular_addition.circuit.files import LOSSES, circuit_facts, save_circuit
+from mechval.modular_addition.circuit.losses import loss_rows, parts_of_inputs
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.network.components import record_activations
+from mechval.modular_addition.network.dataset import load_split
+from mechval.modular_addition.report.figures.examples import (
     draw_logit_spectrum,
     draw_neurons_over_inputs,
 )
-from mechval.modular_addition.losses import loss_rows, parts_of_inputs
-from mechval.modular_addition.settings import ModularAdditionSettings
 from mechval.modular_addition.stages.train import load_stage_network
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.figures import figure_style, save_figure

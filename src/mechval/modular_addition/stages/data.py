@@ -1,7 +1,7 @@
 """Stage ``data``: which of the p² inputs are trained on and which are held out."""
 
-from mechval.modular_addition.dataset import Split, draw_split, load_split, save_split
-from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.network.dataset import Split, draw_split, load_split, save_split
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_json
 

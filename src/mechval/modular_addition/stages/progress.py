@@ -9,10 +9,14 @@ from functools import partial
 import torch
 
 from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, measure_progress
-from mechval.modular_addition.assess import assess_network
-from mechval.modular_addition.loss_progress import measure_losses, rewrite_losses, write_losses
-from mechval.modular_addition.network import load_network
-from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.circuit.loss_progress import (
+    measure_losses,
+    rewrite_losses,
+    write_losses,
+)
+from mechval.modular_addition.claim.assess import assess_network
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.network.training import load_network
 from mechval.modular_addition.stages.data import load_stage_split
 from mechval.modular_addition.stages.train import PHASE, load_stage_network
 from mechval.pipeline.stage import StageArtifacts, StageContext

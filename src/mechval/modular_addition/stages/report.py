@@ -1,11 +1,11 @@
 """Stage ``report``: a page and figures for reading, from the tracked tables alone."""
 
-from mechval.modular_addition.figures import draw_figures
-from mechval.modular_addition.published_values import compare_with_paper
-from mechval.modular_addition.report import render_report
-from mechval.modular_addition.report_axioms import measured_values
-from mechval.modular_addition.report_tables import load_tables
-from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.report.figures.draw import draw_figures
+from mechval.modular_addition.report.published_values import compare_with_paper
+from mechval.modular_addition.report.report import render_report
+from mechval.modular_addition.report.report_axioms import measured_values
+from mechval.modular_addition.report.report_tables import load_tables
 from mechval.pipeline.stage import StageContext
 from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure

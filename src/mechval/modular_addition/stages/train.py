@@ -6,14 +6,19 @@ from pathlib import Path
 
 import torch
 
-from mechval.modular_addition.grokking import (
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.network.grokking import (
     Grokking,
     estimate_training,
     measure,
     train_network,
 )
-from mechval.modular_addition.network import WEIGHTS, count_wrong, load_network, make_network
-from mechval.modular_addition.settings import ModularAdditionSettings
+from mechval.modular_addition.network.training import (
+    WEIGHTS,
+    count_wrong,
+    load_network,
+    make_network,
+)
 from mechval.modular_addition.stages.data import load_stage_split
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.tables import write_csv, write_json
@@ -49,7 +54,7 @@ def import_published(context: Context) -> None:
     """Convert a published checkpoint; the weights stay untracked.
 
     The file does not say which inputs it was trained on: ``train`` and ``test`` are the split of
-    this run's seed (see :func:`mechval.modular_addition.dataset.draw_split`).
+    this run's seed (see :func:`mechval.modular_addition.network.dataset.draw_split`).
     """
     settings = context.settings
     model = make_network(settings.problem, settings.architecture)

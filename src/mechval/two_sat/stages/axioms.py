@@ -8,17 +8,17 @@ from mechval.axioms import AxiomReport, cell_rows, report_row, save_disagreement
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_csv, write_json
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit import Circuit, ReadingName
-from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.complete_table import CompleteTable, validate_completely
-from mechval.two_sat.dataset import Split, load_provenance, load_split
-from mechval.two_sat.derivability import derivability_rows
-from mechval.two_sat.parts import composition_row, part_rows
-from mechval.two_sat.settings import TwoSatSettings
-from mechval.two_sat.sizes import size_rows
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.claim.complete_table import CompleteTable, validate_completely
+from mechval.two_sat.claim.derivability import derivability_rows
+from mechval.two_sat.claim.parts import composition_row, part_rows
+from mechval.two_sat.configs import ReadingName, TwoSatSettings
+from mechval.two_sat.formulas.dataset import Split, load_provenance, load_split
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.programs.lengths import size_rows
 from mechval.two_sat.stages.improve import load_stage_programs
 from mechval.two_sat.stages.train import load_stage_network
-from mechval.two_sat.vocabulary import encode_formulas
 
 DERIVABILITY_FORMULAS = 20_000
 PART_FORMULAS = 64

@@ -14,37 +14,37 @@ from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.ledger import kind_counts, write_ledger
 from mechval.reporting.records import read_records
 from mechval.reporting.tables import Row, read_csv, write_csv, write_json
-from mechval.two_sat import ledger
-from mechval.two_sat.certify import enumeration_rows
-from mechval.two_sat.certify.certificate import (
+from mechval.two_sat.certify import ledger
+from mechval.two_sat.certify.counting import enumeration_rows
+from mechval.two_sat.certify.counting.enumeration import enumerate_multisets, make_enumerator
+from mechval.two_sat.certify.counting.exact_programs import (
+    exact_distance_rows,
+    exact_program_rows,
+    reachable_tables,
+)
+from mechval.two_sat.certify.counting.verifying import added_up, recounted_chunks
+from mechval.two_sat.certify.drift.drift import drift_rows
+from mechval.two_sat.certify.parsing.certificate import (
     CaseStatus,
     ParsingCertificate,
     load_certificate,
     save_certificate,
 )
-from mechval.two_sat.certify.checker import check_parsing
-from mechval.two_sat.certify.drift import drift_rows
-from mechval.two_sat.certify.enumeration import enumerate_multisets, make_enumerator
-from mechval.two_sat.certify.exact_programs import (
-    exact_distance_rows,
-    exact_program_rows,
-    reachable_tables,
-)
-from mechval.two_sat.certify.parsing import certify_parsing
-from mechval.two_sat.certify.verifying import added_up, recounted_chunks
-from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.counterexamples.cases import Subject, make_subject
-from mechval.two_sat.counterexamples.files import (
+from mechval.two_sat.certify.parsing.certifying import certify_parsing
+from mechval.two_sat.certify.parsing.checker import check_parsing
+from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.formulas.dataset import load_split
+from mechval.two_sat.programs.evaluate import EvaluateProgram
+from mechval.two_sat.report.report_records import CellRow
+from mechval.two_sat.single.cases import Subject, make_subject
+from mechval.two_sat.single.files import (
     COUNTEREXAMPLES,
     Finding,
     find_cases,
     load_cases,
     write_cases,
 )
-from mechval.two_sat.dataset import load_split
-from mechval.two_sat.programs import EvaluateProgram
-from mechval.two_sat.report_records import CellRow
-from mechval.two_sat.settings import TwoSatSettings
 from mechval.two_sat.stages.train import load_stage_network, stage_weights
 
 CERTIFICATE, PARSING = "parsing.safetensors", "parsing.csv"

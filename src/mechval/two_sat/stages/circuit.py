@@ -4,13 +4,13 @@ import torch
 
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_csv, write_json
-from mechval.two_sat.circuit import extract_circuit
-from mechval.two_sat.circuit_files import save_circuit
-from mechval.two_sat.circuit_tables import assignment_rows, attention_rows, facts, neuron_rows
-from mechval.two_sat.dataset import load_split
-from mechval.two_sat.evidence.gather import gather_evidence
-from mechval.two_sat.evidence.record import save_evidence
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.circuit.evidence.gather import gather_evidence
+from mechval.two_sat.circuit.evidence.record import save_evidence
+from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.circuit.files import save_circuit
+from mechval.two_sat.circuit.tables import assignment_rows, attention_rows, facts, neuron_rows
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.formulas.dataset import load_split
 from mechval.two_sat.stages.train import load_stage_network
 
 

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_json
-from mechval.two_sat.data_card import describe_corpora, render_data_card
-from mechval.two_sat.dataset import save_corpora
-from mechval.two_sat.generation import generate_corpora
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.formulas.card import describe_corpora, render_data_card
+from mechval.two_sat.formulas.dataset import save_corpora
+from mechval.two_sat.formulas.generation import generate_corpora
 
 
 def run(context: StageContext[TwoSatSettings]) -> None:

@@ -4,9 +4,8 @@ import torch
 
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.tables import write_json
-from mechval.two_sat.circuit_files import load_circuit
-from mechval.two_sat.dataset import Split, load_split
-from mechval.two_sat.improved.programs import (
+from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.claim.improved.programs import (
     FittedPrograms,
     choosing_formulas,
     error_rows,
@@ -14,7 +13,8 @@ from mechval.two_sat.improved.programs import (
     load_programs,
     save_programs,
 )
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.formulas.dataset import Split, load_split
 from mechval.two_sat.stages.train import load_stage_network
 
 PROGRAMS = "voting.json"

@@ -8,11 +8,15 @@ from mechval.axioms.progress import validation_rows
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.tables import Row, write_csv, write_json
 from mechval.transformer import Transformer, save_weights
-from mechval.two_sat.activations import accuracy_by_class
-from mechval.two_sat.dataset import Split, load_split
-from mechval.two_sat.network import load_network
-from mechval.two_sat.nulls import shuffled_labels, train_on_shuffled_labels, untrained_network
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.formulas.dataset import Split, load_split
+from mechval.two_sat.network.activations import accuracy_by_class
+from mechval.two_sat.network.nulls import (
+    shuffled_labels,
+    train_on_shuffled_labels,
+    untrained_network,
+)
+from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages.sampling import make_assessor
 
 WEIGHTS = "shuffled.safetensors"

@@ -14,9 +14,8 @@ from mechval.reporting.progress_files import (
 )
 from mechval.training.snapshots import saved_snapshots
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit import CircuitConfig
-from mechval.two_sat.network import load_network
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.configs import CircuitConfig, TwoSatSettings
+from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages.sampling import make_assessor
 from mechval.two_sat.stages.train import load_stage_network
 

@@ -4,15 +4,15 @@ from mechval.pipeline.stage import StageContext
 from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.tables import write_csv, write_json
-from mechval.two_sat.figures import draw_figures
-from mechval.two_sat.model_card import render_model_card
-from mechval.two_sat.paper_table import comparison_table
-from mechval.two_sat.report import render_report
-from mechval.two_sat.report_claim_sections import render_claims
-from mechval.two_sat.report_claims import Claims, claim_figures, load_claims
-from mechval.two_sat.report_headlines import headline_metrics
-from mechval.two_sat.report_tables import ReportTables, RunFacts, load_tables
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.report.figures.draw import draw_figures
+from mechval.two_sat.report.model_card import render_model_card
+from mechval.two_sat.report.paper_table import comparison_table
+from mechval.two_sat.report.report import render_report
+from mechval.two_sat.report.report_claim_sections import render_claims
+from mechval.two_sat.report.report_claims import Claims, claim_figures, load_claims
+from mechval.two_sat.report.report_headlines import headline_metrics
+from mechval.two_sat.report.report_tables import ReportTables, RunFacts, load_tables
 
 
 def run(context: StageContext[TwoSatSettings]) -> None:

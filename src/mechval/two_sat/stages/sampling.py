@@ -8,11 +8,9 @@ import torch
 from mechval.axioms.progress import Validation
 from mechval.pipeline.stage import StageContext
 from mechval.transformer import Transformer
-from mechval.two_sat.assess import Question, assess_network
-from mechval.two_sat.circuit import CircuitConfig
-from mechval.two_sat.dataset import load_provenance, load_split
-from mechval.two_sat.interpretation import Residual
-from mechval.two_sat.settings import TwoSatSettings
+from mechval.two_sat.claim.assess import Question, assess_network
+from mechval.two_sat.configs import CircuitConfig, Residual, TwoSatSettings
+from mechval.two_sat.formulas.dataset import load_provenance, load_split
 
 
 def make_assessor(

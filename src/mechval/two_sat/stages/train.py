@@ -12,10 +12,12 @@ from mechval.progress import track
 from mechval.reporting.tables import Row, write_csv, write_json
 from mechval.transformer import Transformer, load_weights, save_weights
 from mechval.transformer.foreign import load_foreign_checkpoint
-from mechval.two_sat.activations import accuracy_by_class, record_answer_states
-from mechval.two_sat.components import Components
-from mechval.two_sat.dataset import Split, SplitName, load_split
-from mechval.two_sat.network import (
+from mechval.two_sat.circuit.neurons import neuron_effects
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.formulas.dataset import Split, SplitName, load_split
+from mechval.two_sat.network.activations import accuracy_by_class, record_answer_states
+from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.training import (
     WEIGHTS,
     estimate_finishing,
     estimate_training,
@@ -25,8 +27,6 @@ from mechval.two_sat.network import (
     make_network,
     train_network,
 )
-from mechval.two_sat.neurons import neuron_effects
-from mechval.two_sat.settings import TwoSatSettings
 
 TEST_FORMULAS = 100_000
 SNAPSHOT_FORMULAS = 4_096

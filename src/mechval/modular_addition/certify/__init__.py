@@ -1,0 +1,1 @@
+"""Cells counted on every input."""

@@ -1,0 +1,1 @@
+"""The circuit: frequencies and what they carry."""

@@ -1,0 +1,1 @@
+"""The claim: the program, its translations, and what it is held against."""

@@ -1,0 +1,1 @@
+"""The network: its components, its data, its training."""

@@ -1,0 +1,92 @@
+"""Which inputs the network is trained on and which are held out, and the file that says so."""
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from jaxtyping import Int
+from safetensors import SafetensorError, safe_open
+
+from mechval.errors import MechvalError
+from mechval.modular_addition.configs import DataConfig, require_both_parts
+from mechval.modular_addition.problem import ModularAddition
+
+FILE_NAME = "split.safetensors"
+_HEADER = "mechval"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pair indices ``a * p + b``, ascending; together they are all p² inputs.
+
+    Attributes:
+        train: the inputs that the network is trained on.
+        test: the inputs held out.
+    """
+
+    train: Int[np.ndarray, " train"]
+    test: Int[np.ndarray, " test"]
+
+
+def draw_split(problem: ModularAddition, config: DataConfig, seed: int) -> Split:
+    """Draw the train inputs without replacement; all others are held out.
+
+    The inputs are shuffled as the original grokking code shuffles them, with Python's generator:
+    for a network trained by that code, its seed gives back its own split.
+
+    Raises:
+        MechvalError: if the fraction leaves no train or no held-out input.
+    """
+    n_train = require_both_parts(problem, config)
+    shuffled = list(range(problem.n_pairs))
+    random.Random(seed).shuffle(shuffled)
+    order = np.array(shuffled)
+    return Split(train=np.sort(order[:n_train]), test=np.sort(order[n_train:]))
+
+
+def save_split(split: Split, problem: ModularAddition, directory: Path) -> Path:
+    """Write a split into ``FILE_NAME`` in ``directory``; the same split gives the same bytes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE_NAME
+    content = safetensors.numpy.save(
+        {"train": split.train, "test": split.test}, metadata={_HEADER: problem.model_dump_json()}
+    )
+    path.write_bytes(content)
+    return path
+
+
+def load_split(directory: Path, problem: ModularAddition) -> Split:
+    """Read a split written by :func:`save_split`.
+
+    Raises:
+        MechvalError: if the file is missing or damaged, or made for another modulus.
+    """
+    path = directory / FILE_NAME
+    if not path.is_file():
+        raise MechvalError(f"{path} is missing; allowed: the file that the data stage writes.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            modulus = json.loads((file.metadata() or {})[_HEADER])["p"]
+            split = Split(train=file.get_tensor("train"), test=file.get_tensor("test"))
+    except (SafetensorError, LookupError, TypeError, ValueError):
+        raise _damaged(path, "it cannot be read") from None
+    if modulus != problem.p:
+        raise MechvalError(f"{path} holds a split for p={modulus}; allowed: p={problem.p}.")
+    _check_parts(split, problem, path)
+    return split
+
+
+def _check_parts(split: Split, problem: ModularAddition, path: Path) -> None:
+    indices = np.concatenate([split.train, split.test])
+    if not np.array_equal(np.sort(indices), np.arange(problem.n_pairs)):
+        raise _damaged(path, "its parts are not all inputs, each once")
+
+
+def _damaged(path: Path, finding: str) -> MechvalError:
+    return MechvalError(
+        f"{path} is not a split of this project ({finding}); "
+        "allowed: the file that the data stage writes."
+    )

@@ -1,0 +1,1 @@
+"""What is read: sections, tables, figures."""

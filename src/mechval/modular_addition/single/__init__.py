@@ -1,0 +1,1 @@
+"""One sum explained."""

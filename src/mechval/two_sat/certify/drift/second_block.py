@@ -1,0 +1,161 @@
+"""Block 1 at the answer position in float64: the functionals it takes of the residual stream."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mechval.transformer import Transformer
+from mechval.two_sat.certify.parsing.first_block import as_float64
+from mechval.two_sat.formulas.tokens import Vocabulary
+
+_NEGLIGIBLE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class SecondBlock:
+    """Block 1 and the unembedding, asked from a frozen answer position.
+
+    A target is a functional of the residual stream before the MLP: s against each other token
+    (rivals, ``u`` first), then the pre-activation of every neuron whose effect is not negligible.
+
+    Attributes:
+        W_Q: divided by sqrt(d_head).
+        rivals: s minus each other token, in the unembedding.
+        chosen: the neurons that are targets.
+        effect: of each neuron on s against each rival.
+        constant: what the MLP's output bias adds to s against each rival.
+        neglected: the most that the other neurons can change.
+        answer: the frozen residual stream at the answer position.
+        W_VO_size: |W_V| |W_O|, as `effect_size` and `constant_size` are made of absolute values.
+        largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
+    """
+
+    W_Q: Float[np.ndarray, "head_index d_model d_head"]
+    W_K: Float[np.ndarray, "head_index d_model d_head"]
+    W_VO: Float[np.ndarray, "head_index d_model d_model"]
+    W_in: Float[np.ndarray, "d_model d_mlp"]
+    b_in: Float[np.ndarray, " d_mlp"]
+    rivals: Float[np.ndarray, "d_model rival"]
+    effect: Float[np.ndarray, "d_mlp rival"]
+    chosen: Int[np.ndarray, " neuron"]
+    constant: Float[np.ndarray, " rival"]
+    neglected: Float[np.ndarray, " rival"]
+    answer: Float[np.ndarray, " d_model"]
+    W_VO_size: Float[np.ndarray, "head_index d_model d_model"]
+    effect_size: Float[np.ndarray, "d_mlp rival"]
+    constant_size: Float[np.ndarray, " rival"]
+    largest: Float[np.ndarray, " d_model"]
+
+    @property
+    def largest_mid(self) -> Float[np.ndarray, " d_model"]:
+        """No coordinate of the residual stream before block 1's MLP exceeds this."""
+        return self.largest + (self.largest @ self.W_VO_size).sum(axis=0)
+
+    @property
+    def n_heads(self) -> int:
+        """How many heads the block has."""
+        return len(self.W_Q)
+
+    @property
+    def targets(self) -> Float[np.ndarray, "d_model target"]:
+        """Rivals, then chosen neurons."""
+        return np.concatenate([self.rivals, self.W_in[:, self.chosen]], axis=1)
+
+    @property
+    def functionals(self) -> Float[np.ndarray, "d_model functional"]:
+        """Of any position, head by head: its score, its key's coordinates, its value's targets."""
+        parts = []
+        for key, ask, output in zip(self.W_K, self.W_Q, self.W_VO, strict=True):
+            parts += [(key @ (self.answer @ ask))[:, None], key, output @ self.targets]
+        return np.concatenate(parts, axis=1)
+
+    def answer_functionals(
+        self, keys: Float[np.ndarray, "pos d_model"]
+    ) -> Float[np.ndarray, "d_model functional"]:
+        """Those of any position, then the targets, the query's coordinates, its products with keys.
+
+        Args:
+            keys: the frozen residual stream that they are keys of.
+        """
+        products = np.einsum("hde,hfe,pf->dph", self.W_Q, self.W_K, keys, optimize=True)
+        parts = [self.functionals, self.targets, np.concatenate(self.W_Q, axis=1)]
+        return np.concatenate([*parts, products.reshape(len(products), -1)], axis=1)
+
+    def split(
+        self, values: Float[np.ndarray, "pos clause functional"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Score, key coordinates and targets of each head, from `functionals`."""
+        d_head = self.W_K.shape[2]
+        by_head = values.reshape(*values.shape[:2], self.n_heads, -1)
+        return by_head[..., 0], by_head[..., 1 : 1 + d_head], by_head[..., 1 + d_head :]
+
+    def split_answer(
+        self, values: Float[np.ndarray, "formula functional"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Functionals of any position, targets, query coordinates and products with keys."""
+        n_any, n_targets = self.functionals.shape[1], self.targets.shape[1]
+        n_heads, _, d_head = self.W_Q.shape
+        sizes = np.cumsum([n_any, n_targets, n_heads * d_head])
+        usual, target, query, product = np.split(values, sizes, axis=1)
+        n = len(values)
+        return (
+            usual,
+            target,
+            query.reshape(n, n_heads, d_head),
+            np.moveaxis(product.reshape(n, -1, n_heads), 2, 1),
+        )
+
+    def looked_at(
+        self, frozen: Float[np.ndarray, "pos clause d_model"]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Score, targets of the value, and attention output, of every frozen position."""
+        asked = np.einsum("d,hde->he", self.answer, self.W_Q)
+        score = np.einsum("pcd,hde,he->pch", frozen, self.W_K, asked, optimize=True)
+        output = np.einsum("pcd,hdf->pchf", frozen, self.W_VO, optimize=True)
+        return score, output @ self.targets, output
+
+    def neglecting(self, largest: Float[np.ndarray, " d_model"]) -> "SecondBlock":
+        """Bound what the neurons that are no targets can change, given ``largest``."""
+        known = replace(self, largest=largest)
+        most = known.largest_mid @ np.abs(self.W_in) + np.abs(self.b_in)
+        most[self.chosen] = 0.0
+        return replace(known, neglected=most @ self.effect_size)
+
+    def margins(
+        self, resid_mid: Float[np.ndarray, "formula d_model"]
+    ) -> Float[np.ndarray, "formula rival"]:
+        """Logit of s minus that of each rival, by all neurons."""
+        hidden = np.maximum(resid_mid @ self.W_in + self.b_in, 0)
+        return resid_mid @ self.rivals + hidden @ self.effect + self.constant
+
+
+def read_second_block(
+    model: Transformer, vocabulary: Vocabulary, answer: Float[np.ndarray, " d_model"]
+) -> SecondBlock:
+    """Copy block 1 and the unembedding of ``model`` to float64."""
+    attn, mlp = model.block(1).attn, model.block(1).mlp
+    s, u = vocabulary.satisfiable, vocabulary.unsatisfiable
+    others = [token for token in range(vocabulary.d_vocab) if token not in (s, u)]
+    unembed = as_float64(model.W_U)
+    rivals = unembed[:, [s]] - unembed[:, [u, *others]]
+    effect = as_float64(mlp.W_out) @ rivals
+    most = np.abs(effect).max(axis=1)
+    return SecondBlock(
+        W_Q=as_float64(attn.W_Q) / math.sqrt(attn.d_head),
+        W_K=as_float64(attn.W_K),
+        W_VO=np.einsum("hde,hef->hdf", as_float64(attn.W_V), as_float64(attn.W_O)),
+        W_in=as_float64(mlp.W_in),
+        b_in=as_float64(mlp.b_in),
+        rivals=rivals,
+        effect=effect,
+        chosen=np.flatnonzero(most > _NEGLIGIBLE * most.max()),
+        constant=as_float64(mlp.b_out) @ rivals,
+        neglected=np.zeros(rivals.shape[1]),
+        answer=answer,
+        W_VO_size=np.abs(as_float64(attn.W_V)) @ np.abs(as_float64(attn.W_O)),
+        effect_size=np.abs(as_float64(mlp.W_out)) @ np.abs(rivals),
+        constant_size=np.abs(as_float64(mlp.b_out)) @ np.abs(rivals),
+        largest=np.zeros_like(answer),
+    )

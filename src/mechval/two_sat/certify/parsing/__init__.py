@@ -1,0 +1,1 @@
+"""Parsing proved for every formula, and the checker of that proof."""

@@ -1,0 +1,183 @@
+"""One token looking back: what every choice of the earlier clauses lets it see.
+
+At a fixed query the softmax over all earlier tokens is a fraction whose numerator and denominator
+are sums with one term per earlier clause, each term free to be any clause's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from mechval.two_sat.certify.parsing.first_block import FirstBlock
+from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
+from mechval.two_sat.problem import clause_literals
+
+Prefix = tuple[int, ...]
+"""Fixed clauses, the nearest earlier one first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fraction:
+    """Numerators and denominators of the attention output under some linear functionals.
+
+    Attributes:
+        fixed_numerator: of what is fixed, per case and functional.
+        fixed_denominator: likewise.
+        numerator: of each free clause position, farthest first, and each clause it may hold; with
+            one case where all share it.
+        denominator: likewise, the same for every case and functional.
+    """
+
+    fixed_numerator: Float[np.ndarray, "case functional"]
+    fixed_denominator: Float[np.ndarray, " case"]
+    numerator: Float[np.ndarray, "shared earlier clause functional"]
+    denominator: Float[np.ndarray, "earlier clause"]
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """One token at one position, asking.
+
+    Attributes:
+        resid: residual stream of the asking token before the block.
+        weight: exp(score - shift) of the asking token on each token at each position; the shift,
+            one per head, makes the largest of those that may occur 1.
+    """
+
+    block: FirstBlock
+    position: int
+    token: int
+    resid: Float[np.ndarray, " d_model"]
+    weight: Float[np.ndarray, "head_index pos token"]
+
+    @property
+    def n_earlier(self) -> int:
+        """How many whole clauses stand before it; for a second literal, its clause position."""
+        return (self.position + 1) // 4
+
+    @property
+    def own_clauses(self) -> list[int]:
+        """The clauses whose second literal is the asking token."""
+        clauses = clause_literals(self.block.problem)
+        return np.flatnonzero(clauses[:, 1] == self.token).tolist()
+
+    def denominators(self, head: int, n_free: int) -> Float[np.ndarray, "earlier clause"]:
+        """Attention weight, before normalising, on each clause at each free position."""
+        first, second = self._weights(head, n_free)
+        return first + second
+
+    def numerators(
+        self, head: int, n_free: int, functionals: Float[np.ndarray, "*case d_model functional"]
+    ) -> Float[np.ndarray, "*case earlier clause functional"]:
+        """What each clause at each free position adds to the numerator of each functional."""
+        n_literals = self.block.problem.n_literals
+        first, second = (positions[:n_free] for positions in _literal_positions(self.block))
+        of_first, of_second = clause_literals(self.block.problem).T
+        spread = functionals[..., None, :, :]
+        values = self.block.values[head, :, :n_literals]
+        weights = self._weights(head, n_free)
+        return (
+            weights[0][..., None] * (values[first] @ spread)[..., of_first, :]
+            + weights[1][..., None] * (values[second] @ spread)[..., of_second, :]
+        )
+
+    def fixed(
+        self, head: int, own_clause: int | None, prefix: Prefix
+    ) -> tuple[Float[np.ndarray, " d_model"], float]:
+        """Numerator (a vector) and denominator of all that is fixed, for one head."""
+        positions, tokens = self.fixed_tokens(own_clause, prefix)
+        weight = self.weight[head, positions, tokens]
+        return weight @ self.block.values[head, positions, tokens], float(weight.sum())
+
+    def fixed_tokens(
+        self, own_clause: int | None, prefix: Prefix
+    ) -> tuple[Int[np.ndarray, " source"], Int[np.ndarray, " source"]]:
+        """Positions and tokens of itself, the parentheses, the own clause and earlier fixed ones.
+
+        Args:
+            own_clause: for a second literal; None for any other token.
+            prefix: the fixed ones.
+        """
+        vocabulary, k = Vocabulary(self.block.problem), self.n_earlier
+        literals = clause_literals(self.block.problem)
+        held = {k - 1 - back: clause for back, clause in enumerate(prefix)}
+        sources = [(p, vocabulary.left_parenthesis) for p in range(0, self.position, 4)]
+        sources += [(p, vocabulary.right_parenthesis) for p in range(3, self.position, 4)]
+        if own_clause is None:
+            sources.append((self.position, self.token))
+        else:
+            held[k] = own_clause
+        for j, clause in held.items():
+            first, second = literals[clause].tolist()
+            sources += [(4 * j + 1, first), (4 * j + 2, second)]
+        positions, tokens = np.array(sources).T
+        return positions, tokens
+
+    def fractions(
+        self,
+        cases: Sequence[tuple[int | None, Prefix]],
+        functionals: Float[np.ndarray, "*case d_model functional"],
+    ) -> list[Fraction]:
+        """One fraction per head.
+
+        Args:
+            cases: own clause and fixed earlier clauses, as many in each.
+            functionals: of the residual stream, shared or one set per case.
+        """
+        n_free = self.n_earlier - len(cases[0][1])
+        fractions = []
+        for head in range(self.block.n_heads):
+            fixed = [self.fixed(head, own, prefix) for own, prefix in cases]
+            vectors = np.stack([vector for vector, _ in fixed])[:, None]
+            numerator = self.numerators(head, n_free, functionals)
+            fractions.append(
+                Fraction(
+                    fixed_numerator=(vectors @ functionals)[:, 0],
+                    fixed_denominator=np.array([total for _, total in fixed]),
+                    numerator=numerator if numerator.ndim == 4 else numerator[None],
+                    denominator=self.denominators(head, n_free),
+                )
+            )
+        return fractions
+
+    def _weights(
+        self, head: int, n_free: int
+    ) -> tuple[Float[np.ndarray, "earlier clause"], Float[np.ndarray, "earlier clause"]]:
+        of_first, of_second = clause_literals(self.block.problem).T
+        first, second = (positions[:n_free] for positions in _literal_positions(self.block))
+        weight = self.weight[head]
+        return weight[first[:, None], of_first], weight[second[:, None], of_second]
+
+
+def make_query(block: FirstBlock, position: int, token: int) -> Query:
+    """Score every token that may stand before or at a position, for the token that stands there."""
+    resid = block.resid[position, token]
+    queries = np.einsum("d,hde->he", resid, block.W_Q)
+    scores = np.einsum("he,hpte->hpt", queries, block.keys)
+    may_occur = allowed_tokens(block)[: position + 1]
+    shift = scores[:, : position + 1][:, may_occur].max(axis=1)
+    weight = np.exp(scores - shift[:, None, None])
+    weight[:, position + 1 :] = 0.0
+    return Query(block, position, token, resid, weight)
+
+
+def allowed_tokens(block: FirstBlock) -> Bool[np.ndarray, "pos token"]:
+    """Which token may stand where in a formula."""
+    vocabulary, layout = Vocabulary(block.problem), FormulaLayout(block.problem)
+    allowed = np.zeros((layout.n_ctx, vocabulary.d_vocab), dtype=bool)
+    first, second = _literal_positions(block)
+    allowed[first[:, None], np.unique(clause_literals(block.problem)[:, 0])] = True
+    allowed[second[:, None], np.unique(clause_literals(block.problem)[:, 1])] = True
+    allowed[first - 1, vocabulary.left_parenthesis] = True
+    allowed[second + 1, vocabulary.right_parenthesis] = True
+    allowed[layout.answer_position, vocabulary.colon] = True
+    return allowed
+
+
+def _literal_positions(
+    block: FirstBlock,
+) -> tuple[Int[np.ndarray, " clause_position"], Int[np.ndarray, " clause_position"]]:
+    layout = FormulaLayout(block.problem)
+    return np.array(layout.first_literal_positions), np.array(layout.second_literal_positions)

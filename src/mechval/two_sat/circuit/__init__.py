@@ -1,0 +1,1 @@
+"""The circuit: clause prototypes, evaluating neurons, and the evidence for them."""

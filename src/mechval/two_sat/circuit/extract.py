@@ -1,0 +1,159 @@
+"""The extracted circuit: everything the interpretation needs, fitted on one split only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mechval.errors import MechvalError
+from mechval.transformer import Transformer
+from mechval.two_sat.circuit.neurons import (
+    Levels,
+    NeuronEffects,
+    Selection,
+    Thresholds,
+    is_constant,
+    neuron_effects,
+    neuron_levels,
+)
+from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.configs import CircuitConfig, ReadingName
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
+from mechval.two_sat.network.activations import Activations, record_activations
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.evaluate import (
+    DisjunctionProgram,
+    FittedTrees,
+    TruthTableCounts,
+    fit_disjunctions,
+    fit_trees,
+    mean_activation_by_assignment,
+)
+
+READINGS: Mapping[ReadingName, tuple[Selection, Thresholds]] = {
+    "calibrated": ("effect_share", "calibrated"),
+    "published": ("published", "published"),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which neurons are read as bits, how, and the two programs fitted to those bits.
+
+    Attributes:
+        neurons: indices of the evaluating neurons.
+        constant_neurons: those that the rule selects but whose bit never changes: refused.
+        on_rate: share of fitting formulas on which each evaluating neuron is on.
+        mean_activation: over the formulas each assignment satisfies.
+    """
+
+    neurons: Int[Tensor, " neuron"]
+    constant_neurons: Int[Tensor, " refused"]
+    levels: Levels
+    on_rate: Float[Tensor, " neuron"]
+    mean_activation: Float[Tensor, "neuron assignment"]
+    trees: FittedTrees
+    disjunctions: DisjunctionProgram
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The circuit of one network.
+
+    Attributes:
+        prototypes: of the literal pairs, from weights alone.
+        mean_hidden: mean post-ReLU activations at the answer position.
+        majority_label: the network's most frequent label, the constant program of the suite.
+    """
+
+    prototypes: Float[Tensor, "pair d_model"]
+    mean_resid_post: Float[Tensor, "pos d_model"]
+    mean_resid_mid: Float[Tensor, " d_model"]
+    mean_attn_out: Float[Tensor, " d_model"]
+    mean_hidden: Float[Tensor, " d_mlp"]
+    own_clause_attention: Float[Tensor, "head_index clause_position"]
+    effects: NeuronEffects
+    majority_label: int
+    readings: Mapping[ReadingName, Reading]
+
+
+def extract_circuit(
+    model: Transformer,
+    problem: Problem,
+    split: Split,
+    *,
+    config: CircuitConfig,
+    seed: int,
+    device: torch.device,
+) -> Circuit:
+    """Extract the circuit of ``model`` from its weights and its activations on ``split``.
+
+    Raises:
+        MechvalError: if no reading finds a neuron whose bit changes; one that finds none is left
+            out.
+    """
+    activations = record_activations(model, problem, split, device)
+    effects = neuron_effects(model, problem, activations.hidden)
+    readings: dict[ReadingName, Reading] = {}
+    for name in config.readings:
+        reading = _read_neurons(name, effects, activations, problem, split, config, seed)
+        if reading is not None:
+            readings[name] = reading
+    if not readings:
+        raise MechvalError(
+            f"circuit.readings={list(config.readings)} find no neuron whose bit changes on the "
+            "fitting split; allowed: a network with one."
+        )
+    return Circuit(
+        prototypes=clause_prototypes(model, problem).cpu(),
+        mean_resid_post=activations.mean_resid_post,
+        mean_resid_mid=activations.mean_resid_mid,
+        mean_attn_out=activations.mean_attn_out,
+        mean_hidden=activations.hidden.mean(dim=0, dtype=torch.float64).float(),
+        own_clause_attention=activations.own_clause_attention,
+        effects=effects,
+        majority_label=int(2 * activations.labels.sum() >= len(activations.labels)),
+        readings=readings,
+    )
+
+
+def _read_neurons(
+    name: ReadingName,
+    effects: NeuronEffects,
+    activations: Activations,
+    problem: Problem,
+    split: Split,
+    config: CircuitConfig,
+    seed: int,
+) -> Reading | None:
+    """Read the neurons by one pair of rules; None where no selected bit ever changes."""
+    selection, thresholds = READINGS[name]
+    selected = effects.evaluating(selection)
+    levels = neuron_levels(activations.hidden[:, selected], thresholds)
+    bits = activations.hidden[:, selected] >= levels.cut
+    constant = is_constant(bits)
+    if bool(constant.all()):
+        return None
+    changing = ~constant
+    kept = Levels(levels.cut[changing], levels.high[changing])
+    tables = unpack_truth_tables(truth_tables(problem, split.clause_ids), problem.n_variables)
+    mean_activation = mean_activation_by_assignment(
+        activations.hidden[:, selected[changing]], torch.from_numpy(tables)
+    )
+    return Reading(
+        neurons=selected[changing],
+        constant_neurons=selected[constant],
+        levels=kept,
+        on_rate=bits[:, changing].float().mean(dim=0),
+        mean_activation=mean_activation,
+        trees=fit_trees(
+            TruthTableCounts.of(tables),
+            bits[:, changing].numpy(),
+            max_leaves=config.max_leaves,
+            seed=seed,
+        ),
+        disjunctions=fit_disjunctions(mean_activation, kept.cut),
+    )

@@ -1,0 +1,119 @@
+"""Which hidden neurons evaluate, and when such a neuron counts as on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mechval.transformer import Transformer
+from mechval.two_sat.formulas.tokens import Vocabulary
+from mechval.two_sat.problem import Problem
+
+Selection = Literal["effect_share", "published"]
+Thresholds = Literal["published", "calibrated"]
+
+EFFECT_SHARE = 0.999
+PUBLISHED_EFFECT = 0.1
+PUBLISHED_CUT = 0.5
+PUBLISHED_HIGH = 2.0
+
+
+@dataclass(frozen=True)
+class NeuronEffects:
+    """How much each hidden neuron of block 1 can move the ``s`` logit.
+
+    Attributes:
+        coefficient: weight on the ``s`` logit through W_out and W_U.
+        max_activation: largest post-ReLU activation on the fitting split.
+    """
+
+    coefficient: Float[Tensor, " neuron"]
+    max_activation: Float[Tensor, " neuron"]
+
+    @property
+    def effect(self) -> Float[Tensor, " neuron"]:
+        """Largest activation times the size of the coefficient, in logits."""
+        return self.max_activation * self.coefficient.abs()
+
+    def carrying(self, share: float = EFFECT_SHARE) -> Int[Tensor, " chosen"]:
+        """The smallest set of neurons with this share of the total effect, in index order."""
+        order = self.effect.double().sort(descending=True, stable=True)
+        reached = order.values.cumsum(0) < share * order.values.sum()
+        return order.indices[: int(reached.sum()) + 1].sort().values
+
+    def evaluating(self, selection: Selection) -> Int[Tensor, " chosen"]:
+        """Neurons that argue for satisfiability, by a scale-free rule or the published one.
+
+        ``effect_share``: those with a positive coefficient among the smallest set that carries
+        99.9 % of the total effect. ``published``: activation times coefficient above 0.1.
+        """
+        if selection == "published":
+            return (self.max_activation * self.coefficient > PUBLISHED_EFFECT).nonzero().flatten()
+        carrying = self.carrying()
+        return carrying[self.coefficient[carrying] > 0]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Per evaluating neuron: at which activation it is on, and what γ writes for on.
+
+    Attributes:
+        cut: activation from which the bit is 1 (α).
+        high: activation that stands for a bit of 1 (γ).
+    """
+
+    cut: Float[Tensor, " neuron"]
+    high: Float[Tensor, " neuron"]
+
+
+def neuron_effects(
+    model: Transformer, problem: Problem, hidden: Float[Tensor, "formula d_mlp"]
+) -> NeuronEffects:
+    """Measure the effects on the fitting split's activations (PAPER.md section 2, component 2)."""
+    direction = model.W_U[:, Vocabulary(problem).satisfiable]
+    coefficient = (model.block(1).mlp.W_out @ direction).detach().cpu()
+    return NeuronEffects(coefficient, hidden.max(dim=0).values)
+
+
+def neuron_levels(hidden: Float[Tensor, "formula neuron"], thresholds: Thresholds) -> Levels:
+    """Cut and high value of each neuron, by a rule that does not see ε.
+
+    ``published`` takes the paper's constants 0.5 and 2.0. ``calibrated`` puts the cut midway
+    between the neuron's mean off and its mean on activation, and the high value at its mean on.
+    """
+    n_neurons = hidden.shape[1]
+    if thresholds == "published":
+        return Levels(
+            torch.full((n_neurons,), PUBLISHED_CUT), torch.full((n_neurons,), PUBLISHED_HIGH)
+        )
+    pairs = [_calibrate(hidden[:, neuron].double().numpy()) for neuron in range(n_neurons)]
+    levels = torch.tensor(pairs, dtype=torch.float32).reshape(n_neurons, 2)
+    return Levels(levels[:, 0], levels[:, 1])
+
+
+def is_constant(bits: Bool[Tensor, "formula neuron"]) -> Bool[Tensor, " neuron"]:
+    """Whether a bit has the same value on all formulas: it then says nothing and is refused."""
+    return bits.all(dim=0) | ~bits.any(dim=0)
+
+
+def _calibrate(activations: Float[np.ndarray, " formula"]) -> tuple[float, float]:
+    """Find the cut that lies midway between the mean below it and the mean from it on.
+
+    Starts at half the largest activation; each round's cut depends on the split it makes alone,
+    of which there are finitely many, so the rounds come to rest.
+    """
+    ordered = np.sort(activations)
+    totals = np.concatenate([[0.0], np.cumsum(ordered)])
+    on = ordered[-1]
+    cut = on / 2
+    n_below = -1
+    while n_below != (found := int(np.searchsorted(ordered, cut))):
+        n_below = found
+        off = totals[n_below] / n_below if n_below else 0.0
+        n_above = len(ordered) - n_below
+        on = (totals[-1] - totals[n_below]) / n_above if n_above else ordered[-1]
+        cut = (off + on) / 2
+    return float(cut), float(on)

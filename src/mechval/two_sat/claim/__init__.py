@@ -1,0 +1,1 @@
+"""The claim validated: main interpretations, variants, rivals, better ones."""

@@ -1,0 +1,177 @@
+"""Circuit and axioms of any network in one call; where the rules find no circuit, it says why."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from mechval.axioms import AxiomReport, Batch, evaluate_axioms
+from mechval.axioms.progress import Validation
+from mechval.errors import MechvalError
+from mechval.transformer import Transformer, answer_logits
+from mechval.two_sat.circuit.extract import READINGS, Circuit, extract_circuit
+from mechval.two_sat.configs import CircuitConfig, ReadingName, Residual, Version
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import Vocabulary
+from mechval.two_sat.interpretation import make_interpretations
+from mechval.two_sat.network.activations import token_batches
+from mechval.two_sat.network.components import Components
+from mechval.two_sat.problem import Problem
+
+CLASSES = ("UNSAT", "SAT")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every network: the rules of its interpretations and how they are judged.
+
+    Attributes:
+        confidence: of every one-sided bound.
+        natural_share: share of satisfiable formulas among independent draws, for the reweighted ε.
+    """
+
+    circuit: CircuitConfig
+    versions: tuple[Version, ...]
+    residuals: tuple[Residual, ...]
+    confidence: float
+    natural_share: float
+
+    def names(self, reading: ReadingName) -> list[str]:
+        """The interpretations that use a reading."""
+        return [
+            f"{version}/{reading}/{residual}"
+            for version in self.versions
+            for residual in self.residuals
+        ]
+
+
+def assess_network(
+    model: Transformer,
+    problem: Problem,
+    fit: Split,
+    test: Split,
+    *,
+    question: Question,
+    seed: int,
+    device: torch.device,
+) -> Validation:
+    """Extract the circuit of ``model`` on ``fit`` and measure the axioms on ``test``.
+
+    Nothing that the rules refuse raises: the interpretations of a reading without a changing bit
+    are listed with the reason. ``facts`` holds the mean cross-entropy of the answer token (nats)
+    and the accuracy on ``test``, and how many neurons each reading reads and refuses.
+    """
+    model = model.to(device)
+    quality = _answer_quality(model, problem, test, device)
+    circuit, why_none = _try_extract(model, problem, fit, question, seed, device)
+    reports: list[AxiomReport] = []
+    if circuit is not None:
+        reports = validate(model, problem, circuit, test, question=question, device=device)
+    readings = question.circuit.readings
+    return Validation(
+        reports=tuple(reports),
+        refusals={
+            name: why_none or _why_left_out(circuit, reading)
+            for reading in readings
+            if circuit is None or reading not in circuit.readings
+            for name in question.names(reading)
+        },
+        facts={**quality, **_neuron_facts(circuit, readings)},
+    )
+
+
+def _try_extract(
+    model: Transformer,
+    problem: Problem,
+    fit: Split,
+    question: Question,
+    seed: int,
+    device: torch.device,
+) -> tuple[Circuit | None, str]:
+    try:
+        circuit = extract_circuit(
+            model, problem, fit, config=question.circuit, seed=seed, device=device
+        )
+    except MechvalError as refusal:
+        return None, str(refusal)
+    return circuit, ""
+
+
+def _why_left_out(circuit: Circuit | None, reading: ReadingName) -> str:
+    assert circuit is not None
+    selection, _ = READINGS[reading]
+    n_selected = len(circuit.effects.evaluating(selection))
+    return f"the {reading} rules select {n_selected} neurons, none with a bit that changes"
+
+
+def _neuron_facts(
+    circuit: Circuit | None, readings: Sequence[ReadingName]
+) -> dict[str, int | None]:
+    facts: dict[str, int | None] = {}
+    for name in readings:
+        reading = circuit.readings.get(name) if circuit else None
+        facts[f"{name}.evaluating_neurons"] = len(reading.neurons) if reading else 0
+        facts[f"{name}.constant_neurons"] = len(reading.constant_neurons) if reading else None
+    return facts
+
+
+def validate(
+    model: Transformer,
+    problem: Problem,
+    circuit: Circuit,
+    test: Split,
+    *,
+    question: Question,
+    device: torch.device,
+) -> list[AxiomReport]:
+    """Run the axiom suite on ``test`` for every interpretation that the question names."""
+    return evaluate_axioms(
+        make_interpretations(
+            Components(model, problem),
+            problem,
+            circuit,
+            versions=question.versions,
+            residuals=question.residuals,
+            device=device,
+        ),
+        axiom_batches(problem, test, device),
+        strata_names=CLASSES,
+        mixtures=mixtures(question.natural_share),
+        confidence=question.confidence,
+        constant_label=circuit.majority_label,
+    )
+
+
+def mixtures(natural_share: float) -> dict[str, dict[str, float]]:
+    """Weights of the classes: equal, and as among independent draws.
+
+    Args:
+        natural_share: share of satisfiable formulas among independent draws.
+    """
+    unsatisfiable, satisfiable = CLASSES
+    return {
+        "balanced": {unsatisfiable: 0.5, satisfiable: 0.5},
+        "natural": {unsatisfiable: 1 - natural_share, satisfiable: natural_share},
+    }
+
+
+def axiom_batches(problem: Problem, split: Split, device: torch.device) -> Iterator[Batch]:
+    """The suite's batches of a split, their strata the classes."""
+    for tokens, satisfiable in token_batches(problem, split, device, "axioms"):
+        yield Batch(tokens, satisfiable.long())
+
+
+@torch.inference_mode()
+def _answer_quality(
+    model: Transformer, problem: Problem, split: Split, device: torch.device
+) -> dict[str, int | float]:
+    """Loss and accuracy of the answer token (argmax over all tokens)."""
+    vocabulary = Vocabulary(problem)
+    loss, n_right = 0.0, 0
+    for tokens, satisfiable in token_batches(problem, split, device, "loss"):
+        logits = answer_logits(model, tokens)
+        answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
+        loss += float(functional.cross_entropy(logits.double(), answers, reduction="sum"))
+        n_right += int((logits.argmax(dim=-1) == answers).sum())
+    return {"n": len(split), "loss": loss / len(split), "accuracy": n_right / len(split)}

@@ -1,0 +1,194 @@
+"""What the label loses if everything outside a component's named parts is replaced by its mean.
+
+The network's own states are edited, no program is involved: parse is claimed to live in the
+residual stream at the second literals alone, evaluate in the evaluating neurons alone. Means are
+those of the fitting split. Beside the claims stand controls, in which the named parts are
+replaced and everything else is kept: where these change as few labels, the claim says nothing.
+
+Source: paper section 3, mechanistic derivability; PAPER.md section 2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mechval.axioms import EvidenceKind, clopper_pearson_upper
+from mechval.reporting.tables import Row
+from mechval.transformer import Transformer
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.configs import ReadingName
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import FormulaLayout
+from mechval.two_sat.interpretation import EVALUATE, PARSE
+from mechval.two_sat.network.activations import token_batches
+from mechval.two_sat.network.components import AnswerState, Components
+from mechval.two_sat.problem import Problem
+
+Kept = Literal["all", "named", "others", "none"]
+
+
+@dataclass(frozen=True)
+class Means:
+    """What stands for a replaced part: means over the fitting split, on the network's device."""
+
+    resid_post: Float[Tensor, "pos d_model"]
+    hidden: Float[Tensor, " d_mlp"]
+    resid_mid: Float[Tensor, " d_model"]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Which of a network's own values are kept; the rest is at its mean.
+
+    Attributes:
+        component: whose parts are tested, or ``all``.
+        replaced: in words, what is at its mean.
+        positions: kept after block 0.
+        neurons: kept in block 1's hidden layer.
+        keeps_residual: whether the residual stream beside the hidden layer is kept.
+    """
+
+    component: str
+    replaced: str
+    positions: Kept = "all"
+    neurons: Kept = "all"
+    keeps_residual: bool = True
+
+
+PARSE_ABLATIONS = (
+    Ablation(PARSE, "other positions", positions="named"),
+    Ablation(PARSE, "second literals (control)", positions="others"),
+)
+EVALUATE_ABLATIONS = (
+    Ablation(EVALUATE, "other neurons", neurons="named"),
+    Ablation(EVALUATE, "residual stream", keeps_residual=False),
+    Ablation(EVALUATE, "other neurons, residual stream", neurons="named", keeps_residual=False),
+    Ablation(EVALUATE, "evaluating neurons (control)", neurons="others"),
+    Ablation(
+        "all",
+        "other positions, other neurons, residual stream",
+        positions="named",
+        neurons="named",
+        keeps_residual=False,
+    ),
+    Ablation("all", "whole state (control)", neurons="none", keeps_residual=False),
+)
+
+
+def derivability_rows(
+    model: Transformer,
+    problem: Problem,
+    circuit: Circuit,
+    split: Split,
+    *,
+    confidence: float,
+    device: torch.device,
+) -> list[Row]:
+    """Count the labels that each ablation changes on ``split``, for every reading of the circuit.
+
+    Columns: ``component``, ``replaced``, ``reading`` (None where no neuron is chosen), ``n``,
+    ``disagreements`` (with the network's own label), ``rate``, ``epsilon`` (one-sided
+    Clopper-Pearson bound at ``confidence``), ``kind`` (of the evidence).
+    """
+    means = Means(
+        circuit.mean_resid_post.to(device),
+        circuit.mean_hidden.to(device),
+        circuit.mean_resid_mid.to(device),
+    )
+    plans = _plans(circuit, device)
+    counts = count_changed_labels(
+        Components(model, problem),
+        means,
+        [(ablation, neurons) for ablation, _, neurons in plans],
+        split,
+        positions=torch.tensor(FormulaLayout(problem).second_literal_positions, device=device),
+        device=device,
+    )
+    return [
+        {
+            "component": ablation.component,
+            "replaced": ablation.replaced,
+            "reading": reading,
+            "n": len(split),
+            "disagreements": count,
+            "rate": count / len(split),
+            "epsilon": clopper_pearson_upper(count, len(split), confidence),
+            "kind": EvidenceKind.SAMPLED.value,
+        }
+        for (ablation, reading, _), count in zip(plans, counts, strict=True)
+    ]
+
+
+def _plans(
+    circuit: Circuit, device: torch.device
+) -> list[tuple[Ablation, ReadingName | None, Int[Tensor, " _"]]]:
+    no_neurons = torch.arange(0, device=device)
+    plans: list[tuple[Ablation, ReadingName | None, Int[Tensor, " _"]]] = [
+        (ablation, None, no_neurons) for ablation in PARSE_ABLATIONS
+    ]
+    for name, reading in circuit.readings.items():
+        neurons = reading.neurons.to(device)
+        plans.extend((ablation, name, neurons) for ablation in EVALUATE_ABLATIONS)
+    return plans
+
+
+@torch.inference_mode()
+def count_changed_labels(
+    components: Components,
+    means: Means,
+    plans: Sequence[tuple[Ablation, Int[Tensor, " _"]]],
+    split: Split,
+    *,
+    positions: Int[Tensor, " position"],
+    device: torch.device,
+) -> list[int]:
+    """How many of the network's labels on ``split`` each ablation changes.
+
+    Args:
+        components: of the network, on ``device``.
+        means: what stands for a replaced part.
+        plans: ablations, each with the neurons that it calls its named ones.
+        split: the formulas.
+        positions: the named positions of the residual stream after block 0.
+        device: where the network is.
+    """
+    changed = [0] * len(plans)
+    for tokens, _ in token_batches(components.layout.problem, split, device, "derivability"):
+        resid = components.parse(tokens)
+        states: dict[Kept, AnswerState] = {"all": components.evaluate(resid)}
+        labels = components.output(states["all"])
+        for index, (ablation, neurons) in enumerate(plans):
+            if ablation.positions not in states:
+                edited = _keep(resid, means.resid_post, ablation.positions, positions)
+                states[ablation.positions] = components.evaluate(edited)
+            state = _ablate_state(states[ablation.positions], means, ablation, neurons)
+            changed[index] += int((components.output(state) != labels).sum())
+    return changed
+
+
+def _ablate_state(
+    state: AnswerState, means: Means, ablation: Ablation, neurons: Int[Tensor, " neuron"]
+) -> AnswerState:
+    hidden = _keep(state.hidden, means.hidden, ablation.neurons, neurons)
+    if ablation.keeps_residual:
+        return AnswerState(hidden, state.resid_mid)
+    return AnswerState(hidden, means.resid_mid.expand_as(state.resid_mid))
+
+
+def _keep(
+    own: Float[Tensor, "batch place *rest"],
+    mean: Float[Tensor, " place *rest"],
+    kept: Kept,
+    named: Int[Tensor, " named"],
+) -> Float[Tensor, "batch place *rest"]:
+    """A network's own values where they are kept, the mean everywhere else."""
+    if kept in ("all", "none"):
+        return own if kept == "all" else mean.expand_as(own)
+    source, target = (own, mean.expand_as(own)) if kept == "named" else (mean.expand_as(own), own)
+    edited = target.clone()
+    edited[:, named] = source[:, named]
+    return edited

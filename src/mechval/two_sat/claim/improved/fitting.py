@@ -1,0 +1,200 @@
+"""Fit a voting program to a network's neurons, rounding its tables while they are fitted.
+
+The rule: from the weights' own program, Adam on the cross-entropy between how sure the network
+and the program are that a neuron is on, over the fitting split. The last part of the run sees
+integers forward and passes gradients straight through the rounding.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mechval.errors import MechvalError
+from mechval.progress import track
+from mechval.two_sat.circuit.neurons import is_constant
+from mechval.two_sat.claim.improved.voting_start import VotingStart
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.voting import (
+    TABLES,
+    VotingProgram,
+    VotingTables,
+    largest_integer,
+    literals_of_clauses,
+    vote,
+)
+
+TEMPERATURE = 0.1
+"""How far from its cut, as a share of it, a neuron counts as undecided."""
+_REAL_STEP = 1e-6
+_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class VotingFit:
+    """How long the fit runs.
+
+    Attributes:
+        steps: of the optimizer.
+        batch_size: formulas per step.
+        learning_rate: largest one of the run; it rises over the first 5 % and then falls to 0.
+        rounded_from: share of the steps after which tables are rounded.
+    """
+
+    steps: int = 2000
+    batch_size: int = 2000
+    learning_rate: float = 0.02
+    rounded_from: float = 0.4
+
+
+@dataclass(frozen=True)
+class FitTargets:
+    """The fitting split as the fit sees it.
+
+    Attributes:
+        counts: how often each distinct clause occurs.
+        excess: (pre-activation - cut) / cut of each evaluating neuron.
+    """
+
+    counts: Int[Tensor, "formula clause"]
+    excess: Float[Tensor, "formula neuron"]
+
+
+def fit_voting_program(
+    problem: Problem,
+    targets: FitTargets,
+    start: VotingStart,
+    *,
+    bits_each: Mapping[str, int],
+    fit: VotingFit,
+    seed: int,
+) -> VotingProgram:
+    """Fit the program; equal arguments give equal tables.
+
+    Args:
+        bits_each: width of an integer, sign included, for each of the program's tables.
+        seed: of the batches.
+
+    Raises:
+        MechvalError: if some neuron's bit is the same for all formulas of the fitting split.
+    """
+    tables = _RoundedTables(problem, start, bits_each).to(targets.counts.device)
+    optimizer = torch.optim.Adam(tables.parameters(), lr=fit.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, fit.learning_rate, total_steps=fit.steps, pct_start=0.05
+    )
+    sureness = (targets.excess / TEMPERATURE).sigmoid()
+    generator = torch.Generator().manual_seed(seed)
+    for step in track(range(fit.steps), "voting program"):
+        rows = torch.randint(0, len(sureness), (fit.batch_size,), generator=generator)
+        rows = rows.to(sureness.device)
+        rounded = step >= fit.rounded_from * fit.steps
+        excess = vote(tables.read(rounded), targets.counts[rows]) * tables.vote_step()
+        loss = nn.functional.binary_cross_entropy_with_logits(excess / TEMPERATURE, sureness[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    program = tables.program(problem)
+    found = program.real_tables(targets.counts.device)
+    votes = [vote(found, counts) for counts in targets.counts.split(_BATCH)]
+    refuse_constant(torch.cat(votes) >= 0)
+    return program
+
+
+class _RoundedTables(nn.Module):
+    """The tables under fitting, in real units, and their integer grid."""
+
+    literals: Tensor
+
+    def __init__(self, problem: Problem, start: VotingStart, bits_each: Mapping[str, int]):
+        super().__init__()
+        if bits_each.keys() != set(TABLES) or min(bits_each.values()) < 2:
+            raise MechvalError(
+                f"bits_each={dict(bits_each)} is not allowed; allowed: at least 2 for each of "
+                f"{', '.join(TABLES)}."
+            )
+        self.bits_each = dict(bits_each)
+        self.register_buffer("literals", literals_of_clauses(problem).float())
+        self.salience = nn.Parameter(start.salience.clone())
+        n_heads, n_literals = start.salience.shape
+        self.shifts = nn.Parameter(torch.zeros(n_heads, problem.n_variables, n_literals))
+        self.features = nn.Parameter(start.features.clone())
+        self.votes = nn.Parameter(start.votes.clone())
+        self.balance_votes = nn.Parameter(torch.zeros(len(start.bias), problem.n_variables))
+        self.bias = nn.Parameter(start.bias.clone())
+        self.log_feature_size = nn.Parameter(torch.zeros(start.features.shape[1]))
+
+    def vote_step(self) -> Float[Tensor, " neuron"]:
+        """What one vote of each neuron is worth, in units of its cut: the sign of a sum does not
+        see it, so it costs no bits."""
+        return _step(self.votes.flatten(1), self.bits_each["votes"], dim=1)
+
+    def read(self, rounded: bool) -> VotingTables:
+        """All tables in units of a neuron's vote, on their grid or off it."""
+        values, steps = self._scaled(), self._steps()
+        if rounded:
+            values = {name: _round(values[name], steps[name]) for name in TABLES}
+        features = values["features"] * self.log_feature_size.exp()
+        n_heads = len(self.salience)
+        every_head = features.expand(n_heads, -1, -1)
+        nothing = torch.zeros(n_heads, len(features), device=features.device)
+        return VotingTables(
+            literals=self.literals,
+            salience_of_clause=nothing,
+            **(values | {"features": every_head}),
+        )
+
+    @torch.no_grad()
+    def program(self, problem: Problem) -> VotingProgram:
+        """The fitted program in integers."""
+        values, steps = self._scaled(), self._steps()
+        integers = {name: (values[name] / steps[name]).round().long().cpu() for name in TABLES}
+        feature = steps["features"] * self.log_feature_size.exp()
+        real = [steps["salience"], steps["shifts"], *feature, steps["balance_votes"]]
+        counted_in = torch.stack([*real, steps["bias"]]).half().cpu()
+        return VotingProgram(problem, self.bits_each, **integers, steps=counted_in)
+
+    def _scaled(self) -> dict[str, Tensor]:
+        own = self.vote_step()
+        return {
+            "salience": self.salience,
+            "shifts": self.shifts,
+            "features": self.features,
+            "votes": self.votes / own[:, None, None],
+            "balance_votes": self.balance_votes / own[:, None],
+            "bias": self.bias / own,
+        }
+
+    def _steps(self) -> dict[str, Tensor]:
+        values, widths = self._scaled(), self.bits_each
+        shared = ("salience", "shifts", "balance_votes", "bias")
+        steps = {name: _step(values[name].flatten(), widths[name], dim=0) for name in shared}
+        ones = torch.ones((), device=self.literals.device)
+        return steps | {
+            "features": _step(self.features, widths["features"], dim=0),
+            "votes": ones,
+        }
+
+
+def _step(values: Tensor, width: int, dim: int) -> Tensor:
+    """The grid on which the largest value is the largest integer."""
+    largest = values.detach().abs().amax(dim=dim)
+    return largest.clamp(min=_REAL_STEP) / largest_integer(width)
+
+
+def _round(values: Tensor, step: Tensor) -> Tensor:
+    on_grid = (values / step).round() * step
+    return values + (on_grid - values).detach()
+
+
+def refuse_constant(bits: Bool[Tensor, "formula neuron"]) -> None:
+    """Raise MechvalError for a neuron whose bit is the same for all formulas."""
+    constant = is_constant(bits).nonzero().flatten().tolist()
+    if constant:
+        raise MechvalError(
+            f"the bits of neurons {constant} of a voting program never change on the fitting "
+            "split; allowed: bits that do."
+        )

@@ -1,0 +1,1 @@
+"""Formulas: tokens, truth tables, the solver, and the corpora drawn from them."""

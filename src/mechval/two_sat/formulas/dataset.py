@@ -1,0 +1,205 @@
+"""The formulas of both corpora, their splits, and the one file that stores them.
+
+The file keeps clause ids as bytes and labels as bits, and carries its own provenance and the
+sha256 of every split, so that a damaged or foreign file is refused and never trained on.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import safetensors.numpy
+from jaxtyping import Bool, UInt8
+from pydantic import NonNegativeInt, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from mechval.config import Config
+from mechval.errors import MechvalError
+from mechval.two_sat.configs import DataConfig
+from mechval.two_sat.problem import Problem
+
+SplitName = Literal[
+    "training.train", "training.selection", "training.test", "analysis.fit", "analysis.test"
+]
+SPLIT_NAMES: tuple[SplitName, ...] = (
+    "training.train",
+    "training.selection",
+    "training.test",
+    "analysis.fit",
+    "analysis.test",
+)
+FILE_NAME = "formulas.safetensors"
+
+
+class Provenance(Config):
+    """What produced the corpora: their configuration, the seed and what the draws gave."""
+
+    config: DataConfig
+    seed: NonNegativeInt
+    formulas_drawn: NonNegativeInt
+    satisfiable_drawn: NonNegativeInt
+    duplicates_dropped: NonNegativeInt
+
+
+@dataclass(frozen=True)
+class Split:
+    """Formulas and their labels, half of them satisfiable, in random order."""
+
+    clause_ids: UInt8[np.ndarray, "formula clause_position"]
+    satisfiable: Bool[np.ndarray, " formula"]
+
+    def __len__(self) -> int:
+        """How many formulas there are."""
+        return len(self.clause_ids)
+
+    def first(self, n: int) -> "Split":
+        """The first ``n`` formulas, or all if there are fewer; they are in random order."""
+        return Split(self.clause_ids[:n], self.satisfiable[:n])
+
+    def last(self, n: int) -> "Split":
+        """The last ``n`` formulas, or all if there are fewer."""
+        start = max(0, len(self) - n)
+        return Split(self.clause_ids[start:], self.satisfiable[start:])
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """Both corpora, split; no formula occurs twice anywhere in them."""
+
+    problem: Problem
+    splits: Mapping[SplitName, Split]
+    provenance: Provenance
+
+
+class _Header(Config):
+    """What the file says about itself."""
+
+    problem: Problem
+    provenance: Provenance
+    sha256: dict[str, str]
+
+
+def save_corpora(corpora: Corpora, directory: Path) -> Path:
+    """Write both corpora into one file, which appears whole or not at all.
+
+    The same corpora give the same bytes.
+
+    Returns:
+        The file, ``FILE_NAME`` in ``directory``.
+    """
+    tensors = {key: array for name in SPLIT_NAMES for key, array in _pack(corpora, name).items()}
+    header = _Header(
+        problem=corpora.problem,
+        provenance=corpora.provenance,
+        sha256={key: _sha256(array) for key, array in tensors.items()},
+    )
+    # One metadata entry only: safetensors does not promise the order of several.
+    content = safetensors.numpy.save(tensors, metadata={"mechval": header.model_dump_json()})
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE_NAME
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def load_corpora(directory: Path, problem: Problem) -> Corpora:
+    """Read every split written by :func:`save_corpora`.
+
+    Raises:
+        MechvalError: naming the file where it is missing, damaged, not one of ours, or made for
+            another problem.
+    """
+    splits: dict[SplitName, Split] = {
+        name: load_split(directory, problem, name) for name in SPLIT_NAMES
+    }
+    return Corpora(problem, splits, load_provenance(directory, problem))
+
+
+def load_split(directory: Path, problem: Problem, name: SplitName) -> Split:
+    """Read one split only; the others are neither read nor kept.
+
+    Raises:
+        MechvalError: as :func:`load_corpora`.
+    """
+    path = directory / FILE_NAME
+    header = _read_header(path, problem)
+    ids, packed = (_read_tensor(path, header, key) for key in _keys(name))
+    if ids.dtype != np.uint8 or ids.ndim != 2 or ids.shape[1] != problem.n_clauses:
+        raise _damaged(path, f"{name} has clause ids of shape {ids.shape} and type {ids.dtype}")
+    if packed.dtype != np.uint8 or packed.shape != (-(-len(ids) // 8),):
+        raise _damaged(path, f"{name} has labels of shape {packed.shape} and type {packed.dtype}")
+    if len(ids) == 0 or ids.max() >= problem.n_distinct_clauses:
+        raise _damaged(path, f"{name} has a clause id beyond {problem.n_distinct_clauses - 1}")
+    satisfiable = np.unpackbits(packed, count=len(ids)).astype(bool)
+    if 2 * satisfiable.sum() != len(ids):
+        raise _damaged(path, f"{name} is not balanced")
+    return Split(ids, satisfiable)
+
+
+def load_provenance(directory: Path, problem: Problem) -> Provenance:
+    """Read how the corpora were made, without reading a formula.
+
+    Raises:
+        MechvalError: as :func:`load_corpora`.
+    """
+    return _read_header(directory / FILE_NAME, problem).provenance
+
+
+def _keys(name: SplitName) -> tuple[str, str]:
+    return f"{name}.clause_ids", f"{name}.satisfiable"
+
+
+def _pack(corpora: Corpora, name: SplitName) -> dict[str, np.ndarray]:
+    split = corpora.splits[name]
+    arrays = (np.ascontiguousarray(split.clause_ids), np.packbits(split.satisfiable))
+    return dict(zip(_keys(name), arrays, strict=True))
+
+
+def _read_header(path: Path, problem: Problem) -> _Header:
+    if not path.is_file():
+        raise MechvalError(f"{path} is missing; allowed: the file that the data stage writes.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        header = _Header.model_validate(json.loads(metadata["mechval"]))
+    except (SafetensorError, KeyError, ValidationError, json.JSONDecodeError):
+        raise _damaged(path, "its header cannot be read") from None
+    if header.problem != problem:
+        raise MechvalError(
+            f"{path} holds formulas of {_size(header.problem)}; allowed: {_size(problem)}."
+        )
+    return header
+
+
+def _read_tensor(path: Path, header: _Header, key: str) -> np.ndarray:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            array = file.get_tensor(key)
+    except SafetensorError:
+        raise _damaged(path, f"{key} cannot be read") from None
+    if _sha256(array) != header.sha256.get(key):
+        raise _damaged(path, f"{key} does not have the sha256 it was written with")
+    return array
+
+
+def _sha256(array: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def _size(problem: Problem) -> str:
+    return f"{problem.n_clauses} clauses over {problem.n_variables} variables"
+
+
+def _damaged(path: Path, finding: str) -> MechvalError:
+    return MechvalError(
+        f"{path} is not a dataset of this project ({finding}); "
+        f"allowed: the file that the data stage writes."
+    )

@@ -1,0 +1,1 @@
+"""The network: its components, its training, its activations, its null networks."""

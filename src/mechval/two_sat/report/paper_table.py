@@ -1,0 +1,118 @@
+"""The paper's printed 2-SAT numbers beside those measured in one run.
+
+Measured values are found in the run's tracked tables under these keys:
+``<interpretation>/<axiom>/<component>`` for a cell of the axiom table or of a variant,
+``evidence/<fact>`` for the circuit evidence, and ``train/accuracy``.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mechval.reporting.markdown import markdown_table, significant
+from mechval.reporting.paper import Comparison, Measured, compare, comparison_rows
+from mechval.reporting.tables import Row, read_csv
+from mechval.two_sat.circuit.evidence.record import load_evidence
+from mechval.two_sat.report.published_values import PUBLISHED
+
+EVIDENCE = "evidence"
+VARIANTS = "variants.csv"
+
+
+def compare_with_paper(directories: Mapping[str, Path]) -> tuple[Comparison, ...]:
+    """Judge every printed number that this run measures.
+
+    A run without the published reading, or without a variant of the paper, has no such values.
+
+    Args:
+        directories: the tracked results of stages ``train``, ``circuit`` and ``axioms``.
+
+    Raises:
+        MechvalError: if a rate comes without its count.
+    """
+    measured = measured_values(directories)
+    return compare([row for row in PUBLISHED if row.key in measured], measured)
+
+
+def unmeasured(directories: Mapping[str, Path]) -> tuple[str, ...]:
+    """Keys of the printed numbers that this run does not measure."""
+    measured = measured_values(directories)
+    return tuple(row.key for row in PUBLISHED if row.kind != "context" and row.key not in measured)
+
+
+def measured_values(directories: Mapping[str, Path]) -> dict[str, Measured]:
+    """Everything in a run's tables that a printed number can be compared with, by key."""
+    cells = read_csv(directories["axioms"] / "axioms.csv")
+    variants = read_csv(directories["axioms"] / VARIANTS)
+    return {
+        "train/accuracy": _accuracy(directories["train"] / "metrics.json"),
+        **dict(_cells(cells, "interpretation", "axiom_name")),
+        **dict(_cells(variants, "variant", "axiom")),
+        **dict(_facts(directories["circuit"] / EVIDENCE)),
+    }
+
+
+def comparison_table(
+    comparisons: tuple[Comparison, ...], directories: Mapping[str, Path]
+) -> list[Row]:
+    """The comparison as plain rows, and beside each cell what the calibrated reading gives.
+
+    The paper's constants were set for its own network; ``calibrated.*`` are the same cells of the
+    interpretation that reads any network by rules (``<version>/calibrated/corrected``).
+    """
+    measured = measured_values(directories)
+    rows: list[Row] = []
+    for row in comparison_rows(comparisons):
+        key = str(row["key"]).replace("/published/published/", "/calibrated/corrected/")
+        found = measured.get(key) if row["kind"] == "epsilon" else None
+        rows.append(
+            {
+                **row,
+                "calibrated.measured": found.value if found else None,
+                "calibrated.measured_count": found.count if found else None,
+                "calibrated.measured_n": found.n if found else None,
+            }
+        )
+    return rows
+
+
+def render_comparison(comparisons: tuple[Comparison, ...]) -> str:
+    """The table for reading."""
+    header = ["quantity", "published:", "measured:", "90 % interval of the rate:", "verdict", ""]
+    return markdown_table(header, [_line(item) for item in comparisons])
+
+
+def _line(item: Comparison) -> list[str]:
+    measured = item.measured
+    value = significant(measured.value)
+    if measured.count is not None and measured.n is not None:
+        value += f" ({measured.count:,} of {measured.n:,})"
+    interval = ""
+    if item.lower is not None and item.upper is not None:
+        interval = f"{significant(item.lower)} to {significant(item.upper)}"
+    return [
+        item.published.quantity,
+        str(item.published.printed),
+        value,
+        interval,
+        item.verdict.value,
+        item.published.deviation or "",
+    ]
+
+
+def _accuracy(path: Path) -> Measured:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    n_right = content["n"] - content["wrong_count"]
+    return Measured(content["accuracy"], n_right, content["n"])
+
+
+def _cells(rows: list[dict[str, str]], name: str, axiom: str) -> Iterator[tuple[str, Measured]]:
+    for row in rows:
+        key = f"{row[name]}/{row[axiom]}/{row['component']}"
+        yield key, Measured(float(row["epsilon"]), int(row["disagreements"]), int(row["n"]))
+
+
+def _facts(directory: Path) -> Iterator[tuple[str, Measured]]:
+    for name, fact in load_evidence(directory).facts.items():
+        yield f"evidence/{name}", Measured(fact.value, fact.count, fact.n)

@@ -1,0 +1,1 @@
+"""One formula: explained, searched for, shrunk and replayed."""

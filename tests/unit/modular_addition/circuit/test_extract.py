@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from mechval.errors import MechvalError
+from mechval.modular_addition.circuit.extract import Circuit, extract_circuit, neuron_waves
+from mechval.modular_addition.circuit.files import (
+    circuit_facts,
+    frequency_rows,
+    load_key_frequencies,
+    neuron_rows,
+    save_circuit,
+)
+from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.circuit.losses import loss_rows
+from mechval.modular_addition.configs import CircuitConfig
+from mechval.modular_addition.network.components import Activations, Components, record_activations
+from mechval.modular_addition.problem import ModularAddition
+from mechval.transformer import Architecture, Transformer
+from tests.waves import CPU, wave_network
+
+PROBLEM = ModularAddition(p=23)
+FREQUENCIES = (2, 5, 9)
+
+
+@pytest.fixture(scope="module")
+def activations() -> Activations:
+    return record_activations(wave_network(PROBLEM, FREQUENCIES), PROBLEM, CPU)
+
+
+@pytest.fixture(scope="module")
+def circuit(activations: Activations) -> Circuit:
+    model = wave_network(PROBLEM, FREQUENCIES)
+    return extract_circuit(model, PROBLEM, activations, CircuitConfig())
+
+
+def random_network() -> Transformer:
+    architecture = Architecture(d_model=64, d_mlp=48, n_heads=(4,))
+    model = Transformer(architecture, d_vocab=PROBLEM.d_vocab, n_ctx=PROBLEM.n_ctx)
+    model.initialise(torch.Generator().manual_seed(0))
+    return model
+
+
+def test_components_are_the_forward_pass() -> None:
+    model = random_network()
+    tokens = PROBLEM.tokens(PROBLEM.all_pairs())
+    components = Components(model)
+    with torch.inference_mode():
+        logits = components.logits(components.hidden(components.embed(tokens)))
+        assert logits.allclose(model(tokens)[:, -1], atol=1e-5)
+
+
+def test_key_frequencies_are_those_the_network_was_made_of(circuit: Circuit) -> None:
+    assert circuit.key.frequencies.tolist() == [*FREQUENCIES]
+
+
+def test_every_neuron_belongs_to_the_frequency_it_was_made_for(circuit: Circuit) -> None:
+    expected = torch.tensor(FREQUENCIES).repeat_interleave(len(circuit.neurons.frequency) // 3)
+    assert circuit.neurons.frequency.equal(expected)
+    assert float(circuit.neurons.explained.min()) > 0.9
+
+
+def test_the_logits_expand_in_the_key_frequencies_alone(circuit: Circuit) -> None:
+    is_key = torch.isin(circuit.frequencies, torch.tensor(FREQUENCIES))
+    assert float(circuit.logits.coefficient[is_key].min()) > 1
+    assert float(circuit.logits.coefficient[~is_key].abs().max()) < 1e-5
+
+
+def test_logits_that_are_one_cosine_are_explained_whole() -> None:
+    table = waves(PROBLEM.p, torch.tensor([4]))[:, 0, 0]
+    answers = PROBLEM.answers(PROBLEM.all_pairs())
+    numbers = 3 * table[(answers[:, None] - torch.arange(PROBLEM.p)) % PROBLEM.p]
+    logits = torch.cat([numbers, torch.zeros(PROBLEM.n_pairs, 1, dtype=torch.float64)], dim=1)
+    nothing = torch.zeros(PROBLEM.n_pairs, 1)
+    activations = Activations(nothing, nothing, logits)
+    found = extract_circuit(random_network(), PROBLEM, activations, CircuitConfig()).logits
+    assert found.coefficient[3].item() == pytest.approx(3)
+    assert found.share[3].item() == pytest.approx(1)
+    assert found.sum_share[3].item() == pytest.approx(1)
+
+
+def test_a_constant_neuron_is_explained_by_nothing() -> None:
+    found = neuron_waves(PROBLEM, torch.ones(PROBLEM.n_pairs, 2))
+    assert found.explained.tolist() == [0, 0]
+
+
+def test_a_random_network_has_no_key_frequency_and_its_neurons_are_not_explained() -> None:
+    model = random_network()
+    found = record_activations(model, PROBLEM, CPU)
+    circuit = extract_circuit(model, PROBLEM, found, CircuitConfig())
+    assert circuit_facts(circuit)["key_frequency_count"] == 0
+    assert circuit_facts(circuit)["neurons_explained"] == 0
+    assert loss_rows(PROBLEM, found.logits, circuit.key.frequencies, parts())[1]["n"] == 529
+
+
+def parts() -> dict[str, torch.Tensor]:
+    return {"all": torch.arange(PROBLEM.n_pairs)}
+
+
+def test_the_key_frequencies_carry_the_loss(activations: Activations) -> None:
+    key = torch.tensor(FREQUENCIES)
+    rows = {row["logits"]: row for row in loss_rows(PROBLEM, activations.logits, key, parts())}
+    assert rows["full"]["accuracy"] == rows["restricted"]["accuracy"] == 1
+    # Without them, a guess: ln 23 = 3.1.
+    assert isinstance(rows["excluded"]["loss"], float)
+    assert rows["excluded"]["loss"] > 3
+    assert [*rows] == ["full", "restricted", "excluded", "excluded 2", "excluded 5", "excluded 9"]
+
+
+def test_other_frequencies_carry_none_of_it(activations: Activations) -> None:
+    other = torch.tensor([1, 3, 4])
+    rows = {row["logits"]: row for row in loss_rows(PROBLEM, activations.logits, other, parts())}
+    assert rows["excluded"]["loss"] == pytest.approx(rows["full"]["loss"], rel=1e-3)
+    assert rows["restricted"]["accuracy"] == pytest.approx(1 / PROBLEM.p, abs=0.05)
+
+
+def test_tables_give_the_key_frequencies_back(circuit: Circuit, tmp_path: Path) -> None:
+    save_circuit(circuit, tmp_path)
+    assert load_key_frequencies(tmp_path).tolist() == [*FREQUENCIES]
+    assert len(frequency_rows(circuit)) == 11
+    assert len(neuron_rows(circuit)) == 48
+
+
+def test_a_missing_and_a_damaged_table_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MechvalError, match=r"frequencies\.csv cannot be read"):
+        load_key_frequencies(tmp_path)
+    (tmp_path / "frequencies.csv").write_text("frequency,is_key\n1,maybe\n")
+    with pytest.raises(MechvalError, match=r"frequencies\.csv cannot be read"):
+        load_key_frequencies(tmp_path)

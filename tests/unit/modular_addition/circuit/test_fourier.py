@@ -1,0 +1,80 @@
+import math
+
+import pytest
+import torch
+
+from mechval.modular_addition.circuit.fourier import (
+    add_angles,
+    all_frequencies,
+    find_key_frequencies,
+    wave_power,
+    waves,
+)
+
+P = 31
+
+
+def random_embedding(seed: int, d_model: int = 64) -> torch.Tensor:
+    return torch.randn(P, d_model, generator=torch.Generator().manual_seed(seed))
+
+
+def embedding_of(frequencies: list[int], noise: float) -> torch.Tensor:
+    table = waves(P, torch.tensor(frequencies)).flatten(1).float()
+    directions = torch.randn(table.shape[1], 64, generator=torch.Generator().manual_seed(1))
+    return table @ directions + noise * random_embedding(2)
+
+
+def found_in(embedding: torch.Tensor, smallest_gap: float = 2.0) -> list[int]:
+    frequencies = all_frequencies(len(embedding))
+    power = wave_power(embedding, frequencies).sum(dim=1)
+    return find_key_frequencies(power, frequencies, smallest_gap).frequencies.tolist()
+
+
+@pytest.mark.parametrize("p", [5, 6, 31, 32])
+def test_waves_and_the_constant_carry_a_whole_embedding(p: int) -> None:
+    embedding = torch.randn(p, 9, generator=torch.Generator().manual_seed(0)).double()
+    total = wave_power(embedding, all_frequencies(p)).sum()
+    total += embedding.mean(dim=0).square().sum() * p
+    if p % 2 == 0:
+        alternating = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(p // 2)
+        total += (alternating @ embedding).square().sum() / p
+    assert total == pytest.approx(embedding.square().sum().item())
+
+
+def test_waves_are_exact_for_large_multiples() -> None:
+    table = waves(113, torch.tensor([56]))
+    assert table[112, 0, 0].item() == pytest.approx(math.cos(2 * math.pi * 56 * 112 / 113))
+    assert table.square().sum(dim=-1).allclose(torch.ones(113, 1, dtype=torch.float64))
+
+
+def test_angles_add_up() -> None:
+    table = waves(P, torch.tensor([3, 7]))
+    a, b = torch.arange(P), (5 * torch.arange(P) + 2) % P
+    assert add_angles(table[a], table[b]).allclose(table[(a + b) % P])
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_key_frequencies_are_found_at_any_scale(scale: float) -> None:
+    assert found_in(scale * embedding_of([2, 5, 11], noise=0.2)) == [2, 5, 11]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_random_embedding_has_no_key_frequency(seed: int) -> None:
+    assert found_in(random_embedding(seed)) == []
+
+
+def test_an_embedding_of_zeros_has_no_key_frequency() -> None:
+    assert found_in(torch.zeros(P, 8)) == []
+
+
+def test_a_wider_gap_may_be_asked_for() -> None:
+    embedding = embedding_of([2, 5, 11], noise=0.2)
+    assert found_in(embedding, smallest_gap=1e6) == []
+
+
+def test_the_gap_and_the_share_are_told() -> None:
+    power = torch.tensor([1.0, 90.0, 3.0, 100.0, 1.0, 5.0], dtype=torch.float64)
+    found = find_key_frequencies(power, torch.arange(1, 7), 2.0)
+    assert found.frequencies.tolist() == [2, 4]
+    assert found.gap == pytest.approx(18)
+    assert found.share == pytest.approx(0.95)

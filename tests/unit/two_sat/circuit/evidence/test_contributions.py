@@ -1,0 +1,117 @@
+"""What clauses add to pre-activations, and the shortcuts that measure it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mechval.two_sat.circuit.evidence.contributions import (
+    clause_positions,
+    contribution_batches,
+    neuron_assignments,
+    violation_groups,
+)
+from mechval.two_sat.circuit.evidence.moments import Moments
+from mechval.two_sat.circuit.evidence.recording import (
+    answer_attention,
+    mean_first_pattern,
+    record_answers,
+    record_hidden,
+)
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.network.components import Components
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.evaluate import DisjunctionProgram
+from tests.networks import (
+    CPU,
+    SMALL_ARCHITECTURE,
+    SMALL_PROBLEM,
+    one_neuron_per_assignment,
+    random_network,
+    small_corpora,
+)
+
+MODEL = random_network(SMALL_PROBLEM)
+COMPONENTS = Components(MODEL, SMALL_PROBLEM)
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    return small_corpora(SMALL_PROBLEM, 600).splits["analysis.test"]
+
+
+@torch.inference_mode()
+def test_the_parts_add_up_to_the_pre_activation(split: Split) -> None:
+    reading = one_neuron_per_assignment(SMALL_PROBLEM.n_assignments)
+    batches = contribution_batches(MODEL, SMALL_PROBLEM, split, reading, CPU)
+    parsed, others = clause_positions(SMALL_PROBLEM)
+    total = torch.cat(
+        [b.constant + (b.parts(parsed) + b.parts(others)).sum(dim=1) for b in batches]
+    )
+    tokens = encode_formulas(SMALL_PROBLEM, torch.from_numpy(split.clause_ids))
+    resid_mid = COMPONENTS.evaluate(COMPONENTS.parse(tokens)).resid_mid
+    mlp = MODEL.block(1).mlp
+    expected = (resid_mid @ mlp.W_in + mlp.b_in)[:, reading.neurons].double()
+    torch.testing.assert_close(total, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_a_clause_violates_the_assignments_that_falsify_both_its_literals() -> None:
+    # Clause 0 reads x0 or x1; in assignment a, variable v has bit v of a.
+    assignments = torch.zeros(3, SMALL_PROBLEM.n_assignments, dtype=torch.bool)
+    assignments[0, 1] = assignments[1, 0] = assignments[2, [0, 1]] = True
+    assert violation_groups(SMALL_PROBLEM, assignments)[0].tolist() == [0, 2, 1]
+
+
+def test_a_neuron_without_a_disjunction_stands_for_its_strongest_assignment() -> None:
+    reading = one_neuron_per_assignment(4)
+    empty = replace(reading, disjunctions=DisjunctionProgram(torch.zeros(4, 4, dtype=torch.bool)))
+    assert neuron_assignments(empty).equal(torch.eye(4, dtype=torch.bool))
+
+
+@torch.inference_mode()
+def test_the_record_holds_what_the_components_compute(split: Split) -> None:
+    record = record_answers(MODEL, SMALL_PROBLEM, split, CPU)
+    tokens = encode_formulas(SMALL_PROBLEM, torch.from_numpy(split.clause_ids))
+    resid = COMPONENTS.parse(tokens)
+    state = COMPONENTS.evaluate(resid)
+    torch.testing.assert_close(record.attn_out, COMPONENTS.answer_attention(resid))
+    torch.testing.assert_close(record.resid_mid, state.resid_mid)
+    torch.testing.assert_close(record.hidden, state.hidden)
+    pattern = MODEL.block(1).attn.pattern(resid)[:, :, -1]
+    torch.testing.assert_close(record.mean_pattern, pattern.mean(dim=0))
+    torch.testing.assert_close(answer_attention(MODEL, resid).pattern, pattern)
+
+
+def test_the_first_pattern_looks_from_the_second_literals(split: Split) -> None:
+    tokens = encode_formulas(SMALL_PROBLEM, torch.from_numpy(split.clause_ids))
+    with torch.inference_mode():
+        pattern = MODEL.block(0).attn.pattern(MODEL.embed(tokens)).mean(dim=0)
+    found = mean_first_pattern(MODEL, SMALL_PROBLEM, split, CPU)
+    torch.testing.assert_close(found, pattern[:, list(COMPONENTS.layout.second_literal_positions)])
+
+
+def test_activations_of_some_neurons_are_those_of_all(split: Split) -> None:
+    chosen = torch.tensor([3, 0, SMALL_ARCHITECTURE.d_mlp - 1])
+    found = record_hidden(MODEL, SMALL_PROBLEM, split, chosen, CPU)
+    torch.testing.assert_close(
+        found, record_answers(MODEL, SMALL_PROBLEM, split, CPU).hidden[:, chosen]
+    )
+
+
+def test_moments_in_two_batches_are_those_of_all_values() -> None:
+    values = torch.randn(50, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    chosen = values > -0.5
+    moments = Moments.empty(1, 2, 3)
+    for half in (slice(0, 20), slice(20, None)):
+        moments.add(0, values[half], chosen[half])
+    kept = values[:, 1, 2][chosen[:, 1, 2]]
+    assert list(moments.columns((0, 1, 2)).values()) == pytest.approx(
+        [float(kept.mean()), float(kept.std(correction=0)), float(kept.min()), float(kept.max())]
+    )
+
+
+def test_positions_of_clauses_and_others_are_all_positions() -> None:
+    parsed, others = clause_positions(Problem(n_variables=3, n_clauses=4))
+    assert parsed == [2, 6, 10, 14]
+    assert sorted(parsed + others) == list(range(17))

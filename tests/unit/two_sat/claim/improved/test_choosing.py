@@ -1,0 +1,63 @@
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from mechval.axioms import Batch, Interpretation, exact_labels, identity
+from mechval.two_sat.claim.improved.choosing import Change, Part, choose_parts
+
+N = 40
+
+
+def parity(x: torch.Tensor) -> torch.Tensor:
+    return x % 2
+
+
+def base() -> Interpretation:
+    """One component: is the number odd? The program says so of every third number only."""
+    return Interpretation(
+        name="base",
+        components=("parity",),
+        concrete=(parity,),
+        abstract=(lambda x: parity(x) * (x % 3 == 0),),
+        alphas=(identity, identity),
+        gammas=(identity, identity),
+        equivalences=(exact_labels, exact_labels),
+    )
+
+
+def says(wrong_on: int) -> Change:
+    """A program that is wrong below ``wrong_on``."""
+    return lambda made: replace(
+        made, abstract=(lambda x: torch.where(x < wrong_on, 1 - parity(x), parity(x)),)
+    )
+
+
+def batches() -> Iterator[Batch]:
+    numbers = torch.arange(N)
+    yield Batch(numbers, torch.zeros(N, dtype=torch.int64))
+
+
+def test_of_candidates_that_count_the_one_with_the_fewest_disagreements_is_taken() -> None:
+    choice = choose_parts(base(), [Part("program", {"4": says(4), "2": says(2)})], batches)
+    assert choice.taken == ("program: 2",)
+    assert {row["after_disagreements"] for row in choice.rows if row["is_taken"]} == {2}
+
+
+def test_a_candidate_that_makes_a_cell_worse_is_not_taken() -> None:
+    choice = choose_parts(base(), [Part("program", {"all": says(N)})], batches)
+    assert choice.taken == ()
+    assert [row["is_worse"] for row in choice.rows] == [True]
+    assert choice.interpretation.abstract == base().abstract or choice.interpretation.name == "base"
+
+
+def test_a_candidate_that_changes_nothing_is_not_taken() -> None:
+    part = Part("program", {"the same": lambda made: made})
+    assert choose_parts(base(), [part], batches).taken == ()
+
+
+def test_a_later_part_is_judged_beside_what_was_taken_before() -> None:
+    parts = [Part("first", {"3": says(3)}), Part("none", {}), Part("second", {"5": says(5)})]
+    choice = choose_parts(base(), parts, batches)
+    assert choice.taken == ("first: 3",)
+    assert choice.rows[-1]["before_disagreements"] == 3

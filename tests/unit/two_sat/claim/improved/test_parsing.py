@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from mechval.two_sat.claim.improved.parsing import CountingParser, fit_colon
+from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
+from mechval.two_sat.interpretation import ClauseParser
+from mechval.two_sat.network.components import Components
+from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
+
+N = 400
+
+
+@pytest.fixture(scope="module")
+def parser() -> CountingParser:
+    circuit = hand_made_circuit(SMALL_PROBLEM)
+    split = small_corpora(SMALL_PROBLEM, 2 * N).splits["analysis.fit"]
+    colon = fit_colon(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+    return CountingParser(SMALL_PROBLEM, circuit.prototypes, circuit.mean_resid_post, colon)
+
+
+def states() -> tuple[torch.Tensor, torch.Tensor]:
+    split = small_corpora(SMALL_PROBLEM, 2 * N).splits["analysis.test"]
+    tokens = encode_formulas(SMALL_PROBLEM, torch.from_numpy(split.clause_ids))
+    with torch.inference_mode():
+        return tokens, Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM).parse(tokens)
+
+
+def test_literal_counts_predict_the_answer_position_better_than_the_mean(
+    parser: CountingParser,
+) -> None:
+    tokens, resid = states()
+    answer = FormulaLayout(SMALL_PROBLEM).answer_position
+    own = resid[:, answer]
+    written = parser.gamma(parser.program(tokens))[:, answer]
+    assert float((written - own).square().sum()) < 0.3 * float((own - own.mean(0)).square().sum())
+
+
+def test_all_other_positions_are_those_of_the_paper(parser: CountingParser) -> None:
+    tokens, _ = states()
+    pairs = parser.program(tokens)
+    paper = ClauseParser(SMALL_PROBLEM, parser.prototypes, parser.mean_resid_post)
+    answer = FormulaLayout(SMALL_PROBLEM).answer_position
+    assert parser.gamma(pairs)[:, :answer].equal(paper.gamma(pairs)[:, :answer])
+
+
+def test_the_order_of_clauses_does_not_reach_the_answer_position(parser: CountingParser) -> None:
+    tokens, _ = states()
+    pairs = parser.program(tokens)
+    answer = FormulaLayout(SMALL_PROBLEM).answer_position
+    torch.testing.assert_close(
+        parser.gamma(pairs)[:, answer], parser.gamma(pairs.flip(1))[:, answer]
+    )

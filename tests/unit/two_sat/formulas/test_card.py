@@ -1,0 +1,50 @@
+import dataclasses
+import hashlib
+import json
+
+import pytest
+
+from mechval.two_sat.configs import DataConfig
+from mechval.two_sat.formulas.card import DataFacts, describe_corpora, render_data_card
+from mechval.two_sat.formulas.dataset import SPLIT_NAMES, save_corpora
+from mechval.two_sat.formulas.generation import generate_corpora
+from mechval.two_sat.problem import Problem
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory) -> DataFacts:
+    config = DataConfig(training_formulas=600, analysis_formulas=60)
+    corpora = generate_corpora(Problem(n_variables=3, n_clauses=6), config, seed=7)
+    return describe_corpora(corpora, save_corpora(corpora, tmp_path_factory.mktemp("data")))
+
+
+def test_the_sha256_is_the_stored_file_s(tmp_path):
+    config = DataConfig(training_formulas=600, analysis_formulas=60)
+    corpora = generate_corpora(Problem(n_variables=3, n_clauses=6), config, seed=7)
+    path = save_corpora(corpora, tmp_path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert describe_corpora(corpora, path).sha256 == digest
+
+
+def test_facts_become_json_and_back(facts):
+    plain = dataclasses.asdict(facts)
+    assert json.loads(json.dumps(plain)) == plain
+
+
+@pytest.mark.parametrize("name", SPLIT_NAMES)
+def test_the_card_has_a_row_for_every_split(facts, name):
+    assert f"| {name} | " in render_data_card(facts)
+
+
+@pytest.mark.parametrize("fact", ["seed 7", "12 distinct clauses", "MiniSat 2.2"])
+def test_the_card_states_how_the_formulas_were_made(facts, fact):
+    assert fact in render_data_card(facts)
+
+
+def test_the_card_states_the_natural_share_with_its_n(facts):
+    share = f"{facts.satisfiable_drawn / facts.formulas_drawn:.4%} of the {facts.formulas_drawn:,} "
+    assert share in render_data_card(facts)
+
+
+def test_the_card_names_the_file_by_its_sha256(facts):
+    assert facts.sha256 in render_data_card(facts)

@@ -1,0 +1,99 @@
+"""What is recorded on a split, against the network run on all of it at once."""
+
+import numpy as np
+import pytest
+import torch
+
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
+from mechval.two_sat.network import activations
+from mechval.two_sat.network.activations import (
+    Activations,
+    accuracy_by_class,
+    record_activations,
+    record_answer_states,
+)
+from mechval.two_sat.network.components import Components
+from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    return small_corpora(SMALL_PROBLEM, 600).splits["analysis.fit"]
+
+
+@pytest.fixture(scope="module")
+def recorded(split: Split) -> Activations:
+    return record_activations(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+
+
+@pytest.fixture(scope="module")
+def tokens(split: Split) -> torch.Tensor:
+    return encode_formulas(SMALL_PROBLEM, torch.from_numpy(split.clause_ids))
+
+
+@torch.no_grad()
+def test_means_and_activations_are_those_of_the_whole_split(
+    recorded: Activations, tokens: torch.Tensor
+) -> None:
+    components = Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM)
+    resid = components.parse(tokens)
+    state = components.evaluate(resid)
+    torch.testing.assert_close(recorded.mean_resid_post, resid.mean(dim=0))
+    torch.testing.assert_close(recorded.mean_resid_mid, state.resid_mid.mean(dim=0))
+    attn_out = components.answer_attention(resid)
+    torch.testing.assert_close(recorded.mean_attn_out, attn_out.mean(dim=0))
+    torch.testing.assert_close(recorded.hidden, state.hidden)
+    assert recorded.labels.equal(components.output(state))
+
+
+@torch.no_grad()
+def test_own_clause_attention_is_what_the_two_literals_of_the_clause_get(
+    recorded: Activations, tokens: torch.Tensor
+) -> None:
+    model = random_network(SMALL_PROBLEM)
+    pattern = model.block(0).attn.pattern(model.embed(tokens)).mean(dim=0)
+    expected = [
+        [float(head[second, second] + head[second, second - 1]) for head in pattern]
+        for second in FormulaLayout(SMALL_PROBLEM).second_literal_positions
+    ]
+    torch.testing.assert_close(recorded.own_clause_attention, torch.tensor(expected).T)
+
+
+def test_the_batch_size_does_not_matter(
+    split: Split, recorded: Activations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activations, "BATCH_SIZE", 37)
+    again = record_activations(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+    torch.testing.assert_close(again.mean_resid_post, recorded.mean_resid_post)
+    torch.testing.assert_close(again.hidden, recorded.hidden)
+
+
+def test_states_at_the_answer_position_keep_the_order_of_formulas(
+    split: Split, recorded: Activations
+) -> None:
+    states = record_answer_states(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+    torch.testing.assert_close(states.hidden, recorded.hidden)
+
+
+@torch.no_grad()
+def test_accuracy_counts_the_wrong_answers_of_each_class(
+    split: Split, tokens: torch.Tensor
+) -> None:
+    model, vocabulary = random_network(SMALL_PROBLEM), Vocabulary(SMALL_PROBLEM)
+    # Raise both answers so that each is given now and then.
+    answers = [vocabulary.satisfiable, vocabulary.unsatisfiable]
+    model.W_U[:, answers] *= 20
+    given = model(tokens)[:, -1].argmax(dim=-1).numpy()
+    right = np.where(split.satisfiable, *answers)
+    counted = accuracy_by_class(model, SMALL_PROBLEM, split, CPU)
+    expected = [
+        int((given != right)[split.satisfiable].sum()),
+        int((given != right)[~split.satisfiable].sum()),
+    ]
+    assert [part.n_wrong for part in counted] == expected
+    assert [(part.name, part.n) for part in counted] == [
+        ("satisfiable", 150),
+        ("unsatisfiable", 150),
+    ]
+    assert 0 < sum(expected) < len(split)

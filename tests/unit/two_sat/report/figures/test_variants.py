@@ -1,0 +1,122 @@
+"""The figures show the rows they are given."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from mechval.axioms import EvidenceKind
+from mechval.reporting.figures import figure_style, save_figure
+from mechval.two_sat.claim.variants.measuring import VariantTables, measure_variants
+from mechval.two_sat.claim.variants.surface_rows import SurfaceRow
+from mechval.two_sat.report.figures.surface import draw_surface
+from mechval.two_sat.report.figures.variants import draw_leaves, draw_rivals, draw_tolerance
+from tests.unit.two_sat.claim.variants import own_program
+
+
+@pytest.fixture(scope="module")
+def tables() -> VariantTables:
+    made = own_program.interpretations()
+    checks = own_program.maker(made).checks(made)
+    return measure_variants(checks, own_program.batches(), own_program.RULE)
+
+
+def surface_row(cell: str, cut: float, epsilon: float, **others: object) -> SurfaceRow:
+    axiom, component = cell.split("/")
+    values = {"high": None, "version": None, "residual": None, "floor": None, **others}
+    return SurfaceRow(
+        reading="published",
+        unit="activation",
+        cut=cut,
+        axiom=axiom,
+        component=component,
+        n=100,
+        disagreements=1,
+        rate=0.01,
+        epsilon=epsilon,
+        kind=EvidenceKind.SAMPLED,
+        n_neurons=3,
+        constant_bits=int(cut > 1),
+        **values,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def surface(version: str = "trees") -> list[SurfaceRow]:
+    rows = []
+    for cut in (0.5, 2.0):
+        rows.append(surface_row("component equivalence/output", cut, 0.02))
+        rows.append(surface_row("prefix equivalence/evaluate", cut, 0.2, version=version))
+        for high in (1.0, 2.0):
+            cell, epsilon = "prefix replaceability/evaluate", 0.01 * cut * high
+            chosen = {"version": version, "residual": "published", "high": high}
+            rows.append(surface_row(cell, cut, epsilon, **chosen))
+    return rows
+
+
+def test_the_tolerance_figure_has_a_panel_per_reading(tables: VariantTables) -> None:
+    (axes,) = draw_tolerance(tables.tolerance).axes
+    assert axes.get_title() == "reading calibrated"
+    assert "of 8" in axes.get_xlabel()
+    assert [line.get_label() for line in axes.lines] == ["trees", "disjunction"]
+
+
+def test_the_leaves_figure_shows_every_size_in_order(tables: VariantTables) -> None:
+    (axes,) = draw_leaves(tables.rows, "calibrated").axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "16", "unlimited"]
+
+
+def test_the_rivals_figure_draws_each_epsilon(tables: VariantTables) -> None:
+    (axes,) = draw_rivals(tables.rows, "calibrated").axes
+    heights = {
+        (container.get_label(), number): patch.get_height()
+        for container in axes.containers
+        for number, patch in enumerate(container)
+    }
+    drawn = next(
+        row
+        for row in tables.rows
+        if (row.setting, row.cell) == ("literal counts", "prefix equivalence/evaluate")
+    )
+    assert heights["literal counts", 0] == pytest.approx(drawn.epsilon)
+
+
+def test_the_rivals_figure_hatches_the_rival_that_compares_one_bit(tables: VariantTables) -> None:
+    (axes,) = draw_rivals(tables.rows, "calibrated").axes
+    hatched = [
+        (container.get_label(), number)
+        for container in axes.containers
+        for number, patch in enumerate(container)
+        if patch.get_hatch()
+    ]
+    assert hatched == [("implication graph", 0)]
+
+
+def test_the_surface_shows_every_value_and_the_published_contour() -> None:
+    heat_map = draw_surface(surface(), "published", "published", {"trees": 0.015}).axes[0]
+    assert sorted(text.get_text() for text in heat_map.texts) == [
+        "0.0050",
+        "0.010",
+        "0.020",
+        "0.040",
+    ]
+    assert "dashed: published 0.0150" in heat_map.get_title()
+    assert len(heat_map.collections) == 1
+
+
+@pytest.mark.parametrize("published", [{}, {"trees": 0.9}, {"disjunction": 0.015}])
+def test_no_contour_is_drawn_that_the_surface_does_not_reach(published: dict) -> None:
+    heat_map = draw_surface(surface(), "published", "published", published).axes[0]
+    assert len(heat_map.collections) == 0
+
+
+def test_constant_bits_are_told_at_their_cut() -> None:
+    by_cut = draw_surface(surface(), "published", "published", {}).axes[-1]
+    assert [label.get_text() for label in by_cut.get_xticklabels()] == ["0.5", "2\n(1)"]
+
+
+def test_equal_rows_give_equal_files(tables: VariantTables, tmp_path) -> None:
+    def written(name: str, figure: Figure) -> bytes:
+        save_figure(figure, tmp_path, name)
+        return (tmp_path / f"{name}.svg").read_bytes()
+
+    with figure_style():
+        first, second = (written(n, draw_tolerance(tables.tolerance)) for n in ("first", "second"))
+    assert first == second

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from mechval.reporting.figures import figure_style
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.report.figures.circuit import draw_assignments
+from mechval.two_sat.report.figures.draw import draw_figures
+from mechval.two_sat.report.figures.training import draw_learning_curve
+from mechval.two_sat.report.report_records import AssignmentMean, CurvePoint
+from tests.unit.two_sat.report.toy_results import read_results, write_results
+
+PERFECT = CurvePoint(
+    phase="training", step=1, examples=100, train_loss=0.1, selection_loss=0.1, selection_accuracy=1
+)
+
+
+def lines_of(figure, row: int = 0) -> dict[str, list[float]]:
+    return {str(line.get_label()): list(line.get_ydata()) for line in figure.axes[row].lines}
+
+
+def test_an_accuracy_of_one_is_drawn_at_half_an_error():
+    figure = draw_learning_curve([PERFECT], {"training": 500}, with_published=False)
+    assert lines_of(figure)["error: this run, selection split (N = 500)"] == [0.5 / 500]
+
+
+@pytest.mark.parametrize("with_published", [True, False])
+def test_the_published_log_is_drawn_only_where_it_compares(with_published):
+    figure = draw_learning_curve([PERFECT], {"training": 500}, with_published)
+    assert any("published" in label for label in lines_of(figure)) is with_published
+
+
+def test_each_phase_has_its_own_column():
+    other = PERFECT.model_copy(update={"phase": "finishing"})
+    n_formulas = {"training": 500, "finishing": 500}
+    assert len(draw_learning_curve([PERFECT, other], n_formulas, with_published=False).axes) == 4
+
+
+def test_neurons_are_sorted_by_their_strongest_assignment():
+    strongest = [3, 0, 2, 1, 0]
+    rows = [
+        AssignmentMean(
+            reading="calibrated", neuron=neuron, assignment=assignment,
+            mean_activation=float(assignment == best), in_disjunction=False,
+        )
+        for neuron, best in enumerate(strongest)
+        for assignment in range(4)
+    ]  # fmt: skip
+    image = draw_assignments(rows, "calibrated").axes[1].images[0].get_array()
+    assert np.asarray(image).argmax(axis=1).tolist() == sorted(strongest)
+
+
+SIZES = {
+    "smallest, one neuron": (Problem(n_variables=3, n_clauses=4), 1, 1),
+    "largest, many heads and neurons": (Problem(n_variables=8, n_clauses=20), 70, 9),
+    "the paper's": (Problem(n_variables=5, n_clauses=10), 34, 1),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_every_figure_can_be_drawn_at_every_size(tmp_path: Path, size):
+    problem, n_neurons, n_heads = size
+    write_results(tmp_path / "run", problem, n_neurons=n_neurons, n_heads=n_heads)
+    with figure_style():
+        figures = draw_figures(read_results(tmp_path / "run", problem))
+        for figure in figures.values():
+            FigureCanvasAgg(figure).draw()
+    assert len(figures) == 6
+
+
+def test_an_imported_network_has_no_figure_of_its_training(tmp_path: Path):
+    problem = Problem(n_variables=5, n_clauses=10)
+    write_results(tmp_path / "run", problem, is_trained=False)
+    tables = read_results(tmp_path / "run", problem, "published")
+    assert not {"learning-curve", "sparsity"} & draw_figures(tables).keys()

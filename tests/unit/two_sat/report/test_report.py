@@ -1,0 +1,221 @@
+import dataclasses
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from scipy.stats import binom
+
+from mechval.errors import MechvalError
+from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.report.published_values import PUBLISHED
+from mechval.two_sat.report.report import render_report
+from mechval.two_sat.report.report_claims import load_claims
+from mechval.two_sat.report.report_headlines import headline_metrics
+from mechval.two_sat.report.report_tables import ReportTables, RunFacts
+from mechval.two_sat.stages import report
+from tests.unit.axioms import toy
+from tests.unit.two_sat.report.toy_results import read_results, write_results
+from tests.unit.two_sat.stages.test_stages import STAGES, rows
+
+ROOT = Path(__file__).resolve().parents[4]
+
+PAPER = Problem(n_variables=5, n_clauses=10)
+SMALL = Problem(n_variables=3, n_clauses=4)
+
+
+@pytest.fixture(scope="module")
+def paper_tables(tmp_path_factory) -> ReportTables:
+    root = tmp_path_factory.mktemp("paper") / "run"
+    write_results(root, PAPER)
+    return read_results(root, PAPER)
+
+
+@pytest.fixture(scope="module")
+def paper_page(paper_tables) -> str:
+    return render_report(paper_tables)
+
+
+@pytest.fixture(scope="module")
+def small_page(tmp_path_factory) -> str:
+    root = tmp_path_factory.mktemp("small") / "run"
+    write_results(root, SMALL)
+    return render_report(read_results(root, SMALL))
+
+
+@pytest.fixture(scope="module")
+def constant_page(tmp_path_factory) -> str:
+    root = tmp_path_factory.mktemp("constant") / "run"
+    write_results(root, SMALL, t_is_constant=True)
+    return render_report(read_results(root, SMALL))
+
+
+@pytest.fixture(scope="module")
+def finished(paper_size_run, paper_size_settings) -> StageContext:
+    """The report stage's context in a run that has all of its upstream stages."""
+    places = {name: paper_size_run.stage("two_sat", "tiny", name) for name in STAGES}
+    own = places["report"].directory
+    upstream = {name: StageArtifacts(each.directory, each.bulk) for name, each in places.items()}
+    return StageContext(paper_size_settings, 0, "cpu", own, own, own, upstream)
+
+
+def row_of(page: str, section: str, *cells: str) -> list[str]:
+    """The cells of the first row after ``section`` that begins with ``cells``."""
+    lines = page[page.index(section) :].splitlines()
+    start = "| " + " | ".join(cells) + " |"
+    return next(line for line in lines if line.startswith(start)).strip("| ").split(" | ")
+
+
+def test_the_title_names_size_model_and_seed(small_page):
+    title = small_page.splitlines()[0]
+    assert title == "# 2-SAT with 3 variables and 4 clauses: own model, seed 7"
+
+
+@pytest.mark.parametrize("axiom_index", range(4))
+@pytest.mark.parametrize("component_index", range(3))
+def test_a_cell_shows_its_disagreements(small_page, axiom_index, component_index):
+    axioms = ("prefix equivalence", "component equivalence")
+    axioms += ("prefix replaceability", "component replaceability")
+    row = row_of(
+        small_page, "(`trees/calibrated/corrected`)", axioms[axiom_index],
+        toy.COMPONENTS[component_index], "sampled", str(toy.N),
+    )  # fmt: skip
+    assert row[4] == str(toy.EXPECTED[axiom_index][component_index])
+
+
+def test_at_the_paper_s_size_a_cell_stands_beside_the_published_one(paper_page):
+    row = row_of(
+        paper_page, "(`disjunction/published/published`)", "prefix equivalence", "evaluate"
+    )
+    assert row[7] == "0.309 (24,530)"
+
+
+def test_at_another_size_the_published_column_is_left_out(small_page):
+    assert "published ε" not in small_page
+
+
+def test_at_another_size_the_page_says_why_nothing_published_is_shown(small_page):
+    assert "The published column is left out: the paper reports formulas with 5" in small_page
+
+
+def test_the_constant_program_has_a_row_in_every_axiom_table(small_page):
+    assert small_page.count("| *constant program* | always SAT | sampled | 200 |") == 4
+
+
+def test_a_repeated_cell_says_what_it_repeats(small_page):
+    row = row_of(small_page, "### Main", "component equivalence", "parse")
+    assert row[-1] == "= prefix equivalence/parse"
+
+
+def test_where_t_is_constant_the_page_says_that_there_is_no_verdict(constant_page):
+    assert "**t is constant on these formulas, so no verdict is given:**" in constant_page
+
+
+def test_where_t_is_constant_no_cell_beats_the_constant_program(constant_page):
+    assert "better than constant" not in constant_page
+
+
+def test_refused_constant_bits_are_counted(small_page):
+    assert row_of(small_page, "## Circuit", "constant bits refused")[1:] == ["2", "2"]
+
+
+def test_class_accuracy_comes_with_its_own_bound(small_page):
+    lower = float(row_of(small_page, "## Accuracy", "unsatisfiable")[4])
+    assert binom.cdf(7, 500, 1 - lower) == pytest.approx(0.05, abs=1e-4)
+
+
+def test_the_learning_curve_s_n_is_what_the_selection_split_holds(small_page):
+    assert row_of(small_page, "## Training", "finishing", "10")[5] == "600"
+
+
+def test_an_imported_network_has_no_learning_curve(tmp_path):
+    write_results(tmp_path / "run", PAPER, is_trained=False)
+    page = render_report(read_results(tmp_path / "run", PAPER, "published"))
+    assert "so there is no learning curve" in page
+
+
+def test_a_missed_target_is_printed_as_missed(paper_page):
+    row = row_of(paper_page, "## Targets", "accuracy, lower bound")
+    assert row[1:] == ["≥ 0.999", "0.96300 (N = 1,000)", "**MISSED**"]
+
+
+def test_a_met_target_is_printed_as_met(paper_page):
+    assert row_of(paper_page, "## Targets", "… stretch")[-1] == "met"
+
+
+def test_other_sizes_have_no_targets(small_page):
+    assert "## Targets" not in small_page
+
+
+def test_a_run_without_the_main_interpretation_reports_the_one_it_has(tmp_path):
+    write_results(tmp_path / "run", SMALL, variants=["trees/published/published"])
+    page = render_report(read_results(tmp_path / "run", SMALL))
+    assert "### Main interpretation: reading `published`, residual `published`" in page
+
+
+def test_every_headline_disagreement_stands_beside_its_n(paper_tables):
+    cells = headline_metrics(paper_tables)["axioms"]["trees"].values()
+    assert all(cell["n"] == toy.N for cell in cells)
+
+
+def test_the_headlines_have_the_eight_distinct_cells(paper_tables):
+    assert len(headline_metrics(paper_tables)["axioms"]["trees"]) == 8
+
+
+def test_every_linked_file_exists(finished):
+    page = (finished.directory / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    # Links out of the results are seen from where a run lies in the repository.
+    committed = ROOT / "results" / "two_sat" / "reference" / "report"
+    missing = [
+        link
+        for link in links
+        if not (finished.directory / link).is_file() and not (committed / link).is_file()
+    ]
+    assert missing == []
+    assert any(link.endswith("docs/CERTIFICATES.md") for link in links)
+
+
+def test_every_figure_is_shown_on_the_page(finished):
+    page = (finished.directory / "README.md").read_text(encoding="utf-8")
+    names = [path.name for path in (finished.directory / "figures").iterdir()]
+    assert [name for name in names if f"(figures/{name})" not in page] == []
+
+
+def test_every_printed_number_is_on_the_page_with_its_verdict(finished):
+    page = (finished.directory / "README.md").read_text(encoding="utf-8")
+    section = page[page.index("## Paper versus measured") :]
+    table = rows(finished.directory / "paper.csv")
+    assert len(table) == sum(row.kind != "context" for row in PUBLISHED)
+    for row in table:
+        cells = row_of(section, "", row["quantity"])
+        assert cells[1] == row["published"]
+        assert row["verdict"] in cells
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"), [("axioms", "variants.csv"), ("axioms", "tolerance.csv"),
+                        ("axioms", "surface.csv"), ("circuit", "evidence")]
+)  # fmt: skip
+def test_a_missing_table_of_the_claims_is_named(finished, tmp_path, stage, name):
+    directories = {key: each.directory for key, each in finished.upstream.items()}
+    shutil.copytree(directories[stage], tmp_path / stage)
+    place = tmp_path / stage / name
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    run = RunFacts(SMALL, 0, "published", {})
+    with pytest.raises(MechvalError, match=name):
+        load_claims(run, {**directories, stage: tmp_path / stage})
+
+
+@pytest.mark.slow
+def test_the_same_tables_give_the_same_bytes(finished, tmp_path):
+    again = dataclasses.replace(finished, directory=tmp_path)
+    report.run(again)
+    made = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    changed = [
+        path.name
+        for path in made
+        if (tmp_path / path).read_bytes() != (finished.directory / path).read_bytes()
+    ]
+    assert changed == []

@@ -1,0 +1,84 @@
+"""A network drawn at random with its circuit, and which held-out formulas fail in which cell."""
+
+from functools import cache
+
+import torch
+
+from mechval.axioms import Disagreements, evaluate_axioms
+from mechval.transformer import Transformer
+from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.claim.assess import CLASSES, axiom_batches
+from mechval.two_sat.configs import CircuitConfig
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import Vocabulary
+from mechval.two_sat.single.cases import Subject, make_subject
+from mechval.two_sat.single.files import Finding, find_cases
+from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+
+LIMIT = 2
+
+
+@cache
+def corpora_splits() -> tuple[Split, Split]:
+    splits = small_corpora(SMALL_PROBLEM, 240).splits
+    return splits["analysis.fit"], splits["analysis.test"]
+
+
+def loud_network(seed: int = 3) -> Transformer:
+    """A random network whose label changes from formula to formula, and every axiom fails."""
+    model = random_network(SMALL_PROBLEM, seed)
+    model.W_E.data *= 4
+    model.W_pos.data *= 0.2
+    vocabulary = Vocabulary(SMALL_PROBLEM)
+    answers = torch.zeros(vocabulary.d_vocab)
+    answers[[vocabulary.satisfiable, vocabulary.unsatisfiable]] = 8
+    model.W_U.data *= answers
+    return model
+
+
+@cache
+def subject() -> Subject:
+    fit, _ = corpora_splits()
+    model = loud_network()
+    circuit = extract_circuit(
+        model,
+        SMALL_PROBLEM,
+        fit,
+        config=CircuitConfig(readings=("calibrated",)),
+        seed=0,
+        device=CPU,
+    )
+    return make_subject(
+        model,
+        SMALL_PROBLEM,
+        circuit,
+        versions=("trees",),
+        residuals=("corrected", "published"),
+        device=CPU,
+    )
+
+
+@cache
+def audits() -> dict[str, Disagreements]:
+    _, test = corpora_splits()
+    reports = evaluate_axioms(
+        list(subject().interpretations.values()),
+        axiom_batches(SMALL_PROBLEM, test, CPU),
+        strata_names=CLASSES,
+        mixtures={},
+        confidence=0.95,
+        constant_label=1,
+    )
+    return {
+        report.interpretation: Disagreements(
+            report.interpretation,
+            tuple(cell.name for cell in report.cells),
+            report.disagreements,
+        )
+        for report in reports
+    }
+
+
+@cache
+def findings() -> tuple[Finding, ...]:
+    return tuple(find_cases(subject(), audits(), corpora_splits()[1], LIMIT))

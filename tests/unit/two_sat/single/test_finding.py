@@ -1,0 +1,54 @@
+"""Which cells are searched, and what is kept of them."""
+
+from dataclasses import replace
+
+from mechval.axioms.report import cell_name
+from mechval.two_sat.single.finding import failing_cells, smallest_formulas
+from mechval.two_sat.single.shrinking import distinct_clauses
+from tests.networks import CPU, SMALL_PROBLEM
+from tests.unit.two_sat.single.examples import LIMIT, audits, corpora_splits, subject
+
+
+def cells() -> list:
+    return failing_cells(list(subject().interpretations.values()), audits())
+
+
+def test_cells_that_fail_on_the_same_formulas_are_searched_once() -> None:
+    parse = [cell for cell in cells() if cell.component == "parse"]
+    assert [len(cell.same_in) for cell in parse] == [2] * len(parse)
+
+
+def test_every_distinct_failing_cell_is_searched() -> None:
+    searched = {
+        (name, cell_name(cell.key.axiom, cell.component))
+        for cell in cells()
+        for name in cell.same_in
+    }
+    repeated = {"component equivalence/parse", "component replaceability/parse"}
+    repeated |= {"prefix replaceability/output", "component replaceability/output"}
+    failing = {
+        (name, cell)
+        for name, audit in audits().items()
+        for cell, row in zip(audit.cells, audit.disagreements, strict=True)
+        if row.any() and cell not in repeated
+    }
+    assert searched == failing
+
+
+def test_a_cell_without_disagreements_is_not_searched() -> None:
+    silent = {
+        name: replace(audit, disagreements=audit.disagreements & False)
+        for name, audit in audits().items()
+    }
+    assert failing_cells(list(subject().interpretations.values()), silent) == []
+
+
+def test_the_smallest_formulas_come_first_and_are_no_larger_than_any_found() -> None:
+    _, test = corpora_splits()
+    for cell in cells():
+        found = smallest_formulas(cell, SMALL_PROBLEM, test, limit=LIMIT, device=CPU)
+        sizes = [len(distinct_clauses(formula)) for formula in found]
+        failing = test.clause_ids[cell.disagrees]
+        assert 1 <= len(found) <= LIMIT
+        assert sizes == sorted(sizes)
+        assert sizes[0] <= min(len(distinct_clauses(formula)) for formula in failing)

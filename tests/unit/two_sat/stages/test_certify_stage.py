@@ -1,0 +1,106 @@
+"""Stage ``certify`` on a tiny network: its files, its verification, and the replay command."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from experiments import replay
+from mechval.axioms import EvidenceKind
+from mechval.errors import MechvalError
+from mechval.pipeline import Workspace, run_stages, verify_stages
+from mechval.reporting.ledger import load_ledger
+from mechval.two_sat.study import STUDY
+from tests.unit.two_sat.stages.test_side_stages import edit, failures
+from tests.unit.two_sat.stages.test_stages import RUN, place, rows, settings
+
+STAGES = ["data", "train", "circuit", "improve", "axioms", "certify"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("certified"))
+    run_stages(STUDY, settings(), STAGES, workspace, RUN)
+    return workspace
+
+
+@pytest.fixture
+def copy(finished: Workspace, tmp_path: Path) -> Workspace:
+    shutil.copytree(finished.root, tmp_path / "copy")
+    return Workspace(tmp_path / "copy")
+
+
+def first_case(workspace: Workspace) -> Path:
+    return sorted((place(workspace, "certify") / "counterexamples").glob("*.cnf"))[0]
+
+
+def test_every_distinct_cell_of_the_axiom_table_is_in_the_ledger(finished: Workspace) -> None:
+    sampled = [
+        statement
+        for statement in load_ledger(place(finished, "certify"))
+        if statement.kind is EvidenceKind.SAMPLED and statement.interpretation
+    ]
+    distinct = [
+        row
+        for row in rows(place(finished, "axioms") / "axioms.csv")
+        if row["is_distinct"] == "True"
+    ]
+    assert [(s.interpretation, s.axiom, s.component, s.count_lower) for s in sampled] == [
+        (row["interpretation"], row["axiom_name"], row["component"], int(row["disagreements"]))
+        for row in distinct
+    ]
+
+
+def test_a_finished_stage_verifies(finished: Workspace) -> None:
+    report = verify_stages(STUDY, settings(), ["certify"], finished, RUN)
+    assert report.failures == ()
+
+
+def test_a_tampered_counterexample_fails_verification(copy: Workspace) -> None:
+    def change(table: list[dict[str, str]]) -> None:
+        table[0]["responsible"] = "nobody"
+
+    edit(place(copy, "certify") / "counterexamples" / "cases.csv", change)
+    assert "counterexamples/cases.csv" in failures(copy, "certify")
+
+
+def test_a_tampered_chunk_of_the_enumeration_fails_verification(copy: Workspace) -> None:
+    def change(table: list[dict[str, str]]) -> None:
+        for row in table:
+            row["satisfiable_errors"] = str(int(row["satisfiable_errors"]) + 1)
+
+    edit(place(copy, "certify") / "enumeration_chunks.csv", change)
+    found = failures(copy, "certify")
+    assert {"enumeration_chunks.csv", "enumeration.csv"} <= set(found)
+
+
+def test_the_command_replays_a_counterexample_to_the_last_bit(
+    finished: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay.main(first_case(finished)) == 0
+    assert "fails as recorded, bit-equal" in capsys.readouterr().out
+
+
+def test_a_counterexample_is_not_replayed_on_another_network(copy: Workspace) -> None:
+    path = place(copy, "train") / "weights.safetensors"
+    weights = load_file(path)
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, path)
+    with pytest.raises(MechvalError, match="another network than the counterexample was found in"):
+        replay.main(first_case(copy))
+
+
+def test_a_file_that_is_no_recorded_counterexample_is_refused(copy: Workspace) -> None:
+    path = first_case(copy)
+    other = path.rename(path.with_name("other.cnf"))
+    with pytest.raises(MechvalError, match="is no recorded counterexample"):
+        replay.main(other)
+
+
+def test_a_changed_formula_is_refused(copy: Workspace) -> None:
+    path = first_case(copy)
+    *lines, last = path.read_text(encoding="utf-8").splitlines()
+    changed = "1 2 0" if last != "1 2 0" else "1 3 0"
+    path.write_text("\n".join([*lines, changed]) + "\n", encoding="utf-8")
+    with pytest.raises(MechvalError, match=r"is another formula than cases\.csv says"):
+        replay.main(path)

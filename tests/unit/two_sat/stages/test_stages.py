@@ -1,0 +1,338 @@
+"""All stages of the study, run by the library on a tiny problem with every annotation checked."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mechval.axioms import load_disagreements
+from mechval.errors import MechvalError
+from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
+from mechval.training.recipe import Recipe
+from mechval.two_sat.circuit.evidence.record import load_evidence
+from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.configs import (
+    AxiomsConfig,
+    CertifyConfig,
+    CircuitConfig,
+    DataConfig,
+    ImprovedConfig,
+    ModelSource,
+    NullsConfig,
+    ParsingConfig,
+    ProgressConfig,
+    TwoSatSettings,
+    VariantsConfig,
+)
+from mechval.two_sat.network.training import load_network
+from mechval.two_sat.study import STUDY
+from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
+from tests.unit.transformer.test_foreign import foreign_weights
+
+STAGES = ["data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report"]
+PARTS = ("parse", "evaluate", "output")
+RUN = RunOptions("tiny", 0)
+VARIANTS = VariantsConfig(
+    tolerances=(0, 1),
+    leaves=(2, None),
+    surface_cuts=(0.5, 1.0),
+    surface_highs=(0.5, 2.0),
+    surface_multiples=(0.5, 1.0),
+)
+
+
+def recipe(n_steps: int) -> Recipe:
+    return Recipe(
+        examples=16 * n_steps,
+        batch_size=16,
+        evaluate_every_steps=4,
+        evaluation_examples=40,
+        precision="float32",
+        n_snapshots=3,
+    )
+
+
+def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings:
+    made = TwoSatSettings(
+        problem=SMALL_PROBLEM,
+        data=DataConfig(training_formulas=400, analysis_formulas=400),
+        architecture=SMALL_ARCHITECTURE,
+        training=recipe(12),
+        finishing=recipe(8),
+        circuit=CircuitConfig(readings=("calibrated",)),
+        axioms=AxiomsConfig(),
+        variants=VARIANTS,
+        improved=ImprovedConfig(widths=(4,), formulas=60, steps=10),
+        nulls=NullsConfig(formulas=200, shuffled_formulas=40, training=recipe(8)),
+        progress=ProgressConfig(formulas=200),
+        certify=CertifyConfig(
+            parsing=ParsingConfig(max_branches=5), drift_formulas=4, counterexamples=1
+        ),
+        model=model or ModelSource(),
+    )
+    return made.model_copy(update=changes)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
+    run_stages(STUDY, settings(), ["all"], workspace, RUN)
+    return workspace
+
+
+def place(workspace: Workspace, stage: str) -> Path:
+    return workspace.stage("two_sat", "tiny", stage).directory
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def metrics(workspace: Workspace, stage: str) -> dict[str, Any]:
+    return json.loads((place(workspace, stage) / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_every_stage_leaves_a_manifest(workspace: Workspace) -> None:
+    assert all((place(workspace, stage) / "manifest.json").is_file() for stage in STAGES)
+
+
+def test_the_trained_weights_are_loadable(workspace: Workspace) -> None:
+    path = place(workspace, "train") / "weights.safetensors"
+    assert load_network(SMALL_PROBLEM, SMALL_ARCHITECTURE, path).d_vocab == 12
+
+
+def test_the_learning_curve_has_both_phases(workspace: Workspace) -> None:
+    points = rows(place(workspace, "train") / "learning_curve.csv")
+    found = [(point["phase"], point["step"]) for point in points]
+    training = [("training", step) for step in ("4", "8", "12")]
+    assert found == [*training, ("finishing", "4"), ("finishing", "8")]
+
+
+def test_snapshots_of_both_phases_are_in_order(workspace: Workspace) -> None:
+    found = [
+        (row["phase"], int(row["step"]))
+        for row in rows(place(workspace, "train") / "snapshots.csv")
+    ]
+    assert found == [
+        *[("training", step) for step in (0, 1, 12)],
+        *[("finishing", step) for step in (0, 1, 8)],
+    ]
+
+
+def test_accuracy_is_counted_on_the_test_split(workspace: Workspace) -> None:
+    found = metrics(workspace, "train")
+    assert found["n"] == sum(part["n"] for part in found["classes"].values()) == 140
+    assert found["accuracy"] == pytest.approx(1 - found["wrong_count"] / 140)
+    assert found["accuracy_lower"] < found["accuracy"]
+
+
+def test_the_circuit_is_loadable_and_its_facts_agree(workspace: Workspace) -> None:
+    circuit = load_circuit(place(workspace, "circuit"), SMALL_PROBLEM)
+    facts = metrics(workspace, "circuit")["readings"]["calibrated"]
+    assert facts["evaluating_neurons"] == len(circuit.readings["calibrated"].neurons)
+
+
+def test_the_neuron_table_has_the_carrying_neurons_largest_effect_first(
+    workspace: Workspace,
+) -> None:
+    effects = [float(row["effect"]) for row in rows(place(workspace, "circuit") / "neurons.csv")]
+    assert effects == sorted(effects, reverse=True)
+    assert len(effects) >= metrics(workspace, "circuit")["carrying_neurons"]
+
+
+def test_the_axiom_table_has_12_cells_per_interpretation(workspace: Workspace) -> None:
+    names = [row["interpretation"] for row in rows(place(workspace, "axioms") / "axioms.csv")]
+    assert {name: names.count(name) for name in names} == {
+        f"{version}/calibrated/{residual}": 12
+        for version in ("trees", "disjunction")
+        for residual in ("corrected", "published")
+    }
+
+
+def test_axioms_are_counted_on_the_held_out_formulas(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "axioms.csv")
+    assert {row["n"] for row in table} == {"160"}
+    assert {row["stratum.SAT.n"] for row in table} == {"80"}
+
+
+def test_the_disagreements_of_every_formula_add_up_to_the_table(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "axioms.csv")
+    for path in (place(workspace, "axioms") / "disagreements").iterdir():
+        audit = load_disagreements(path)
+        counted = [
+            int(row["disagreements"])
+            for row in table
+            if row["interpretation"] == audit.interpretation
+        ]
+        assert audit.disagreements.sum(dim=1).tolist() == counted
+
+
+def test_every_family_of_variants_is_in_the_table(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "variants.csv")
+    assert {row["family"] for row in table} == {
+        "main",
+        "high",
+        "wrong neurons",
+        "ordered clauses",
+        "noise",
+        "leaves",
+        "rival",
+        "improved",
+    }
+
+
+def test_the_main_interpretations_among_the_variants_repeat_the_axiom_table(
+    workspace: Workspace,
+) -> None:
+    directory = place(workspace, "axioms")
+    shared = ("component", "n", "disagreements", "epsilon", "epsilon_simultaneous", "verdict")
+    variants = [
+        [row["variant"], row["axiom"], *(row[name] for name in shared)]
+        for row in rows(directory / "variants.csv")
+        if row["family"] == "main"
+    ]
+    assert variants == [
+        [row["interpretation"], row["axiom_name"], *(row[name] for name in shared)]
+        for row in rows(directory / "axioms.csv")
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tolerance", "paired", "surface", "front", "parts", "composition", "derivability", "sizes"],
+)
+def test_every_table_beside_the_axioms_has_rows(workspace: Workspace, name: str) -> None:
+    assert rows(place(workspace, "axioms") / f"{name}.csv")
+
+
+def test_sizes_name_the_programs_of_the_front_as_the_front_does(workspace: Workspace) -> None:
+    directory = place(workspace, "axioms")
+    held = ("disjunction", "trees", "lookup table")
+    longer = {
+        f"{row['program']} {row['setting']}".rstrip()
+        for row in rows(directory / "front.csv")
+        if row["program"] not in held
+    }
+    assert longer
+    assert longer <= {row["what"] for row in rows(directory / "sizes.csv")}
+
+
+def test_the_circuit_comes_with_its_evidence(workspace: Workspace) -> None:
+    evidence = load_evidence(place(workspace, "circuit") / "evidence")
+    assert evidence.facts["ablation.no_skip"].n == 160
+
+
+def test_the_report_shows_every_figure_and_compares_with_no_paper(workspace: Workspace) -> None:
+    directory = place(workspace, "report")
+    page = (directory / "README.md").read_text(encoding="utf-8")
+    drawn = {path.name for path in (directory / "figures").glob("*.png")}
+    assert {name for name in drawn if f"(figures/{name})" not in page} == set()
+    assert not (directory / "paper.csv").exists()
+
+
+def test_no_program_breaks_the_inclusion(workspace: Workspace) -> None:
+    table = rows(place(workspace, "axioms") / "interpretations.csv")
+    assert {row[f"inclusion_violations.{part}"] for row in table for part in PARTS} == {"0"}
+
+
+def test_a_finished_run_verifies(workspace: Workspace) -> None:
+    report = verify_stages(STUDY, settings(), ["circuit", "improve", "axioms"], workspace, RUN)
+    assert report.failures == ()
+
+
+def slices(made: TwoSatSettings) -> dict[str, Any]:
+    return {stage.name: stage.config_slice(made) for stage in STUDY.stages(made)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stages"),
+    [
+        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress", "certify"}),
+        (
+            {"circuit": CircuitConfig(max_leaves=2)},
+            {"circuit", "improve", "axioms", "nulls", "progress"},
+        ),
+        ({"training": recipe(20)}, {"train", "report"}),
+        ({"finishing": None}, {"train", "report"}),
+        ({"data": DataConfig(training_formulas=800)}, {"data"}),
+        ({"variants": VariantsConfig(tolerances=(3,))}, {"axioms"}),
+        ({"improved": ImprovedConfig(steps=20)}, {"improve"}),
+        ({"nulls": NullsConfig(formulas=100)}, {"nulls"}),
+        ({"progress": ProgressConfig(formulas=100)}, {"progress"}),
+        ({"certify": CertifyConfig(counterexamples=2)}, {"certify"}),
+    ],
+    ids=[
+        "axioms",
+        "circuit",
+        "training",
+        "finishing",
+        "data",
+        "variants",
+        "improved",
+        "nulls",
+        "progress",
+        "certify",
+    ],
+)
+def test_a_setting_concerns_only_the_stage_that_reads_it(
+    changes: dict[str, Any], stages: set[str]
+) -> None:
+    before, after = slices(settings()), slices(settings(**changes))
+    assert {name for name in before if before[name] != after[name]} == stages
+
+
+def test_stages_come_in_pipeline_order() -> None:
+    assert [stage.name for stage in STUDY.stages(settings())] == STAGES
+
+
+def published(directory: Path) -> TwoSatSettings:
+    path = directory / "published.pth"
+    torch.save({"model": foreign_weights()}, path)
+    return settings(ModelSource(kind="published", path=str(path)))
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> TwoSatSettings:
+    return published(tmp_path)
+
+
+def test_a_published_model_is_known_by_its_bytes_not_its_place(
+    foreign: TwoSatSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    assert slices(foreign) == slices(published(tmp_path / "elsewhere"))
+
+
+def test_a_published_model_is_imported_and_its_weights_stay_untracked(
+    foreign: TwoSatSettings, tmp_path: Path
+) -> None:
+    workspace = Workspace(tmp_path)
+    for stage in ("data", "train"):
+        run_stages(STUDY, foreign, [stage], workspace, RUN)
+    places = workspace.stage("two_sat", "tiny", "train")
+    assert {path.name for path in places.directory.iterdir()} == {
+        "manifest.json",
+        "metrics.json",
+        "run.json",
+    }
+    imported = load_network(SMALL_PROBLEM, SMALL_ARCHITECTURE, places.bulk / "weights.safetensors")
+    assert imported.W_U.equal(foreign_weights()["unembed.W_U"])
+
+
+def test_a_published_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    made = settings(ModelSource(kind="published", path=str(tmp_path / "nowhere.pth")))
+    with pytest.raises(MechvalError, match=r"nowhere\.pth does not exist; allowed: the published"):
+        run_stages(STUDY, made, ["data", "train"], Workspace(tmp_path), RUN)
+
+
+def test_a_network_whose_label_never_changes_gets_no_verdict(tmp_path: Path) -> None:
+    untrained = recipe(4).model_copy(update={"learning_rate": 1e-9})
+    made = settings(training=untrained, finishing=None)
+    workspace = Workspace(tmp_path)
+    run_stages(STUDY, made, ["data", "train", "circuit", "improve", "axioms"], workspace, RUN)
+    verdicts = {row["verdict"] for row in rows(place(workspace, "axioms") / "axioms.csv")}
+    assert verdicts == {"", "none: t is constant"}
