@@ -99,7 +99,7 @@ def _index(root: Path, known: Mapping[Path, str]) -> Path:
 
 
 def _content(study: str) -> PageContent:
-    return import_module(f"mechval.{study}.page").PAGE
+    return import_module(f"mechval.{study}.report.page").PAGE
 
 
 def _deviations(root: Path) -> Path:
