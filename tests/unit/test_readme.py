@@ -31,8 +31,8 @@ def example() -> str:
     return found
 
 
-def test_the_library_example_has_at_most_20_lines(example: str) -> None:
-    assert len([line for line in example.splitlines() if line.strip()]) <= 20
+def test_a_readme_is_read_in_five_minutes() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1300
 
 
 def test_the_library_example_validates_a_network_it_trained(
@@ -42,7 +42,7 @@ def test_the_library_example_validates_a_network_it_trained(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(compile(example, "README.md", "exec"), names)
-    assert {cell.n for report in names["reports"] for cell in report.cells} == {160}
+    assert {cell.n for report in names["found"].reports for cell in report.cells} == {160}
 
 
 def write_smaller_settings(path: Path) -> None:
