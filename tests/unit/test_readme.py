@@ -49,5 +49,7 @@ def write_smaller_settings(path: Path) -> None:
     settings = yaml.safe_load((ROOT / SETTINGS).read_text(encoding="utf-8"))
     for part, changes in SMALLER.items():
         settings[part].update(changes)
+    # It would leave so small a network no neuron that evaluates.
+    settings["finishing"] = None
     path.parent.mkdir(parents=True)
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
