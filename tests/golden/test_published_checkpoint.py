@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 N_TEST = 8_000
 PAPER_N = 80_001
-QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("published",), 0.95, 0.7387)
+QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("attn_out",), 0.95, 0.7387)
 COMPONENTS = ("parse", "evaluate", "output")
 
 # PAPER.md section 2, published axiom table, in the order of COMPONENTS.
@@ -82,14 +82,14 @@ def measured(published_checkpoint: Path) -> Reproduction:
 def test_a_published_epsilon_lies_in_the_interval_measured_here(
     measured: Reproduction, version: str, cell: str, epsilon: float
 ) -> None:
-    report = measured.reports[f"{version}/published/published"]
+    report = measured.reports[f"{version}/paper/attn_out"]
     (found,) = (found for found in report.cells if found.name == cell)
     interval = binomtest(found.disagreements, found.n).proportion_ci(0.999)
     rate = disagreements_from_epsilon(epsilon, PAPER_N, 0.95) / PAPER_N
     assert interval.low <= rate <= interval.high
 
 
-@pytest.mark.parametrize("reading", ["calibrated", "published"])
+@pytest.mark.parametrize("reading", ["calibrated", "paper"])
 def test_both_rules_find_the_34_evaluating_neurons(
     measured: Reproduction, reading: ReadingName
 ) -> None:
@@ -98,15 +98,15 @@ def test_both_rules_find_the_34_evaluating_neurons(
 
 def test_both_rules_find_the_same_neurons(measured: Reproduction) -> None:
     readings = measured.circuit.readings
-    assert readings["calibrated"].neurons.equal(readings["published"].neurons)
+    assert readings["calibrated"].neurons.equal(readings["paper"].neurons)
 
 
-@pytest.mark.parametrize("reading", ["calibrated", "published"])
+@pytest.mark.parametrize("reading", ["calibrated", "paper"])
 def test_no_bit_is_constant(measured: Reproduction, reading: ReadingName) -> None:
     assert len(measured.circuit.readings[reading].constant_neurons) == 0
 
 
-@pytest.mark.parametrize("reading", ["calibrated", "published"])
+@pytest.mark.parametrize("reading", ["calibrated", "paper"])
 def test_trees_and_disjunctions_cover_all_32_assignments(
     measured: Reproduction, reading: ReadingName
 ) -> None:

@@ -44,7 +44,7 @@ def evidence(published_checkpoint: Path) -> Evidence:
     model = published_network(published_checkpoint)
     splits = small_corpora(PUBLISHED_PROBLEM, 2 * N_TEST).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
-    config = CircuitConfig(readings=("published",))
+    config = CircuitConfig(readings=("paper",))
     circuit = extract_circuit(model, PUBLISHED_PROBLEM, fit, config=config, seed=0, device=CPU)
     return gather_evidence(model, PUBLISHED_PROBLEM, circuit, fit, test, seed=0, device=CPU)
 
@@ -79,7 +79,7 @@ def test_two_leaf_trees_miss_three_assignments_and_larger_programs_none(
     evidence: Evidence,
 ) -> None:
     missed = {
-        program: evidence.facts[f"coverage.published.{program}.missed_unpruned"].value
+        program: evidence.facts[f"coverage.paper.{program}.missed_unpruned"].value
         for program in ("trees-2", "trees-4", "trees-16", "trees-unlimited", "disjunction")
     }
     assert missed == {

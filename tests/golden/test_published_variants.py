@@ -55,7 +55,7 @@ def measured(published_checkpoint: Path) -> Measured:
     model, problem = published_network(published_checkpoint), PUBLISHED_PROBLEM
     splits = small_corpora(problem, 2 * N_TEST).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
-    config = CircuitConfig(readings=("published",))
+    config = CircuitConfig(readings=("paper",))
     circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
     components = Components(model, problem)
     made: list[Interpretation] = make_interpretations(
@@ -63,7 +63,7 @@ def measured(published_checkpoint: Path) -> Measured:
         problem,
         circuit,
         versions=("trees", "disjunction"),
-        residuals=("published", "corrected"),
+        residuals=("attn_out", "resid_mid"),
         device=CPU,
     )
     fitting, testing = (observe(model, problem, split, CPU) for split in (fit, test))
@@ -79,13 +79,13 @@ def measured(published_checkpoint: Path) -> Measured:
         fitting=fitting,
         testing=testing,
         versions=("trees", "disjunction"),
-        residuals=("published",),
+        residuals=("attn_out",),
         max_leaves=4,
         seed=0,
         confidence=0.95,
         device=CPU,
     )
-    return tables, surface.rows(Grid("published", "activation", (0.5,), (0.5, 2.0)))
+    return tables, surface.rows(Grid("paper", "activation", (0.5,), (0.5, 2.0)))
 
 
 def disagreements(measured: Measured, name: str, cell: str) -> int:
@@ -99,7 +99,7 @@ def disagreements(measured: Measured, name: str, cell: str) -> int:
 def test_a_published_variant_lies_in_the_interval_measured_here(
     measured: Measured, version: str, variant: str, cell: str, epsilon: float
 ) -> None:
-    count = disagreements(measured, f"{version}/published/published/{variant}", cell)
+    count = disagreements(measured, f"{version}/paper/attn_out/{variant}", cell)
     interval = binomtest(count, N_TEST).proportion_ci(0.999)
     rate = disagreements_from_epsilon(epsilon, PAPER_N, 0.95) / PAPER_N
     assert interval.low <= rate <= interval.high
@@ -111,8 +111,8 @@ def test_the_corrected_residual_repairs_part_of_what_a_low_high_value_breaks(
 ) -> None:
     cell = "prefix replaceability/evaluate"
     published, corrected = (
-        disagreements(measured, f"{version}/published/{residual}/high 0.5", cell)
-        for residual in ("published", "corrected")
+        disagreements(measured, f"{version}/paper/{residual}/high 0.5", cell)
+        for residual in ("attn_out", "resid_mid")
     )
     assert corrected < 0.8 * published
 
@@ -128,7 +128,7 @@ def test_the_surface_at_the_published_constants_is_the_table(
         for row in measured[1]
         if (row.version, row.high, row.cell) == (version, high, cell)
     )
-    assert found == disagreements(measured, f"{version}/published/published/high {high:g}", cell)
+    assert found == disagreements(measured, f"{version}/paper/attn_out/high {high:g}", cell)
 
 
 @pytest.mark.parametrize("version", ["trees", "disjunction"])
@@ -139,11 +139,11 @@ def test_the_surface_has_the_evaluate_equivalence_of_the_table(
     (found,) = (
         row.disagreements for row in measured[1] if (row.version, row.cell) == (version, cell)
     )
-    assert found == disagreements(measured, f"{version}/published/published", cell)
+    assert found == disagreements(measured, f"{version}/paper/attn_out", cell)
 
 
 def test_literal_counts_are_no_explanation_and_the_trees_are_better(measured: Measured) -> None:
-    base = "trees/published/published"
+    base = "trees/paper/attn_out"
     cells = ("prefix equivalence/evaluate", "prefix replaceability/evaluate")
     p_values = {
         (row["cell"], row["first"], row["second"]): row["p_value"] for row in measured[0].paired

@@ -35,19 +35,19 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     problem, model = PUBLISHED_PROBLEM, published_network(published_checkpoint)
     splits = small_corpora(problem, FORMULAS).splits
     fit = splits["analysis.fit"]
-    config = CircuitConfig(readings=("published",))
+    config = CircuitConfig(readings=("paper",))
     circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
     (base,) = make_interpretations(
         Components(model, problem),
         problem,
         circuit,
         versions=("trees",),
-        residuals=("corrected",),
+        residuals=("resid_mid",),
         device=CPU,
     )
     states = record_answer_states(model, problem, fit, CPU)
     programs = fit_ladder(
-        model, problem, circuit, "published", fit, states, ladder=(8,), fit=FIT, seed=0
+        model, problem, circuit, "paper", fit, states, ladder=(8,), fit=FIT, seed=0
     )
     (program,) = programs.values()
     assert isinstance(program, VotingProgram)

@@ -61,11 +61,11 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
         model,
         PUBLISHED_PROBLEM,
         splits["analysis.fit"],
-        config=CircuitConfig(readings=("published",)),
+        config=CircuitConfig(readings=("paper",)),
         seed=0,
         device=CPU,
     )
-    subject = Subject(PUBLISHED_PROBLEM, circuit, "published", Components(model, PUBLISHED_PROBLEM))
+    subject = Subject(PUBLISHED_PROBLEM, circuit, "paper", Components(model, PUBLISHED_PROBLEM))
     return judge_all(subject, splits["analysis.test"])
 
 

@@ -176,6 +176,6 @@ def test_the_paired_test_tells_literal_counts_from_trees_and_trees_from_nothing_
         for row in tables.paired
         if row["cell"] == "prefix equivalence/output"
     }
-    base = "trees/calibrated/corrected"
+    base = "trees/calibrated/resid_mid"
     assert float(p_values[base, f"{base}/rival literal counts"] or 0) < 1e-6
     assert p_values[base, f"{base}/rival implication graph"] == 1.0

@@ -40,7 +40,7 @@ class Subject:
             self.problem,
             replace(circuit, readings={self.reading: circuit.readings[self.reading]}),
             versions=("trees",),
-            residuals=("corrected",),
+            residuals=("resid_mid",),
             device=CPU,
         )[0]
 

@@ -21,7 +21,7 @@ from mechval.pipeline import Workspace
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SPECS = Path(__file__).resolve().parents[1] / "golden" / "dashboard"
-KEY = "axioms/epsilon/trees/calibrated/corrected/prefix_equivalence/evaluate"
+KEY = "axioms/epsilon/trees/calibrated/resid_mid/prefix_equivalence/evaluate"
 SHOWN = Shown(
     study="two_sat",
     run="mine",

@@ -15,14 +15,14 @@ from mechval.two_sat.problem import Problem
 
 Version = Literal["trees", "disjunction"]
 
-Residual = Literal["corrected", "published"]
+Residual = Literal["resid_mid", "attn_out"]
 
-ReadingName = Literal["calibrated", "published"]
+ReadingName = Literal["calibrated", "paper"]
 
 NoiseKind = Literal["pairs", "clauses"]
 
 NOISE_KINDS: tuple[NoiseKind, ...] = ("pairs", "clauses")
-"""What a clause is replaced by: any ordered pair of literals (as published), or a real clause."""
+"""What a clause is replaced by: any ordered pair of literals (paper), or a real clause."""
 
 PUBLISHED_PROBABILITY = 0.01
 
@@ -64,9 +64,9 @@ class CircuitConfig(Config):
     """How neurons are read as bits."""
 
     readings: tuple[ReadingName, ...] = Field(
-        default=("calibrated", "published"),
+        default=("calibrated", "paper"),
         min_length=1,
-        description="a list of calibrated (scale-free rules) and published (the paper's constants)",
+        description="a list of calibrated (scale-free rules) and paper (its constants)",
     )
     max_leaves: int = Field(default=4, ge=2, le=64, description="an integer from 2 to 64")
 
@@ -83,9 +83,9 @@ class AxiomsConfig(Config):
         description="a list of trees and disjunction",
     )
     residuals: tuple[Residual, ...] = Field(
-        default=("corrected", "published"),
+        default=("resid_mid", "attn_out"),
         min_length=1,
-        description="a list of corrected and published",
+        description="a list of resid_mid and attn_out",
     )
 
 

@@ -1,4 +1,4 @@
-"""The published interpretation of the 2-SAT network: parse, evaluate, output.
+"""The paper's interpretation of the 2-SAT network: parse, evaluate, output.
 
 Source: paper section 4; PAPER.md section 2.
 """
@@ -169,11 +169,11 @@ def bit_reader(
     """α_2 and γ_2 of a reading.
 
     Deviation D1: the state at cut 2 is the residual stream after block 1's attention, but the
-    authors' γ_2 puts in the mean of the attention output alone (``published``); ``corrected``
+    authors' γ_2 puts in the mean of the attention output alone (``attn_out``); ``resid_mid``
     puts in the mean of that residual stream.
     """
     chosen = circuit.readings[reading]
-    mean = circuit.mean_resid_mid if residual == "corrected" else circuit.mean_attn_out
+    mean = circuit.mean_resid_mid if residual == "resid_mid" else circuit.mean_attn_out
     levels = Levels(chosen.levels.cut.to(device), chosen.levels.high.to(device))
     return BitReader(
         chosen.neurons.to(device), levels, circuit.mean_hidden.to(device), mean.to(device)

@@ -83,7 +83,7 @@ def test_a_published_model_needs_a_path() -> None:
         ("axioms.confidence", 1, "a number greater than 0.5 and smaller than 1"),
         ("axioms.versions", [], "a list of trees and disjunction"),
         ("axioms.versions", ["forest"], "a list of trees and disjunction"),
-        ("axioms.residuals", ["zero"], "a list of corrected and published"),
+        ("axioms.residuals", ["zero"], "a list of resid_mid and attn_out"),
         ("architecture.n_heads", [1, 7], "must divide d_model=64"),
         ("training.examples", 1, "must cover evaluate_every_steps"),
         ("finishing.optimizer", "sgd", "adamw or muon"),

@@ -46,7 +46,7 @@ def test_the_parse_of_a_written_parse_is_that_parse(pairs: np.ndarray) -> None:
     assert PARSER.alpha(PARSER.gamma(state)).equal(state)
 
 
-@pytest.mark.parametrize("residual", ["corrected", "published"])
+@pytest.mark.parametrize("residual", ["resid_mid", "attn_out"])
 @settings(max_examples=20)
 @given(bits=BITS)
 def test_the_bits_of_written_bits_are_those_bits(residual: Residual, bits: np.ndarray) -> None:
@@ -76,7 +76,7 @@ def test_written_bits_leave_other_neurons_at_their_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("residual", "mean"), [("corrected", "mean_resid_mid"), ("published", "mean_attn_out")]
+    ("residual", "mean"), [("resid_mid", "mean_resid_mid"), ("attn_out", "mean_attn_out")]
 )
 def test_the_residual_written_at_the_second_cut_is_the_named_mean(
     residual: Residual, mean: str
@@ -87,7 +87,7 @@ def test_the_residual_written_at_the_second_cut_is_the_named_mean(
 
 
 def test_a_neuron_at_its_cut_is_on() -> None:
-    reader = bit_reader(CIRCUIT, "calibrated", "corrected", CPU)
+    reader = bit_reader(CIRCUIT, "calibrated", "resid_mid", CPU)
     state = reader.gamma(torch.zeros(1, N_NEURONS, dtype=torch.bool))
     state.hidden[0, 0], state.hidden[0, 1] = 1.0, 0.999
     assert reader.alpha(state)[0, :2].tolist() == [True, False]
@@ -157,17 +157,17 @@ def interpretations(problem: Problem = SMALL_PROBLEM) -> list[Interpretation]:
         problem,
         CIRCUIT,
         versions=("trees", "disjunction"),
-        residuals=("corrected", "published"),
+        residuals=("resid_mid", "attn_out"),
         device=CPU,
     )
 
 
 def test_there_is_one_interpretation_per_version_and_residual() -> None:
     assert {made.name for made in interpretations()} == {
-        "trees/calibrated/corrected",
-        "trees/calibrated/published",
-        "disjunction/calibrated/corrected",
-        "disjunction/calibrated/published",
+        "trees/calibrated/resid_mid",
+        "trees/calibrated/attn_out",
+        "disjunction/calibrated/resid_mid",
+        "disjunction/calibrated/attn_out",
     }
 
 

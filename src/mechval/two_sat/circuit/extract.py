@@ -35,7 +35,7 @@ from mechval.two_sat.programs.evaluate import (
 
 READINGS: Mapping[ReadingName, tuple[Selection, Thresholds]] = {
     "calibrated": ("effect_share", "calibrated"),
-    "published": ("published", "published"),
+    "paper": ("paper", "paper"),
 }
 
 

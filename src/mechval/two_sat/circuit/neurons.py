@@ -12,8 +12,8 @@ from mechval.transformer import Transformer
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.problem import Problem
 
-Selection = Literal["effect_share", "published"]
-Thresholds = Literal["published", "calibrated"]
+Selection = Literal["effect_share", "paper"]
+Thresholds = Literal["calibrated", "paper"]
 
 EFFECT_SHARE = 0.999
 PUBLISHED_EFFECT = 0.1
@@ -45,12 +45,12 @@ class NeuronEffects:
         return order.indices[: int(reached.sum()) + 1].sort().values
 
     def evaluating(self, selection: Selection) -> Int[Tensor, " chosen"]:
-        """Neurons that argue for satisfiability, by a scale-free rule or the published one.
+        """Neurons that argue for satisfiability, by a scale-free rule or the paper's.
 
         ``effect_share``: those with a positive coefficient among the smallest set that carries
-        99.9 % of the total effect. ``published``: activation times coefficient above 0.1.
+        99.9 % of the total effect. ``paper``: activation times coefficient above 0.1.
         """
-        if selection == "published":
+        if selection == "paper":
             return (self.max_activation * self.coefficient > PUBLISHED_EFFECT).nonzero().flatten()
         carrying = self.carrying()
         return carrying[self.coefficient[carrying] > 0]
@@ -81,11 +81,11 @@ def neuron_effects(
 def neuron_levels(hidden: Float[Tensor, "formula neuron"], thresholds: Thresholds) -> Levels:
     """Cut and high value of each neuron, by a rule that does not see ε.
 
-    ``published`` takes the paper's constants 0.5 and 2.0. ``calibrated`` puts the cut midway
+    ``paper`` takes the paper's constants 0.5 and 2.0. ``calibrated`` puts the cut midway
     between the neuron's mean off and its mean on activation, and the high value at its mean on.
     """
     n_neurons = hidden.shape[1]
-    if thresholds == "published":
+    if thresholds == "paper":
         return Levels(
             torch.full((n_neurons,), PUBLISHED_CUT), torch.full((n_neurons,), PUBLISHED_HIGH)
         )

@@ -116,8 +116,8 @@ PAGE = PageContent(
     names=(
         "Interpretations are named program/reading/residual: a neuron's program is a tree or a "
         "disjunction of assignments; calibrated cuts each neuron at a threshold of its own, "
-        "published at the paper's; γ₂ puts in the mean residual stream (corrected) or the mean "
-        "attention output alone (published, see D1 below)."
+        "paper at 0.5; γ₂ puts in the mean residual stream (resid_mid) or the mean "
+        "attention output alone (attn_out, see D1 below)."
     ),
     nulls="nulls/nulls.csv",
     front="axioms/front.csv",

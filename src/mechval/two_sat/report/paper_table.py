@@ -59,12 +59,12 @@ def comparison_table(
     """The comparison as plain rows, and beside each cell what the calibrated reading gives.
 
     The paper's constants were set for its own network; ``calibrated.*`` are the same cells of the
-    interpretation that reads any network by rules (``<version>/calibrated/corrected``).
+    interpretation that reads any network by rules (``<version>/calibrated/resid_mid``).
     """
     measured = measured_values(directories)
     rows: list[Row] = []
     for row in comparison_rows(comparisons):
-        key = str(row["key"]).replace("/published/published/", "/calibrated/corrected/")
+        key = str(row["key"]).replace("/paper/attn_out/", "/calibrated/resid_mid/")
         found = measured.get(key) if row["kind"] == "epsilon" else None
         rows.append(
             {

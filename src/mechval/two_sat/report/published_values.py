@@ -64,7 +64,7 @@ def _axiom_table() -> dict[tuple[str, str, str], PublishedCell]:
             for component in ("parse", "evaluate", "output"):
                 # The two versions parse alike: the paper prints that once.
                 printed = "trees" if component == "parse" else version
-                row = _BY_KEY[f"{printed}/published/published/{axiom.label}/{component}"]
+                row = _BY_KEY[f"{printed}/paper/attn_out/{axiom.label}/{component}"]
                 table[version, axiom.label, component] = _cell(row)
     return table
 

@@ -220,5 +220,5 @@ def _is_shown(row: VariantRow) -> bool:
     parses_alike = row.component == PARSE and row.family in ("leaves", "rival")
     is_prefix = row.axiom.startswith("prefix")
     # The order inside a clause has nothing to do with neurons, so it has one reading only.
-    is_reading = row.reading == "published" or row.family == "ordered clauses"
+    is_reading = row.reading == "paper" or row.family == "ordered clauses"
     return is_prefix and is_reading and not (is_repeated or parses_alike)

@@ -20,7 +20,7 @@ _CAPTIONS = {
     "clause-contributions": "What each clause adds to a neuron's attention",
     "preactivation-parts": "A neuron's pre-activation, taken apart",
 }
-_SHOWN_FOR_NULLS = ("trees/calibrated/corrected", "disjunction/calibrated/corrected")
+_SHOWN_FOR_NULLS = ("trees/calibrated/resid_mid", "disjunction/calibrated/resid_mid")
 
 
 def render_evidence(claims: Claims, figure_names: list[str]) -> str:
@@ -126,7 +126,7 @@ def render_nulls(claims: Claims) -> str:
         ]
         for row in claims.nulls
         if row["interpretation"]
-        in ("trees/calibrated/corrected", "disjunction/calibrated/corrected")
+        in ("trees/calibrated/resid_mid", "disjunction/calibrated/resid_mid")
         and row["is_distinct"] != "False"
     ]
     header = ["network", "interpretation", "cell", "disagreements:", "ε:", "verdict"]

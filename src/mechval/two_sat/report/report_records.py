@@ -105,11 +105,11 @@ class Neuron(Record):
     effect: FiniteFloat
     effect_share: FiniteFloat
     calibrated: NeuronReading | None = None
-    published: NeuronReading | None = None
+    paper: NeuronReading | None = None
 
     def reading(self, name: ReadingName) -> NeuronReading | None:
         """The neuron in one reading; None if the run has no such reading."""
-        return self.calibrated if name == "calibrated" else self.published
+        return self.calibrated if name == "calibrated" else self.paper
 
 
 class AssignmentMean(Record):
@@ -143,7 +143,7 @@ class InterpretationRow(Record):
     """A row of ``axioms/interpretations.csv``."""
 
     interpretation: str = Field(
-        pattern=r"^(trees|disjunction)/(calibrated|published)/(corrected|published)$"
+        pattern=r"^(trees|disjunction)/(calibrated|paper)/(resid_mid|attn_out)$"
     )
     confidence: FiniteFloat
     n: int

@@ -18,8 +18,8 @@ class Variant:
         return f"reading `{self.reading}`, residual `{self.residual}`"
 
 
-MAIN = Variant("calibrated", "corrected")
-COMPARABLE = Variant("published", "published")
+MAIN = Variant("calibrated", "resid_mid")
+COMPARABLE = Variant("paper", "attn_out")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def main_variant(tables: ReportTables) -> Variant:
         return MAIN
     candidates = (
         Variant(reading, residual)
-        for reading in ("calibrated", "published")
-        for residual in ("corrected", "published")
+        for reading in ("calibrated", "paper")
+        for residual in ("resid_mid", "attn_out")
     )
     return next(variant for variant in candidates if interpretations_of(tables, variant))

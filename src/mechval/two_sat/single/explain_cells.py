@@ -16,7 +16,7 @@ from mechval.two_sat.problem import Problem
 from mechval.two_sat.single.subject import Explained
 
 VERSIONS: tuple[Version, ...] = ("trees", "disjunction")
-_RESIDUAL = "corrected"
+_RESIDUAL = "resid_mid"
 _CPU = torch.device("cpu")
 
 

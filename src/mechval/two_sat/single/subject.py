@@ -25,7 +25,7 @@ class Explained:
     @property
     def reading(self) -> ReadingName:
         """Calibrated if the circuit has it: the constants of the paper suit one network only."""
-        return "calibrated" if "calibrated" in self.circuit.readings else "published"
+        return "calibrated" if "calibrated" in self.circuit.readings else "paper"
 
 
 def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:

@@ -47,7 +47,7 @@ def _measure(context: Context) -> ProgressTables:
     batch_sizes = {phase: recipe.batch_size for phase, recipe in recipes.items() if recipe}
     paths = saved_snapshots(context.upstream["train"].bulk / "snapshots", batch_sizes)
     circuit = CIRCUIT.model_copy(update={"max_leaves": settings.circuit.max_leaves})
-    assess = make_assessor(context, settings.progress.formulas, circuit, ("corrected",))
+    assess = make_assessor(context, settings.progress.formulas, circuit, ("resid_mid",))
     load = partial(load_network, settings.problem, settings.architecture)
     networks: dict[Snapshot, Callable[[], Transformer]] = {
         snapshot: partial(load, path) for snapshot, path in paths.items()

@@ -57,7 +57,7 @@ def parts(record: object, name: str = "") -> Iterator[tuple[str, object]]:
 
 
 def test_extraction_is_deterministic(split: Split) -> None:
-    first, second = (extract(strong_network(), split, "calibrated", "published") for _ in range(2))
+    first, second = (extract(strong_network(), split, "calibrated", "paper") for _ in range(2))
     assert dict(parts(first)) == dict(parts(second))
 
 
@@ -87,7 +87,7 @@ def test_a_reading_that_selects_no_neuron_is_left_out(split: Split) -> None:
     model = strong_network()
     with torch.no_grad():
         model.block(1).mlp.W_out.mul_(1e-6)
-    assert extract(model, split, "calibrated", "published").readings.keys() == {"calibrated"}
+    assert extract(model, split, "calibrated", "paper").readings.keys() == {"calibrated"}
 
 
 def test_every_part_of_a_reading_speaks_of_the_same_neurons(split: Split) -> None:

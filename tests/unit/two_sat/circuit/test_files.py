@@ -28,13 +28,13 @@ def two_readings() -> Circuit:
     """A circuit with two readings that differ."""
     circuit = hand_made_circuit(SMALL_PROBLEM)
     calibrated = circuit.readings["calibrated"]
-    published = replace(
+    paper = replace(
         calibrated,
         neurons=calibrated.neurons + 3,
         constant_neurons=torch.tensor([0, 2]),
         on_rate=calibrated.on_rate / 2,
     )
-    return replace(circuit, readings={"calibrated": calibrated, "published": published})
+    return replace(circuit, readings={"calibrated": calibrated, "paper": paper})
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_tensor_of_the_circuit_survives(loaded: Circuit, name: str) -> None:
     assert getattr(loaded, name).equal(getattr(two_readings(), name))
 
 
-@pytest.mark.parametrize("reading", ["calibrated", "published"])
+@pytest.mark.parametrize("reading", ["calibrated", "paper"])
 @pytest.mark.parametrize("name", READING_TENSORS)
 def test_a_tensor_of_a_reading_survives(loaded: Circuit, reading: Any, name: str) -> None:
     expected = getattr(two_readings().readings[reading], name)
@@ -63,7 +63,7 @@ def test_effects_label_and_readings_survive(loaded: Circuit) -> None:
     assert loaded.readings.keys() == expected.readings.keys()
 
 
-@pytest.mark.parametrize("reading", ["calibrated", "published"])
+@pytest.mark.parametrize("reading", ["calibrated", "paper"])
 def test_levels_and_programs_of_a_reading_survive(loaded: Circuit, reading: Any) -> None:
     found, expected = loaded.readings[reading], two_readings().readings[reading]
     assert found.levels.cut.equal(expected.levels.cut)
@@ -133,5 +133,5 @@ def test_programs_without_their_tensors_are_refused(tmp_path: Path) -> None:
     tensors = (tmp_path / TENSORS).read_bytes()
     save_circuit(two_readings(), tmp_path)
     (tmp_path / TENSORS).write_bytes(tensors)
-    with pytest.raises(MechvalError, match="published"):
+    with pytest.raises(MechvalError, match="paper"):
         load_circuit(tmp_path, SMALL_PROBLEM)

@@ -73,12 +73,12 @@ def test_two_clear_levels_are_cut_in_the_middle() -> None:
 
 
 def test_published_levels_are_the_papers_constants() -> None:
-    levels = neuron_levels(torch.rand(5, 3), "published")
+    levels = neuron_levels(torch.rand(5, 3), "paper")
     assert levels.cut.tolist() == [0.5] * 3
     assert levels.high.tolist() == [2.0] * 3
 
 
-@pytest.mark.parametrize("thresholds", ["calibrated", "published"])
+@pytest.mark.parametrize("thresholds", ["calibrated", "paper"])
 def test_no_neurons_have_no_levels(thresholds: Thresholds) -> None:
     levels = neuron_levels(torch.zeros(5, 0), thresholds)
     assert (levels.cut.tolist(), levels.high.tolist()) == ([], [])
@@ -113,7 +113,7 @@ def test_a_neuron_against_satisfiability_carries_but_does_not_evaluate() -> None
 
 def test_the_published_rule_asks_for_an_effect_above_a_tenth() -> None:
     effects = NeuronEffects(torch.tensor([0.05, 0.2, -5.0, 10.0]), torch.tensor([2.1, 0.4, 1, 0]))
-    assert effects.evaluating("published").tolist() == [0]
+    assert effects.evaluating("paper").tolist() == [0]
 
 
 def test_effects_are_the_largest_activation_times_the_weight_on_the_s_logit() -> None:

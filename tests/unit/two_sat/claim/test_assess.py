@@ -12,7 +12,7 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.activations import accuracy_by_class
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 
-QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("corrected",), 0.95, 0.85)
+QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("resid_mid",), 0.95, 0.85)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_an_untrained_network_does_not_parse(untrained: Validation) -> None:
 
 def test_every_interpretation_asked_for_is_reported_or_refused(untrained: Validation) -> None:
     told = [*(report.interpretation for report in untrained.reports), *untrained.refusals]
-    assert sorted(told) == sorted([*QUESTION.names("calibrated"), *QUESTION.names("published")])
+    assert sorted(told) == sorted([*QUESTION.names("calibrated"), *QUESTION.names("paper")])
 
 
 def test_a_reading_that_finds_nothing_says_so(splits: tuple[Split, Split]) -> None:
@@ -60,10 +60,10 @@ def test_a_reading_that_finds_nothing_says_so(splits: tuple[Split, Split]) -> No
         QUESTION.names("calibrated")
     )
     assert validation.refusals == dict.fromkeys(
-        QUESTION.names("published"),
-        "the published rules select 0 neurons, none with a bit that changes",
+        QUESTION.names("paper"),
+        "the paper rules select 0 neurons, none with a bit that changes",
     )
-    assert validation.facts["published.evaluating_neurons"] == 0
+    assert validation.facts["paper.evaluating_neurons"] == 0
 
 
 def test_a_network_without_active_neurons_is_refused_with_the_reason(

@@ -254,7 +254,7 @@ def published(published_checkpoint: Path) -> tuple[Transformer, Circuit, Split]:
         model,
         PUBLISHED_PROBLEM,
         splits["analysis.fit"],
-        config=CircuitConfig(readings=("published",)),
+        config=CircuitConfig(readings=("paper",)),
         seed=0,
         device=CPU,
     )
@@ -283,10 +283,10 @@ def test_the_published_network_does_not_live_in_as_many_other_neurons(
     published: tuple[Transformer, Circuit, Split],
 ) -> None:
     _, circuit, _ = published
-    reading = circuit.readings["published"]
+    reading = circuit.readings["paper"]
     order = circuit.effects.effect.argsort()
     wrong = replace(reading, neurons=order[: len(reading.neurons)])
-    measured = rates(published, replace(circuit, readings={"published": wrong}))
+    measured = rates(published, replace(circuit, readings={"paper": wrong}))
     assert measured["other neurons"] > 0.4
 
 

@@ -50,9 +50,9 @@ def test_a_cell_is_what_the_table_of_its_variant_says(
         row
         for row in rows(directories["axioms"] / "variants.csv")
         if (row["variant"], row["axiom"], row["component"])
-        == ("trees/published/published/high 0.5", "prefix replaceability", "evaluate")
+        == ("trees/paper/attn_out/high 0.5", "prefix replaceability", "evaluate")
     )
-    key = "trees/published/published/high 0.5/prefix replaceability/evaluate"
+    key = "trees/paper/attn_out/high 0.5/prefix replaceability/evaluate"
     expected = Measured(float(row["epsilon"]), int(row["disagreements"]), int(row["n"]))
     assert measured[key] == expected
 
@@ -77,7 +77,7 @@ def test_beside_a_cell_stands_what_the_calibrated_reading_gives(
         row["key"]: row for row in comparison_table(compare_with_paper(directories), directories)
     }
     cell = "disjunction/{}/prefix equivalence/output"
-    row, calibrated = table[cell.format("published/published")], cell.format("calibrated/corrected")
+    row, calibrated = table[cell.format("paper/attn_out")], cell.format("calibrated/resid_mid")
     found = [row[f"calibrated.{name}"] for name in ("measured", "measured_count", "measured_n")]
     assert found == [measured[calibrated].value, measured[calibrated].count, 160]
     assert table["train/accuracy"]["calibrated.measured"] is None
@@ -126,6 +126,6 @@ def test_what_a_run_does_not_measure_has_no_row(
         (tmp_path / name).write_text(text, encoding="utf-8")
     run = {**directories, "axioms": tmp_path}
     rows = compare_with_paper(run)
-    assert "trees/published/published/prefix equivalence/parse" in unmeasured(run)
+    assert "trees/paper/attn_out/prefix equivalence/parse" in unmeasured(run)
     assert len(rows) + len(unmeasured(run)) == sum(row.kind != "context" for row in PUBLISHED)
     assert {row.published.key.partition("/")[0] for row in rows} == {"train", "evidence"}

@@ -78,16 +78,14 @@ def test_a_cell_shows_its_disagreements(small_page, axiom_index, component_index
     axioms = ("prefix equivalence", "component equivalence")
     axioms += ("prefix replaceability", "component replaceability")
     row = row_of(
-        small_page, "(`trees/calibrated/corrected`)", axioms[axiom_index],
+        small_page, "(`trees/calibrated/resid_mid`)", axioms[axiom_index],
         toy.COMPONENTS[component_index], "sampled", str(toy.N),
     )  # fmt: skip
     assert row[4] == str(toy.EXPECTED[axiom_index][component_index])
 
 
 def test_at_the_paper_s_size_a_cell_stands_beside_the_published_one(paper_page):
-    row = row_of(
-        paper_page, "(`disjunction/published/published`)", "prefix equivalence", "evaluate"
-    )
+    row = row_of(paper_page, "(`disjunction/paper/attn_out`)", "prefix equivalence", "evaluate")
     assert row[7] == "0.309 (24,530)"
 
 
@@ -149,9 +147,9 @@ def test_other_sizes_have_no_targets(small_page):
 
 
 def test_a_run_without_the_main_interpretation_reports_the_one_it_has(tmp_path):
-    write_results(tmp_path / "run", SMALL, variants=["trees/published/published"])
+    write_results(tmp_path / "run", SMALL, variants=["trees/paper/attn_out"])
     page = render_report(read_results(tmp_path / "run", SMALL))
-    assert "### Main interpretation: reading `published`, residual `published`" in page
+    assert "### Main interpretation: reading `paper`, residual `attn_out`" in page
 
 
 def test_every_headline_disagreement_stands_beside_its_n(paper_tables):

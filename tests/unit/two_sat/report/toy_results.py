@@ -16,9 +16,9 @@ from tests.unit.axioms import toy
 STAGES = ("data", "train", "circuit", "axioms")
 VARIANTS = tuple(
     f"{version}/{reading}/{residual}"
-    for reading in ("calibrated", "published")
+    for reading in ("calibrated", "paper")
     for version in ("trees", "disjunction")
-    for residual in ("corrected", "published")
+    for residual in ("resid_mid", "attn_out")
 )
 N_SELECTION = 600
 NEVER_WRONG = torch.tensor([number for number in range(10, 150, 2) if not 50 <= number <= 60])
@@ -107,7 +107,7 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int, n_heads: i
         "effect_share": 0.999,
         "carrying_neurons": n_neurons,
         "carrying_neurons_with_negative_coefficient": 0,
-        "readings": {"calibrated": reading, "published": reading},
+        "readings": {"calibrated": reading, "paper": reading},
     }
     write_json(facts, directory / "metrics.json")
     write_csv(
@@ -122,7 +122,7 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int, n_heads: i
                 "mean_activation": float(neuron * 7 % problem.n_assignments == assignment),
                 "in_disjunction": neuron * 7 % problem.n_assignments == assignment,
             }
-            for name in ("calibrated", "published")
+            for name in ("calibrated", "paper")
             for neuron in range(n_neurons)
             for assignment in range(problem.n_assignments)
         ],
@@ -145,7 +145,7 @@ def _neuron_row(index: int, n_neurons: int) -> dict[str, str | float | bool | No
         "effect": 3.0 / (1 + index),
         "effect_share": 1 / n_neurons,
     }
-    for name in ("calibrated", "published"):
+    for name in ("calibrated", "paper"):
         row |= {
             f"{name}.evaluates": True,
             f"{name}.cut": 0.5,

@@ -53,7 +53,7 @@ def subject() -> Subject:
         SMALL_PROBLEM,
         circuit,
         versions=("trees",),
-        residuals=("corrected", "published"),
+        residuals=("resid_mid", "attn_out"),
         device=CPU,
     )
 

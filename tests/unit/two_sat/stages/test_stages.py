@@ -149,7 +149,7 @@ def test_the_axiom_table_has_12_cells_per_interpretation(workspace: Workspace) -
     assert {name: names.count(name) for name in names} == {
         f"{version}/calibrated/{residual}": 12
         for version in ("trees", "disjunction")
-        for residual in ("corrected", "published")
+        for residual in ("resid_mid", "attn_out")
     }
 
 

@@ -17,9 +17,9 @@ from mechval.two_sat.programs.evaluate import mean_activation_by_assignment
 def coefficient_evidence(effects: NeuronEffects) -> Evidence:
     """Weight of every hidden neuron on the ``s`` logit, largest first.
 
-    The facts part the neurons by the published rule: those whose largest effect exceeds 0.1.
+    The facts part the neurons by the paper's rule: those whose largest effect exceeds 0.1.
     """
-    evaluating = set(effects.evaluating("published").tolist())
+    evaluating = set(effects.evaluating("paper").tolist())
     order = effects.coefficient.sort(descending=True, stable=True).indices.tolist()
     rows: list[Row] = [
         {

@@ -7,7 +7,7 @@ from typing import cast
 from mechval.axioms import Interpretation
 from mechval.two_sat.configs import ReadingName, Residual, Version
 
-_OWN_RESIDUAL: dict[ReadingName, Residual] = {"published": "published", "calibrated": "corrected"}
+_OWN_RESIDUAL: dict[ReadingName, Residual] = {"paper": "attn_out", "calibrated": "resid_mid"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def bases_of(interpretations: Sequence[Interpretation]) -> list[Base]:
 def main_bases(bases: Sequence[Base]) -> list[Base]:
     """Keep one residual for each version and reading.
 
-    That is ``published`` with the published reading and ``corrected`` with the calibrated one, or
+    That is ``attn_out`` with the reading ``paper`` and ``resid_mid`` with the calibrated one, or
     the first there is: only the high values of γ_2 interact with the residual.
     """
     chosen: dict[tuple[Version, ReadingName], Base] = {}

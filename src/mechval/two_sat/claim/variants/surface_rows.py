@@ -119,10 +119,10 @@ class GridCut:
 
 
 def grids(config: VariantsConfig, readings: Iterable[ReadingName]) -> list[Grid]:
-    """One grid per reading: absolute values for the published one, multiples for the calibrated."""
+    """One grid per reading: absolute values for the paper's, multiples for the calibrated."""
     multiples = config.surface_multiples
     by_reading: dict[ReadingName, Grid] = {
-        "published": Grid("published", "activation", config.surface_cuts, config.surface_highs),
+        "paper": Grid("paper", "activation", config.surface_cuts, config.surface_highs),
         "calibrated": Grid("calibrated", "multiple", multiples, multiples),
     }
     return [by_reading[reading] for reading in readings]

@@ -39,7 +39,7 @@ def interpretations() -> list[Interpretation]:
         PROBLEM,
         CIRCUIT,
         versions=("trees", "disjunction"),
-        residuals=("corrected", "published"),
+        residuals=("resid_mid", "attn_out"),
         device=CPU,
     )
     concrete = network(made[0])

@@ -24,21 +24,21 @@ def of_family(checks: list[Check], family: str) -> list[Check]:
 
 def test_names_are_taken_apart() -> None:
     assert [(base.version, base.reading, base.residual) for base in BASES] == [
-        ("trees", "calibrated", "corrected"),
-        ("trees", "calibrated", "published"),
-        ("disjunction", "calibrated", "corrected"),
-        ("disjunction", "calibrated", "published"),
+        ("trees", "calibrated", "resid_mid"),
+        ("trees", "calibrated", "attn_out"),
+        ("disjunction", "calibrated", "resid_mid"),
+        ("disjunction", "calibrated", "attn_out"),
     ]
 
 
 def test_one_residual_per_reading_is_kept() -> None:
     names = [base.name for base in main_bases(BASES)]
-    assert names == ["trees/calibrated/corrected", "disjunction/calibrated/corrected"]
+    assert names == ["trees/calibrated/resid_mid", "disjunction/calibrated/resid_mid"]
 
 
 def test_the_only_residual_there_is_is_kept() -> None:
-    published = [base for base in BASES if base.residual == "published"]
-    assert main_bases(published) == published
+    only = [base for base in BASES if base.residual == "attn_out"]
+    assert main_bases(only) == only
 
 
 def test_all_names_differ(checks: list[Check]) -> None:

@@ -72,7 +72,7 @@ def test_programs_are_compared_under_one_equivalence_alone(tables: VariantTables
     def compared(cell: str) -> set[Value]:
         return {row["second"] for row in tables.paired if row["cell"] == cell}
 
-    graph = "trees/calibrated/corrected/rival implication graph"
+    graph = "trees/calibrated/resid_mid/rival implication graph"
     assert graph in compared("prefix replaceability/evaluate")
     assert graph not in compared("prefix equivalence/evaluate")
 

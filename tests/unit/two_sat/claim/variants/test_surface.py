@@ -35,7 +35,7 @@ def maker(circuit: Circuit) -> SurfaceMaker:
         fitting=fitting,
         testing=testing,
         versions=("trees", "disjunction"),
-        residuals=("corrected", "published"),
+        residuals=("resid_mid", "attn_out"),
         max_leaves=4,
         seed=0,
         confidence=0.95,
@@ -56,7 +56,7 @@ def test_the_readings_own_levels_give_the_axiom_table(
         PROBLEM,
         circuit,
         versions=("trees", "disjunction"),
-        residuals=("corrected", "published"),
+        residuals=("resid_mid", "attn_out"),
         device=CPU,
     )
     reports = evaluate_axioms(
@@ -74,7 +74,7 @@ def test_the_readings_own_levels_give_the_axiom_table(
     }
     own = [row for row in rows if row.cut == 1.0 and row.high in (None, 1.0) and row.version]
     for row in own:
-        name = f"{row.version}/calibrated/{row.residual or 'corrected'}"
+        name = f"{row.version}/calibrated/{row.residual or 'resid_mid'}"
         assert row.epsilon == expected[name, row.cell]
     assert len(own) == 2 * (1 + 2)
 
@@ -102,12 +102,10 @@ def test_a_cut_above_all_activations_says_that_its_bits_are_constant(
 
 def test_absolute_levels_are_the_same_for_all_neurons() -> None:
     own = torch.tensor([1.0, 2.0])
-    assert Grid("published", "activation", (), ()).levels(0.5, own).tolist() == [0.5, 0.5]
+    assert Grid("paper", "activation", (), ()).levels(0.5, own).tolist() == [0.5, 0.5]
     assert Grid("calibrated", "multiple", (), ()).levels(0.5, own).tolist() == [0.5, 1.0]
 
 
 def test_each_reading_has_its_grid() -> None:
-    units = {
-        grid.reading: grid.unit for grid in grids(VariantsConfig(), ("calibrated", "published"))
-    }
-    assert units == {"calibrated": "multiple", "published": "activation"}
+    units = {grid.reading: grid.unit for grid in grids(VariantsConfig(), ("calibrated", "paper"))}
+    assert units == {"calibrated": "multiple", "paper": "activation"}

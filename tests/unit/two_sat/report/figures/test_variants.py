@@ -23,7 +23,7 @@ def surface_row(cell: str, cut: float, epsilon: float, **others: object) -> Surf
     axiom, component = cell.split("/")
     values = {"high": None, "version": None, "residual": None, "floor": None, **others}
     return SurfaceRow(
-        reading="published",
+        reading="paper",
         unit="activation",
         cut=cut,
         axiom=axiom,
@@ -46,7 +46,7 @@ def surface(version: str = "trees") -> list[SurfaceRow]:
         rows.append(surface_row("prefix equivalence/evaluate", cut, 0.2, version=version))
         for high in (1.0, 2.0):
             cell, epsilon = "prefix replaceability/evaluate", 0.01 * cut * high
-            chosen = {"version": version, "residual": "published", "high": high}
+            chosen = {"version": version, "residual": "attn_out", "high": high}
             rows.append(surface_row(cell, cut, epsilon, **chosen))
     return rows
 
@@ -90,7 +90,7 @@ def test_the_rivals_figure_hatches_the_rival_that_compares_one_bit(tables: Varia
 
 
 def test_the_surface_shows_every_value_and_the_published_contour() -> None:
-    heat_map = draw_surface(surface(), "published", "published", {"trees": 0.015}).axes[0]
+    heat_map = draw_surface(surface(), "paper", "attn_out", {"trees": 0.015}).axes[0]
     assert sorted(text.get_text() for text in heat_map.texts) == [
         "0.0050",
         "0.010",
@@ -103,12 +103,12 @@ def test_the_surface_shows_every_value_and_the_published_contour() -> None:
 
 @pytest.mark.parametrize("published", [{}, {"trees": 0.9}, {"disjunction": 0.015}])
 def test_no_contour_is_drawn_that_the_surface_does_not_reach(published: dict) -> None:
-    heat_map = draw_surface(surface(), "published", "published", published).axes[0]
+    heat_map = draw_surface(surface(), "paper", "attn_out", published).axes[0]
     assert len(heat_map.collections) == 0
 
 
 def test_constant_bits_are_told_at_their_cut() -> None:
-    by_cut = draw_surface(surface(), "published", "published", {}).axes[-1]
+    by_cut = draw_surface(surface(), "paper", "attn_out", {}).axes[-1]
     assert [label.get_text() for label in by_cut.get_xticklabels()] == ["0.5", "2\n(1)"]
 
 
