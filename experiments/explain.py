@@ -15,23 +15,23 @@ from pydantic import Field
 from rich.console import RenderableType
 from rich.text import Text
 
+from experiments.studies import STUDIES
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
-from mechval.pipeline.finished_run import FinishedRun
 from mechval.pipeline.model_source import ModelSource
+from mechval.pipeline.run import FinishedRun
 from mechval.pipeline.run_name import PROTECTED
 from mechval.reporting.terminal import show
 
 RANDOM = "random"
-STUDIES = ("two_sat", "modular_addition")
 
 
 class Request(Config):
     """The ``key=value`` words of the command; ``seed`` goes with ``random`` alone."""
 
     study: str = Field(
-        default=STUDIES[0], pattern="|".join(f"^{study}$" for study in STUDIES),
+        default="two_sat", pattern="|".join(f"^{study}$" for study in STUDIES),
         description=" or ".join(STUDIES),
     )  # fmt: skip
     model: ModelSource = Field(default=ModelSource(), description="own or published")

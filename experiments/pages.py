@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 
 from experiments.settings import Request
+from experiments.studies import STUDIES
 from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.reporting.page import PageContent, RunFolder, build_index, build_page
 from mechval.reporting.page.build import find_runs
 
-STUDIES = ("two_sat", "modular_addition")
 SETTINGS = Path(__file__).resolve().parents[1] / "conf" / "settings"
 _GENERATED_NAME = re.compile(r"(?P<preset>[a-z]+)-[0-9a-f]{8}-s\d+")
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Annotated, Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
+from experiments.studies import load_study
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
 from mechval.pipeline import (
@@ -17,13 +17,9 @@ from mechval.pipeline import (
     RunOptions,
     Workspace,
     choose_run_name,
-    load_committed_configs,
+    load_run_config,
 )
 
-STUDIES = {
-    "two_sat": "mechval.two_sat.study",
-    "modular_addition": "mechval.modular_addition.study",
-}
 # Words that say how to run or where files are, not what is computed.
 _PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "force", "verify", "yes")
 _TRACKING_WORDS = ("wandb.mode", "wandb.entity", "wandb.project")
@@ -98,11 +94,11 @@ def read_request(config: DictConfig, words: Sequence[str], workspace: Workspace)
         MechvalError: naming the first wrong key.
     """
     options, settings_values = _split(_plain(config))
-    module = import_module(STUDIES[options.study])
-    settings: Config = parse_config(module.SETTINGS, settings_values)
+    study = load_study(options.study)
+    settings: Config = parse_config(study.settings, settings_values)
     run_config = _run_config(options, settings, words)
     return Request(
-        study=module.STUDY,
+        study=study,
         settings=settings,
         workspace=workspace,
         options=options,
@@ -157,24 +153,32 @@ def _run_config(options: Options, settings: Config, words: Sequence[str]) -> Run
         seed=options.seed,
         settings={**values, "model": model},
         is_default=options.preset == "reference" and all(map(_is_plain, words)),
+        words=tuple(_without_place(word) for word in _repeated(words)),
     )
 
 
 def _run_options(
     options: Options, run_config: RunConfig, words: Sequence[str], workspace: Workspace
 ) -> RunOptions:
-    name = run_config.protected_name
-    places = {name: workspace.committed_config(options.study, name)}
-    run = choose_run_name(options.run, run_config, load_committed_configs(places))
+    protected = workspace.run_config(options.study, run_config.protected_name)
+    run = choose_run_name(options.run, run_config, load_run_config(protected))
     return RunOptions(
         run=run,
         seed=options.seed,
         device=resolve_device(options.accelerator),
         force=options.force,
         yes=options.yes,
-        committed_config=run_config.values if run == name else None,
-        overrides=tuple(word for word in words if _key(word) not in _UNREPEATED_WORDS),
+        config=run_config.record,
+        overrides=_repeated(words),
     )
+
+
+def _repeated(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if _key(word) not in _UNREPEATED_WORDS)
+
+
+def _without_place(word: str) -> str:
+    return "model.path=<file>" if _key(word) == "model.path" else word
 
 
 def _is_plain(word: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mechval.pipeline import Workspace
-from mechval.pipeline.finished_run import FinishedRun
+from mechval.pipeline.run import FinishedRun
 from mechval.two_sat.formulas.text import random_formula, read_formula
 from mechval.two_sat.single.explain import explain_formula
 from mechval.two_sat.single.subject import Explained, load_explained

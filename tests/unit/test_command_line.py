@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def environment(**extra: str) -> dict[str, str]:
     # W&B's own process may start slowly.
     patient = {"WANDB_X_SERVICE_WAIT": str(HANG_SECONDS)}
-    return {**os.environ, "PYTHONPATH": str(ROOT), **patient, **extra}
+    return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **patient, **extra}
 
 
 def run(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -139,7 +139,7 @@ def test_ctrl_c_is_one_line_exit_code_130_and_keeps_the_checkpoint(tmp_path: Pat
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, stderr) == (130, "Interrupted; the same command resumes.\n")
-    assert names(tmp_path / "results" / "two_sat" / "mine") == {"data", "train"}
+    assert names(tmp_path / "results" / "two_sat" / "mine") == {"config.json", "data", "train"}
     assert list((tmp_path / "build" / "scratch").rglob("checkpoint"))
 
 
@@ -151,6 +151,7 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     answer = run(tmp_path, *words)
     assert answer.returncode == 0, answer.stderr
     assert names(tmp_path / "results" / "two_sat" / "mine") == {
+        "config.json",
         "data",
         "train",
         "circuit",

@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from experiments import settings as experiment_settings
+from experiments import studies
 from experiments.choices import check_choices, missing_stage
 from experiments.settings import Request, read_request, resolve_device
 from mechval.errors import MechvalError
@@ -36,7 +36,7 @@ def composed(*words: str) -> DictConfig:
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     toy = {"two_sat": "tests.unit.pipeline.toy_study"}
-    monkeypatch.setattr(experiment_settings, "STUDIES", toy)
+    monkeypatch.setattr(studies, "STUDIES", toy)
     return Workspace(tmp_path)
 
 
@@ -77,8 +77,13 @@ def test_an_override_leaves_the_reference_run(workspace: Workspace, word: str) -
     assert read(workspace, word).run_options.run != "reference"
 
 
-def test_only_a_protected_run_keeps_its_config(workspace: Workspace) -> None:
-    assert read(workspace, "run=mine").run_options.committed_config is None
+def test_a_run_keeps_its_settings_and_the_words_that_made_it(workspace: Workspace) -> None:
+    words = ("run=mine", "model=published", "model.path=/home/me/a.pth", "verify=true", "seed=2")
+    config = read(workspace, *words).run_options.config
+    assert config is not None
+    assert config["words"] == ["run=mine", "model=published", "model.path=<file>", "seed=2"]
+    assert config["settings"]["problem"]["n_clauses"] == 10
+    assert config["settings"]["model"] == {"kind": "published"}
 
 
 def test_the_place_of_the_published_model_does_not_name_the_run(workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from experiments import dashboard, settings, tracking
+from experiments import dashboard, studies, tracking
 from mechval.pipeline import StageContext
 from tests.guards import HANG_SECONDS
 from tests.unit.pipeline import toy_study
@@ -26,7 +26,7 @@ def wait(context: StageContext) -> None:
 
 if __name__ == "__main__":
     sys.argv[0] = "run"
-    settings.STUDIES["two_sat"] = toy_study.__name__
+    studies.STUDIES["two_sat"] = toy_study.__name__
     if "TOY_WAIT" in os.environ:
         toy_study.STUDY = toy_study.with_run("circuit", wait)
     seconds = int(os.environ.get("TOY_WANDB_SECONDS", "10"))

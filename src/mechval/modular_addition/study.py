@@ -15,6 +15,7 @@ from mechval.modular_addition.stages import (
 )
 from mechval.pipeline.stage import Stage
 from mechval.pipeline.study import (
+    Study,
     file_digest,
     import_stage,
     module_stage,
@@ -22,46 +23,7 @@ from mechval.pipeline.study import (
     settings_slice,
 )
 
-SETTINGS = ModularAdditionSettings
-
-
-class ModularAdditionStudy:
-    """Stages `data`, `train`, `circuit`, `axioms`, `progress`, `certify`, `report`."""
-
-    name = "modular_addition"
-
-    def stages(self, settings: ModularAdditionSettings) -> tuple[Stage[Any], ...]:
-        """The stages in pipeline order."""
-        network = ("problem", "architecture")
-        if settings.model.kind == "published":
-            train_stage = import_stage(train, network)
-        else:
-            train_stage = own_train_stage(train, (*network, "training"))
-        return (
-            module_stage(data, "data", (), ("problem", "data")),
-            train_stage,
-            module_stage(circuit, "circuit", ("data", "train"), (*network, "circuit")),
-            module_stage(axioms, "axioms", ("data", "train", "circuit"), (*network, "axioms")),
-            # The recipe is not among its keys: another one makes other weights, an input.
-            module_stage(
-                progress,
-                "progress",
-                ("data", "train"),
-                (*network, "circuit", "axioms"),
-                progress.reverify,
-            ),
-            module_stage(certify, "certify", ("train", "axioms"), (*network, "certify")),
-            Stage(
-                name="report",
-                upstream=("data", "train", "circuit", "axioms", "progress", "certify"),
-                modules=(report.__name__,),
-                run=report.run,
-                config_slice=_report_slice,
-            ),
-        )
-
-
-STUDY = ModularAdditionStudy()
+NETWORK = ("problem", "architecture")
 
 
 def _report_slice(settings: ModularAdditionSettings) -> dict[str, Any]:
@@ -70,3 +32,36 @@ def _report_slice(settings: ModularAdditionSettings) -> dict[str, Any]:
         "model": settings.model.kind,
         "published_values_sha256": file_digest(DATA_FILE),
     }
+
+
+def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:
+    return (
+        module_stage(data, "data", (), ("problem", "data")),
+        train_stage,
+        module_stage(circuit, "circuit", ("data", "train"), (*NETWORK, "circuit")),
+        module_stage(axioms, "axioms", ("data", "train", "circuit"), (*NETWORK, "axioms")),
+        # The recipe is not among its keys: another one makes other weights, an input.
+        module_stage(
+            progress,
+            "progress",
+            ("data", "train"),
+            (*NETWORK, "circuit", "axioms"),
+            progress.reverify,
+        ),
+        module_stage(certify, "certify", ("train", "axioms"), (*NETWORK, "certify")),
+        Stage(
+            name="report",
+            upstream=("data", "train", "circuit", "axioms", "progress", "certify"),
+            modules=(report.__name__,),
+            run=report.run,
+            config_slice=_report_slice,
+        ),
+    )
+
+
+STUDY = Study(
+    name="modular_addition",
+    settings=ModularAdditionSettings,
+    own=_stages(own_train_stage(train, (*NETWORK, "training"))),
+    published=_stages(import_stage(train, NETWORK)),
+)

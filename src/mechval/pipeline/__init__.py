@@ -7,7 +7,8 @@ It knows no study, no Hydra and no experiment tracker. Stage bodies import their
 from mechval.pipeline.comparison import Difference
 from mechval.pipeline.manifest import Manifest
 from mechval.pipeline.options import Observer, RunOptions, SilentObserver
-from mechval.pipeline.run_name import RunConfig, choose_run_name, load_committed_configs
+from mechval.pipeline.run import FinishedRun
+from mechval.pipeline.run_name import RunConfig, choose_run_name, load_run_config
 from mechval.pipeline.runner import run_stages
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
 from mechval.pipeline.verification import VerificationReport, verify_stages
@@ -16,6 +17,7 @@ from mechval.pipeline.workspace import Workspace
 __all__ = [
     "CaseStudy",
     "Difference",
+    "FinishedRun",
     "Manifest",
     "Observer",
     "RunConfig",
@@ -27,7 +29,7 @@ __all__ = [
     "VerificationReport",
     "Workspace",
     "choose_run_name",
-    "load_committed_configs",
+    "load_run_config",
     "run_stages",
     "verify_stages",
 ]

@@ -21,7 +21,7 @@ class RunOptions:
         device: torch device for the stages.
         force: names of stages to redo, or ``("all",)``.
         yes: whether stages estimated above ``CONSENT_SECONDS`` may start.
-        committed_config: for a protected run, the config to keep beside its first artifact.
+        config: what ``config.json`` is to say: the resolved settings and what made them.
         overrides: command-line words to repeat in a suggested command.
     """
 
@@ -30,7 +30,7 @@ class RunOptions:
     device: str = "cpu"
     force: tuple[str, ...] = ()
     yes: bool = False
-    committed_config: Mapping[str, Any] | None = None
+    config: Mapping[str, Any] | None = None
     overrides: tuple[str, ...] = ()
 
     def command(self, stage: str) -> str:

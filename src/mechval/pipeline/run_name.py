@@ -1,4 +1,4 @@
-"""Which run a config belongs to; only the committed config may write the committed run."""
+"""Which run a config belongs to: only the committed config may write the committed run."""
 
 import json
 import re
@@ -25,6 +25,7 @@ class RunConfig:
         model: ``own`` or ``published``.
         seed: the run's seed.
         settings: the study's settings, without file paths.
+        words: words of the command line that make the run, without file paths.
         is_default: whether the preset is the reference one and nothing overrides it.
     """
 
@@ -34,12 +35,18 @@ class RunConfig:
     seed: int
     settings: Mapping[str, Any]
     is_default: bool
+    words: tuple[str, ...] = ()
 
     @property
     def values(self) -> dict[str, Any]:
-        """The result-affecting values, as kept in ``config.json``."""
+        """The result-affecting values."""
         values = {"study": self.study, "model": self.model, "seed": self.seed}
         return plain_values({**values, "settings": dict(self.settings)})
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``config.json`` says: the values, and the words that gave them."""
+        return {**self.values, "words": list(self.words)}
 
     @property
     def protected_name(self) -> str:
@@ -55,14 +62,14 @@ class RunConfig:
 
 
 def choose_run_name(
-    requested: str | None, config: RunConfig, committed: Mapping[str, Mapping[str, Any]]
+    requested: str | None, config: RunConfig, committed: Mapping[str, Any] | None
 ) -> str:
     """Name the run so that no override or sweep can overwrite a committed one.
 
     Args:
         requested: the ``run`` key; None leaves the choice to the config.
         config: the resolved config.
-        committed: the committed config of each protected run that has one.
+        committed: the ``config.json`` of the protected run of this kind of model, None without one.
 
     Raises:
         MechvalError: if ``requested`` is no folder name, or is protected and the config differs.
@@ -79,39 +86,40 @@ def choose_run_name(
     return requested
 
 
-def load_committed_configs(paths: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    """Read the ``config.json`` of each protected run that has one.
+def load_run_config(path: Path) -> dict[str, Any] | None:
+    """What a ``config.json`` says, None if there is no such file.
 
     Raises:
-        MechvalError: if one is not JSON.
+        MechvalError: if it is not an object in JSON.
     """
-    committed = {}
-    for name, path in paths.items():
-        if path.exists():
-            try:
-                committed[name] = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                raise MechvalError(
-                    f"{path} is corrupt: it is not JSON; allowed: the committed file."
-                ) from None
-    return committed
+    if not path.exists():
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise MechvalError(
+            f"{path} is corrupt: it is not JSON; allowed: the committed file."
+        ) from None
 
 
-def _default_name(config: RunConfig, committed: Mapping[str, Mapping[str, Any]]) -> str:
-    name = config.protected_name
-    is_bound = committed[name] == config.values if name in committed else config.is_default
-    return name if is_bound else config.derived_name
+def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The result-affecting values of a ``config.json``: all but the words."""
+    return {name: value for name, value in record.items() if name != "words"}
 
 
-def _require_same(name: str, config: RunConfig, committed: Mapping[str, Mapping[str, Any]]) -> None:
+def _default_name(config: RunConfig, committed: Mapping[str, Any] | None) -> str:
+    is_bound = config.is_default if committed is None else values_of(committed) == config.values
+    return config.protected_name if is_bound else config.derived_name
+
+
+def _require_same(name: str, config: RunConfig, committed: Mapping[str, Any] | None) -> None:
     if name != config.protected_name:
         raise MechvalError(
             f"run={name} is not allowed with model={config.model}; allowed: "
             f"{config.protected_name}, or a name of your own."
         )
-    changes = list(config_changes(committed.get(name, config.values), config.values))
-    if changes:
+    for change in config_changes(values_of(committed or config.values), config.values):
         raise MechvalError(
-            f"run={name} is not allowed for this config ({changes[0]}); allowed: the committed "
+            f"run={name} is not allowed for this config ({change}); allowed: the committed "
             "config, or another run name."
         )

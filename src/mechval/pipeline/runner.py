@@ -25,6 +25,7 @@ from mechval.pipeline.options import (
     require_known_force,
     select_stages,
 )
+from mechval.pipeline.run_name import load_run_config, values_of
 from mechval.pipeline.run_record import Stopwatch, save_run_record
 from mechval.pipeline.session import Session, require_consent, require_upstream
 from mechval.pipeline.stage import CaseStudy, Stage, StageContext
@@ -83,6 +84,7 @@ def _advance(session: Session, stage: Stage[Any], observer: Observer) -> None:
         _run(session, stage, key, observer)
     elif decision.action == "reverify":
         _reverify(session, stage, key)
+    _keep_config(session)
 
 
 def _describe(decision: Decision, places: StagePlaces) -> str:
@@ -106,7 +108,7 @@ def _run(session: Session, stage: Stage[Any], key: StageKey, observer: Observer)
         manifest = make_manifest(stage.name, key, context.directory, context.bulk)
         write_text_atomically(context.directory / "manifest.json", manifest_text(manifest))
         save_run_record(stopwatch.record("run"), context.directory / "run.json")
-        _keep_committed_config(session)
+        _keep_config(session)
         publish(places)
     shutil.rmtree(places.scratch, ignore_errors=True)
     _notify(lambda: observer.stage_finished(stage.name, places.directory, manifest))
@@ -148,11 +150,15 @@ def _attempt(session: Session, stage: Stage[Any], key: StageKey) -> Iterator[Sta
         raise
 
 
-def _keep_committed_config(session: Session) -> None:
-    values = session.options.committed_config
-    path = session.workspace.committed_config(session.study.name, session.options.run)
-    if values is not None and not path.exists():
-        write_text_atomically(path, json.dumps(values, indent=2, sort_keys=True) + "\n")
+def _keep_config(session: Session) -> None:
+    """Write ``config.json``, unless it says the same values, perhaps in other words."""
+    record = session.options.config
+    path = session.workspace.run_config(session.study.name, session.options.run)
+    if record is None:
+        return
+    kept = load_run_config(path)
+    if kept is None or "words" not in kept or values_of(kept) != values_of(record):
+        write_text_atomically(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
 def _notify(call: Callable[[], None]) -> None:

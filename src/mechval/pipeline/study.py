@@ -2,11 +2,38 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mechval.config import Config
 from mechval.pipeline.stage import Stage, StageArtifacts, StageContext
+
+
+@dataclass(frozen=True)
+class Study:
+    """A case study.
+
+    Attributes:
+        name: the name used in paths and on the command line.
+        settings: the class of its settings, with a block ``model``.
+        own: its stages, in pipeline order, for a network trained here.
+        published: its stages for a published network.
+    """
+
+    name: str
+    settings: type[Config]
+    own: tuple[Stage[Any], ...]
+    published: tuple[Stage[Any], ...]
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The names of its stages, in pipeline order."""
+        return tuple(stage.name for stage in self.own)
+
+    def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
+        """The stages for the network that the settings ask for."""
+        return self.published if settings.model.kind == "published" else self.own
 
 
 def module_stage(

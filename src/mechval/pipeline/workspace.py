@@ -46,8 +46,8 @@ class Workspace:
         """Tracked results of one run, one folder per stage."""
         return self.root / "results" / study / run
 
-    def committed_config(self, study: str, run: str) -> Path:
-        """The config that a protected run name is bound to."""
+    def run_config(self, study: str, run: str) -> Path:
+        """The config that a run was made with; a protected run name is bound to it."""
         return self.run_directory(study, run) / "config.json"
 
     def stage(self, study: str, run: str, stage: str) -> StagePlaces:

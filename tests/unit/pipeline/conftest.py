@@ -1,6 +1,6 @@
 """A workspace in a temporary directory, and the toy study run in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,16 @@ def run_toy(workspace: Workspace, caplog: pytest.LogCaptureFixture) -> RunToy:
         seed: int = 0,
         force: tuple[str, ...] = (),
         yes: bool = False,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
         caplog.clear()
         options = RunOptions(
-            "toy", seed, force=force, yes=yes, overrides=("preset=smoke", "run=toy")
+            "toy",
+            seed,
+            force=force,
+            yes=yes,
+            config=config,
+            overrides=("preset=smoke", "run=toy"),
         )
         run_stages(
             study or ToyStudy(),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechval.errors import MechvalError
-from mechval.pipeline import RunConfig, choose_run_name, load_committed_configs
+from mechval.pipeline import RunConfig, choose_run_name, load_run_config
 
 DEFAULT = RunConfig(
     study="two_sat",
@@ -20,7 +20,7 @@ DEFAULT = RunConfig(
     settings={"problem": {"n_clauses": 10}},
     is_default=True,
 )
-COMMITTED = {"reference": DEFAULT.values}
+COMMITTED = DEFAULT.record
 
 
 def test_the_committed_config_is_the_reference_run() -> None:
@@ -28,11 +28,11 @@ def test_the_committed_config_is_the_reference_run() -> None:
 
 
 def test_the_first_default_run_becomes_the_reference() -> None:
-    assert choose_run_name(None, DEFAULT, {}) == "reference"
+    assert choose_run_name(None, DEFAULT, None) == "reference"
 
 
 def test_a_first_run_with_overrides_does_not() -> None:
-    name = choose_run_name(None, replace(DEFAULT, is_default=False), {})
+    name = choose_run_name(None, replace(DEFAULT, is_default=False), None)
     assert name == DEFAULT.derived_name
 
 
@@ -70,7 +70,7 @@ def test_only_the_committed_config_is_ever_named_reference(
 
 
 def test_a_published_model_has_its_own_protected_run() -> None:
-    assert choose_run_name(None, replace(DEFAULT, model="published"), {}) == "published"
+    assert choose_run_name(None, replace(DEFAULT, model="published"), None) == "published"
 
 
 def test_asking_for_reference_with_another_config_names_the_difference() -> None:
@@ -80,12 +80,12 @@ def test_asking_for_reference_with_another_config_names_the_difference() -> None
 
 def test_asking_for_reference_before_there_is_one_is_allowed() -> None:
     config = replace(DEFAULT, seed=1, is_default=False)
-    assert choose_run_name("reference", config, {}) == "reference"
+    assert choose_run_name("reference", config, None) == "reference"
 
 
 def test_asking_for_reference_with_the_published_model_is_refused() -> None:
     with pytest.raises(MechvalError, match="model=published; allowed: published"):
-        choose_run_name("reference", replace(DEFAULT, model="published"), {})
+        choose_run_name("reference", replace(DEFAULT, model="published"), None)
 
 
 def test_a_name_of_ones_own_is_kept() -> None:
@@ -98,14 +98,21 @@ def test_a_name_that_is_no_plain_folder_name_is_refused(name: str) -> None:
         choose_run_name(name, DEFAULT, COMMITTED)
 
 
-def test_only_existing_committed_configs_are_read(tmp_path: Path) -> None:
+def test_a_committed_config_is_read_if_there_is_one(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps(DEFAULT.values), encoding="utf-8")
-    places = {"reference": path, "published": tmp_path / "absent.json"}
-    assert load_committed_configs(places) == COMMITTED
+    assert load_run_config(path) is None
+    path.write_text(json.dumps(DEFAULT.record), encoding="utf-8")
+    assert load_run_config(path) == COMMITTED
 
 
-def test_a_corrupt_committed_config_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+def test_the_words_that_made_a_run_do_not_bind_it() -> None:
+    other = {**COMMITTED, "words": ["seed=0"]}
+    assert choose_run_name(None, DEFAULT, other) == "reference"
+    assert choose_run_name("reference", DEFAULT, other) == "reference"
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "1"])
+def test_a_corrupt_committed_config_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
     with pytest.raises(MechvalError, match=r"config\.json is corrupt"):
-        load_committed_configs({"reference": tmp_path / "config.json"})
+        load_run_config(tmp_path / "config.json")

@@ -302,3 +302,15 @@ def test_the_run_record_tells_machine_and_time(run_toy: RunToy, workspace: Works
     assert record["device"] == "cpu"
     assert record["seconds"] >= 0
     assert record["peak_memory_bytes"] > 1_000_000
+
+
+def test_a_run_keeps_the_config_that_made_it(run_toy: RunToy, workspace: Workspace) -> None:
+    path = workspace.run_config("two_sat", "toy")
+    record = {"seed": 0, "settings": {"n": 1}, "words": ["n=1"]}
+    run_toy("data", config=record)
+    assert json.loads(path.read_text()) == record
+    run_toy("data", config={**record, "words": ["n=1", "seed=0"]})
+    assert json.loads(path.read_text()) == record
+    other = {**record, "settings": {"n": 2}, "words": ["n=2"]}
+    run_toy("train", config=other)
+    assert json.loads(path.read_text()) == other

@@ -102,6 +102,7 @@ class ToyStudy:
 
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     name: str = "two_sat"
+    settings: type[Config] = ToySettings
 
     def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
         return tuple(replace(stage, **self.changes.get(stage.name, {})) for stage in toy_stages())
@@ -112,5 +113,4 @@ def with_run(stage: str, run: Callable[[Context], None]) -> ToyStudy:
     return ToyStudy({stage: {"run": run}})
 
 
-SETTINGS = ToySettings
 STUDY = ToyStudy()

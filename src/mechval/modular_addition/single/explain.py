@@ -19,7 +19,7 @@ from mechval.modular_addition.network.components import Components, record_activ
 from mechval.modular_addition.network.dataset import FILE_NAME, load_split
 from mechval.modular_addition.network.training import WEIGHTS, load_network, make_network
 from mechval.modular_addition.problem import ModularAddition
-from mechval.pipeline.finished_run import FinishedRun
+from mechval.pipeline.run import FinishedRun
 from mechval.transformer import Transformer
 from mechval.transformer.architecture import Architecture
 from mechval.transformer.foreign import load_foreign_checkpoint

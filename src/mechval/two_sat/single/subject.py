@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mechval.pipeline.finished_run import FinishedRun
+from mechval.pipeline.run import FinishedRun
 from mechval.transformer import Transformer
 from mechval.transformer.architecture import Architecture
 from mechval.transformer.foreign import load_foreign_checkpoint

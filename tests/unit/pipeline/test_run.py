@@ -1,13 +1,14 @@
 """Reading a finished run: what is missing or altered is refused."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
-from mechval.pipeline.finished_run import FinishedRun
 from mechval.pipeline.manifest import StageKey, hash_file, make_manifest, manifest_text
+from mechval.pipeline.run import FinishedRun
 
 
 @pytest.fixture
@@ -63,3 +64,24 @@ def test_only_the_runs_own_checkpoint_is_taken(run: FinishedRun, tmp_path: Path)
         run.checkpoint(tmp_path / "checkpoint")
     with pytest.raises(MechvalError, match="does not exist"):
         run.checkpoint(tmp_path / "nowhere")
+
+
+def test_the_state_of_a_stage_tells_what_is_wrong(run: FinishedRun) -> None:
+    assert run.states(["train", "circuit"])["circuit"].fault == "no result in this run"
+    assert set(run.directories(["train", "circuit"])) == {"train"}
+    run.file("train", "tracked.txt").write_text("other")
+    assert run.states(["train"])["train"].fault == "missing or altered: tracked.txt"
+    (run.directory / "train" / "manifest.json").write_text("{")
+    assert run.states(["train"])["train"].fault == "train/manifest.json is corrupt"
+
+
+def test_tracked_files_are_found_by_pattern(run: FinishedRun) -> None:
+    assert run.matching("train", "*.txt") == [run.file("train", "tracked.txt")]
+    assert run.matching("circuit", "*") == []
+
+
+def test_the_words_that_made_a_run_are_told(run: FinishedRun) -> None:
+    assert run.command == ""
+    config = {"words": ["study=toy", "seed=1"]}
+    (run.directory / "config.json").write_text(json.dumps(config))
+    assert FinishedRun(run.workspace, "study", "mine").command == "study=toy seed=1"

@@ -1,0 +1,14 @@
+"""The case studies that the commands know."""
+
+from importlib import import_module
+from typing import Any
+
+STUDIES = {
+    "two_sat": "mechval.two_sat.study",
+    "modular_addition": "mechval.modular_addition.study",
+}
+
+
+def load_study(name: str) -> Any:
+    """A study's :class:`mechval.pipeline.study.Study`, imported when it is asked for."""
+    return import_module(STUDIES[name]).STUDY
