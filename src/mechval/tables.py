@@ -3,11 +3,14 @@
 A field of a row carries, beside its type, what kind of number it is, its unit and its title
 (:func:`count`, :func:`rate`, :func:`number`, :func:`told`). Writers, readers, the verifier and all
 renderings use that one declaration. A nested dataclass or mapping is laid out as dotted columns
-such as ``stratum.SAT.n``; an empty cell is None. Floats keep seven significant digits.
+such as ``strata.SAT.n``; an empty cell is None, or a mapping without that key. A list is written
+with spaces between. Floats keep seven significant digits. Files are written aside, then renamed.
 """
 
 import csv
 import dataclasses
+import functools
+import io
 import json
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -79,13 +82,37 @@ def number(title: str = "", unit: str = "", **default: Any) -> Any:
 def column_of(field: "dataclasses.Field[Any]") -> Column:
     """The declaration of a field; without one it follows from the type."""
     declared = field.metadata.get(_KEY)
-    column = declared or Column("number" if float in _members(field.type) else "told")
+    column = declared or Column("number" if _holds_floats(field.type) else "told")
     return column if column.title else dataclasses.replace(column, title=_title(field.name))
 
 
 def columns_of(row: type) -> dict[str, Column]:
     """The declarations of a row's fields, by name."""
     return {field.name: column_of(field) for field in dataclasses.fields(row)}
+
+
+def column_at(row: type, *names: str) -> Column:
+    """The declaration of a nested column, such as ``strata``, ``SAT``, ``n``; places in a list too.
+
+    ``of`` is then dotted: of ``strata.SAT.disagreements`` it is ``strata.SAT.n``.
+
+    Raises:
+        ValueError: if the row has no such column.
+    """
+    kind, column = row, Column("told")
+    for depth, name in enumerate(names):
+        if dataclasses.is_dataclass(kind):
+            fields = {field.name: field for field in dataclasses.fields(kind)}
+            if name not in fields:
+                raise ValueError(f"unknown column {'.'.join(names)}")
+            column, kind = column_of(fields[name]), _kind(_hints(kind)[name])
+            if column.of:
+                column = dataclasses.replace(column, of=".".join((*names[:depth], column.of)))
+        elif _is_mapping(kind) or _is_list(kind):
+            kind = _kind(get_args(kind)[1 if _is_mapping(kind) else 0])
+        else:
+            raise ValueError(f"unknown column {'.'.join(names)}")
+    return column
 
 
 @dataclass(frozen=True)
@@ -106,14 +133,22 @@ class Table(Generic[Row]):
         return self.file.partition("/")[0]
 
     def write(self, rows: Iterable[Row], folder: Path) -> None:
-        """Write the rows, in the folder of their stage; all of them lay out the same columns."""
-        laid_out = [dict(_laid_out(row)) for row in rows]
-        header = list(laid_out[0]) if laid_out else list(self._empty_header())
-        path = _place(folder, self.file)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, header, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(laid_out)
+        """Write the rows, in the folder of their stage.
+
+        Columns are the declared ones, in the order of the fields; what a subclass of the row adds
+        is left out. A key that only some rows have in a mapping is a column of all; where they
+        have none, its cell is empty.
+
+        Raises:
+            ValueError: for a mapping key with a dot, or a list entry with a space.
+        """
+        laid_out = [dict(_laid_out(row, self.row)) for row in rows]
+        header = dict.fromkeys(column for row in laid_out for column in row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, header or [*_own_columns(self.row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(laid_out)
+        _write_whole(text.getvalue(), _place(folder, self.file))
 
     def read(self, folder: Path) -> tuple[Row, ...]:
         """Read the rows from the folder of their stage.
@@ -122,19 +157,15 @@ class Table(Generic[Row]):
             MechvalError: naming the file, if it is missing, damaged or another table.
         """
         path = _place(folder, self.file)
-        adapter = TypeAdapter(self.row)
         try:
             text = path.read_text(encoding="utf-8")
             if not text.endswith("\n"):
                 raise ValueError("its last row is cut off")
-            found = list(csv.DictReader(text.splitlines()))
-            return tuple(adapter.validate_python(_nested(row, self.row)) for row in found)
+            header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+            adapter = TypeAdapter(self.row)
+            return tuple(map(adapter.validate_python, _nested(self.row, header, rows)))
         except (OSError, ValueError, csv.Error) as error:
             raise unusable(path, error) from None
-
-    def _empty_header(self) -> Iterator[str]:
-        for field in dataclasses.fields(self.row):  # pyright: ignore[reportArgumentType]
-            yield field.name
 
 
 @dataclass(frozen=True)
@@ -158,7 +189,7 @@ class Record(Generic[Row]):
         """Write the object, keys sorted, in the folder of its stage."""
         plain = _rounded_deeply(dataclasses.asdict(value))  # pyright: ignore[reportArgumentType]
         text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False)
-        _place(folder, self.file).write_text(text + "\n", encoding="utf-8")
+        _write_whole(text + "\n", _place(folder, self.file))
 
     def read(self, folder: Path) -> Row:
         """Read the object; raises MechvalError as :meth:`Table.read` does."""
@@ -167,9 +198,7 @@ class Record(Generic[Row]):
             content = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(content, dict):
                 raise ValueError("it holds no object")
-            names = {field.name for field in dataclasses.fields(self.row)}  # pyright: ignore[reportArgumentType]
-            if unknown := content.keys() - names:
-                raise ValueError(f"unknown key {min(unknown)}")
+            _refuse_unknown(self.row, content)
             return TypeAdapter(self.row).validate_python(content)
         except (OSError, ValueError) as error:
             raise unusable(path, error) from None
@@ -214,63 +243,38 @@ def _place(folder: Path, file: str) -> Path:
     return folder / file.partition("/")[2]
 
 
-def _laid_out(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Columns and cells of a row, nested ones with dotted names."""
-    if dataclasses.is_dataclass(value):
-        parts = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
-    else:
-        parts = list(value.items())
-    for name, part in parts:
-        if dataclasses.is_dataclass(part) or isinstance(part, Mapping):
-            yield from _laid_out(part, f"{prefix}{name}.")
-        elif isinstance(part, Sequence) and not isinstance(part, str):
-            yield f"{prefix}{name}", " ".join(map(str, part))
-        else:
-            yield f"{prefix}{name}", rounded(part.value if isinstance(part, Enum) else part)
+def _write_whole(text: str, path: Path) -> None:
+    """Nothing half-written ever stands under the file's own name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.part")
+    aside.write_text(text, encoding="utf-8", newline="")
+    aside.replace(path)
 
 
-def _nested(row: Mapping[str, Any], kind: type) -> dict[str, Any]:
-    """A row of text with dotted columns as nested dictionaries; undeclared columns are refused."""
-    if None in row or None in row.values():
-        raise ValueError("a row has more or fewer cells than there are columns")
-    hints = get_type_hints(kind)
-    nested: dict[str, Any] = {name: {} for name, hint in hints.items() if _is_mapping(hint)}
-    for column, text in row.items():
-        *parents, name = column.split(".")
-        target, leaf = nested, _leaf(kind, column)
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        if any(get_origin(member) is tuple for member in leaf):
-            target[name] = text.split()
-        else:
-            target[name] = text if text or types.NoneType not in leaf else None
-    return nested
+def _laid_out(value: Any, hint: Any, column: str = "") -> Iterator[tuple[str, Any]]:
+    """Columns and cells of a value, nested ones with dotted names."""
+    kind, start = _kind(hint), f"{column}." if column else ""
+    if value is not None and dataclasses.is_dataclass(kind):
+        for name, part in _hints(kind).items():
+            yield from _laid_out(getattr(value, name), part, start + name)
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            if "." in name:
+                raise ValueError(f"{start}{name} is no column; allowed: keys without dots")
+            yield from _laid_out(part, get_args(kind)[1], start + name)
+    elif value is not None or not dataclasses.is_dataclass(kind):
+        yield column, _listed(value, column) if _is_list(kind) else _plain(value)
 
 
-def _leaf(kind: Any, column: str) -> tuple[Any, ...]:
-    """What the cells of a column may be."""
-    members = (kind,)
-    for name in column.split("."):
-        if _is_mapping(members[0]):
-            members = _members(get_args(members[0])[1])
-        elif dataclasses.is_dataclass(members[0]):
-            hints = get_type_hints(members[0])
-            if name not in hints:
-                raise ValueError(f"unknown column {column}")
-            members = _members(hints[name])
-        else:
-            raise ValueError(f"unknown column {column}")
-    return members
+def _listed(items: Sequence[Any] | None, column: str) -> str:
+    texts = [str(_plain(item)) for item in items or ()]
+    if any(text.split() != [text] for text in texts):
+        raise ValueError(f"{column} holds {texts}; allowed: entries that hold no space")
+    return " ".join(texts)
 
 
-def _members(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, or the type itself."""
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-
-
-def _is_mapping(hint: Any) -> bool:
-    origin = get_origin(hint)
-    return isinstance(origin, type) and issubclass(origin, Mapping)
+def _plain(value: Any) -> Any:
+    return rounded(value.value if isinstance(value, Enum) else value)
 
 
 def _rounded_deeply(value: Any) -> Any:
@@ -278,4 +282,100 @@ def _rounded_deeply(value: Any) -> Any:
         return {key: _rounded_deeply(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded_deeply(part) for part in value]
-    return rounded(value.value if isinstance(value, Enum) else value)
+    return _plain(value)
+
+
+def _own_columns(row: Any, prefix: str = "") -> Iterator[str]:
+    """The columns that every table of such rows has: those of no mapping and no optional part."""
+    for name, hint in _hints(row).items():
+        if dataclasses.is_dataclass(hint):
+            yield from _own_columns(hint, f"{prefix}{name}.")
+        elif not _is_mapping(_kind(hint)) and not dataclasses.is_dataclass(_kind(hint)):
+            yield f"{prefix}{name}"
+
+
+def _nested(row: Any, header: list[str], rows: list[list[str]]) -> Iterator[Any]:
+    """Rows of text as nested dictionaries; columns that do not fit the declaration are refused."""
+    for column in header:
+        column_at(row, *column.split("."))
+    if len(set(header)) < len(header):
+        raise ValueError("a column occurs twice")
+    if lacking := set(_own_columns(row)) - set(header):
+        raise ValueError(f"column {min(lacking)} is missing")
+    for cells in rows:
+        if len(cells) != len(header):
+            raise ValueError("a row has more or fewer cells than there are columns")
+        yield _built(row, dict(zip(header, cells, strict=True)))
+
+
+def _built(hint: Any, cells: Mapping[str, str]) -> Any:
+    """What pydantic makes a value of that type from; ``cells`` by the rest of their columns."""
+    kind = _kind(hint)
+    if _may_be_none(hint) and not any(cells.values()):
+        return None
+    if "" in cells:
+        return cells[""].split() if _is_list(kind) else cells[""]
+    parts: dict[str, dict[str, str]] = {}
+    for column, text in cells.items():
+        name, _, rest = column.partition(".")
+        parts.setdefault(name, {})[rest] = text
+    if not _is_mapping(kind):
+        return {name: _built(part, parts.get(name, {})) for name, part in _hints(kind).items()}
+    part = get_args(kind)[1]
+    present = {name: own for name, own in parts.items() if _may_be_none(part) or any(own.values())}
+    return {name: _built(part, own) for name, own in present.items()}
+
+
+def _refuse_unknown(hint: Any, content: Any) -> None:
+    """Keys of a JSON object that its type does not declare, at any depth."""
+    kind = _kind(hint)
+    if isinstance(content, dict) and dataclasses.is_dataclass(kind):
+        hints = _hints(kind)
+        if unknown := content.keys() - hints.keys():
+            raise ValueError(f"unknown key {min(unknown)}")
+        for name, part in content.items():
+            _refuse_unknown(hints[name], part)
+    elif isinstance(content, dict) and _is_mapping(kind):
+        for part in content.values():
+            _refuse_unknown(get_args(kind)[1], part)
+    elif isinstance(content, list) and _is_list(kind):
+        for part in content:
+            _refuse_unknown(get_args(kind)[0], part)
+
+
+@functools.cache
+def _hints(row: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields."""
+    hints = get_type_hints(row)
+    return {field.name: hints[field.name] for field in dataclasses.fields(row)}
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a union, or the type itself."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _kind(hint: Any) -> Any:
+    """The type itself, without the None that it may be instead."""
+    return next(member for member in _members(hint) if member is not types.NoneType)
+
+
+def _may_be_none(hint: Any) -> bool:
+    return types.NoneType in _members(hint)
+
+
+def _is_mapping(hint: Any) -> bool:
+    return _is_kind_of(hint, Mapping)
+
+
+def _is_list(hint: Any) -> bool:
+    return _is_kind_of(hint, Sequence)
+
+
+def _is_kind_of(hint: Any, kind: type) -> bool:
+    origin = get_origin(hint)
+    return isinstance(origin, type) and issubclass(origin, kind)
+
+
+def _holds_floats(hint: Any) -> bool:
+    return hint is float or any(map(_holds_floats, get_args(hint)))

@@ -28,10 +28,13 @@ from mechval.axioms.interpretation import (
     n_differing,
 )
 from mechval.axioms.report import (
+    CELLS,
+    INTERPRETATIONS,
     AxiomReport,
     Cell,
     ConstantProgram,
     Estimate,
+    InterpretationRow,
     MixtureEstimate,
     Verdict,
 )
@@ -54,6 +57,8 @@ from mechval.axioms.tables import (
 )
 
 __all__ = [
+    "CELLS",
+    "INTERPRETATIONS",
     "LEDGER_COLUMNS",
     "Axiom",
     "AxiomReport",
@@ -69,6 +74,7 @@ __all__ = [
     "Estimate",
     "EvidenceKind",
     "Interpretation",
+    "InterpretationRow",
     "Map",
     "MixtureEstimate",
     "State",

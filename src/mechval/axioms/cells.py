@@ -1,36 +1,51 @@
 """The 4·d cells of an axiom table, and which of them measure one and the same thing."""
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import StrEnum
 
 from mechval.axioms.interpretation import Interpretation
 
 
-class Axiom(IntEnum):
-    """The four axioms, numbered as in the paper."""
+class Axiom(StrEnum):
+    """The four axioms, in the paper's order, by their names in words."""
 
-    PREFIX_EQUIVALENCE = 1
-    COMPONENT_EQUIVALENCE = 2
-    PREFIX_REPLACEABILITY = 3
-    COMPONENT_REPLACEABILITY = 4
+    PREFIX_EQUIVALENCE = "prefix equivalence"
+    COMPONENT_EQUIVALENCE = "component equivalence"
+    PREFIX_REPLACEABILITY = "prefix replaceability"
+    COMPONENT_REPLACEABILITY = "component replaceability"
+
+    @property
+    def number(self) -> int:
+        """Its number in the paper, from 1 to 4."""
+        return list(Axiom).index(self) + 1
 
     @property
     def label(self) -> str:
-        """The axiom's name in words."""
-        return self.name.lower().replace("_", " ")
+        """Its name in words. To be removed: the value says it."""
+        return self.value
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether the program runs from the input on, rather than for one component."""
+        return self in (Axiom.PREFIX_EQUIVALENCE, Axiom.PREFIX_REPLACEABILITY)
 
     @property
     def is_replaceability(self) -> bool:
         """Whether the two sides are labels of the network rather than abstract states."""
-        return self >= Axiom.PREFIX_REPLACEABILITY
+        return self in (Axiom.PREFIX_REPLACEABILITY, Axiom.COMPONENT_REPLACEABILITY)
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class CellKey:
-    """One axiom at one component (1-based); ordered axiom first."""
+    """One axiom at one component (1-based)."""
 
     axiom: Axiom
     component: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What cells are ordered by in a table: axiom first."""
+        return self.axiom.number, self.component
 
 
 def representative_cells(interpretation: Interpretation) -> dict[CellKey, CellKey]:
@@ -67,8 +82,7 @@ def maps_of(interpretation: Interpretation, key: CellKey) -> tuple[object, ...]:
     Interpretations of one network whose cells have the same maps measure the same thing there.
     """
     i = key.component
-    is_prefix = key.axiom in (Axiom.PREFIX_EQUIVALENCE, Axiom.PREFIX_REPLACEABILITY)
-    start = 0 if is_prefix else i - 1
+    start = 0 if key.axiom.is_prefix else i - 1
     program = (interpretation.alphas[start], *interpretation.abstract[start:i])
     if key.axiom.is_replaceability:
         judged = (interpretation.gammas[i], interpretation.equivalences[-1].distance)
@@ -78,10 +92,10 @@ def maps_of(interpretation: Interpretation, key: CellKey) -> tuple[object, ...]:
 
 
 def _representative(interpretation: Interpretation, axiom: Axiom, component: int) -> CellKey:
-    number = int(axiom)
+    number = axiom.number
     if component == 1 and number in (2, 4):
         number -= 1
     is_last = component == interpretation.n_components
     if is_last and interpretation.output_is_label and number in (3, 4):
         number -= 2
-    return CellKey(Axiom(number), component)
+    return CellKey(list(Axiom)[number - 1], component)

@@ -52,8 +52,8 @@ def enumerate_axioms(
 
 def _exact_cell(cell: Cell) -> Cell:
     return replace(
-        cell,
-        pooled=cell.pooled.over_whole_domain(),
+        cell.over_whole_domain(),
+        confidence=None,
         epsilon_simultaneous=cell.rate,
         strata={name: stratum.over_whole_domain() for name, stratum in cell.strata.items()},
     )

@@ -6,8 +6,8 @@ callables of an interpretation look inside them.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from jaxtyping import Shaped
@@ -90,7 +90,8 @@ class Interpretation:
     """A decomposed network t, a program h with as many components, and how they correspond.
 
     Attributes:
-        name: of this interpretation, unique among those evaluated together.
+        name: of this interpretation, unique among those evaluated together; its tags joined by
+            slashes, if it has any.
         components: names of the d components.
         concrete: t_1 … t_d.
         abstract: h_1 … h_d; deterministic.
@@ -99,9 +100,12 @@ class Interpretation:
             smuggle in what the program does not know.
         equivalences: of the abstract states at cuts 0 … d; the last also compares the labels of
             the two replaceability axioms.
+        tags: what distinguishes it from the others, by the name of the distinction
+            (``{"reading": "paper"}``): a column each in every table.
 
     Raises:
-        MechvalError: if lengths do not fit together or component names are not unique.
+        MechvalError: if lengths do not fit together, component names are not unique or the name
+            is not that of the tags.
 
     Source: paper section 3; PAPER.md section 1.
     """
@@ -113,8 +117,14 @@ class Interpretation:
     alphas: tuple[Map, ...]
     gammas: tuple[Map, ...]
     equivalences: tuple[Equivalence, ...]
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        if self.tags and self.name != "/".join(self.tags.values()):
+            raise MechvalError(
+                f"interpretation {self.name!r}: its tags are {dict(self.tags)}; allowed: a name "
+                f"that joins them, {'/'.join(self.tags.values())!r}."
+            )
         if not self.components:
             raise MechvalError(
                 f"interpretation {self.name!r}: components is empty; allowed: at least one."
@@ -124,17 +134,14 @@ class Interpretation:
                 f"interpretation {self.name!r}: components={self.components} is not allowed; "
                 "allowed: names that are all different."
             )
-        for field in fields(self)[2:]:
-            self._check_length(field.name)
-
-    def _check_length(self, field: str) -> None:
-        found = len(getattr(self, field))
-        expected = self.n_components + (field in ("alphas", "gammas", "equivalences"))
-        if found != expected:
-            raise MechvalError(
-                f"interpretation {self.name!r}: {field} has {found} entries; allowed: "
-                f"{expected}, for {self.n_components} components."
-            )
+        per_cut = ("alphas", "gammas", "equivalences")
+        for part in ("concrete", "abstract", *per_cut):
+            found, expected = len(getattr(self, part)), self.n_components + (part in per_cut)
+            if found != expected:
+                raise MechvalError(
+                    f"interpretation {self.name!r}: {part} has {found} entries; allowed: "
+                    f"{expected}, for {self.n_components} components."
+                )
 
     @property
     def n_components(self) -> int:

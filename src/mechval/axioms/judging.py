@@ -10,7 +10,6 @@ from torch import Tensor
 
 from mechval.axioms import cells, statistics
 from mechval.axioms.cells import Axiom, CellKey
-from mechval.axioms.evidence import EvidenceKind
 from mechval.axioms.interpretation import Equivalence, Interpretation
 from mechval.axioms.report import (
     AxiomReport,
@@ -96,11 +95,13 @@ def make_report(
     judge = _CellJudge(interpretation, measurements, rule, disagreements, baseline, n_labels)
     return AxiomReport(
         interpretation=interpretation.name,
+        tags=interpretation.tags,
         confidence=rule.confidence,
-        cells=tuple(judge.make_cell(key, first) for key, first in representatives.items()),
-        constant_program=baseline,
-        label_entropy=statistics.label_entropy(label_counts.tolist()),
+        n=baseline.n,
         n_labels=n_labels,
+        label_entropy=statistics.label_entropy(label_counts.tolist()),
+        constant=baseline,
+        cells=tuple(judge.make_cell(key, first) for key, first in representatives.items()),
         inclusion_violations=_inclusion_violations(
             interpretation, dict(zip(representatives, matrix, strict=True))
         ),
@@ -123,17 +124,20 @@ class _CellJudge:
         components = self.interpretation.components
         distances = self.measurements.distances[representative]
         disagreements = self.disagreements[representative]
-        pooled = _estimate(disagreements, self.rule.confidence)
+        pooled = self._estimate(disagreements)
         strata = self._strata(disagreements)
         equivalence = deciding_equivalence(self.interpretation, key)
         mean_distance = math.fsum(distances.tolist()) / pooled.n
         return Cell(
+            **vars(pooled),
+            interpretation=self.interpretation.name,
+            tags=self.interpretation.tags,
+            confidence=self.rule.confidence,
             axiom=key.axiom,
             component=components[key.component - 1],
             repeats=None
             if key == representative
             else cell_name(representative.axiom, components[representative.component - 1]),
-            pooled=pooled,
             epsilon_simultaneous=statistics.clopper_pearson_upper(
                 pooled.disagreements,
                 pooled.n,
@@ -147,9 +151,12 @@ class _CellJudge:
             verdict=self._verdict(key, pooled.epsilon),
         )
 
+    def _estimate(self, disagreements: Bool[Tensor, " sample"]) -> Estimate:
+        return Estimate.of(int(disagreements.sum()), len(disagreements), self.rule.confidence)
+
     def _strata(self, disagreements: Bool[Tensor, " sample"]) -> dict[str, Estimate]:
         return {
-            name: _estimate(disagreements[self.measurements.strata == index], self.rule.confidence)
+            name: self._estimate(disagreements[self.measurements.strata == index])
             for index, name in enumerate(self.rule.strata_names)
         }
 
@@ -186,14 +193,6 @@ def deciding_equivalence(interpretation: Interpretation, key: CellKey) -> Equiva
     return interpretation.equivalences[-1 if key.axiom.is_replaceability else key.component]
 
 
-def _estimate(disagreements: Bool[Tensor, " sample"], confidence: float) -> Estimate:
-    n, count = len(disagreements), int(disagreements.sum())
-    epsilon = statistics.clopper_pearson_upper(count, n, confidence)
-    return Estimate(
-        n=n, disagreements=count, rate=count / n, epsilon=epsilon, kind=EvidenceKind.SAMPLED
-    )
-
-
 def _mix(
     strata: Sequence[Estimate], weights: Sequence[float], rule: JudgingRule
 ) -> MixtureEstimate:
@@ -211,7 +210,8 @@ def _mix(
 
 
 def _constant_program(labels: Int[Tensor, " sample"], rule: JudgingRule) -> ConstantProgram:
-    estimate = _estimate(labels != rule.constant_label, rule.confidence)
+    n_others = int((labels != rule.constant_label).sum())
+    estimate = Estimate.of(n_others, len(labels), rule.confidence)
     return ConstantProgram(
         label=rule.constant_label,
         n=estimate.n,

@@ -95,8 +95,8 @@ def _cell_row(report: AxiomReport, cell: Cell) -> Row:
     return {
         "interpretation": report.interpretation,
         "kind": cell.kind.value,
-        "axiom": int(cell.axiom),
-        "axiom_name": cell.axiom.label,
+        "axiom": cell.axiom.number,
+        "axiom_name": cell.axiom.value,
         "component": cell.component,
         "is_distinct": cell.repeats is None,
         "n": cell.n,
@@ -104,7 +104,7 @@ def _cell_row(report: AxiomReport, cell: Cell) -> Row:
         "rate": cell.rate,
         "epsilon": cell.epsilon,
         "mean_part_error": cell.mean_part_error,
-        "constant.rate": report.constant_program.rate,
+        "constant.rate": report.constant.rate,
         "verdict": cell.verdict.value,
         "reason": None,
     }

@@ -1,14 +1,19 @@
-"""What an evaluation of the axioms yields: frozen records of plain numbers."""
+"""What an evaluation of the axioms yields: the declared rows of its tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from jaxtyping import Bool
 from torch import Tensor
 
+from mechval import tables
+from mechval.axioms import statistics
 from mechval.axioms.cells import Axiom
 from mechval.axioms.evidence import EvidenceKind
+
+Counted = TypeVar("Counted", bound="Estimate")
 
 
 class Verdict(StrEnum):
@@ -20,20 +25,36 @@ class Verdict(StrEnum):
     CONSTANT_NETWORK = "none: t is constant"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """Disagreements among n samples, their rate and ε.
 
     ε is the rate's one-sided upper bound if ``kind`` is sampled, the rate itself if it is exact.
     """
 
-    n: int
-    disagreements: int
-    rate: float
-    epsilon: float
-    kind: EvidenceKind
+    n: int = tables.told("N")
+    disagreements: int = tables.count("disagreements")
+    rate: float = tables.rate("rate")
+    epsilon: float = tables.rate("ε")
+    kind: EvidenceKind = tables.told("evidence")
 
-    def over_whole_domain(self) -> "Estimate":
+    @staticmethod
+    def of(disagreements: int, n: int, confidence: float) -> "Estimate":
+        """Bound the rate of what was counted on ``n`` independent draws.
+
+        Raises:
+            MechvalError: as :func:`mechval.axioms.statistics.clopper_pearson_upper`.
+        """
+        epsilon = statistics.clopper_pearson_upper(disagreements, n, confidence)
+        return Estimate(
+            n=n,
+            disagreements=disagreements,
+            rate=disagreements / n,
+            epsilon=epsilon,
+            kind=EvidenceKind.SAMPLED,
+        )
+
+    def over_whole_domain(self: Counted) -> Counted:
         """The same counts where the samples are every input there is: exact, so ε is the rate."""
         return replace(self, epsilon=self.rate, kind=EvidenceKind.EXACT)
 
@@ -42,69 +63,55 @@ class Estimate:
 class MixtureEstimate:
     """Rate and upper bound ε under a mixture of the strata."""
 
-    rate: float
-    epsilon: float
+    rate: float = tables.rate("rate")
+    epsilon: float = tables.rate("ε")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One axiom at one component.
+@dataclass(frozen=True, kw_only=True)
+class CellName:
+    """Which cell of which interpretation; ``tags`` are those of the interpretation."""
 
-    Attributes:
-        axiom: which of the four.
-        component: name of the component.
-        repeats: name of the earlier cell that measures the same thing, None if distinct.
-        pooled: over all samples.
-        epsilon_simultaneous: the bound when all distinct cells are to hold at once.
-        strata: estimate within each stratum.
-        mixtures: estimate under each reweighting of the strata.
-        mean_distance: mean number of differing parts.
-        mean_part_error: the same as a share of the parts of the state.
-        equivalence: name of the equivalence that decided.
-        verdict: against the constant program.
-    """
-
-    axiom: Axiom
-    component: str
-    repeats: str | None
-    pooled: Estimate
-    epsilon_simultaneous: float
-    strata: Mapping[str, Estimate]
-    mixtures: Mapping[str, MixtureEstimate]
-    mean_distance: float
-    mean_part_error: float
-    equivalence: str
-    verdict: Verdict
+    interpretation: str = tables.told()
+    tags: Mapping[str, str] = tables.told()
+    axiom: Axiom = tables.told()
+    component: str = tables.told()
 
     @property
     def name(self) -> str:
         """The cell's name in files, such as ``prefix equivalence/parse``."""
         return cell_name(self.axiom, self.component)
 
-    @property
-    def n(self) -> int:
-        """Number of samples."""
-        return self.pooled.n
+
+@dataclass(frozen=True, kw_only=True)
+class Cell(Estimate, CellName):
+    """One axiom at one component, over all samples: a row of axioms.csv.
+
+    Attributes:
+        repeats: name of the earlier cell that measures the same thing, None if distinct.
+        confidence: of the bounds, each one-sided; None where all are exact.
+        epsilon_simultaneous: the bound when all distinct cells are to hold at once.
+        mean_distance: mean number of differing parts.
+        mean_part_error: the same as a share of the parts of the state.
+        equivalence: name of the equivalence that decided.
+        verdict: against the constant program.
+        strata: estimate within each stratum.
+        mixtures: estimate under each reweighting of the strata.
+    """
+
+    repeats: str | None = tables.told()
+    confidence: float | None = tables.told()
+    epsilon_simultaneous: float = tables.rate("simultaneous ε")
+    mean_distance: float = tables.number("mean number of differing parts")
+    mean_part_error: float = tables.rate("mean error per part")
+    equivalence: str = tables.told()
+    verdict: Verdict = tables.told()
+    strata: Mapping[str, Estimate] = tables.told()
+    mixtures: Mapping[str, MixtureEstimate] = tables.told()
 
     @property
-    def disagreements(self) -> int:
-        """Number of samples on which the two sides disagree."""
-        return self.pooled.disagreements
-
-    @property
-    def rate(self) -> float:
-        """Share of samples on which the two sides disagree."""
-        return self.pooled.rate
-
-    @property
-    def epsilon(self) -> float:
-        """One-sided upper bound of the disagreement probability."""
-        return self.pooled.epsilon
-
-    @property
-    def kind(self) -> EvidenceKind:
-        """What stands behind ε."""
-        return self.pooled.kind
+    def is_distinct(self) -> bool:
+        """Whether no earlier cell measures the same thing."""
+        return self.repeats is None
 
 
 @dataclass(frozen=True)
@@ -114,42 +121,56 @@ class ConstantProgram:
     ``lower`` and ``upper`` are one-sided bounds of its disagreement probability.
     """
 
-    label: int
-    n: int
-    disagreements: int
-    rate: float
-    lower: float
-    upper: float
+    label: int = tables.told()
+    n: int = tables.told("N")
+    disagreements: int = tables.count()
+    rate: float = tables.rate()
+    lower: float = tables.rate("lower bound")
+    upper: float = tables.rate("upper bound")
 
 
-@dataclass(frozen=True, eq=False)
-class AxiomReport:
-    """All cells of one interpretation, and what they have to be read against.
+@dataclass(frozen=True, kw_only=True)
+class InterpretationRow:
+    """What the cells of one interpretation have to be read against: a row of interpretations.csv.
 
     Attributes:
-        interpretation: its name.
-        confidence: of every bound in the report, each one-sided.
-        cells: axiom by axiom, component by component.
-        constant_program: the baseline of the verdicts.
-        label_entropy: of the network's labels, in bits.
+        confidence: of every bound, each one-sided.
         n_labels: number of distinct labels the network gave.
+        label_entropy: of the network's labels.
+        constant: the program that always answers the same, baseline of the verdicts.
         inclusion_violations: per component, samples on which component equivalence holds up to
             there and prefix equivalence does not. It must be 0 for a deterministic program that
             respects its equivalences; None where an equivalence up to there is tolerant, since
             nothing follows then.
+    """
+
+    interpretation: str = tables.told()
+    tags: Mapping[str, str] = tables.told()
+    confidence: float = tables.told()
+    n: int = tables.told("N")
+    n_labels: int = tables.told("labels")
+    label_entropy: float = tables.number("label entropy", unit="bits")
+    constant: ConstantProgram = tables.told("constant program")
+    inclusion_violations: Mapping[str, int | None] = tables.count("inclusion violations")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AxiomReport(InterpretationRow):
+    """All cells of one interpretation, and what they have to be read against.
+
+    Attributes:
+        cells: axiom by axiom, component by component.
         disagreements: per cell, in the order of ``cells``, and per sample.
     """
 
-    interpretation: str
-    confidence: float
     cells: tuple[Cell, ...]
-    constant_program: ConstantProgram
-    label_entropy: float
-    n_labels: int
-    inclusion_violations: Mapping[str, int | None]
     disagreements: Bool[Tensor, "cell sample"]
+
+
+CELLS = tables.Table("axioms/axioms.csv", Cell)
+INTERPRETATIONS = tables.Table("axioms/interpretations.csv", InterpretationRow)
 
 
 def cell_name(axiom: Axiom, component: str) -> str:
     """Name a cell as files and tables do."""
-    return f"{axiom.label}/{component}"
+    return f"{axiom}/{component}"

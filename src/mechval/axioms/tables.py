@@ -45,16 +45,13 @@ class _Header(Config):
 
 
 def cell_rows(report: AxiomReport) -> list[Row]:
-    """Lay out a report's cells, one flat row each, in their order.
-
-    Numbers of a stratum or a mixture have dotted keys such as ``stratum.SAT.epsilon``.
-    """
+    """The cells as plain rows. To be removed: `CELLS` writes the cells themselves."""
     return [_cell_row(report, cell) for cell in report.cells]
 
 
 def report_row(report: AxiomReport) -> Row:
-    """Lay out what a report says beside its cells: baseline, labels, inclusion check."""
-    constant = report.constant_program
+    """What a report says beside its cells. To be removed: `INTERPRETATIONS` writes reports."""
+    constant = report.constant
     return {
         "interpretation": report.interpretation,
         "confidence": report.confidence,
@@ -117,8 +114,8 @@ def _cell_row(report: AxiomReport, cell: Cell) -> Row:
         "interpretation": report.interpretation,
         "kind": cell.kind.value,
         "confidence": report.confidence,
-        "axiom": int(cell.axiom),
-        "axiom_name": cell.axiom.label,
+        "axiom": cell.axiom.number,
+        "axiom_name": cell.axiom.value,
         "component": cell.component,
         "is_distinct": cell.repeats is None,
         "repeats": cell.repeats,

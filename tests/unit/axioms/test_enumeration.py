@@ -21,7 +21,7 @@ def test_epsilon_is_the_rate_in_every_estimate() -> None:
 
 def test_the_baseline_answers_the_most_frequent_label() -> None:
     odd_and_even = torch.tensor([61, 62, 63, 64, 65])
-    baseline = enumerate_axioms(make_toy(), odd_and_even).constant_program
+    baseline = enumerate_axioms(make_toy(), odd_and_even).constant
     assert (baseline.label, baseline.disagreements) == (0, 2)
 
 

@@ -83,7 +83,7 @@ def test_number_of_distinct_cells(d: int, n_distinct: int) -> None:
 
 def test_each_repeated_cell_names_the_one_it_repeats() -> None:
     repeated = {
-        (int(key.axiom), key.component): (int(first.axiom), first.component)
+        key.place: first.place
         for key, first in representative_cells(make_chain(3)).items()
         if key != first
     }

@@ -49,7 +49,7 @@ def test_all_rows_share_their_columns_and_are_plain(tables):
 def test_a_cell_stands_beside_the_constant_program():
     report = toy.evaluate_toy(toy.make_toy())
     rows = validation_rows(Validation((report,), {}, {}))
-    assert {row["constant.rate"] for row in rows} == {report.constant_program.rate}
+    assert {row["constant.rate"] for row in rows} == {report.constant.rate}
     assert [row["verdict"] for row in rows] == [cell.verdict.value for cell in report.cells]
 
 

@@ -89,7 +89,7 @@ def test_each_cell_names_the_equivalence_of_its_cut_or_of_the_labels() -> None:
 
 def test_cells_come_axiom_by_axiom_and_component_by_component() -> None:
     cells = toy.evaluate_toy(toy.make_toy()).cells
-    assert [(cell.axiom, cell.component) for cell in cells] == [
+    assert [(cell.axiom.number, cell.component) for cell in cells] == [
         (axiom, component) for axiom in (1, 2, 3, 4) for component in toy.COMPONENTS
     ]
 
@@ -136,7 +136,7 @@ def test_a_mixture_weighs_bounds_that_hold_for_all_strata_together() -> None:
 
 
 def test_the_constant_program_is_counted_and_bounded_on_both_sides() -> None:
-    constant = toy.evaluate_toy(toy.make_toy(), constant_label=1).constant_program
+    constant = toy.evaluate_toy(toy.make_toy(), constant_label=1).constant
     # 100 even numbers; each deviating set holds one even number more than odd ones.
     assert (constant.disagreements, constant.rate) == (103, 103 / 200)
     assert constant.lower == clopper_pearson_lower(103, 200, 0.95)
@@ -172,7 +172,7 @@ def test_a_program_that_is_always_wrong_is_not_better_than_the_constant_one() ->
 def test_a_program_as_good_as_the_constant_one_is_not_better() -> None:
     constant = toy.with_map(toy.make_toy(), "abstract", 2, constant_network)
     report = toy.evaluate_toy(constant, constant_label=1)
-    assert report.cells[2].disagreements == report.constant_program.disagreements
+    assert report.cells[2].disagreements == report.constant.disagreements
     assert report.cells[2].verdict is Verdict.NOT_BETTER
 
 

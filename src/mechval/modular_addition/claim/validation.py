@@ -127,7 +127,7 @@ def _rows(
     rows: list[Row] = []
     for cell, values in zip(report.cells, cell_rows(report), strict=True):
         is_whole = stratum is None
-        estimate = cell.pooled.over_whole_domain() if is_whole else cell.strata[stratum]
+        estimate = cell.over_whole_domain() if is_whole else cell.strata[stratum]
         rows.append(
             {
                 "interpretation": report.interpretation,

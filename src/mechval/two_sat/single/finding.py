@@ -59,7 +59,7 @@ def failing_cells(
                 group.append((interpretation, disagrees))
     return [
         FailingCell(group[0][0], key, tuple(member.name for member, _ in group), group[0][1])
-        for (key, _), group in sorted(groups.items(), key=lambda item: item[0][0])
+        for (key, _), group in sorted(groups.items(), key=lambda item: item[0][0].place)
     ]
 
 

@@ -80,7 +80,7 @@ def _row(check: Check, report: AxiomReport, cell: Cell) -> VariantRow:
         mean_distance=cell.mean_distance,
         equivalence=cell.equivalence,
         verdict=cell.verdict.value or None,
-        constant_rate=report.constant_program.rate,
+        constant_rate=report.constant.rate,
         strata=dict(cell.strata),
     )
 
