@@ -1,0 +1,189 @@
+"""Answers to a reviewer's questions, by stated rules from the axiom table; no verdict is written
+by hand."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from mechval.axioms import (
+    Cell,
+    EvidenceKind,
+    Verdict,
+    clopper_pearson_upper,
+    simultaneous_confidence,
+)
+from mechval.reporting.html import charts
+from mechval.reporting.html.content import Answer
+from mechval.reporting.markdown import significant
+from mechval.reporting.report import CellText, show
+
+Nulls = Mapping[str, Sequence[Cell]]
+"""Cells of the networks that the claim is false for, by network."""
+
+
+def main_cells(cells: Sequence[Cell]) -> list[Cell]:
+    """The distinct cells of the first interpretation of a table, one row each."""
+    own = [cell for cell in cells if cell.interpretation == cells[0].interpretation]
+    return [cell for cell in charts.strongest(own) if cell.repeats is None]
+
+
+def bound(cell: Cell) -> float:
+    """What rules judge: the simultaneous bound where there is one."""
+    return cell.epsilon if cell.epsilon_simultaneous is None else cell.epsilon_simultaneous
+
+
+def holds(cell: Cell, bar: float) -> bool:
+    """Whether the bound is at or below the bar and no constant answer does as well."""
+    return bound(cell) <= bar and not _is_trivial(cell)
+
+
+def counted(cell: Cell) -> str:
+    """The count in words, e.g. ``29 of 80,000, sampled``."""
+    return f"{cell.disagreements:,} of {cell.n:,}, {cell.kind}"
+
+
+def name_of(cell: Cell) -> str:
+    """How a cell is called in sentences."""
+    return f"{cell.component}, {cell.axiom}"
+
+
+def answer_confirmed(cells: Sequence[Cell], nulls: Nulls, bar: float) -> Answer:
+    """Is the claim confirmed?
+
+    Args:
+        cells: as :func:`main_cells` gives them, here and below.
+    """
+    trivial = [cell for cell in cells if _is_trivial(cell)]
+    over = [cell for cell in cells if bound(cell) > bar]
+    if trivial:
+        verdict, tone = "Not confirmed", "bad"
+    elif over:
+        verdict, tone = "Confirmed in part", "mixed"
+    else:
+        largest = max(map(bound, cells))
+        verdict, tone = f"Confirmed, up to ε = {significant(largest)}", "good"
+    held = sum(holds(cell, bar) for cell in cells)
+    sentences = [
+        f"{held} of {len(cells)} distinct cells of the axiom table hold ({_kinds(cells)})."
+    ]
+    if named := trivial or over:
+        sentences.append(f"Not holding: {'; '.join(map(_described, named))}.")
+    return Answer(verdict, (*sentences, *_null_sentence(nulls, bar), _rule(bar)), tone=tone)
+
+
+def answer_weakest(cells: Sequence[Cell]) -> Answer:
+    """Which axiom is weakest, and by how much?"""
+    ordered = sorted(cells, key=bound, reverse=True)
+    largest = bound(ordered[0])
+    top = [cell for cell in ordered if bound(cell) == largest]
+    rest = ordered[len(top) :]
+    sentences = [
+        f"ε = {significant(largest)} ({counted(top[0])}), the largest of {len(ordered)} distinct "
+        "cells."
+    ]
+    if rest and bound(rest[0]) > 0:
+        ratio = largest / bound(rest[0])
+        times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
+        sentences.append(
+            f"That is {times} times the next one, {rest[0].axiom} of {rest[0].component}: "
+            f"ε = {significant(bound(rest[0]))} ({counted(rest[0])})."
+        )
+    elif rest:
+        sentences.append(f"All other {len(rest)} cells have no disagreement at all.")
+    # The largest of each axiom comes first, so it is the one that stays.
+    weakest = {cell.axiom: cell for cell in reversed(ordered)}
+    details = show(
+        [weakest[axiom] for axiom in dict.fromkeys(cell.axiom for cell in cells)],
+        ("axiom", lambda cell: str(cell.axiom)),
+        ("its weakest component", lambda cell: cell.component),
+        ("ε", bound),
+        ("disagreements", counted),
+    )
+    names = " and ".join(f"{cell.axiom} of {cell.component}" for cell in top)
+    return Answer(names[:1].upper() + names[1:], tuple(sentences), details)
+
+
+def answer_failure(cells: Sequence[Cell], nulls: Nulls, bar: float) -> Answer:
+    """What would make the claim fail?"""
+
+    def limit(cell: Cell) -> int:
+        return fails_at(cell, len(cells), bar)
+
+    closest = min(cells, key=lambda cell: limit(cell) - cell.disagreements)
+    if failing := [cell for cell in cells if not holds(cell, bar)]:
+        names = "; ".join(map(name_of, failing))
+        verdict, tone = f"{len(failing)} of {len(cells)} cells fail already: {names}", "mixed"
+    else:
+        gap = limit(closest) - closest.disagreements
+        verdict, tone = (
+            f"{gap:,} more disagreements of {closest.n:,} in {name_of(closest)}, or in another "
+            "cell as many as listed below",
+            "good",
+        )
+    sentence = (
+        f"A cell fails once its ε is above {bar:g}, or once a program that always answers the "
+        "same does as well."
+    )
+    details = show(
+        cells,
+        ("cell", name_of),
+        ("evidence", lambda cell: str(cell.kind)),
+        ("found", lambda cell: cell.disagreements),
+        ("fails from", limit),
+        ("of N", lambda cell: cell.n),
+    )
+    return Answer(verdict, (sentence, *_null_sentence(nulls, bar)), details, tone)
+
+
+def fails_at(cell: Cell, n_cells: int, bar: float) -> int:
+    """The smallest number of disagreements at which a cell's bound is above the bar."""
+    if cell.kind is not EvidenceKind.SAMPLED or cell.confidence is None:
+        return math.floor(bar * cell.n) + 1
+    confidence = cell.confidence
+    if cell.epsilon_simultaneous is not None:
+        confidence = simultaneous_confidence(confidence, n_cells)
+    low, high = 0, cell.n
+    while low < high:
+        middle = (low + high) // 2
+        if clopper_pearson_upper(middle, cell.n, confidence) > bar:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def shaded(epsilon: float) -> CellText:
+    """An ε as a table cell, as dark as in the heat map."""
+    return CellText(significant(epsilon), epsilon, charts.shade(epsilon))
+
+
+def _rule(bar: float) -> str:
+    return (
+        "ε is an upper bound of how often network and program part ways. "
+        f"Rule: confirmed if ε of every distinct cell is at most {bar:g} (all bounds at once) and "
+        "every cell that compares answers beats a program that always answers the same; not "
+        "confirmed if one of the latter does not beat it; else confirmed in part."
+    )
+
+
+def _is_trivial(cell: Cell) -> bool:
+    return cell.verdict in (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
+
+
+def _described(cell: Cell) -> str:
+    compared = f", compared as {cell.equivalence}" if cell.equivalence else ""
+    return f"{name_of(cell)} (ε {significant(bound(cell))}, {counted(cell)}{compared})"
+
+
+def _null_sentence(nulls: Nulls, bar: float) -> tuple[str, ...]:
+    cells = [cell for own in nulls.values() for cell in main_cells(own)]
+    if not cells:
+        return ()
+    held = sum(holds(cell, bar) for cell in cells)
+    return (
+        f"On networks for which the claim is false ({', '.join(nulls)}), {held} of {len(cells)} "
+        f"cells hold by the same rule ({_kinds(cells)}).",
+    )
+
+
+def _kinds(cells: Sequence[Cell]) -> str:
+    return ", ".join(f"{kind}, N = {n:,}" for kind, n in sorted({(c.kind, c.n) for c in cells}))

@@ -1,0 +1,79 @@
+"""The index over all runs, a single file beside the studies."""
+
+from collections.abc import Mapping, Sequence
+from os.path import relpath
+from pathlib import Path
+
+from mechval.axioms import Cell
+from mechval.errors import MechvalError
+from mechval.reporting.html import answers, charts, page, render
+from mechval.reporting.html.content import PageContent
+from mechval.reporting.report import CellText, show
+
+
+def build_index(results: Path, runs: Mapping[PageContent, Sequence[page.PageRun]]) -> Path:
+    """Write ``index.html``: all runs found, compared.
+
+    Args:
+        results: the folder with one folder per study.
+        runs: of every study that has pages.
+
+    Raises:
+        MechvalError: if the index cannot be written.
+    """
+    found = [run for group in runs.values() for run in group]
+    text = page.render_template(
+        "index.html.j2",
+        sections=[_study(content, group, results) for content, group in runs.items()],
+        commands={
+            relpath(run.run.directory, results): page.stage_command("all", run.run.command)
+            for run in found
+        },
+    )
+    return page.write(results / "index.html", text)
+
+
+def _study(content: PageContent, runs: Sequence[page.PageRun], results: Path) -> render.Rendered:
+    place, title = f"study-{content.study}", content.title
+    if not runs:
+        command = page.stage_command("all", f"study={content.study}")
+        return render.Rendered(place, title, render.notice(f"No results yet. Run: {command}"))
+    shown = show(
+        runs,
+        ("run", lambda run: _link(run, results)),
+        ("confirmed?", lambda run: page.four_questions(run)[0].answer.verdict),
+        ("weakest cell", lambda run: "; ".join(map(answers.name_of, _weakest(run)))),
+        ("ε", lambda run: next(map(answers.shaded, map(answers.bound, _weakest(run))), "")),
+        ("evidence", lambda run: "; ".join(map(answers.counted, _weakest(run)))),
+        ("stages", _state),
+    )
+    html = render.table(shown, f"table-{content.study}")
+    if groups := {run.run.run: cells for run in runs if (cells := _cells(run))}:
+        caption = "ε of each run's main interpretation, the run chosen in the menu"
+        chart = charts.cells_chart(content.study, caption, groups)
+        html += render.macros().chart(chart.html(f"chart-{content.study}"), chart.caption)
+    return render.Rendered(place, title, html)
+
+
+def _cells(run: page.PageRun) -> list[Cell]:
+    """The cells of the claimed interpretation; none if they cannot be had."""
+    try:
+        cells = run.content.cells(run.files)
+    except MechvalError:
+        return []
+    return [cell for cell in cells if cell.interpretation == cells[0].interpretation]
+
+
+def _weakest(run: page.PageRun) -> list[Cell]:
+    cells = answers.main_cells(_cells(run))
+    return [max(cells, key=answers.bound)] if cells else []
+
+
+def _link(run: page.PageRun, results: Path) -> CellText:
+    path = run.run.directory / page.PAGE
+    return CellText(run.run.run, link=relpath(path, results) if path.is_file() else "")
+
+
+def _state(run: page.PageRun) -> str:
+    faults = [name for name, state in run.states.items() if state.fault]
+    return f"missing or altered: {', '.join(faults)}" if faults else "whole"

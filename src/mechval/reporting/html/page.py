@@ -1,0 +1,181 @@
+"""The page of a run, a single file: claim, four answers, the sections, provenance."""
+
+import os
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from os.path import relpath
+from pathlib import Path
+from typing import Any
+
+import itables
+from plotly.offline import get_plotlyjs
+
+from mechval.config import Config
+from mechval.errors import MechvalError
+from mechval.pipeline.run import FinishedRun, StageState
+from mechval.reporting.html import answers, render
+from mechval.reporting.html.content import Answer, PageContent
+from mechval.reporting.html.diagram import lay_out
+
+PAGE = Path("report") / "index.html"
+"""Of a run, below its folder; untracked."""
+
+
+@dataclass(frozen=True)
+class PageRun:
+    """A run as its page and the index are made from it.
+
+    Attributes:
+        settings: of the study, as the run recorded them.
+        stages: names of the study's stages, in order.
+    """
+
+    content: PageContent
+    run: FinishedRun
+    settings: Config
+    stages: tuple[str, ...]
+
+    @cached_property
+    def states(self) -> dict[str, StageState]:
+        """What there is of each stage."""
+        return self.run.states(self.stages)
+
+    @cached_property
+    def files(self) -> render.WholeFiles:
+        """The files of its whole stages."""
+        found = [state for state in self.states.values() if state.manifest]
+        return render.WholeFiles(
+            settings=self.settings,
+            seed=int(self.run.config.get("seed", 0)),
+            directories={state.name: self.run.directory / state.name for state in found},
+            faults={state.name: state.fault for state in self.states.values() if state.fault},
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the four questions, with the id of its element."""
+
+    id: str
+    text: str
+    answer: Answer
+
+
+def build_page(run: PageRun, deviations: Path) -> Path:
+    """Write the page of one run from whatever of it is there.
+
+    Args:
+        deviations: the Markdown list of deviations; told if it is missing.
+
+    Raises:
+        MechvalError: if the page cannot be written.
+    """
+    content, words = run.content, run.run.command
+    made = (render.make_section(maker, content.package, run.files) for maker in content.makers)
+    page = run.run.directory / PAGE
+    text = render_template(
+        "page.html.j2",
+        run=run,
+        content=content,
+        claim=content.claim(run.files),
+        diagram=lay_out(content.components, content.input_state),
+        questions=four_questions(run),
+        sections=[*filter(None, made), render.deviations(deviations)],
+        facts={name: list(_facts(state)) for name, state in run.states.items()},
+        command=lambda stage: stage_command(stage, words),
+        commands=lambda sources: _commands(sources, words),
+        index=relpath(run.run.directory.parents[1] / "index.html", page.parent),
+    )
+    # A refusal names whole paths; a page says the same wherever it is built.
+    return write(page, text.replace(f"{run.run.directory}/", ""))
+
+
+def four_questions(run: PageRun) -> list[Question]:
+    """The questions of a reviewer, answered from the tables, or why they cannot be."""
+    content, found = run.content, run.files
+
+    def from_cells(rule: Callable[..., Answer], *, nulls: bool = True) -> Answer:
+        cells = answers.main_cells(content.cells(found))
+        others = content.nulls(found) if content.nulls else {}
+        return rule(cells, others, content.bar) if nulls else rule(cells)
+
+    made: dict[str, tuple[str, Callable[[], Answer]]] = {
+        "confirmed": (
+            "Is the claim confirmed?",
+            lambda: from_cells(answers.answer_confirmed),
+        ),
+        "weakest": (
+            "Which axiom is weakest, and by how much?",
+            lambda: from_cells(answers.answer_weakest, nulls=False),
+        ),
+        "neurons": (content.neurons_question, lambda: content.neurons(found)),
+        "failure": (
+            "What would make the claim fail?",
+            lambda: from_cells(answers.answer_failure),
+        ),
+    }
+    return [Question(f"answer-{name}", text, _or_why(make)) for name, (text, make) in made.items()]
+
+
+def stage_command(stage: str, words: str) -> str:
+    """The command that makes a stage of a run."""
+    return f"python -m experiments.run +stage={stage} {words}".strip()
+
+
+def render_template(name: str, **values: Any) -> str:
+    """A page with the two libraries of JavaScript and the styles in it."""
+    return render.environment().get_template(name).render(**values, **_libraries())
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a page whole; raises MechvalError if it cannot be written."""
+    # Jobs of a sweep build the index side by side: each writes a file of its own first.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise MechvalError(f"{path} cannot be written ({error.strerror}).") from None
+    return path
+
+
+def _or_why(make: Callable[[], Answer]) -> Answer:
+    try:
+        return make()
+    except MechvalError as error:
+        return Answer("No answer yet", (str(error),))
+
+
+def _commands(sources: Iterable[str], words: str) -> list[str]:
+    """The commands behind files, named below the run's folder; each once."""
+    stages = dict.fromkeys(name.partition("/")[0] for name in sources)
+    return [stage_command(stage, words) for stage in stages]
+
+
+def _facts(state: StageState) -> Iterator[tuple[str, str]]:
+    if state.manifest:
+        yield "seed", str(state.manifest.seed)
+        yield "code", state.manifest.code[:12]
+        yield "manifest", state.manifest.digest[:12]
+    for title, key in (("git commit", "git_commit"), ("host", "host"), ("device", "device")):
+        if key in state.record:
+            yield title, str(state.record[key])[:12]
+    if "seconds" in state.record:
+        yield "took", f"{state.record['seconds']} s"
+        yield "ended", str(state.record.get("ended"))
+
+
+@cache
+def _libraries() -> dict[str, str]:
+    tables = files(itables) / "html"
+    templates = files("mechval.reporting.html") / "templates"
+    return {
+        "plotly": get_plotlyjs(),
+        "datatables": b64encode((tables / "dt_bundle.js").read_bytes()).decode("ascii"),
+        "datatables_style": (tables / "dt_bundle.css").read_text(encoding="utf-8"),
+        "style": (templates / "style.css").read_text(encoding="utf-8"),
+    }

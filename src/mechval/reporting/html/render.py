@@ -1,0 +1,178 @@
+"""Sections as HTML: their Markdown, with sortable tables, pictures and charts in its place."""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from mechval.errors import MechvalError
+from mechval.reporting import report
+from mechval.reporting.report import Chart, Figure, RunFiles, Section, Shown
+
+# Characters that no text has: they survive Markdown and say which part stands there.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_PLACE = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+_OWN_PARAGRAPH = re.compile(f"<p>((?:{_OPEN}\\d+{_CLOSE}\\s*)+)</p>")
+_DEVIATION = re.compile(r".*DEVIATIONS\.md(?:#([a-z]\d+))?.*")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A section ready for a page.
+
+    Attributes:
+        id: of its element.
+        html: everything below the heading.
+        sources: files that it was made from, relative to the run's folder.
+    """
+
+    id: str
+    title: str
+    html: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WholeFiles(RunFiles):
+    """A run's files, of which those of missing and altered stages are refused.
+
+    Attributes:
+        faults: what is wrong, by stage.
+    """
+
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    def folder(self, stage: str) -> Path:
+        """The folder of a whole stage; raises MechvalError with the fault of another."""
+        if stage in self.faults:
+            raise MechvalError(f"Nothing is shown from stage {stage}: {self.faults[stage]}.")
+        return super().folder(stage)
+
+
+def make_section(maker: report.Maker, package: str, files: WholeFiles) -> Rendered | None:
+    """A section, or the sentence that says why there is none."""
+    try:
+        section = maker(files)
+        return None if section is None else render_section(section, package, files)
+    except MechvalError as error:
+        title = maker.__name__.strip("_").replace("_", " ").capitalize()
+        return Rendered(identifier(title), title, notice(str(error)))
+
+
+def render_section(section: Section, package: str, files: WholeFiles) -> Rendered:
+    """A section whose parts stand where its template names them."""
+    place, found = identifier(section.title), []
+
+    def put(part: Any) -> str:
+        if isinstance(part, Shown):
+            html = table(part, f"table-{place}-{len(found)}")
+        elif isinstance(part, Figure):
+            html = _picture(part, files)
+        elif isinstance(part, Chart):
+            html = macros().chart(part.html(f"chart-{part.name}"), part.caption)
+        else:
+            return report.told(part)
+        found.append(html)
+        return f"{_OPEN}{len(found) - 1}{_CLOSE}"
+
+    text = report.environment_of(package, put).get_template(section.template).render(section.parts)
+    html = _OWN_PARAGRAPH.sub(r"\1", markdown(text))
+    html = _PLACE.sub(lambda match: found[int(match[1])], html)
+    return Rendered(place, section.title, html, section.sources)
+
+
+def identifier(title: str) -> str:
+    """The id of an element.
+
+    >>> identifier("Paper versus measured")
+    'paper-versus-measured'
+    """
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
+def markdown(text: str) -> str:
+    """Markdown as HTML; markup in it is text, and links to deviations stay on the page."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
+    parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = parser.parse(text)
+    for token in tokens:
+        for child in token.children or ():
+            _keep_on_page(child)
+    return parser.renderer.render(tokens, parser.options, {})
+
+
+def deviations(path: Path) -> Rendered:
+    """The list of deviations, each with its number as id; told if it is missing."""
+    place, title = "deviations", "Deviations from the paper"
+    if not path.is_file():
+        sentence = f"{path.name} is missing here, so the deviations are not shown."
+        return Rendered(place, title, notice(sentence))
+    _, _, text = path.read_text(encoding="utf-8").partition("\n")
+    html = re.sub(r"<(/?)h([2-5])>", lambda m: f"<{m[1]}h{int(m[2]) + 1}>", markdown(text))
+    html = re.sub(r"<h4>(\w+)\.", r'<h4 id="\1">\1.', html)
+    return Rendered(place, title, html)
+
+
+def table(shown: Shown, place: str = "") -> str:
+    """A table, sortable by its heads if it has an id."""
+    return macros().table(shown, place)
+
+
+def notice(sentence: str) -> str:
+    """A sentence that says what cannot be shown."""
+    return macros().notice(sentence)
+
+
+@cache
+def environment() -> Environment:
+    """The templates of pages."""
+    made = Environment(
+        loader=PackageLoader("mechval.reporting.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["on_page"] = on_page
+    return made
+
+
+def macros() -> Any:
+    """The macros that all pages share."""
+    return environment().get_template("macros.html.j2").module
+
+
+def on_page(link: str) -> str:
+    """A link as it is on a page, which holds the list of deviations itself.
+
+    >>> on_page("../../../../docs/DEVIATIONS.md#d3-coverage-counts-questions"), on_page("../x.csv")
+    ('#D3', '../x.csv')
+    """
+    match = _DEVIATION.fullmatch(link)
+    if match is None:
+        return link
+    return f"#{match[1].upper() if match[1] else 'deviations'}"
+
+
+def _keep_on_page(token: Token) -> None:
+    if token.type == "link_open":
+        token.attrSet("href", on_page(str(token.attrGet("href"))))
+
+
+def _picture(figure: Figure, files: WholeFiles) -> str:
+    try:
+        path = files.folder("report") / "figures" / f"{figure.name}.svg"
+    except MechvalError as error:
+        return notice(f"Figure {figure.name}: {error}")
+    if not path.is_file():
+        return notice(f"Figure {figure.name} is not there; run: +stage=report.")
+    data = b64encode(path.read_bytes()).decode("ascii")
+    return macros().picture(figure, f"data:image/svg+xml;base64,{data}")
