@@ -12,15 +12,8 @@ from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.progress import track
-from mechval.two_sat.programs.compiled_trees import CompiledTrees, compile_trees
-from mechval.two_sat.programs.trees import (
-    Tree,
-    fit_tree,
-    prune,
-    split_assignments,
-    tree_from_json,
-    tree_to_json,
-)
+from mechval.two_sat.programs import trees as tree_code
+from mechval.two_sat.programs.trees import CompiledTrees, Tree
 
 
 @runtime_checkable
@@ -44,20 +37,20 @@ class TreeProgram:
 
     @cached_property
     def _compiled(self) -> CompiledTrees:
-        return compile_trees(self.trees)
+        return tree_code.compile_trees(self.trees)
 
     def covered(self) -> set[int]:
         """Assignments that some tree asks about."""
-        return set().union(*(split_assignments(tree) for tree in self.trees))
+        return set().union(*(tree_code.split_assignments(tree) for tree in self.trees))
 
     def to_json(self) -> Any:
         """Plain values."""
-        return [tree_to_json(tree) for tree in self.trees]
+        return [tree_code.tree_to_json(tree) for tree in self.trees]
 
     @classmethod
     def from_json(cls, values: Sequence[Any], n_assignments: int) -> "TreeProgram":
         """Read what :meth:`to_json` wrote; raises MechvalError for anything else."""
-        return cls(tuple(tree_from_json(value, n_assignments) for value in values))
+        return cls(tuple(tree_code.tree_from_json(value, n_assignments) for value in values))
 
 
 @dataclass(frozen=True)
@@ -134,13 +127,13 @@ def fit_trees(
     n_tables = len(tables.distinct)
     most = max(2, n_tables) if max_leaves is None else max_leaves
     total = np.bincount(tables.index, minlength=n_tables)
-    trees = []
+    fitted = []
     for neuron in track(range(bits.shape[1]), "decision trees"):
         n_on = np.bincount(tables.index[bits[:, neuron]], minlength=n_tables)
-        tree = fit_tree(tables.distinct, n_on, total - n_on, max_leaves=most, seed=seed)
-        trees.append(tree)
-    unpruned = TreeProgram(tuple(trees))
-    return FittedTrees(unpruned, TreeProgram(tuple(prune(tree) for tree in trees)))
+        tree = tree_code.fit_tree(tables.distinct, n_on, total - n_on, max_leaves=most, seed=seed)
+        fitted.append(tree)
+    pruned = tuple(map(tree_code.prune, fitted))
+    return FittedTrees(TreeProgram(tuple(fitted)), TreeProgram(pruned))
 
 
 def mean_activation_by_assignment(

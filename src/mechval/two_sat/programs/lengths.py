@@ -12,7 +12,7 @@ The code. Whoever reads it knows the problem's size and nothing of the network. 
   - *threshold* (k-of-n where all weights are 1): the least sum as an integer, the assignments
     whose weight is not 0 as a set, one bit that says whether all weights are 1, and if not, for
     each a sign bit and its size in gamma code.
-  - *voting* and *mirrored voting*: see ``improved``, which codes all neurons together.
+  - *voting* and *mirrored voting*: see their modules, which code all neurons together.
   - *lookup table*: one bit for every truth table that some formula has, in increasing order.
 
 - The constant program has no neurons: it is its kind and its label, one bit.
@@ -24,32 +24,22 @@ have α and γ: they are how the program is compared, not the program. Weights c
 Source: paper section 3 (the program must be simpler than the network); the code is this project's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import singledispatch
 
 import numpy as np
 
-from mechval.axioms.program_size import (
-    choice_bits,
-    integer_bits,
-    natural_bits,
-    positive_bits,
-    subset_bits,
-)
+from mechval.axioms import program_size as codes
 from mechval.errors import MechvalError
-from mechval.reporting.tables import Row
-from mechval.transformer import Transformer
-from mechval.two_sat.circuit.extract import Circuit
-from mechval.two_sat.claim.parts import network_parts
-from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.truth_tables import clause_truth_tables
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram, TreeProgram
+from mechval.two_sat.programs.mirrored import MirroredProgram
 from mechval.two_sat.programs.thresholds import ThresholdProgram
 from mechval.two_sat.programs.trees import Leaf, Tree
+from mechval.two_sat.programs.voting import VotingProgram
 
-WEIGHT_BITS = 32
 _MOST_TABLES = 2**18
 
 
@@ -80,14 +70,13 @@ def size_bits(program: object, problem: Problem) -> int:
 
 @size_bits.register
 def _(program: TreeProgram, problem: Problem) -> int:
-    formulas = [_tree_bits(tree, problem) for tree in program.trees]
-    return program_bits(Kind.TREES, formulas)
+    return program_bits(Kind.TREES, [_tree_bits(tree, problem) for tree in program.trees])
 
 
 @size_bits.register
 def _(program: DisjunctionProgram, problem: Problem) -> int:
     sizes = program.assignments.sum(dim=1).tolist()
-    formulas = [subset_bits(size, problem.n_assignments) for size in sizes]
+    formulas = [codes.subset_bits(size, problem.n_assignments) for size in sizes]
     return program_bits(Kind.DISJUNCTIONS, formulas)
 
 
@@ -102,14 +91,24 @@ def _(program: ThresholdProgram, problem: Problem) -> int:
     return program_bits(Kind.THRESHOLDS, formulas)
 
 
+@size_bits.register
+def _(program: VotingProgram, problem: Problem) -> int:
+    return codes.positive_bits(Kind.VOTING) + program.size_bits()
+
+
+@size_bits.register
+def _(program: MirroredProgram, problem: Problem) -> int:
+    return codes.positive_bits(Kind.MIRRORED) + program.size_bits()
+
+
 def program_bits(kind: Kind, formulas: Sequence[int]) -> int:
     """Length of a program whose neurons' formulas have these lengths."""
-    return positive_bits(kind) + natural_bits(len(formulas)) + sum(formulas)
+    return codes.positive_bits(kind) + codes.natural_bits(len(formulas)) + sum(formulas)
 
 
 def constant_bits() -> int:
     """Length of the constant program, which always gives the same label."""
-    return positive_bits(Kind.CONSTANT) + 1
+    return codes.positive_bits(Kind.CONSTANT) + 1
 
 
 def lookup_bits(n_tables: int, n_neurons: int) -> int:
@@ -126,9 +125,9 @@ def threshold_formula_bits(weights: Sequence[int], at_least: int) -> int:
         at_least: smallest sum at which the bit is 1.
     """
     used = [weight for weight in weights if weight]
-    bits = integer_bits(at_least) + subset_bits(len(used), len(weights)) + 1
+    bits = codes.integer_bits(at_least) + codes.subset_bits(len(used), len(weights)) + 1
     if any(weight != 1 for weight in used):
-        bits += sum(1 + positive_bits(abs(weight)) for weight in used)
+        bits += sum(1 + codes.positive_bits(abs(weight)) for weight in used)
     return bits
 
 
@@ -153,55 +152,8 @@ def count_reachable_truth_tables(problem: Problem) -> int | None:
     return len(found)
 
 
-def size_rows(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    fitted: Mapping[tuple[str, ReadingName], int],
-) -> list[Row]:
-    """One row per program of the circuit, per rival that needs no fitting, per program fitted
-    elsewhere, and for the weights.
-
-    Args:
-        fitted: length of each further program, by what it is and the reading it was fitted to.
-
-    Columns: ``what``, ``reading``, ``neurons``, ``bits``, ``share_of_weights`` (of all weights'
-    bits), ``share_of_evaluate_weights``. ``bits`` is None for a lookup table of too many entries.
-    """
-    n_weights = {part.component: part.n_weights(model) for part in network_parts(model)}
-    whole, evaluate = WEIGHT_BITS * sum(n_weights.values()), WEIGHT_BITS * n_weights["evaluate"]
-    n_tables = count_reachable_truth_tables(problem)
-    sizes: list[tuple[str, str | None, int | None, int | None]] = [
-        ("constant", None, 0, constant_bits())
-    ]
-    for name, reading in circuit.readings.items():
-        n = len(reading.neurons)
-        sizes += [
-            ("disjunctions", name, n, size_bits(reading.disjunctions, problem)),
-            ("trees", name, n, size_bits(reading.trees.program, problem)),
-            ("trees before pruning", name, n, size_bits(reading.trees.unpruned, problem)),
-            ("lookup table", name, n, None if n_tables is None else lookup_bits(n_tables, n)),
-        ]
-    sizes += [
-        (what, reading, len(circuit.readings[reading].neurons), bits)
-        for (what, reading), bits in fitted.items()
-    ]
-    sizes += [("weights of evaluate", None, None, evaluate), ("all weights", None, None, whole)]
-    return [
-        {
-            "what": what,
-            "reading": reading,
-            "neurons": neurons,
-            "bits": bits,
-            "share_of_weights": None if bits is None else bits / whole,
-            "share_of_evaluate_weights": None if bits is None else bits / evaluate,
-        }
-        for what, reading, neurons, bits in sizes
-    ]
-
-
 def _tree_bits(tree: Tree, problem: Problem) -> int:
     if isinstance(tree, Leaf):
         return 2
     branches = _tree_bits(tree.if_false, problem) + _tree_bits(tree.if_true, problem)
-    return 1 + choice_bits(problem.n_assignments) + branches
+    return 1 + codes.choice_bits(problem.n_assignments) + branches

@@ -23,14 +23,9 @@ from torch import Tensor
 from mechval.axioms.program_size import natural_bits, subset_bits
 from mechval.errors import MechvalError
 from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause_literals
-from mechval.two_sat.programs.voting import (
-    STEP_BITS,
-    VotingTables,
-    clause_counts,
-    literals_of_clauses,
-    table_bits,
-    vote,
-)
+from mechval.two_sat.programs import voting
+from mechval.two_sat.programs.evaluate import DisjunctionProgram
+from mechval.two_sat.programs.voting import VotingTables
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "salience": ("literal",),
@@ -129,7 +124,7 @@ class Mirrors:
         gains = 1 + tables["gain_of_head"][:, None, None]
         own = monomials + tables["monomials_of_neuron"]
         votes = torch.einsum("nm,hmf->nhf", own, gains * mirrored + tables["votes_of_head"])
-        literals = literals_of_clauses(self.problem).to(signs.device, dtype)
+        literals = voting.literals_of_clauses(self.problem).to(signs.device, dtype)
         return VotingTables(
             literals=literals,
             salience=salience + tables["salience_of_head"],
@@ -165,8 +160,8 @@ class MirroredProgram:
     def bits(self, pairs: Int[Tensor, "batch clause_position"]) -> Bool[Tensor, "batch neuron"]:
         """One bit per evaluating neuron, from parsed literal pairs; a pair that is no clause
         is passed over."""
-        counts = clause_counts(self.mirrors.problem, pairs)
-        return vote(self.real_tables(pairs.device), counts) >= 0
+        counts = voting.clause_counts(self.mirrors.problem, pairs)
+        return voting.vote(self.real_tables(pairs.device), counts) >= 0
 
     def real_tables(self, device: torch.device) -> VotingTables:
         """The voting program that this one stands for, as real numbers."""
@@ -191,20 +186,20 @@ class MirroredProgram:
             subset_bits(size, mirrors.problem.n_assignments)
             for size in mirrors.assignments.sum(dim=1).tolist()
         ]
-        tables = [table_bits(table) for table in self.tables.values()]
+        tables = [voting.table_bits(table) for table in self.tables.values()]
         return (
             sum(map(natural_bits, shape))
             + sum(sets)
             + mirrors.flips.numel()
             + sum(tables)
-            + STEP_BITS * len(self.steps)
+            + voting.STEP_BITS * len(self.steps)
         )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
             "flips": self.mirrors.flips.int().tolist(),
-            "assignments": [row.nonzero().flatten().tolist() for row in self.mirrors.assignments],
+            "assignments": DisjunctionProgram(self.mirrors.assignments).to_json(),
             "tables": {name: table.tolist() for name, table in self.tables.items()},
             "steps": self.steps.tolist(),
         }
@@ -218,12 +213,9 @@ class MirroredProgram:
                 f"a mirrored program of {sorted(values)} is not allowed; allowed: "
                 f"{', '.join(sorted(expected))}, with tables {', '.join(TABLES)}."
             )
-        assignments = torch.zeros(
-            len(values["assignments"]), problem.n_assignments, dtype=torch.bool
-        )
-        for neuron, chosen in enumerate(values["assignments"]):
-            assignments[neuron, chosen] = True
-        mirrors = Mirrors(problem, torch.tensor(values["flips"], dtype=torch.bool), assignments)
+        neurons = DisjunctionProgram.from_json(values["assignments"], problem.n_assignments)
+        flips = torch.tensor(values["flips"], dtype=torch.bool)
+        mirrors = Mirrors(problem, flips, neurons.assignments)
         tables = {name: torch.tensor(values["tables"][name], dtype=torch.int64) for name in TABLES}
         return cls(mirrors, tables, torch.tensor(values["steps"], dtype=torch.float16))
 

@@ -13,10 +13,10 @@ from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.complete_table import CompleteTable, validate_completely
 from mechval.two_sat.claim.derivability import derivability_rows
 from mechval.two_sat.claim.parts import composition_row, part_rows
+from mechval.two_sat.claim.sizes import size_rows
 from mechval.two_sat.configs import ReadingName, TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, load_provenance, load_split
 from mechval.two_sat.formulas.tokens import encode_formulas
-from mechval.two_sat.programs.lengths import size_rows
 from mechval.two_sat.stages.improve import load_stage_programs
 from mechval.two_sat.stages.train import load_stage_network
 

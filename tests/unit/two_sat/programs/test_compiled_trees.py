@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.two_sat.programs.compiled_trees import compile_trees
 from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
-from mechval.two_sat.programs.trees import Leaf, Split, Tree
+from mechval.two_sat.programs.trees import Leaf, Split, Tree, compile_trees
 
 N_ASSIGNMENTS = 8
 ALL_TABLES = torch.arange(2**N_ASSIGNMENTS)[:, None] >> torch.arange(N_ASSIGNMENTS) & 1 == 1

@@ -27,17 +27,10 @@ from mechval.two_sat.programs.lengths import (
     lookup_bits,
     program_bits,
     size_bits,
-    size_rows,
     threshold_formula_bits,
 )
 from mechval.two_sat.programs.trees import Leaf, Split, Tree
-from tests.networks import (
-    PUBLISHED_PROBLEM,
-    SMALL_ARCHITECTURE,
-    SMALL_PROBLEM,
-    hand_made_circuit,
-    random_network,
-)
+from tests.networks import PUBLISHED_PROBLEM, SMALL_PROBLEM
 
 N = SMALL_PROBLEM.n_assignments
 
@@ -198,20 +191,3 @@ def test_reachable_truth_tables_are_those_that_some_formula_has(
 
 def test_tables_beyond_one_word_are_not_counted() -> None:
     assert count_reachable_truth_tables(Problem(n_variables=7, n_clauses=4)) is None
-
-
-def test_rows_put_programs_beside_the_weights() -> None:
-    model, circuit = random_network(SMALL_PROBLEM), hand_made_circuit(SMALL_PROBLEM)
-    rows = size_rows(model, SMALL_PROBLEM, circuit, {("k of n", "calibrated"): 77})
-    bits = {row["what"]: row["bits"] for row in rows}
-    d, hidden = SMALL_ARCHITECTURE.d_model, SMALL_ARCHITECTURE.d_mlp
-    assert bits["all weights"] == 32 * sum(weight.numel() for weight in model.parameters())
-    assert bits["weights of evaluate"] == 32 * (4 * d * d + d * hidden + hidden)
-    reading = circuit.readings["calibrated"]
-    assert bits["trees"] == size_bits(reading.trees.program, SMALL_PROBLEM)
-    assert bits["disjunctions"] == size_bits(reading.disjunctions, SMALL_PROBLEM)
-    assert bits["lookup table"] == lookup_bits(165, N)
-    assert bits["k of n"] == 77
-    shares = {row["what"]: row["share_of_weights"] for row in rows}
-    assert shares["all weights"] == 1
-    assert len({tuple(row) for row in rows}) == 1

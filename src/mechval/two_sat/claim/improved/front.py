@@ -10,7 +10,6 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mechval.axioms import EvidenceKind, clopper_pearson_upper
-from mechval.axioms.program_size import positive_bits
 from mechval.reporting.tables import Row
 from mechval.two_sat.circuit.extract import Reading
 from mechval.two_sat.formulas.dataset import Split
@@ -18,11 +17,11 @@ from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tab
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.programs.evaluate import TruthTableCounts, fit_trees
 from mechval.two_sat.programs.lengths import (
-    Kind,
     count_reachable_truth_tables,
     lookup_bits,
     size_bits,
 )
+from mechval.two_sat.programs.lookup import fit_lookup
 from mechval.two_sat.programs.mirrored import MirroredProgram
 from mechval.two_sat.programs.thresholds import fit_thresholds
 from mechval.two_sat.programs.voting import VotingProgram
@@ -32,10 +31,6 @@ TREE_LEAVES = (2, 4, 16, None)
 _BATCH = 4096
 
 AnyVoting: TypeAlias = VotingProgram | MirroredProgram
-_VOTING_KINDS: Mapping[type[AnyVoting], tuple[str, Kind]] = {
-    VotingProgram: ("voting", Kind.VOTING),
-    MirroredProgram: ("mirrored voting", Kind.MIRRORED),
-}
 
 
 @dataclass(frozen=True)
@@ -76,15 +71,14 @@ def front_rows(
     length = size_bits(thresholds, problem)
     rows.append(_row("k of n", "", thresholds.bits(on), length, test, confidence))
     n_tables = count_reachable_truth_tables(problem)
-    found = torch.from_numpy(_looked_up(counts, fit.bits.numpy(), tables["test"]))
+    found = fit_lookup(counts, fit.bits).bits(on)
     length = None if n_tables is None else lookup_bits(n_tables, fit.bits.shape[1])
     rows.append(_row("lookup table", "", found, length, test, confidence))
     pairs = written_pairs(problem, test.split)
     for name, voter in voting.items():
         found = in_batches(voter.bits, pairs)
-        what, kind = _VOTING_KINDS[type(voter)]
-        length = positive_bits(kind) + voter.size_bits()
-        rows.append(_row(what, name, found, length, test, confidence))
+        what = "voting" if isinstance(voter, VotingProgram) else "mirrored voting"
+        rows.append(_row(what, name, found, size_bits(voter, problem), test, confidence))
     return rows
 
 
@@ -125,17 +119,3 @@ def _row(
 
 def _truth(problem: Problem, split: Split) -> Bool[np.ndarray, "formula assignment"]:
     return unpack_truth_tables(truth_tables(problem, split.clause_ids), problem.n_variables)
-
-
-def _looked_up(
-    counts: TruthTableCounts,
-    bits: Bool[np.ndarray, "formula neuron"],
-    tables: Bool[np.ndarray, "test assignment"],
-) -> Bool[np.ndarray, "test neuron"]:
-    """Each table's majority bits on the fitting split; off for a table not seen there."""
-    n = np.bincount(counts.index, minlength=len(counts.distinct))
-    on = np.stack([np.bincount(counts.index, column, len(n)) for column in bits.T], axis=1)
-    majority = np.concatenate([2 * on > n[:, None], np.zeros((1, bits.shape[1]), dtype=bool)])
-    known = {row.tobytes(): index for index, row in enumerate(np.packbits(counts.distinct, axis=1))}
-    rows = [known.get(row.tobytes(), len(n)) for row in np.packbits(tables, axis=1)]
-    return majority[rows]

@@ -23,11 +23,12 @@ from mechval.two_sat.claim.variants.checks import (
 from mechval.two_sat.claim.variants.implication_graph import implication_graph
 from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
 from mechval.two_sat.claim.variants.observations import Observations
-from mechval.two_sat.claim.variants.rivals import fit_literal_counts, fit_lookup
+from mechval.two_sat.claim.variants.rivals import fit_literal_counts
 from mechval.two_sat.configs import ReadingName, VariantsConfig
 from mechval.two_sat.interpretation import bit_reader, formula_evaluator
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.programs.evaluate import fit_trees
+from mechval.two_sat.programs.lookup import fit_lookup
 
 
 @dataclass(frozen=True, eq=False)

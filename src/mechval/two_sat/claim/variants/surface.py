@@ -19,12 +19,12 @@ from mechval.axioms import Axiom
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, is_constant
 from mechval.two_sat.claim.variants.observations import Observations, predicted_labels
-from mechval.two_sat.claim.variants.rivals import truth_table_floor
 from mechval.two_sat.claim.variants.surface_rows import Grid, GridCut, SurfaceRow
 from mechval.two_sat.configs import Residual, Version
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, bit_reader
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_disjunctions, fit_trees
+from mechval.two_sat.programs.lookup import truth_table_floor
 
 _CPU = torch.device("cpu")
 

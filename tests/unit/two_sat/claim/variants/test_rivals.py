@@ -1,21 +1,14 @@
 """Rival programs against what they stand for, counted by hand or decided by a truth table."""
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from mechval.two_sat.claim.variants.implication_graph import ImplicationGraph, implication_graph
-from mechval.two_sat.claim.variants.rivals import (
-    fit_literal_counts,
-    fit_lookup,
-    literal_counts,
-    truth_table_floor,
-)
+from mechval.two_sat.claim.variants.rivals import fit_literal_counts, literal_counts
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
 from mechval.two_sat.network.components import AnswerState
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import TruthTableCounts
 from tests.networks import CPU
 
 PROBLEM = Problem(n_variables=5, n_clauses=10)
@@ -47,39 +40,6 @@ def test_what_binds_literals_into_clauses_is_out_of_reach_of_counts() -> None:
     program = fit_literal_counts(pairs[:1_500], bits[:1_500], N_LITERALS).program
     wrong = float((program(pairs[1_500:]) != bits[1_500:]).float().mean())
     assert wrong > 0.5 * float(bits.float().mean())
-
-
-TABLES = np.array([[0, 0], [0, 0], [0, 0], [0, 1], [0, 1], [1, 0]], dtype=bool)
-BITS = torch.tensor([[1, 1], [1, 1], [0, 1], [1, 1], [0, 1], [0, 0]], dtype=torch.bool)
-
-
-def test_the_lookup_table_gives_the_most_frequent_state() -> None:
-    program = fit_lookup(TruthTableCounts.of(TABLES), BITS)
-    seen = torch.tensor([[1, 0], [0, 0]], dtype=torch.bool)
-    assert program.bits(seen).tolist() == [[False, False], [True, True]]
-
-
-def test_ties_go_to_fewer_bits() -> None:
-    program = fit_lookup(TruthTableCounts.of(TABLES), BITS)
-    assert program.bits(torch.tensor([[False, True]])).tolist() == [[False, True]]
-
-
-def test_a_truth_table_never_seen_has_no_bit_on() -> None:
-    program = fit_lookup(TruthTableCounts.of(TABLES), BITS)
-    assert program.bits(torch.tensor([[True, True]])).tolist() == [[False, False]]
-
-
-def test_the_floor_counts_what_the_most_frequent_states_miss() -> None:
-    assert truth_table_floor(TruthTableCounts.of(TABLES), BITS) == 2
-
-
-def test_no_lookup_goes_below_the_floor_of_its_own_formulas() -> None:
-    generator = torch.Generator().manual_seed(0)
-    tables = (torch.rand(500, 4, generator=generator) < 0.5).numpy()
-    bits = torch.rand(500, 11, generator=generator) < 0.1
-    counts = TruthTableCounts.of(tables)
-    found = fit_lookup(counts, bits).bits(torch.from_numpy(tables))
-    assert int((found != bits).any(dim=1).sum()) == truth_table_floor(counts, bits)
 
 
 @pytest.mark.parametrize("n_variables", [3, 5, 8])
