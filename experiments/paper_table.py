@@ -5,53 +5,78 @@
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+from mechval import tables
 from mechval.errors import MechvalError
-from mechval.reporting.markdown import markdown_table, significant
-from mechval.reporting.tables import Row, read_csv, write_csv
+from mechval.reporting import paper, report
+from mechval.reporting.paper import NOT_MEASURED, Agreement, Comparison, Measured, Published
 
 RUNS = ("published", "reference")
 NAME = "paper_versus_measured"
 
 
-def merge(study: Path) -> list[Row]:
+@dataclass(frozen=True)
+class Merged:
+    """A printed number and what is measured for it.
+
+    Attributes:
+        published_model: the authors' network, with the interval and the verdict about it.
+        our_model: the committed run, measured the same way; ``our_model_calibrated``: by rules.
+        against: how our ε stands to the printed one.
+    """
+
+    published: Published
+    published_model: Measured
+    lower: float | None = tables.rate()
+    upper: float | None = tables.rate()
+    verdict: Agreement | None = tables.told()
+    our_model: Measured = NOT_MEASURED
+    our_model_calibrated: Measured = NOT_MEASURED
+    against: str = ""
+
+
+MERGED = tables.Table(f"results/{NAME}.csv", Merged)
+
+
+def merge(study: Path) -> list[Merged]:
     """The merged rows; a run without a table leaves its columns empty.
 
     Raises:
         MechvalError: if no run has a table.
     """
-    tables = {run: _read(study / run / "report" / "paper.csv") for run in RUNS}
-    keys = next((table for table in tables.values() if table), None)
-    if keys is None:
+    theirs, ours = (_read(study / run / "report") for run in RUNS)
+    if not (theirs or ours):
         raise MechvalError(
             f"{study} has no report/paper.csv in {' or '.join(RUNS)}; allowed: at least one, "
             "made by +stage=report."
         )
-    return [_merged(key, [tables[run].get(key, {}) for run in RUNS]) for key in keys]
+    return [_merged(theirs.get(key), ours.get(key)) for key in theirs or ours]
 
 
-def render(rows: list[Row]) -> str:
+def render(rows: list[Merged]) -> str:
     """The table for reading."""
-    header = [
-        "quantity",
-        "published:",
-        "published model, measured:",
-        "90 % interval of the rate:",
+    shown = report.show(
+        rows,
+        ("quantity", "published.quantity"),
+        ("published", lambda row: str(row.published.printed)),
+        ("published model, measured", lambda row: paper.counted(row.published_model)),
+        ("90 % interval of the rate", lambda row: report.interval(row.lower, row.upper)),
         "verdict",
-        "deviation",
-        "our model, measured the same way:",
-        "our model, calibrated:",
-        "our ε at or below the published",
-    ]
-    return markdown_table(header, [_line(row) for row in rows])
+        ("deviation", "published.deviation"),
+        ("our model, measured the same way", lambda row: paper.counted(row.our_model)),
+        ("our model, calibrated", lambda row: paper.counted(row.our_model_calibrated)),
+        ("our ε against the published", "against"),
+    )
+    return report.markdown_of(shown)
 
 
 def main(study: str) -> None:
     """Write both files."""
     folder = Path("results") / study
     rows = merge(folder)
-    write_csv(rows, folder / f"{NAME}.csv")
+    MERGED.write(rows, folder)
     text = (
         "# Paper versus measured\n\nMade by `python -m experiments.paper_table "
         f"{study}` from `published/report/paper.csv` and `reference/report/paper.csv`. Verdicts "
@@ -64,64 +89,25 @@ def main(study: str) -> None:
     (folder / f"{NAME}.md").write_text(text + render(rows) + "\n", encoding="utf-8")
 
 
-def _read(path: Path) -> dict[str, dict[str, str]]:
-    return {row["key"]: row for row in read_csv(path)} if path.is_file() else {}
+def _read(folder: Path) -> dict[str, Comparison]:
+    if not (folder / "paper.csv").is_file():
+        return {}
+    return {row.published.key: row for row in paper.COMPARISONS.read(folder)}
 
 
-def _merged(key: str, found: list[dict[str, str]]) -> Row:
-    published, ours = found
-    either = published or ours
-    shared = ("quantity", "kind", "published", "published_n", "deviation", "source")
-    measured = ("measured", "measured_count", "measured_n", "rate_lower", "rate_upper", "p_holm")
-    return {
-        "key": key,
-        **{name: either[name] for name in shared},
-        **{f"published_model.{name}": published.get(name) for name in (*measured, "verdict")},
-        **{f"our_model.{name}": ours.get(name) for name in measured[:3]},
-        **{f"our_model_calibrated.{name}": ours.get(f"calibrated.{name}") for name in measured[:3]},
-        "our_model.at_or_below": _at_or_below(either, ours),
-    }
-
-
-def _at_or_below(either: dict[str, str], ours: dict[str, str]) -> str | None:
-    value = ours.get("calibrated.measured") or ours.get("measured")
-    if either["kind"] != "epsilon" or not value:
-        return None
-    return "yes" if _three_digits(value) <= _three_digits(either["published"]) else "MISSED"
-
-
-def _three_digits(value: str) -> float:
-    # As printed: the bound at 0 of 80 000 rounds to the one printed for 0 of 80 001.
-    return float(f"{float(value):.3g}")
-
-
-def _line(row: Row) -> list[str]:
-    lower, upper = row["published_model.rate_lower"], row["published_model.rate_upper"]
-    interval = f"{_number(lower)} to {_number(upper)}" if lower and upper else ""
-    return [
-        str(row["quantity"]),
-        str(row["published"]),
-        _counted(row, "published_model"),
-        interval,
-        str(row["published_model.verdict"] or ""),
-        str(row["deviation"] or ""),
-        _counted(row, "our_model"),
-        _counted(row, "our_model_calibrated"),
-        str(row["our_model.at_or_below"] or ""),
-    ]
-
-
-def _counted(row: Row, model: str) -> str:
-    value, count, n = (
-        row[f"{model}.{part}"] for part in ("measured", "measured_count", "measured_n")
+def _merged(theirs: Comparison | None, ours: Comparison | None) -> Merged:
+    either = theirs or ours
+    assert either is not None
+    return Merged(
+        published=either.published,
+        published_model=theirs.measured if theirs else NOT_MEASURED,
+        lower=theirs.lower if theirs else None,
+        upper=theirs.upper if theirs else None,
+        verdict=theirs.verdict if theirs else None,
+        our_model=ours.measured if ours else NOT_MEASURED,
+        our_model_calibrated=ours.calibrated if ours else NOT_MEASURED,
+        against=ours.against if ours else "",
     )
-    if not value:
-        return ""
-    return _number(value) + (f" ({int(str(count)):,} of {int(str(n)):,})" if count and n else "")
-
-
-def _number(value: object) -> str:
-    return significant(float(str(value)))
 
 
 if __name__ == "__main__":

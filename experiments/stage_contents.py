@@ -78,7 +78,7 @@ def curves(directory: Path) -> list[Curve]:
 
 def figures(directory: Path) -> dict[str, Path]:
     """The figures, by key ``figures/<name>``."""
-    return {f"figures/{path.stem}": path for path in sorted(directory.rglob("*.png"))}
+    return {f"figures/{path.stem}": path for path in sorted(directory.rglob("*.svg"))}
 
 
 def tables(directory: Path) -> dict[str, Table]:

@@ -102,7 +102,7 @@ class WandbObserver:
         with self._open(wandb, name, self._config(directory, manifest, upstream)) as tracked:
             _log_curves(tracked, stage_contents.curves(directory))
             for key, path in stage_contents.figures(directory).items():
-                tracked.log({key: wandb.Image(str(path))})
+                tracked.log({key: wandb.Html(path.read_text(encoding="utf-8"))})
             for key, table in stage_contents.tables(directory).items():
                 tracked.log({key: wandb.Table(columns=table.columns, data=table.rows)})
             tracked.log(stage_contents.numbers(name, directory))

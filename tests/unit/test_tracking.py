@@ -61,8 +61,8 @@ class Recorder:
     def Settings(self, **settings: Any) -> dict[str, Any]:
         return settings
 
-    def Image(self, path: str) -> str:
-        return path
+    def Html(self, text: str) -> str:
+        return text
 
     def Table(self, columns: list[str], data: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
         return columns, data
@@ -99,7 +99,7 @@ FILES = {
     "run.json": '{"seconds": 7.5, "peak_memory_bytes": 2000000000}',
     "table.csv": "a,b,total\n1,x,36893488147419103232\n,y,1\n",
     "learning_curve.csv": "phase,step,loss\nfirst,10,0.5\nfirst,20,0.25\nsecond,5,0.1\n",
-    "figure.png": "",
+    "figure.svg": "<svg/>",
     "large.bin": "x" * tracking.MAX_FILE_BYTES,
 }
 

@@ -1,21 +1,34 @@
 """Figures whose bytes depend on their content alone: one style, no dates, a fixed SVG salt.
 
-Figures are ``matplotlib.figure.Figure`` objects; pyplot and its global state are never used.
+Figures are ``matplotlib.figure.Figure`` objects; pyplot and its global state are never used. Below
+the style stand the panels that several figures share.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 
 import matplotlib.style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
+
+from mechval.reporting.markdown import significant
 
 PAGE_WIDTH = 6.8
 """Width of a full-page figure in inches."""
+EPSILONS = (1e-5, 1.0)
+"""Range of every axis and colour scale of ε, so that figures compare."""
 
-_DPI = 150
+_SCALE = LogNorm(*EPSILONS, clip=True)
+_COLOURS = "cividis"
+_MOST_LABELLED = 24
 _STYLE = {
     "svg.hashsalt": "mechval",
     "font.size": 9,
@@ -35,12 +48,68 @@ def figure_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, directory: Path, name: str) -> None:
-    """Write ``<name>.svg`` and ``<name>.png``; equal figures give equal bytes.
-
-    Call it inside :func:`figure_style`.
-    """
+    """Write ``<name>.svg``; equal figures give equal bytes. Call it inside :func:`figure_style`."""
     FigureCanvasSVG(figure).print_svg(
         directory / f"{name}.svg", metadata={"Date": None, "Creator": None}
     )
-    figure.set_dpi(_DPI)
-    FigureCanvasAgg(figure).print_png(directory / f"{name}.png", metadata={"Software": None})
+
+
+def panels(n_panels: int, columns: int, panel_height: float) -> tuple[Figure, list[Axes]]:
+    """A full-width figure with panels in rows; those that are not needed are left out.
+
+    Args:
+        panel_height: in inches.
+    """
+    columns = min(columns, n_panels)
+    n_rows = ceil(n_panels / columns)
+    figure = Figure(figsize=(PAGE_WIDTH, 0.4 + panel_height * n_rows), layout="constrained")
+    found = list(figure.subplots(n_rows, columns, squeeze=False).flat)
+    for unused in found[n_panels:]:
+        unused.remove()
+    return figure, found[:n_panels]
+
+
+def heat_map(
+    axes: Axes, values: Float[np.ndarray, "row column"], colours: str, low: float, high: float
+) -> AxesImage:
+    """Cells as they are, without smoothing."""
+    return axes.imshow(
+        values, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest"
+    )
+
+
+def label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:
+    """Name the cells of a heat map, on each axis where there is room for the names."""
+    for set_ticks, names, turn in ((axes.set_xticks, columns, 90), (axes.set_yticks, rows, 0)):
+        if len(names) <= _MOST_LABELLED:
+            set_ticks(range(len(names)), list(names), rotation=turn, fontsize=6)
+
+
+def epsilon_map(
+    axes: Axes,
+    values: Float[np.ndarray, "row column"],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    font_size: float | None = None,
+) -> None:
+    """A heat map of ε with each value in its cell; the first row is the uppermost."""
+    axes.imshow(np.maximum(values, EPSILONS[0]), norm=_SCALE, cmap=_COLOURS, aspect="auto")
+    axes.set_xticks(range(len(columns)), list(columns))
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (row, column), value in np.ndenumerate(values):
+        colour = "black" if _SCALE(max(value, EPSILONS[0])) > 0.55 else "white"
+        axes.text(
+            column, row, significant(value), ha="center", va="center", color=colour, size=font_size
+        )
+
+
+def epsilon_scale(figure: Figure | SubFigure, axes: Sequence[Axes], label: str = "ε") -> None:
+    """The colours of :func:`epsilon_map`, beside the panels that use it."""
+    figure.colorbar(ScalarMappable(_SCALE, _COLOURS), ax=list(axes), label=label)
+
+
+def note(axes: Axes, text: str, x: float, y: float, size: float = 7) -> None:
+    """A text just to the right of a point."""
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=size)

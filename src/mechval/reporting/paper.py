@@ -14,13 +14,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
 from scipy.stats import fisher_exact
 
+from mechval import tables
 from mechval.axioms import clopper_pearson_lower, clopper_pearson_upper, disagreements_from_epsilon
-from mechval.config import Config
 from mechval.errors import MechvalError
-from mechval.reporting.tables import Row, read_csv
+from mechval.reporting import report
+from mechval.reporting.markdown import significant
+from mechval.reporting.report import CellText, Section
 
 LEVEL = 0.01
 """A corrected p above this counts as agreement."""
@@ -38,7 +39,8 @@ class Agreement(StrEnum):
     DIFFERS = "differs"
 
 
-class Published(Config):
+@dataclass(frozen=True)
+class Published:
     """One printed number.
 
     Attributes:
@@ -50,25 +52,38 @@ class Published(Config):
         count: of disagreements behind an ε, where it is known to more digits than the ε.
         deviation: entry of the deviations list that explains a difference, if any.
         source: where the paper or its artefacts print it.
+
+    Raises:
+        ValueError: if a rate comes without its samples, or another number with some.
     """
 
     key: str
     quantity: str
     kind: Literal["epsilon", "rate", "number", "context"]
     printed: Decimal
-    n: int | None = Field(ge=1)
-    count: int | None = Field(ge=0)
+    n: int | None
+    count: int | None
     deviation: str | None
     source: str
+
+    def __post_init__(self) -> None:
+        if (self.kind in ("epsilon", "rate")) != (self.n is not None):
+            raise ValueError(
+                f"n={self.n} is not allowed with kind={self.kind} of {self.key!r}; allowed: a "
+                "count with epsilon and rate, none otherwise"
+            )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A measured value; rates come with the count and the number of samples behind them."""
+    """A measured value, if there is one; rates come with the count and the samples behind them."""
 
-    value: float
-    count: int | None = None
-    n: int | None = None
+    value: float | None = tables.rate(default=None)
+    count: int | None = tables.count(default=None)
+    n: int | None = tables.told(default=None)
+
+
+NOT_MEASURED = Measured()
 
 
 @dataclass(frozen=True)
@@ -78,49 +93,53 @@ class Comparison:
     Attributes:
         lower, upper: two-sided 90 % Clopper-Pearson interval of a measured rate.
         p: of Fisher's exact test, Holm-corrected; None for a number.
+        calibrated: the same quantity where neurons are read by rules, not by the paper's constants.
     """
 
     published: Published
     measured: Measured
-    lower: float | None
-    upper: float | None
-    p: float | None
-    verdict: Agreement
+    lower: float | None = tables.rate()
+    upper: float | None = tables.rate()
+    p: float | None = tables.number()
+    verdict: Agreement = tables.told()
+    calibrated: Measured = NOT_MEASURED
+
+    @property
+    def against(self) -> str:
+        """Whether an ε, read by rules where there is such a reading, is at most the printed one."""
+        value = self.measured.value if self.calibrated.value is None else self.calibrated.value
+        if self.published.kind != "epsilon" or value is None:
+            return ""
+        # As printed, to three digits: the bound at 0 of 80 000 rounds to that at 0 of 80 001.
+        is_above = float(f"{value:.3g}") > float(self.published.printed)
+        return "above" if is_above else "at or below"
+
+
+COMPARISONS = tables.Table("report/paper.csv", Comparison)
 
 
 def load_published(path: Path) -> tuple[Published, ...]:
     """Read the data file of printed numbers.
 
     Raises:
-        MechvalError: naming the file and line if a row is not such a number or repeats a key.
+        MechvalError: naming the file if a row is not such a number or repeats a key.
     """
-    rows: dict[str, Published] = {}
-    for line, row in enumerate(read_csv(path), start=2):
-        try:
-            published = Published.model_validate({k: v or None for k, v in row.items()})
-        except ValidationError as error:
-            fault = error.errors()[0]
-            raise MechvalError(
-                f"{path}, line {line}: {'.'.join(map(str, fault['loc']))} is refused "
-                f"({fault['msg']}); allowed: a row as Published describes it."
-            ) from None
-        if published.key in rows:
-            raise MechvalError(
-                f"{path}, line {line}: key={published.key!r} is there twice; allowed: once."
-            )
-        if (published.kind in ("epsilon", "rate")) != (published.n is not None):
-            raise MechvalError(
-                f"{path}, line {line}: n={published.n} is not allowed with "
-                f"kind={published.kind}; allowed: a count with epsilon and rate, none otherwise."
-            )
-        rows[published.key] = published
-    return tuple(rows.values())
+    rows = tables.Table(f"report/{path.name}", Published).read(path.parent)
+    keys = [row.key for row in rows]
+    if repeated := next((key for key in keys if keys.count(key) > 1), None):
+        raise MechvalError(f"{path}: key={repeated!r} is there twice; allowed: once.")
+    return rows
 
 
 def compare(
-    published: Sequence[Published], measured: Mapping[str, Measured]
+    published: Sequence[Published],
+    measured: Mapping[str, Measured],
+    calibrated: Mapping[str, Measured] | None = None,
 ) -> tuple[Comparison, ...]:
     """Judge every printed number but those of kind ``context``.
+
+    Args:
+        calibrated: by key, what to show beside the measured value.
 
     Raises:
         MechvalError: if one has no measured value, or a rate comes without its count.
@@ -132,43 +151,64 @@ def compare(
     corrected = _holm(
         {row.key: _exact_p(row, measured[row.key]) for row in published if row.kind != "number"}
     )
-    return tuple(_compare(row, measured[row.key], corrected.get(row.key)) for row in published)
+    beside = calibrated or {}
+    return tuple(
+        _compare(row, measured[row.key], corrected.get(row.key), beside.get(row.key, NOT_MEASURED))
+        for row in published
+    )
 
 
-def comparison_rows(comparisons: Sequence[Comparison]) -> list[Row]:
-    """The table as plain rows."""
-    return [
-        {
-            "key": item.published.key,
-            "quantity": item.published.quantity,
-            "kind": item.published.kind,
-            "published": str(item.published.printed),
-            "published_n": item.published.n,
-            "measured": item.measured.value,
-            "measured_count": item.measured.count,
-            "measured_n": item.measured.n,
-            "rate_lower": item.lower,
-            "rate_upper": item.upper,
-            "p_holm": item.p,
-            "verdict": item.verdict.value,
-            "deviation": item.published.deviation,
-            "source": item.published.source,
-        }
-        for item in comparisons
-    ]
+def paper_section(comparisons: Sequence[Comparison], unmeasured: Sequence[str] = ()) -> Section:
+    """The section "Paper versus measured", with its tally and the rule.
+
+    Args:
+        unmeasured: keys of printed numbers that the run has no value for.
+    """
+    verdicts = [row.verdict for row in comparisons]
+    tally = ", ".join(f"{verdicts.count(each)} {each}" for each in Agreement if each in verdicts)
+    shown = report.show(
+        comparisons,
+        ("quantity", "published.quantity"),
+        (
+            "published",
+            lambda row: CellText(str(row.published.printed), float(row.published.printed)),
+        ),
+        ("measured", lambda row: counted(row.measured)),
+        ("90 % interval of the rate", lambda row: report.interval(row.lower, row.upper)),
+        ("calibrated reading", lambda row: counted(row.calibrated)),
+        "verdict",
+        ("our ε against the published", "against"),
+        ("deviation", "published.deviation"),
+    )
+    parts = {"comparisons": shown, "tally": tally, "unmeasured": ", ".join(unmeasured)}
+    return Section("Paper versus measured", "paper.md", parts, (COMPARISONS.file,))
 
 
-def _compare(published: Published, measured: Measured, p: float | None) -> Comparison:
+def counted(measured: Measured) -> CellText:
+    """A measured value with the count behind it."""
+    if measured.value is None:
+        return CellText("")
+    behind = ""
+    if measured.count is not None and measured.n is not None:
+        behind = f" ({measured.count:,} of {measured.n:,})"
+    return CellText(significant(measured.value) + behind, measured.value)
+
+
+def _compare(
+    published: Published, measured: Measured, p: float | None, calibrated: Measured
+) -> Comparison:
     lower = upper = None
     if published.kind != "number":
         count, n = _count_of(published, measured)
         lower = clopper_pearson_lower(count, n, EPSILON_CONFIDENCE)
         upper = clopper_pearson_upper(count, n, EPSILON_CONFIDENCE)
-    return Comparison(published, measured, lower, upper, p, _verdict(published, measured, p))
+    verdict = _verdict(published, measured, p)
+    return Comparison(published, measured, lower, upper, p, verdict, calibrated)
 
 
 def _verdict(published: Published, measured: Measured, p: float | None) -> Agreement:
     printed = published.printed
+    assert measured.value is not None
     if p is None and round_like(measured.value, printed) == printed:
         return Agreement.AGREES
     if p is not None and p > LEVEL:

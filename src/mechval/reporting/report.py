@@ -1,25 +1,30 @@
 """A report is a list of sections; each is one template, the tables and the figures it names.
 
-The text of a section is a Markdown template (Jinja) beside the study's report. What it shows are
-:class:`Shown` tables, :class:`Figure` and :class:`Chart` pictures, put where the template names
-them. :func:`render_markdown` writes the page for the repository; ``reporting.html`` writes the
-same sections as one HTML file, with sortable tables and interactive charts.
+The text of a section is a Markdown template (Jinja) beside the study's report, or one that all
+studies share, in ``reporting/sections``. What it shows are :class:`Shown` tables, :class:`Figure`
+and :class:`Chart` pictures, put where the template names them. :func:`write_report` writes the page
+for the repository; ``reporting.html`` writes the same sections as one HTML file, with sortable
+tables and interactive charts.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure as Drawing
 
 from mechval.errors import MechvalError
+from mechval.progress import track
+from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.markdown import markdown_table, significant
 from mechval.tables import Column, Record, Row, Table, columns_of
 
-Pick: TypeAlias = str | tuple[str, Callable[[Any], Any]]
-"""A column to show: a declared field's name, or a title and what is told of a row."""
+Pick: TypeAlias = str | tuple[str, str | Callable[[Any], Any]]
+"""A column to show: a field (``epsilon``, ``strata.SAT.n``) under its declared title; or a title of
+one's own, with a field or with what is told of a row."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ class Section:
         title: its heading.
         template: file of its text, without the heading.
         parts: what the template names: plain values, tables, figures and charts.
-        sources: files that it was made from, relative to the run's folder.
+        sources: files that it was made from, relative to the run's folder; :func:`make_section`
+            fills them in.
     """
 
     title: str
@@ -98,11 +104,13 @@ class RunFiles:
     Attributes:
         settings: the study's settings.
         directories: folder of tracked files by stage; a stage that has not run is absent.
+        read: names of the files that were read, filled in by reading.
     """
 
     settings: Any
     seed: int
     directories: Mapping[str, Path]
+    read: list[str] = field(default_factory=list)
 
     def folder(self, stage: str) -> Path:
         """The folder of a stage; raises MechvalError if the run lacks it."""
@@ -112,15 +120,36 @@ class RunFiles:
 
     def rows(self, table: Table[Row]) -> tuple[Row, ...]:
         """A table of the run; raises MechvalError if it is missing or damaged."""
+        self.read.append(table.file)
         return table.read(self.folder(table.stage))
 
     def record(self, record: Record[Row]) -> Row:
         """A record of the run; raises MechvalError likewise."""
+        self.read.append(record.file)
         return record.read(self.folder(record.stage))
 
 
 Maker: TypeAlias = Callable[[RunFiles], Section | None]
 """Makes a section; None where the run has nothing to say there. A study has a tuple of them."""
+
+
+def make_section(maker: Maker, files: RunFiles) -> Section | None:
+    """The section that a maker makes, with the files it read among its sources.
+
+    Raises:
+        MechvalError: as the maker does, for a file that is missing or damaged.
+    """
+    read: list[str] = []
+    section = maker(dataclasses.replace(files, read=read))
+    if section is None:
+        return None
+    return dataclasses.replace(section, sources=tuple(dict.fromkeys((*read, *section.sources))))
+
+
+def make_sections(makers: Iterable[Maker], files: RunFiles) -> list[Section]:
+    """The sections that the run has something to say in; raises as :func:`make_section`."""
+    made = (make_section(maker, files) for maker in makers)
+    return [section for section in made if section is not None]
 
 
 def show(rows: Iterable[Any], *picks: Pick) -> Shown:
@@ -131,21 +160,28 @@ def show(rows: Iterable[Any], *picks: Pick) -> Shown:
         picks: the columns; a declared one is titled and printed as its declaration says.
     """
     rows = list(rows)
-    declared = columns_of(type(rows[0])) if rows else {}
-    header, numbers, columns = [], [], []
+    titles, columns = [], []
     for pick in picks:
-        title, read, column = _reading(pick, declared)
-        cells = [_cell(read(row), column) for row in rows]
-        header.append(title)
-        numbers.append(
-            bool(cells) and all(_is_number(cell.order) or not cell.text for cell in cells)
-        )
-        columns.append(cells)
-    return Shown(tuple(header), tuple(numbers), tuple(zip(*columns, strict=True)))
+        title, source = (None, pick) if isinstance(pick, str) else pick
+        column = _declared(rows[0], source) if rows and isinstance(source, str) else None
+        titles.append(title or (column.title if column else str(source).rpartition(".")[2]))
+        columns.append([_cell(_value(row, source), column) for row in rows])
+    numbers = [
+        bool(cells) and all(_is_number(cell.order) or not cell.text for cell in cells)
+        for cells in columns
+    ]
+    return Shown(tuple(titles), tuple(numbers), tuple(zip(*columns, strict=True)))
 
 
 def told(value: Any, column: Column | None = None) -> str:
-    """A value as people read it: thousands apart, three significant digits, per cent by unit."""
+    """A value as people read it.
+
+    Thousands stand apart, a declared share in per cent is one, other fractions have three
+    significant digits, and those just below 1 as many as show what is missing.
+
+    >>> told(80000), told(0.0000374), told(0.99997), told(True), told(None)
+    ('80,000', '3.74e-5', '0.99997', 'yes', '')
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -153,8 +189,34 @@ def told(value: Any, column: Column | None = None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.2%}" if column and column.unit == "%" else significant(value)
+        if column and column.unit == "%":
+            return f"{value:.2%}"
+        return f"{value:.5f}" if 0.99 < value < 1 else significant(value)
     return str(value)
+
+
+def counted(count: int, n: int) -> CellText:
+    """A count out of others, sorted by its share."""
+    return CellText(f"{count:,} of {n:,}", count / n)
+
+
+def interval(lower: int | float | None, upper: int | float | None) -> CellText:
+    """Both ends of an interval, or its one value; empty without an upper end."""
+    if upper is None:
+        return CellText("")
+    ends = dict.fromkeys(told(end) for end in (lower, upper) if end is not None)
+    return CellText(" to ".join(ends), upper)
+
+
+def write_report(title: str, sections: Sequence[Section], package: str, folder: Path) -> None:
+    """Write ``README.md`` and ``figures/<name>.svg`` of all sections into a stage's folder."""
+    page = render_markdown(title, sections, package)
+    (folder / "README.md").write_text(page, encoding="utf-8")
+    figures = [figure for section in sections for figure in section.figures]
+    (folder / "figures").mkdir()
+    with figure_style():
+        for figure in track(figures, "figures"):
+            save_figure(figure.draw(), folder / "figures", figure.name)
 
 
 def render_markdown(title: str, sections: Sequence[Section], package: str) -> str:
@@ -164,22 +226,26 @@ def render_markdown(title: str, sections: Sequence[Section], package: str) -> st
         package: the study's report package; its templates lie in ``sections/``.
     """
     environment = environment_of(package, _as_markdown)
-    return (
-        "\n\n".join([f"# {title}", *(_section(environment, section) for section in sections)])
-        + "\n"
-    )
+    parts = [f"# {title}", *(_section(environment, section) for section in sections)]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_of(shown: Shown) -> str:
+    """A table as Markdown."""
+    titles = [f"{t}:" if n else t for t, n in zip(shown.header, shown.numbers, strict=True)]
+    return markdown_table(titles, [[_linked(cell) for cell in row] for row in shown.rows])
 
 
 def environment_of(package: str, finalize: Callable[[Any], Any]) -> Environment:
-    """Templates of a study's report; ``finalize`` says how parts become text."""
+    """Templates of a study's report, then the shared ones; ``finalize`` makes parts text."""
+    packages = (package, "mechval.reporting")
     environment = Environment(
-        loader=PackageLoader(package, "sections"),
+        loader=ChoiceLoader([PackageLoader(name, "sections") for name in packages]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=finalize,
     )
-    environment.filters["sig"] = significant
     environment.filters["told"] = told
     return environment
 
@@ -197,10 +263,11 @@ def _section(environment: Environment, section: Section) -> str:
 
 def _as_markdown(part: Any) -> Any:
     if isinstance(part, Shown):
-        titles = [f"{t}:" if n else t for t, n in zip(part.header, part.numbers, strict=True)]
-        return markdown_table(titles, [[_linked(cell) for cell in row] for row in part.rows])
+        return markdown_of(part)
     if isinstance(part, Figure):
         return f"![{part.caption}](figures/{part.name}.svg)\n\n*{part.caption}*"
+    if isinstance(part, CellText):
+        return _linked(part)
     return "" if isinstance(part, Chart) else told(part)
 
 
@@ -208,14 +275,24 @@ def _linked(cell: CellText) -> str:
     return f"[{cell.text}]({cell.link})" if cell.link else cell.text
 
 
-def _reading(
-    pick: Pick, declared: Mapping[str, Column]
-) -> tuple[str, Callable[[Any], Any], Column | None]:
-    if isinstance(pick, str):
-        column = declared.get(pick)
-        title = column.title if column else pick.replace("_", " ")
-        return title, lambda row: getattr(row, pick), column
-    return pick[0], pick[1], None
+def _declared(row: Any, path: str) -> Column | None:
+    """The declaration of a field; None for a key of a mapping and for a property."""
+    *parents, name = path.split(".")
+    for parent in parents:
+        row = _part(row, parent)
+    return columns_of(type(row)).get(name) if dataclasses.is_dataclass(row) else None
+
+
+def _value(row: Any, source: str | Callable[[Any], Any]) -> Any:
+    if callable(source):
+        return source(row)
+    for name in source.split("."):
+        row = _part(row, name)
+    return row
+
+
+def _part(value: Any, name: str) -> Any:
+    return value[name] if isinstance(value, Mapping) else getattr(value, name)
 
 
 def _cell(value: Any, column: Column | None) -> CellText:

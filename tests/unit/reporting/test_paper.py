@@ -1,5 +1,6 @@
 """Verdicts on printed numbers: the rule, and that a wrong printed value comes out as differing."""
 
+import dataclasses
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechval.errors import MechvalError
+from mechval.reporting import report
 from mechval.reporting.paper import (
+    COMPARISONS,
+    NOT_MEASURED,
     Agreement,
     Measured,
     Published,
     compare,
-    comparison_rows,
     load_published,
+    paper_section,
     round_like,
 )
 
@@ -34,8 +38,8 @@ def epsilon(printed: str, key: str = "parse") -> Published:
     )
 
 
-def number(printed: str) -> Published:
-    return epsilon(printed).model_copy(update={"kind": "number", "n": None})
+def number(printed: str, key: str = "parse") -> Published:
+    return dataclasses.replace(epsilon(printed, key), kind="number", n=None)
 
 
 def rate(count: int, n: int = 80_000) -> Measured:
@@ -76,7 +80,7 @@ def test_no_disagreement_agrees_with_no_disagreement_and_not_with_many() -> None
 def test_a_number_agrees_at_its_printed_digits(
     printed: str, value: float, expected: Agreement
 ) -> None:
-    assert verdict(number(printed), Measured(value)) is expected
+    assert verdict(number(printed), Measured(float(value))) is expected
 
 
 def test_more_rows_make_the_same_difference_weaker_evidence() -> None:
@@ -116,9 +120,23 @@ def test_a_rate_without_its_count_is_refused() -> None:
         compare([epsilon("0.0418")], {"parse": Measured(0.04)})
 
 
-def test_rows_are_plain() -> None:
-    row = comparison_rows(compare([epsilon("0.0418")], {"parse": rate(3_234)}))[0]
-    assert (row["published"], row["measured_count"], row["verdict"]) == ("0.0418", 3_234, "agrees")
+def test_a_comparison_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    measured = {"parse": rate(3_250), "size": Measured(34.0)}
+    rows = compare([epsilon("0.0418"), number("34", "size")], measured, {"parse": rate(10)})
+    COMPARISONS.write(rows, tmp_path)
+    read = COMPARISONS.read(tmp_path)
+    assert [row.calibrated for row in read] == [rate(10), NOT_MEASURED]
+    assert [(row.published, row.measured) for row in read] == [
+        (row.published, row.measured) for row in rows
+    ]
+
+
+def test_the_section_shows_counts_and_what_is_not_measured() -> None:
+    section = paper_section(compare([epsilon("0.0418")], {"parse": rate(3_250)}), ["log/1"])
+    page = report.render_markdown("Page", [section], "mechval.reporting")
+    assert "1 agrees. Rates:" in page
+    assert "| parse, replaceability | 0.0418 | 0.0406 (3,250 of 80,000) | " in page
+    assert "**Not measured in this run:** log/1." in page
 
 
 def test_rounding_follows_the_printed_digits() -> None:
@@ -128,14 +146,14 @@ def test_rounding_follows_the_printed_digits() -> None:
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [
-        ("a,q,epsilon,0.1,10,,,T1\na,q,epsilon,0.1,10,,,T1\n", "line 3: key='a' is there twice"),
-        ("a,q,guess,0.1,10,,,T1\n", "line 2: kind is refused"),
-        ("a,q,epsilon,much,10,,,T1\n", "line 2: printed is refused"),
-        ("a,q,epsilon,0.1,,,,T1\n", "line 2: n=None is not allowed with kind=epsilon"),
-        ("a,q,number,0.1,5,,,T1\n", "line 2: n=5 is not allowed with kind=number"),
+        ("a,q,epsilon,0.1,10,,,T1\na,q,epsilon,0.1,10,,,T1\n", "key='a' is there twice"),
+        ("a,q,guess,0.1,10,,,T1\n", "kind: Input should be"),
+        ("a,q,epsilon,much,10,,,T1\n", "printed: "),
+        ("a,q,epsilon,0.1,,,,T1\n", "n=None is not allowed with kind=epsilon"),
+        ("a,q,number,0.1,5,,,T1\n", "n=5 is not allowed with kind=number"),
     ],
 )
-def test_a_wrong_data_file_is_refused_by_line(tmp_path: Path, lines: str, fault: str) -> None:
+def test_a_wrong_data_file_is_refused(tmp_path: Path, lines: str, fault: str) -> None:
     path = tmp_path / "published.csv"
     path.write_text(HEADER + lines)
     with pytest.raises(MechvalError, match=fault):

@@ -39,7 +39,7 @@ def render_report(tables: ReportTables) -> str:
 
 def figure(name: str, text: str) -> str:
     """A figure of the report."""
-    return f"![{text}](figures/{name}.png)"
+    return f"![{text}](figures/{name}.svg)"
 
 
 def _title(tables: ReportTables) -> str:
@@ -167,7 +167,7 @@ def _losses_over_training(tables: ReportTables) -> list[str]:
         return []
     return [
         "![restricted and excluded loss over the training]"
-        "(../progress/figures/losses-over-training.png)",
+        "(../progress/figures/losses-over-training.svg)",
         "While the network memorises, the restricted loss is high; once it generalises, the "
         "restricted loss is low and the excluded one high "
         "([`progress/losses.csv`](../progress/losses.csv)).",

@@ -55,7 +55,7 @@ def render_axioms(tables: ReportTables) -> str:
             f"### `{main}`",
             f"α_1: {cells_of(tables, main, ALL)[0].alpha_1}.",
             _in_full(tables, main),
-            "![ε of every cell](figures/axioms.png)",
+            "![ε of every cell](figures/axioms.svg)",
             "### All interpretations: exact ε of the distinct cells",
             _in_short(tables),
             "Source: [`axioms/axioms.csv`](../axioms/axioms.csv).",
@@ -135,7 +135,7 @@ def render_translations(tables: ReportTables) -> str:
             "drawn at random, and shuffled numbers as targets. Where it reproduces the controls "
             "as well, agreement says nothing.",
             markdown_table(header, rows),
-            "![disagreement over decimals](figures/decimals.png)",
+            "![disagreement over decimals](figures/decimals.svg)",
             "Sources: [`axioms/translations.csv`](../axioms/translations.csv), "
             "[`axioms/decimals.csv`](../axioms/decimals.csv).",
         ]
@@ -159,7 +159,7 @@ def render_paper(tables: ReportTables) -> str:
         [
             item.published.quantity,
             str(item.published.printed),
-            significant(item.measured.value),
+            significant(item.measured.value or 0),
             f"{item.measured.count:,} of {item.measured.n:,}",
             item.verdict.value,
             item.published.deviation or "",

@@ -9,8 +9,8 @@ from mechval.modular_addition.report.report_tables import load_tables
 from mechval.pipeline.stage import StageContext
 from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure
-from mechval.reporting.paper import comparison_rows
-from mechval.reporting.tables import write_csv, write_json
+from mechval.reporting.paper import COMPARISONS
+from mechval.reporting.tables import write_json
 
 
 def run(context: StageContext[ModularAdditionSettings]) -> None:
@@ -21,7 +21,7 @@ def run(context: StageContext[ModularAdditionSettings]) -> None:
     (context.directory / "README.md").write_text(render_report(tables), encoding="utf-8")
     comparisons = compare_with_paper(settings.problem, measured_values(tables.cells))
     if comparisons:
-        write_csv(comparison_rows(comparisons), context.directory / "paper.csv")
+        COMPARISONS.write(comparisons, context.directory)
     write_json(
         {
             "wrong_count": tables.answers.wrong_count,

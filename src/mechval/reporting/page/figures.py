@@ -7,16 +7,13 @@ from pathlib import Path
 from mechval.reporting.page.content import FigureNote
 from mechval.reporting.page.folder import Notices, RunFolder
 
-_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
-
 
 @dataclass(frozen=True)
 class PageFigure:
     """A figure ready for a page.
 
     Attributes:
-        file: below the run's folder, vector version.
-        uri: the smaller of its two versions.
+        file: below the run's folder.
     """
 
     name: str
@@ -40,7 +37,5 @@ def find_figures(
 
 
 def _uri(folder: RunFolder, name: str) -> str:
-    paths = [folder.file(name), folder.file(f"{name.removesuffix('.svg')}.png")]
-    smaller = min(paths, key=lambda path: path.stat().st_size)
-    data = b64encode(smaller.read_bytes()).decode("ascii")
-    return f"data:{_TYPES[smaller.suffix]};base64,{data}"
+    data = b64encode(folder.file(name).read_bytes()).decode("ascii")
+    return f"data:image/svg+xml;base64,{data}"

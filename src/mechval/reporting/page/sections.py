@@ -262,15 +262,15 @@ def _whose(folder: RunFolder) -> str:
 
 
 def _against(row: Mapping[str, str]) -> str:
-    if row["kind"] != "epsilon":
+    if row["published.kind"] != "epsilon":
         return ""
-    measured = float(row.get("calibrated.measured") or row["measured"])
+    measured = float(row["calibrated.value"] or row["measured.value"])
     # As printed, to three digits: bounds at slightly different N are the same.
-    return "above" if float(f"{measured:.3g}") > float(row["published"]) else "at or below"
+    return "above" if float(f"{measured:.3g}") > float(row["published.printed"]) else "at or below"
 
 
 def _paper_table(rows: Sequence[Mapping[str, str]]) -> PageTable:
-    has_calibrated = any(row.get("calibrated.measured") for row in rows)
+    has_calibrated = any(row["calibrated.value"] for row in rows)
     header = [
         "quantity",
         "paper",
@@ -283,16 +283,22 @@ def _paper_table(rows: Sequence[Mapping[str, str]]) -> PageTable:
     lines = []
     for row in rows:
         line = [
-            CellText(row["quantity"]),
-            CellText(_with_n(row["published"], row["published_n"]), float(row["published"])),
+            CellText(row["published.quantity"]),
+            CellText(
+                _with_n(row["published.printed"], row["published.n"]),
+                float(row["published.printed"]),
+            ),
             _measured(row, "measured"),
-            CellText("sampled" if row["measured_n"] else "not a rate"),
+            CellText("sampled" if row["measured.n"] else "not a rate"),
             CellText(row["verdict"]),
             CellText(_against(row)),
-            CellText(row["deviation"], link=f"#{row['deviation']}" if row["deviation"] else ""),
+            CellText(
+                row["published.deviation"],
+                link=f"#{row['published.deviation']}" if row["published.deviation"] else "",
+            ),
         ]
         if has_calibrated:
-            line.insert(3, _measured(row, "calibrated.measured"))
+            line.insert(3, _measured(row, "calibrated"))
         lines.append(tuple(line))
     if has_calibrated:
         header.insert(3, "this run, calibrated reading")
@@ -300,7 +306,7 @@ def _paper_table(rows: Sequence[Mapping[str, str]]) -> PageTable:
 
 
 def _measured(row: Mapping[str, str], column: str) -> CellText:
-    value, count, n = (row[f"{column}{part}"] for part in ("", "_count", "_n"))
+    value, count, n = (row[f"{column}.{part}"] for part in ("value", "count", "n"))
     if not value:
         return CellText("")
     counted = f" ({int(count):,} of {int(n):,})" if count and n else ""

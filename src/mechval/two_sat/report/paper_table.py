@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mechval.reporting.markdown import markdown_table, significant
-from mechval.reporting.paper import Comparison, Measured, compare, comparison_rows
-from mechval.reporting.tables import Row, read_csv
+from mechval.reporting.paper import Comparison, Measured, compare
+from mechval.reporting.tables import read_csv
 from mechval.two_sat.circuit.evidence.record import load_evidence
 from mechval.two_sat.report.published_values import PUBLISHED
 
@@ -32,7 +32,14 @@ def compare_with_paper(directories: Mapping[str, Path]) -> tuple[Comparison, ...
         MechvalError: if a rate comes without its count.
     """
     measured = measured_values(directories)
-    return compare([row for row in PUBLISHED if row.key in measured], measured)
+    found = [row for row in PUBLISHED if row.key in measured]
+    by_rules = {
+        row.key: row.key.replace("/paper/attn_out/", "/calibrated/resid_mid/")
+        for row in found
+        if row.kind == "epsilon"
+    }
+    calibrated = {key: measured[other] for key, other in by_rules.items() if other in measured}
+    return compare(found, measured, calibrated)
 
 
 def unmeasured(directories: Mapping[str, Path]) -> tuple[str, ...]:
@@ -53,30 +60,6 @@ def measured_values(directories: Mapping[str, Path]) -> dict[str, Measured]:
     }
 
 
-def comparison_table(
-    comparisons: tuple[Comparison, ...], directories: Mapping[str, Path]
-) -> list[Row]:
-    """The comparison as plain rows, and beside each cell what the calibrated reading gives.
-
-    The paper's constants were set for its own network; ``calibrated.*`` are the same cells of the
-    interpretation that reads any network by rules (``<version>/calibrated/resid_mid``).
-    """
-    measured = measured_values(directories)
-    rows: list[Row] = []
-    for row in comparison_rows(comparisons):
-        key = str(row["key"]).replace("/paper/attn_out/", "/calibrated/resid_mid/")
-        found = measured.get(key) if row["kind"] == "epsilon" else None
-        rows.append(
-            {
-                **row,
-                "calibrated.measured": found.value if found else None,
-                "calibrated.measured_count": found.count if found else None,
-                "calibrated.measured_n": found.n if found else None,
-            }
-        )
-    return rows
-
-
 def render_comparison(comparisons: tuple[Comparison, ...]) -> str:
     """The table for reading."""
     header = ["quantity", "published:", "measured:", "90 % interval of the rate:", "verdict", ""]
@@ -85,6 +68,7 @@ def render_comparison(comparisons: tuple[Comparison, ...]) -> str:
 
 def _line(item: Comparison) -> list[str]:
     measured = item.measured
+    assert measured.value is not None
     value = significant(measured.value)
     if measured.count is not None and measured.n is not None:
         value += f" ({measured.count:,} of {measured.n:,})"

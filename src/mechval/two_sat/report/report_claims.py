@@ -78,7 +78,7 @@ class Claims:
 def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
     """Read the tables; raises MechvalError naming the file if one is missing or another table."""
     axioms, circuit, certify = (directories[name] for name in ("axioms", "circuit", "certify"))
-    figures = sorted((directories["progress"] / "figures").glob("*.png"))
+    figures = sorted((directories["progress"] / "figures").glob("*.svg"))
     return Claims(
         comparisons=compare_with_paper(directories) if run.has_published_values else (),
         unmeasured=unmeasured(directories) if run.has_published_values else (),

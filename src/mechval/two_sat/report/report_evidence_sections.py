@@ -146,7 +146,7 @@ def render_progress(claims: Claims) -> str:
     if not claims.progress_figures:
         return ""
     pictures = [
-        f"![ε over training](../progress/figures/{name}.png)" for name in claims.progress_figures
+        f"![ε over training](../progress/figures/{name}.svg)" for name in claims.progress_figures
     ]
     return "\n\n".join(
         [

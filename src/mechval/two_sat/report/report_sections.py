@@ -27,7 +27,7 @@ def source(*names: str) -> str:
 
 def figure(name: str, caption: str) -> str:
     """A figure with its vector version."""
-    return f"![{caption}](figures/{name}.png)\n\n*{caption}* ([SVG](figures/{name}.svg))"
+    return f"![{caption}](figures/{name}.svg)\n\n*{caption}*"
 
 
 def render_accuracy(tables: ReportTables) -> str:

@@ -3,11 +3,11 @@
 from mechval.pipeline.stage import StageContext
 from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure
-from mechval.reporting.tables import write_csv, write_json
+from mechval.reporting.paper import COMPARISONS
+from mechval.reporting.tables import write_json
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.report.figures.draw import draw_figures
 from mechval.two_sat.report.model_card import render_model_card
-from mechval.two_sat.report.paper_table import comparison_table
 from mechval.two_sat.report.report import render_report
 from mechval.two_sat.report.report_claim_sections import render_claims
 from mechval.two_sat.report.report_claims import Claims, claim_figures, load_claims
@@ -24,8 +24,7 @@ def run(context: StageContext[TwoSatSettings]) -> None:
     page = f"{render_report(tables)}\n{render_claims(claims, drawn)}\n"
     (context.directory / "README.md").write_text(page, encoding="utf-8")
     if claims.comparisons:
-        rows = comparison_table(claims.comparisons, directories)
-        write_csv(rows, context.directory / "paper.csv")
+        COMPARISONS.write(claims.comparisons, context.directory)
     card = render_model_card(tables)
     (context.directory / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     write_json(headline_metrics(tables), context.directory / "metrics.json")

@@ -135,7 +135,7 @@ def test_losses_over_the_training_are_shown_only_if_there_are_snapshots(
     write_csv([early, final], table)
     directories = {name: root / name for name in ("train", *STAGES)}
     page = render_report(load_tables(PROBLEM, "own", 0, directories))
-    assert "(../progress/figures/losses-over-training.png)" in page
+    assert "(../progress/figures/losses-over-training.svg)" in page
 
 
 def test_there_are_no_rows_beside_the_paper_for_another_modulus(finished: Path) -> None:

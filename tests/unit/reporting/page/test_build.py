@@ -86,13 +86,12 @@ def test_a_table_of_another_shape_is_told(tmp_path: Path) -> None:
 def test_an_altered_figure_is_told(folder: RunFolder) -> None:
     figures = folder.directory / "report" / "figures"
     figures.mkdir()
-    for ending in ("svg", "png"):
-        (figures / f"dots.{ending}").write_text("<svg/>", encoding="utf-8")
+    (figures / "dots.svg").write_text("<svg/>", encoding="utf-8")
     write_stage(folder.directory, "report", {})
     assert 'id="figure-dots"' in build(RunFolder(folder.directory))
-    alter(figures / "dots.png")
+    alter(figures / "dots.svg")
     text = build(RunFolder(folder.directory))
-    assert "report/figures/dots.png was altered" in section(text, "circuit")
+    assert "report/figures/dots.svg was altered" in section(text, "circuit")
 
 
 def test_markup_in_a_name_is_text(tmp_path: Path) -> None:

@@ -1,15 +1,15 @@
 """Every printed 2-SAT number is found in the tables of a run, under the key of its data file."""
 
+import dataclasses
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from mechval.pipeline import Workspace
-from mechval.reporting.paper import Agreement, Measured, compare, published_count
+from mechval.reporting.paper import NOT_MEASURED, Agreement, Measured, compare, published_count
 from mechval.two_sat.report.paper_table import (
     compare_with_paper,
-    comparison_table,
     measured_values,
     render_comparison,
     unmeasured,
@@ -73,14 +73,12 @@ def test_every_printed_number_gets_a_verdict(directories: dict[str, Path]) -> No
 def test_beside_a_cell_stands_what_the_calibrated_reading_gives(
     directories: dict[str, Path], measured: dict[str, Measured]
 ) -> None:
-    table = {
-        row["key"]: row for row in comparison_table(compare_with_paper(directories), directories)
-    }
+    table = {row.published.key: row for row in compare_with_paper(directories)}
     cell = "disjunction/{}/prefix equivalence/output"
     row, calibrated = table[cell.format("paper/attn_out")], cell.format("calibrated/resid_mid")
-    found = [row[f"calibrated.{name}"] for name in ("measured", "measured_count", "measured_n")]
-    assert found == [measured[calibrated].value, measured[calibrated].count, 160]
-    assert table["train/accuracy"]["calibrated.measured"] is None
+    assert row.calibrated == measured[calibrated]
+    assert row.calibrated.n == 160
+    assert table["train/accuracy"].calibrated == NOT_MEASURED
 
 
 def as_printed() -> dict[str, Measured]:
@@ -102,7 +100,7 @@ def test_the_printed_numbers_agree_with_themselves() -> None:
 @pytest.mark.parametrize("key", [row.key for row in PRINTED])
 def test_a_wrong_printed_number_differs(key: str) -> None:
     wrong = [
-        row.model_copy(update={"printed": wrong_value(row.printed), "count": None})
+        dataclasses.replace(row, printed=wrong_value(row.printed), count=None)
         if row.key == key
         else row
         for row in PUBLISHED

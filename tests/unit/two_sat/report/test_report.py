@@ -187,8 +187,8 @@ def test_every_printed_number_is_on_the_page_with_its_verdict(finished):
     table = rows(finished.directory / "paper.csv")
     assert len(table) == sum(row.kind != "context" for row in PUBLISHED)
     for row in table:
-        cells = row_of(section, "", row["quantity"])
-        assert cells[1] == row["published"]
+        cells = row_of(section, "", row["published.quantity"])
+        assert cells[1] == row["published.printed"]
         assert row["verdict"] in cells
 
 

@@ -229,7 +229,7 @@ def test_the_circuit_comes_with_its_evidence(workspace: Workspace) -> None:
 def test_the_report_shows_every_figure_and_compares_with_no_paper(workspace: Workspace) -> None:
     directory = place(workspace, "report")
     page = (directory / "README.md").read_text(encoding="utf-8")
-    drawn = {path.name for path in (directory / "figures").glob("*.png")}
+    drawn = {path.name for path in (directory / "figures").glob("*.svg")}
     assert {name for name in drawn if f"(figures/{name})" not in page} == set()
     assert not (directory / "paper.csv").exists()
 
