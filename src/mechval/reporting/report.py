@@ -192,7 +192,7 @@ def told(value: Any, column: Column | None = None) -> str:
         if column and column.unit == "%":
             return f"{value:.2%}"
         return f"{value:.5f}" if 0.99 < value < 1 else significant(value)
-    return str(value)
+    return value.text if isinstance(value, CellText) else str(value)
 
 
 def counted(count: int, n: int) -> CellText:
@@ -266,8 +266,6 @@ def _as_markdown(part: Any) -> Any:
         return markdown_of(part)
     if isinstance(part, Figure):
         return f"![{part.caption}](figures/{part.name}.svg)\n\n*{part.caption}*"
-    if isinstance(part, CellText):
-        return _linked(part)
     return "" if isinstance(part, Chart) else told(part)
 
 

@@ -59,7 +59,7 @@ class WholeFiles(RunFiles):
 def make_section(maker: report.Maker, package: str, files: WholeFiles) -> Rendered | None:
     """A section, or the sentence that says why there is none."""
     try:
-        section = maker(files)
+        section = report.make_section(maker, files)
         return None if section is None else render_section(section, package, files)
     except MechvalError as error:
         title = maker.__name__.strip("_").replace("_", " ").capitalize()
