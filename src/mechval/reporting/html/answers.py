@@ -3,6 +3,7 @@ by hand."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mechval.axioms import (
     Cell,
@@ -14,16 +15,34 @@ from mechval.axioms import (
 from mechval.reporting.html import charts
 from mechval.reporting.html.content import Answer
 from mechval.reporting.markdown import significant
-from mechval.reporting.report import CellText, show
-
-Nulls = Mapping[str, Sequence[Cell]]
-"""Cells of the networks that the claim is false for, by network."""
+from mechval.reporting.report import show
 
 
-def main_cells(cells: Sequence[Cell]) -> list[Cell]:
-    """The distinct cells of the first interpretation of a table, one row each."""
-    own = [cell for cell in cells if cell.interpretation == cells[0].interpretation]
-    return [cell for cell in charts.strongest(own) if cell.repeats is None]
+@dataclass(frozen=True)
+class Judged:
+    """What the rules judge.
+
+    Attributes:
+        cells: of the claimed interpretation, one row each, repetitions too.
+        nulls: the same of networks that the claim is false for, by network.
+        bar: an ε at or below it counts as holding.
+    """
+
+    cells: Sequence[Cell]
+    nulls: Mapping[str, Sequence[Cell]]
+    bar: float
+
+    @property
+    def distinct(self) -> list[Cell]:
+        """The cells that measure something of their own."""
+        return [cell for cell in self.cells if cell.is_distinct]
+
+
+def claimed(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells of the first interpretation of a table, one row each."""
+    return charts.strongest(
+        cell for cell in cells if cell.interpretation == cells[0].interpretation
+    )
 
 
 def bound(cell: Cell) -> float:
@@ -46,12 +65,9 @@ def name_of(cell: Cell) -> str:
     return f"{cell.component}, {cell.axiom}"
 
 
-def answer_confirmed(cells: Sequence[Cell], nulls: Nulls, bar: float) -> Answer:
-    """Is the claim confirmed?
-
-    Args:
-        cells: as :func:`main_cells` gives them, here and below.
-    """
+def answer_confirmed(judged: Judged) -> Answer:
+    """Is the claim confirmed?"""
+    cells, bar = judged.distinct, judged.bar
     trivial = [cell for cell in cells if _is_trivial(cell)]
     over = [cell for cell in cells if bound(cell) > bar]
     if trivial:
@@ -63,16 +79,16 @@ def answer_confirmed(cells: Sequence[Cell], nulls: Nulls, bar: float) -> Answer:
         verdict, tone = f"Confirmed, up to ε = {significant(largest)}", "good"
     held = sum(holds(cell, bar) for cell in cells)
     sentences = [
-        f"{held} of {len(cells)} distinct cells of the axiom table hold ({_kinds(cells)})."
+        f"{held} of {len(cells)} distinct cells of the axiom table hold ({charts.evidence(cells)})."
     ]
     if named := trivial or over:
         sentences.append(f"Not holding: {'; '.join(map(_described, named))}.")
-    return Answer(verdict, (*sentences, *_null_sentence(nulls, bar), _rule(bar)), tone=tone)
+    return Answer(verdict, (*sentences, *_null_sentence(judged), _rule(bar)), tone=tone)
 
 
-def answer_weakest(cells: Sequence[Cell]) -> Answer:
+def answer_weakest(judged: Judged) -> Answer:
     """Which axiom is weakest, and by how much?"""
-    ordered = sorted(cells, key=bound, reverse=True)
+    ordered = sorted(judged.distinct, key=bound, reverse=True)
     largest = bound(ordered[0])
     top = [cell for cell in ordered if bound(cell) == largest]
     rest = ordered[len(top) :]
@@ -92,7 +108,7 @@ def answer_weakest(cells: Sequence[Cell]) -> Answer:
     # The largest of each axiom comes first, so it is the one that stays.
     weakest = {cell.axiom: cell for cell in reversed(ordered)}
     details = show(
-        [weakest[axiom] for axiom in dict.fromkeys(cell.axiom for cell in cells)],
+        [weakest[axiom] for axiom in dict.fromkeys(cell.axiom for cell in judged.cells)],
         ("axiom", lambda cell: str(cell.axiom)),
         ("its weakest component", lambda cell: cell.component),
         ("ε", bound),
@@ -102,8 +118,9 @@ def answer_weakest(cells: Sequence[Cell]) -> Answer:
     return Answer(names[:1].upper() + names[1:], tuple(sentences), details)
 
 
-def answer_failure(cells: Sequence[Cell], nulls: Nulls, bar: float) -> Answer:
+def answer_failure(judged: Judged) -> Answer:
     """What would make the claim fail?"""
+    cells, bar = judged.distinct, judged.bar
 
     def limit(cell: Cell) -> int:
         return fails_at(cell, len(cells), bar)
@@ -131,7 +148,7 @@ def answer_failure(cells: Sequence[Cell], nulls: Nulls, bar: float) -> Answer:
         ("fails from", limit),
         ("of N", lambda cell: cell.n),
     )
-    return Answer(verdict, (sentence, *_null_sentence(nulls, bar)), details, tone)
+    return Answer(verdict, (sentence, *_null_sentence(judged)), details, tone)
 
 
 def fails_at(cell: Cell, n_cells: int, bar: float) -> int:
@@ -149,11 +166,6 @@ def fails_at(cell: Cell, n_cells: int, bar: float) -> int:
         else:
             low = middle + 1
     return low
-
-
-def shaded(epsilon: float) -> CellText:
-    """An ε as a table cell, as dark as in the heat map."""
-    return CellText(significant(epsilon), epsilon, charts.shade(epsilon))
 
 
 def _rule(bar: float) -> str:
@@ -174,16 +186,12 @@ def _described(cell: Cell) -> str:
     return f"{name_of(cell)} (ε {significant(bound(cell))}, {counted(cell)}{compared})"
 
 
-def _null_sentence(nulls: Nulls, bar: float) -> tuple[str, ...]:
-    cells = [cell for own in nulls.values() for cell in main_cells(own)]
+def _null_sentence(judged: Judged) -> tuple[str, ...]:
+    cells = [c for own in judged.nulls.values() for c in claimed(own) if c.is_distinct]
     if not cells:
         return ()
-    held = sum(holds(cell, bar) for cell in cells)
+    held = sum(holds(cell, judged.bar) for cell in cells)
     return (
-        f"On networks for which the claim is false ({', '.join(nulls)}), {held} of {len(cells)} "
-        f"cells hold by the same rule ({_kinds(cells)}).",
+        f"On networks for which the claim is false ({', '.join(judged.nulls)}), {held} of "
+        f"{len(cells)} cells hold by the same rule ({charts.evidence(cells)}).",
     )
-
-
-def _kinds(cells: Sequence[Cell]) -> str:
-    return ", ".join(f"{kind}, N = {n:,}" for kind, n in sorted({(c.kind, c.n) for c in cells}))

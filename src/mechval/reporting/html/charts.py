@@ -101,12 +101,9 @@ def strongest(cells: Iterable[Cell]) -> list[Cell]:
 
 
 def evidence(cells: Iterable[Cell]) -> str:
-    """The kinds of evidence behind cells, with N.
-
-    >>> evidence([])
-    ''
-    """
-    return " and ".join(f"{kind} (N = {n:,})" for kind, n in sorted({(c.kind, c.n) for c in cells}))
+    """The kinds of evidence behind cells, with N, such as ``sampled, N = 80,000``."""
+    kinds = sorted({(cell.kind, cell.n) for cell in cells})
+    return ", ".join(f"{kind}, N = {n:,}" for kind, n in kinds)
 
 
 def shade(epsilon: float) -> float:

@@ -72,5 +72,5 @@ class PageContent:
     cells: Callable[[RunFiles], Sequence[Cell]]
     makers: tuple[Maker, ...]
     package: str
-    nulls: Callable[[RunFiles], Mapping[str, Sequence[Cell]]] | None = None
+    nulls: Callable[[RunFiles], Mapping[str, Sequence[Cell]]] = lambda files: {}
     bar: float = 0.05

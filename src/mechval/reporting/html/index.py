@@ -1,6 +1,6 @@
 """The index over all runs, a single file beside the studies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from mechval.axioms import Cell
 from mechval.errors import MechvalError
 from mechval.reporting.html import answers, charts, page, render
 from mechval.reporting.html.content import PageContent
+from mechval.reporting.markdown import significant
 from mechval.reporting.report import CellText, show
 
 
@@ -41,10 +42,10 @@ def _study(content: PageContent, runs: Sequence[page.PageRun], results: Path) ->
     shown = show(
         runs,
         ("run", lambda run: _link(run, results)),
-        ("confirmed?", lambda run: page.four_questions(run)[0].answer.verdict),
-        ("weakest cell", lambda run: "; ".join(map(answers.name_of, _weakest(run)))),
-        ("ε", lambda run: next(map(answers.shaded, map(answers.bound, _weakest(run))), "")),
-        ("evidence", lambda run: "; ".join(map(answers.counted, _weakest(run)))),
+        ("confirmed?", lambda run: page.four_questions(run)["confirmed"][1].verdict),
+        ("weakest cell", lambda run: _weakest(run, answers.name_of)),
+        ("ε", lambda run: _weakest(run, _shaded)),
+        ("evidence", lambda run: _weakest(run, answers.counted)),
         ("stages", _state),
     )
     html = render.table(shown, f"table-{content.study}")
@@ -55,18 +56,21 @@ def _study(content: PageContent, runs: Sequence[page.PageRun], results: Path) ->
     return render.Rendered(place, title, html)
 
 
-def _cells(run: page.PageRun) -> list[Cell]:
+def _cells(run: page.PageRun) -> Sequence[Cell]:
     """The cells of the claimed interpretation; none if they cannot be had."""
     try:
-        cells = run.content.cells(run.files)
+        return run.judged.cells
     except MechvalError:
-        return []
-    return [cell for cell in cells if cell.interpretation == cells[0].interpretation]
+        return ()
 
 
-def _weakest(run: page.PageRun) -> list[Cell]:
-    cells = answers.main_cells(_cells(run))
-    return [max(cells, key=answers.bound)] if cells else []
+def _weakest(run: page.PageRun, told: Callable[[Cell], str | CellText]) -> str | CellText:
+    return told(max(_cells(run), key=answers.bound)) if _cells(run) else ""
+
+
+def _shaded(cell: Cell) -> CellText:
+    epsilon = answers.bound(cell)
+    return CellText(significant(epsilon), epsilon, charts.shade(epsilon))
 
 
 def _link(run: page.PageRun, results: Path) -> CellText:

@@ -2,7 +2,7 @@
 
 import os
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -18,7 +18,6 @@ from mechval.errors import MechvalError
 from mechval.pipeline.run import FinishedRun, StageState
 from mechval.reporting.html import answers, render
 from mechval.reporting.html.content import Answer, PageContent
-from mechval.reporting.html.diagram import lay_out
 
 PAGE = Path("report") / "index.html"
 """Of a run, below its folder; untracked."""
@@ -54,14 +53,12 @@ class PageRun:
             faults={state.name: state.fault for state in self.states.values() if state.fault},
         )
 
-
-@dataclass(frozen=True)
-class Question:
-    """One of the four questions, with the id of its element."""
-
-    id: str
-    text: str
-    answer: Answer
+    @cached_property
+    def judged(self) -> answers.Judged:
+        """What the answers are made from; raises MechvalError if it cannot be had."""
+        content = self.content
+        cells = answers.claimed(content.cells(self.files))
+        return answers.Judged(cells, content.nulls(self.files), content.bar)
 
 
 def build_page(run: PageRun, deviations: Path) -> Path:
@@ -81,10 +78,9 @@ def build_page(run: PageRun, deviations: Path) -> Path:
         run=run,
         content=content,
         claim=content.claim(run.files),
-        diagram=lay_out(content.components, content.input_state),
         questions=four_questions(run),
         sections=[*filter(None, made), render.deviations(deviations)],
-        facts={name: list(_facts(state)) for name, state in run.states.items()},
+        facts={name: _facts(state) for name, state in run.states.items()},
         command=lambda stage: stage_command(stage, words),
         commands=lambda sources: _commands(sources, words),
         index=relpath(run.run.directory.parents[1] / "index.html", page.parent),
@@ -93,31 +89,19 @@ def build_page(run: PageRun, deviations: Path) -> Path:
     return write(page, text.replace(f"{run.run.directory}/", ""))
 
 
-def four_questions(run: PageRun) -> list[Question]:
+def four_questions(run: PageRun) -> dict[str, tuple[str, Answer]]:
     """The questions of a reviewer, answered from the tables, or why they cannot be."""
-    content, found = run.content, run.files
-
-    def from_cells(rule: Callable[..., Answer], *, nulls: bool = True) -> Answer:
-        cells = answers.main_cells(content.cells(found))
-        others = content.nulls(found) if content.nulls else {}
-        return rule(cells, others, content.bar) if nulls else rule(cells)
-
-    made: dict[str, tuple[str, Callable[[], Answer]]] = {
-        "confirmed": (
-            "Is the claim confirmed?",
-            lambda: from_cells(answers.answer_confirmed),
-        ),
+    content = run.content
+    rules: dict[str, tuple[str, Callable[[], Answer]]] = {
+        "confirmed": ("Is the claim confirmed?", lambda: answers.answer_confirmed(run.judged)),
         "weakest": (
             "Which axiom is weakest, and by how much?",
-            lambda: from_cells(answers.answer_weakest, nulls=False),
+            lambda: answers.answer_weakest(run.judged),
         ),
-        "neurons": (content.neurons_question, lambda: content.neurons(found)),
-        "failure": (
-            "What would make the claim fail?",
-            lambda: from_cells(answers.answer_failure),
-        ),
+        "neurons": (content.neurons_question, lambda: content.neurons(run.files)),
+        "failure": ("What would make the claim fail?", lambda: answers.answer_failure(run.judged)),
     }
-    return [Question(f"answer-{name}", text, _or_why(make)) for name, (text, make) in made.items()]
+    return {name: (question, _or_why(rule)) for name, (question, rule) in rules.items()}
 
 
 def stage_command(stage: str, words: str) -> str:
@@ -156,17 +140,13 @@ def _commands(sources: Iterable[str], words: str) -> list[str]:
     return [stage_command(stage, words) for stage in stages]
 
 
-def _facts(state: StageState) -> Iterator[tuple[str, str]]:
-    if state.manifest:
-        yield "seed", str(state.manifest.seed)
-        yield "code", state.manifest.code[:12]
-        yield "manifest", state.manifest.digest[:12]
-    for title, key in (("git commit", "git_commit"), ("host", "host"), ("device", "device")):
-        if key in state.record:
-            yield title, str(state.record[key])[:12]
-    if "seconds" in state.record:
-        yield "took", f"{state.record['seconds']} s"
-        yield "ended", str(state.record.get("ended"))
+def _facts(state: StageState) -> str:
+    facts: dict[str, Any] = {}
+    if made := state.manifest:
+        facts = {"seed": made.seed, "code": made.code[:12], "manifest": made.digest[:12]}
+    told = ("git_commit", "host", "device", "seconds", "ended")
+    facts |= {name: state.record[name] for name in told if name in state.record}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
 
 
 @cache

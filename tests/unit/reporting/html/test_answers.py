@@ -12,11 +12,12 @@ from mechval.axioms import (
     simultaneous_confidence,
 )
 from mechval.reporting.html.answers import (
+    Judged,
     answer_confirmed,
     answer_failure,
     answer_weakest,
+    claimed,
     fails_at,
-    main_cells,
 )
 from tests.unit.reporting.html.toy_run import N, cell, cells
 
@@ -29,14 +30,18 @@ def table(**counts: int) -> list[Cell]:
     return cells({keys[name]: count for name, count in counts.items()})
 
 
+def judged(cells: list[Cell], nulls: dict[str, list[Cell]] | None = None) -> Judged:
+    return Judged(cells, nulls or {}, BAR)
+
+
 def test_a_claim_without_disagreements_is_confirmed() -> None:
-    answer = answer_confirmed(table(), {}, BAR)
+    answer = answer_confirmed(judged(table()))
     assert answer.verdict.startswith("Confirmed, up to ε")
     assert f"sampled, N = {N:,}" in answer.sentences[0]
 
 
 def test_a_cell_above_the_bar_leaves_the_claim_confirmed_in_part_and_is_named() -> None:
-    answer = answer_confirmed(table(parse=100), {}, BAR)
+    answer = answer_confirmed(judged(table(parse=100)))
     assert answer.verdict == "Confirmed in part"
     assert "first, prefix equivalence" in " ".join(answer.sentences)
 
@@ -44,29 +49,29 @@ def test_a_cell_above_the_bar_leaves_the_claim_confirmed_in_part_and_is_named() 
 def test_answers_no_better_than_a_constant_refute_the_claim() -> None:
     rows = cells({})
     rows[-1] = cell(REPLACED, "second", 0, verdict=Verdict.NOT_BETTER)
-    assert answer_confirmed(rows, {}, BAR).verdict == "Not confirmed"
+    assert answer_confirmed(judged(rows)).verdict == "Not confirmed"
 
 
 def test_null_networks_are_judged_by_the_same_rule() -> None:
     replaced = Axiom.PREFIX_REPLACEABILITY
     constant = cell(replaced, "first", 0, verdict=Verdict.CONSTANT_NETWORK)
     nulls = {"random": [cell(PREFIX, "first", N), constant]}
-    told = " ".join(answer_confirmed(table(), nulls, BAR).sentences)
+    told = " ".join(answer_confirmed(judged(table(), nulls)).sentences)
     assert "the claim is false (random), 0 of 2 cells hold" in told
-    told = " ".join(answer_failure(table(), {"shuffled": cells({})[:2]}, BAR).sentences)
+    told = " ".join(answer_failure(judged(table(), {"shuffled": cells({})[:2]})).sentences)
     assert "2 of 2 cells hold" in told
 
 
 def test_the_weakest_axiom_moves_with_the_counts() -> None:
-    assert answer_weakest(table(parse=9, answer=3)).verdict == "Prefix equivalence of first"
-    answer = answer_weakest(table(parse=3, answer=9))
+    assert answer_weakest(judged(table(parse=9, answer=3))).verdict == "Prefix equivalence of first"
+    answer = answer_weakest(judged(table(parse=3, answer=9)))
     assert answer.verdict == "Component replaceability of second"
     assert "9 of 1,000, sampled" in answer.sentences[0]
     assert "times the next one, prefix equivalence of first" in answer.sentences[1]
 
 
 def test_each_axiom_is_listed_with_its_weakest_component() -> None:
-    details = answer_weakest(table(parse=9, answer=3)).details
+    details = answer_weakest(judged(table(parse=9, answer=3))).details
     assert details is not None
     listed = {row[0].text: (row[1].text, row[3].text) for row in details.rows}
     assert listed["prefix equivalence"] == ("first", "9 of 1,000, sampled")
@@ -75,10 +80,10 @@ def test_each_axiom_is_listed_with_its_weakest_component() -> None:
 
 
 def test_the_claim_fails_with_the_disagreements_that_are_told() -> None:
-    answer = answer_failure(table(parse=9), {}, BAR)
+    answer = answer_failure(judged(table(parse=9)))
     limit = fails_at(table()[0], 8, BAR)
     assert answer.verdict.startswith(f"{limit - 9:,} more disagreements of 1,000 in first")
-    assert answer_failure(table(parse=limit), {}, BAR).verdict.startswith("1 of 8 cells fail")
+    assert answer_failure(judged(table(parse=limit))).verdict.startswith("1 of 8 cells fail")
 
 
 @given(n=st.integers(1, 5000), n_cells=st.integers(1, 20))
@@ -99,7 +104,7 @@ def test_an_exact_cell_fails_once_its_rate_is_above_the_bar() -> None:
 
 def test_exact_evidence_is_shown_before_sampled() -> None:
     exact = cell(PREFIX, "first", 5, kind=EvidenceKind.EXACT)
-    (shown,) = main_cells([cell(PREFIX, "first", 3), exact])
+    (shown,) = claimed([cell(PREFIX, "first", 3), exact])
     assert (shown.kind, shown.disagreements) == ("exact", 5)
 
 
@@ -109,4 +114,4 @@ def test_only_distinct_cells_of_the_first_interpretation_are_judged() -> None:
         cell(Axiom.COMPONENT_EQUIVALENCE, "first", 1, repeats="prefix equivalence/first"),
         cell(PREFIX, "second", 2, interpretation="another"),
     ]
-    assert [row.component for row in main_cells(rows)] == ["first"]
+    assert [row.component for row in judged(claimed(rows)).distinct] == ["first"]

@@ -51,7 +51,7 @@ def test_an_exact_cell_is_shown_instead_of_a_sampled_one_and_called_a_rate() -> 
     exact = cell(Axiom.PREFIX_EQUIVALENCE, "first", 5, kind=EvidenceKind.EXACT, confidence=None)
     sampled = cell(Axiom.PREFIX_EQUIVALENCE, "first", 3)
     chart = charts.cells_chart("axioms", "ε of every cell", {"main": [sampled, exact]})
-    assert chart.caption == "ε of every cell, exact (N = 1,000)."
+    assert chart.caption == "ε of every cell, exact, N = 1,000."
     assert "rate, exact" in chart.html("place")
 
 
