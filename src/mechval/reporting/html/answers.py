@@ -5,14 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mechval.axioms import (
-    Cell,
-    EvidenceKind,
-    Verdict,
-    clopper_pearson_upper,
-    simultaneous_confidence,
-)
-from mechval.reporting.html import charts
+from scipy.stats import binom
+
+from mechval.axioms import Axiom, Cell, EvidenceKind, Verdict, simultaneous_confidence
+from mechval.reporting.html.charts import evidence, strongest
 from mechval.reporting.html.content import Answer
 from mechval.reporting.markdown import significant
 from mechval.reporting.report import show
@@ -40,19 +36,12 @@ class Judged:
 
 def claimed(cells: Sequence[Cell]) -> list[Cell]:
     """The cells of the first interpretation of a table, one row each."""
-    return charts.strongest(
-        cell for cell in cells if cell.interpretation == cells[0].interpretation
-    )
-
-
-def bound(cell: Cell) -> float:
-    """What rules judge: the simultaneous bound where there is one."""
-    return cell.epsilon if cell.epsilon_simultaneous is None else cell.epsilon_simultaneous
+    return strongest(cell for cell in cells if cell.interpretation == cells[0].interpretation)
 
 
 def holds(cell: Cell, bar: float) -> bool:
     """Whether the bound is at or below the bar and no constant answer does as well."""
-    return bound(cell) <= bar and not _is_trivial(cell)
+    return cell.epsilon_simultaneous <= bar and not _is_trivial(cell)
 
 
 def counted(cell: Cell) -> str:
@@ -69,49 +58,52 @@ def answer_confirmed(judged: Judged) -> Answer:
     """Is the claim confirmed?"""
     cells, bar = judged.distinct, judged.bar
     trivial = [cell for cell in cells if _is_trivial(cell)]
-    over = [cell for cell in cells if bound(cell) > bar]
+    over = [cell for cell in cells if cell.epsilon_simultaneous > bar]
+    largest = max(cell.epsilon_simultaneous for cell in cells)
     if trivial:
         verdict, tone = "Not confirmed", "bad"
     elif over:
         verdict, tone = "Confirmed in part", "mixed"
     else:
-        largest = max(map(bound, cells))
         verdict, tone = f"Confirmed, up to ε = {significant(largest)}", "good"
     held = sum(holds(cell, bar) for cell in cells)
     sentences = [
-        f"{held} of {len(cells)} distinct cells of the axiom table hold ({charts.evidence(cells)})."
+        f"{held} of {len(cells)} distinct cells of the axiom table hold ({evidence(cells)})."
     ]
     if named := trivial or over:
         sentences.append(f"Not holding: {'; '.join(map(_described, named))}.")
-    return Answer(verdict, (*sentences, *_null_sentence(judged), _rule(bar)), tone=tone)
+    rule = (
+        "ε is an upper bound of how often network and program part ways. "
+        f"Rule: confirmed if ε of every distinct cell is at most {bar:g} (all bounds at once) and "
+        "every cell that compares answers beats a program that always answers the same; not "
+        "confirmed if one of the latter does not beat it; else confirmed in part."
+    )
+    return Answer(verdict, (*sentences, *_null_sentence(judged), rule), tone=tone)
 
 
 def answer_weakest(judged: Judged) -> Answer:
     """Which axiom is weakest, and by how much?"""
-    ordered = sorted(judged.distinct, key=bound, reverse=True)
-    largest = bound(ordered[0])
-    top = [cell for cell in ordered if bound(cell) == largest]
+    ordered = sorted(judged.distinct, key=lambda cell: cell.epsilon_simultaneous, reverse=True)
+    largest = ordered[0].epsilon_simultaneous
+    top = [cell for cell in ordered if cell.epsilon_simultaneous == largest]
     rest = ordered[len(top) :]
-    sentences = [
-        f"ε = {significant(largest)} ({counted(top[0])}), the largest of {len(ordered)} distinct "
-        "cells."
-    ]
-    if rest and bound(rest[0]) > 0:
-        ratio = largest / bound(rest[0])
+    sentences = [f"{_bounded(top[0])}, the largest of {len(ordered)} distinct cells."]
+    if rest and rest[0].epsilon_simultaneous > 0:
+        ratio = largest / rest[0].epsilon_simultaneous
         times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
         sentences.append(
             f"That is {times} times the next one, {rest[0].axiom} of {rest[0].component}: "
-            f"ε = {significant(bound(rest[0]))} ({counted(rest[0])})."
+            f"{_bounded(rest[0])}."
         )
     elif rest:
         sentences.append(f"All other {len(rest)} cells have no disagreement at all.")
-    # The largest of each axiom comes first, so it is the one that stays.
+    # The largest of each axiom is the last to be put in, so it is the one that stays.
     weakest = {cell.axiom: cell for cell in reversed(ordered)}
     details = show(
-        [weakest[axiom] for axiom in dict.fromkeys(cell.axiom for cell in judged.cells)],
-        ("axiom", lambda cell: str(cell.axiom)),
-        ("its weakest component", lambda cell: cell.component),
-        ("ε", bound),
+        [weakest[axiom] for axiom in Axiom if axiom in weakest],
+        "axiom",
+        ("its weakest component", "component"),
+        ("ε", "epsilon_simultaneous"),
         ("disagreements", counted),
     )
     names = " and ".join(f"{cell.axiom} of {cell.component}" for cell in top)
@@ -121,16 +113,13 @@ def answer_weakest(judged: Judged) -> Answer:
 def answer_failure(judged: Judged) -> Answer:
     """What would make the claim fail?"""
     cells, bar = judged.distinct, judged.bar
-
-    def limit(cell: Cell) -> int:
-        return fails_at(cell, len(cells), bar)
-
-    closest = min(cells, key=lambda cell: limit(cell) - cell.disagreements)
+    limits = {cell.name: fails_at(cell, len(cells), bar) for cell in cells}
+    closest = min(cells, key=lambda cell: limits[cell.name] - cell.disagreements)
     if failing := [cell for cell in cells if not holds(cell, bar)]:
         names = "; ".join(map(name_of, failing))
         verdict, tone = f"{len(failing)} of {len(cells)} cells fail already: {names}", "mixed"
     else:
-        gap = limit(closest) - closest.disagreements
+        gap = limits[closest.name] - closest.disagreements
         verdict, tone = (
             f"{gap:,} more disagreements of {closest.n:,} in {name_of(closest)}, or in another "
             "cell as many as listed below",
@@ -143,10 +132,10 @@ def answer_failure(judged: Judged) -> Answer:
     details = show(
         cells,
         ("cell", name_of),
-        ("evidence", lambda cell: str(cell.kind)),
-        ("found", lambda cell: cell.disagreements),
-        ("fails from", limit),
-        ("of N", lambda cell: cell.n),
+        ("evidence", "kind"),
+        ("found", "disagreements"),
+        ("fails from", lambda cell: limits[cell.name]),
+        ("of N", "n"),
     )
     return Answer(verdict, (sentence, *_null_sentence(judged)), details, tone)
 
@@ -155,35 +144,21 @@ def fails_at(cell: Cell, n_cells: int, bar: float) -> int:
     """The smallest number of disagreements at which a cell's bound is above the bar."""
     if cell.kind is not EvidenceKind.SAMPLED or cell.confidence is None:
         return math.floor(bar * cell.n) + 1
-    confidence = cell.confidence
-    if cell.epsilon_simultaneous is not None:
-        confidence = simultaneous_confidence(confidence, n_cells)
-    low, high = 0, cell.n
-    while low < high:
-        middle = (low + high) // 2
-        if clopper_pearson_upper(middle, cell.n, confidence) > bar:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def _rule(bar: float) -> str:
-    return (
-        "ε is an upper bound of how often network and program part ways. "
-        f"Rule: confirmed if ε of every distinct cell is at most {bar:g} (all bounds at once) and "
-        "every cell that compares answers beats a program that always answers the same; not "
-        "confirmed if one of the latter does not beat it; else confirmed in part."
-    )
+    # The Clopper-Pearson bound of a count is above the bar once at most so many are likely there.
+    confidence = simultaneous_confidence(cell.confidence, n_cells)
+    return int(binom.ppf(1 - confidence, cell.n, bar))
 
 
 def _is_trivial(cell: Cell) -> bool:
     return cell.verdict in (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
 
 
+def _bounded(cell: Cell) -> str:
+    return f"ε = {significant(cell.epsilon_simultaneous)} ({counted(cell)})"
+
+
 def _described(cell: Cell) -> str:
-    compared = f", compared as {cell.equivalence}" if cell.equivalence else ""
-    return f"{name_of(cell)} (ε {significant(bound(cell))}, {counted(cell)}{compared})"
+    return f"{name_of(cell)} ({_bounded(cell)}, compared as {cell.equivalence})"
 
 
 def _null_sentence(judged: Judged) -> tuple[str, ...]:
@@ -193,5 +168,5 @@ def _null_sentence(judged: Judged) -> tuple[str, ...]:
     held = sum(holds(cell, judged.bar) for cell in cells)
     return (
         f"On networks for which the claim is false ({', '.join(judged.nulls)}), {held} of "
-        f"{len(cells)} cells hold by the same rule ({charts.evidence(cells)}).",
+        f"{len(cells)} cells hold by the same rule ({evidence(cells)}).",
     )

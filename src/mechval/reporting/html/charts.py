@@ -5,15 +5,15 @@ Text from tables is escaped here, because Plotly reads a few tags in labels and 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Any
+from itertools import cycle
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
 from mechval.axioms import Cell, Estimate, EvidenceKind, Statement
-from mechval.reporting import palette
 from mechval.reporting.markdown import significant
+from mechval.reporting.palette import BLUE, GREEN, ORANGE, PURPLE, VERMILLION
 from mechval.reporting.report import Chart
 
 SMALLEST = 1e-5
@@ -21,17 +21,13 @@ SMALLEST = 1e-5
 SCALE = ((0.0, "#f3f7fb"), (0.4, "#c6dbef"), (0.7, "#6baed6"), (1.0, "#08519c"))
 """Pale to dark blue: read in grey and by every common colour blindness."""
 
-# Of several rows of one cell, the strongest kind of evidence is the one to show.
+# The strongest kind of evidence first.
 _KIND_COLOURS = {
-    EvidenceKind.CERTIFIED: palette.GREEN,
-    EvidenceKind.EXACT: palette.BLUE,
-    EvidenceKind.SAMPLED: palette.ORANGE,
-    EvidenceKind.UNKNOWN: palette.VERMILLION,
+    EvidenceKind.CERTIFIED: GREEN,
+    EvidenceKind.EXACT: BLUE,
+    EvidenceKind.SAMPLED: ORANGE,
+    EvidenceKind.UNKNOWN: VERMILLION,
 }
-_PROGRAM_COLOURS = (
-    *(palette.BLUE, palette.ORANGE, palette.GREEN),
-    *(palette.VERMILLION, palette.PURPLE, palette.BLACK),
-)
 _LAYOUT: dict[str, Any] = {
     "template": "plotly_white",
     "font": {"family": "system-ui, sans-serif", "size": 13},
@@ -39,19 +35,12 @@ _LAYOUT: dict[str, Any] = {
     "hoverlabel": {"align": "left"},
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
+    "legend": {"orientation": "h"},
 }
 
 
-@dataclass(frozen=True)
-class Point:
-    """A program on the front.
-
-    Attributes:
-        program: what kind of program it is.
-        setting: which of them.
-        bits: its size.
-        found: how often it is wrong.
-    """
+class Point(NamedTuple):
+    """A program on the front: its kind, which one it is, its size, and how often it is wrong."""
 
     program: str
     setting: str
@@ -91,19 +80,18 @@ def front_chart(points: Sequence[Point]) -> Chart:
 
 def strongest(cells: Iterable[Cell]) -> list[Cell]:
     """One row per cell: that with the strongest kind of evidence."""
-    ranks = list(_KIND_COLOURS)
     best: dict[tuple[str, str], Cell] = {}
+    ranks = list(_KIND_COLOURS)
     for cell in cells:
-        place = (str(cell.axiom), cell.component)
-        if place not in best or ranks.index(cell.kind) < ranks.index(best[place].kind):
-            best[place] = cell
+        found = best.setdefault((cell.axiom, cell.component), cell)
+        if ranks.index(cell.kind) < ranks.index(found.kind):
+            best[cell.axiom, cell.component] = cell
     return list(best.values())
 
 
 def evidence(cells: Iterable[Cell]) -> str:
     """The kinds of evidence behind cells, with N, such as ``sampled, N = 80,000``."""
-    kinds = sorted({(cell.kind, cell.n) for cell in cells})
-    return ", ".join(f"{kind}, N = {n:,}" for kind, n in kinds)
+    return ", ".join(f"{kind}, N = {n:,}" for kind, n in sorted({(c.kind, c.n) for c in cells}))
 
 
 def shade(epsilon: float) -> float:
@@ -118,7 +106,7 @@ def shade(epsilon: float) -> float:
 def draw_cells(groups: Mapping[str, Sequence[Cell]]) -> go.Figure:
     """The heat map: axioms from top to bottom, components from left to right."""
     cells = [cell for group in groups.values() for cell in group]
-    rows = list(dict.fromkeys(str(cell.axiom) for cell in cells))
+    rows = list(dict.fromkeys(cell.axiom.value for cell in cells))
     columns = list(dict.fromkeys(cell.component for cell in cells))
     panels = {group: _panel(own, rows, columns) for group, own in groups.items()}
     figure = go.Figure(
@@ -140,8 +128,8 @@ def draw_cells(groups: Mapping[str, Sequence[Cell]]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     figure.update_xaxes(side="top", fixedrange=True)
     if len(groups) > 1:
-        figure.update_layout(updatemenus=[_menu(panels)], height=150 + 70 * len(rows))
-        figure.update_layout(margin={"t": 70})
+        height = 150 + 70 * len(rows)
+        figure.update_layout(updatemenus=[_menu(panels)], height=height, margin={"t": 70})
     return figure
 
 
@@ -155,10 +143,15 @@ def draw_ledger(statements: Sequence[Statement]) -> go.Figure:
     ]
     figure = go.Figure()
     for kind, colour in _KIND_COLOURS.items():
-        own = [(at, row) for at, (_, row) in enumerate(shown) if row.kind is kind]
+        own = {at: row for at, (_, row) in enumerate(shown) if row.kind is kind}
+        upper = [max(row.value_upper or 0, SMALLEST) for row in own.values()]
+        lower = [max(row.value_lower or 0, SMALLEST) for row in own.values()]
+        lengths = [high - low for low, high in zip(lower, upper, strict=True)]
+        trace = _points(upper, list(own), kind, colour, map(_statement_hover, own.values()))
+        trace.update(error_x={"symmetric": False, "array": [0] * len(own), "arrayminus": lengths})
         if own:
-            figure.add_trace(_intervals(own, kind, colour))
-    figure.update_layout(**_LAYOUT, height=150 + 22 * len(shown), legend={"orientation": "h"})
+            figure.add_trace(trace)
+    figure.update_layout(**_LAYOUT, height=150 + 22 * len(shown))
     figure.update_xaxes(type="log", title=f"rate (drawn at {SMALLEST:g} if smaller)", dtick=1)
     figure.update_yaxes(
         autorange="reversed",
@@ -172,20 +165,15 @@ def draw_ledger(statements: Sequence[Statement]) -> go.Figure:
 def draw_front(points: Sequence[Point]) -> go.Figure:
     """The front, each kind of program a line."""
     figure = go.Figure()
-    for at, program in enumerate(dict.fromkeys(point.program for point in points)):
+    colours = cycle((BLUE, ORANGE, GREEN, VERMILLION, PURPLE))
+    programs = dict.fromkeys(point.program for point in points)
+    for program, colour in zip(programs, colours, strict=False):
         own = [point for point in points if point.program == program]
-        figure.add_trace(
-            go.Scatter(
-                x=[point.bits for point in own],
-                y=[point.found.epsilon for point in own],
-                mode="lines+markers",
-                name=escape(program),
-                marker={"size": 9, "color": _PROGRAM_COLOURS[at % len(_PROGRAM_COLOURS)]},
-                hovertext=[_point_hover(point) for point in own],
-                hoverinfo="text",
-            )
-        )
-    figure.update_layout(**_LAYOUT, height=380, legend={"orientation": "h", "y": -0.25})
+        sizes, epsilons = [point.bits for point in own], [point.found.epsilon for point in own]
+        trace = _points(sizes, epsilons, program, colour, map(_point_hover, own))
+        figure.add_trace(trace.update(mode="lines+markers"))
+    figure.update_layout(**_LAYOUT, height=380)
+    figure.update_layout(legend={"y": -0.25})
     figure.update_xaxes(type="log", title="size of the program (bits)", dtick=1)
     figure.update_yaxes(type="log", title="ε", dtick=1)
     return figure
@@ -193,45 +181,26 @@ def draw_front(points: Sequence[Point]) -> go.Figure:
 
 def _html(figure: go.Figure, place: str) -> str:
     """A chart's element, drawn when the page opens."""
-    return figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=place,
-        config={"responsive": True, "displaylogo": False, "displayModeBar": False},
-    )
+    config = {"responsive": True, "displaylogo": False, "displayModeBar": False}
+    return figure.to_html(config=config, include_plotlyjs=False, full_html=False, div_id=place)
+
+
+def _points(
+    x: Sequence[float], y: Sequence[int | float], name: str, colour: str, hover: Iterable[str]
+) -> go.Scatter:
+    marker = {"size": 9, "color": colour}
+    told = {"hovertext": list(hover), "hoverinfo": "text"}
+    return go.Scatter(x=x, y=y, name=escape(name), mode="markers", marker=marker, **told)
 
 
 def _panel(cells: Sequence[Cell], rows: Sequence[str], columns: Sequence[str]) -> dict[str, Any]:
-    by_place = {(str(cell.axiom), cell.component): cell for cell in cells}
-    grid = [[by_place.get((row, column)) for column in columns] for row in rows]
+    found = {(cell.axiom.value, cell.component): cell for cell in cells}
+    grid = [[found.get((row, column)) for column in columns] for row in rows]
     return {
-        "z": [[None if cell is None else shade(cell.epsilon) for cell in line] for line in grid],
-        "text": [["" if c is None else significant(c.epsilon) for c in line] for line in grid],
-        "hovertext": [["" if c is None else _hover(*_facts(c)) for c in line] for line in grid],
+        "z": [[shade(cell.epsilon) if cell else None for cell in line] for line in grid],
+        "text": [[significant(cell.epsilon) if cell else "" for cell in line] for line in grid],
+        "hovertext": [[_cell_hover(cell) if cell else "" for cell in line] for line in grid],
     }
-
-
-def _facts(cell: Cell) -> list[str]:
-    """Everything known about a cell, a line each, its name first."""
-    single = "rate, exact"
-    if cell.kind is not EvidenceKind.EXACT:
-        single = f"ε, this cell alone at {cell.confidence:.0%}"
-    lines = [
-        f"{cell.component}, {cell.axiom}",
-        f"N = {cell.n:,} ({cell.kind})",
-        f"disagreements: {cell.disagreements:,}",
-        *(f"… {name}: {x.disagreements:,} of {x.n:,}" for name, x in cell.strata.items()),
-        f"{single}: {significant(cell.epsilon)}",
-    ]
-    if cell.epsilon_simultaneous is not None:
-        lines.append(f"ε, all cells at once: {significant(cell.epsilon_simultaneous)}")
-    lines += [f"compared as: {cell.equivalence}"] if cell.equivalence else []
-    lines += [f"verdict: {cell.verdict}"] if cell.verdict else []
-    return lines
-
-
-def _hover(name: str, *lines: str) -> str:
-    return "<br>".join([f"<b>{escape(name)}</b>", *map(escape, lines)])
 
 
 def _menu(panels: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -246,36 +215,40 @@ def _menu(panels: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     return {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.28, "yanchor": "top"}
 
 
-def _intervals(rows: Sequence[tuple[int, Statement]], kind: str, colour: str) -> go.Scatter:
-    upper = [max(row.value_upper or 0, SMALLEST) for _, row in rows]
-    lower = [max(row.value_lower or 0, SMALLEST) for _, row in rows]
-    return go.Scatter(
-        x=upper,
-        y=[at for at, _ in rows],
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [0.0] * len(rows),
-            "arrayminus": [high - low for low, high in zip(lower, upper, strict=True)],
-        },
-        mode="markers",
-        name=kind,
-        marker={"color": colour, "size": 9},
-        hovertext=[_statement_hover(row) for _, row in rows],
-        hoverinfo="text",
+def _cell_hover(cell: Cell) -> str:
+    """Everything known about a cell."""
+    bounds = [f"rate, exact: {significant(cell.epsilon)}"]
+    if cell.kind is not EvidenceKind.EXACT:
+        at = f" at {cell.confidence:.0%}" if cell.confidence else ""
+        bounds = [
+            f"ε, this cell alone{at}: {significant(cell.epsilon)}",
+            f"ε, all cells at once: {significant(cell.epsilon_simultaneous)}",
+        ]
+    return _hover(
+        f"{cell.component}, {cell.axiom}",
+        f"N = {cell.n:,} ({cell.kind})",
+        f"disagreements: {cell.disagreements:,}",
+        *(f"… {name}: {own.disagreements:,} of {own.n:,}" for name, own in cell.strata.items()),
+        *bounds,
+        f"compared as: {cell.equivalence}" if cell.equivalence else "",
+        f"verdict: {cell.verdict}" if cell.verdict else "",
     )
 
 
 def _statement_hover(row: Statement) -> str:
     size = row.total or row.n
-    told = f"{row.kind}, N = {size:,}" if size else str(row.kind)
-    return _hover(row.statement, told, f"between {row.value_lower or 0:g} and {row.value_upper:g}")
+    told = f"{row.kind}, N = {size:,}" if size else row.kind.value
+    return _hover(
+        row.statement, told, f"between {row.value_lower or 0:g} and {row.value_upper or 0:g}"
+    )
 
 
 def _point_hover(point: Point) -> str:
     found = point.found
-    return _hover(
-        f"{point.program} {point.setting}",
-        f"{point.bits:,.0f} bits",
-        f"ε {significant(found.epsilon)} ({found.disagreements:,} of {found.n:,}, {found.kind})",
-    )
+    counted = f"{found.disagreements:,} of {found.n:,}, {found.kind}"
+    name = f"{point.program} {point.setting}"
+    return _hover(name, f"{point.bits:,.0f} bits", f"ε {significant(found.epsilon)} ({counted})")
+
+
+def _hover(name: str, *lines: str) -> str:
+    return "<br>".join([f"<b>{escape(name)}</b>", *map(escape, filter(None, lines))])

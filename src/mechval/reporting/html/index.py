@@ -65,11 +65,12 @@ def _cells(run: page.PageRun) -> Sequence[Cell]:
 
 
 def _weakest(run: page.PageRun, told: Callable[[Cell], str | CellText]) -> str | CellText:
-    return told(max(_cells(run), key=answers.bound)) if _cells(run) else ""
+    cells = _cells(run)
+    return told(max(cells, key=lambda cell: cell.epsilon_simultaneous)) if cells else ""
 
 
 def _shaded(cell: Cell) -> CellText:
-    epsilon = answers.bound(cell)
+    epsilon = cell.epsilon_simultaneous
     return CellText(significant(epsilon), epsilon, charts.shade(epsilon))
 
 

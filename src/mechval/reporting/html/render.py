@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from markupsafe import Markup
 
 from mechval.errors import MechvalError
 from mechval.reporting import report
@@ -20,6 +20,9 @@ from mechval.reporting.report import Chart, Figure, RunFiles, Section, Shown
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _PLACE = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _OWN_PARAGRAPH = re.compile(f"<p>((?:{_OPEN}\\d+{_CLOSE}\\s*)+)</p>")
+_PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
+_PARSER.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
+_PARSER.add_render_rule("table_close", lambda *_: "</table></div>\n")
 _DEVIATION = re.compile(r".*DEVIATIONS\.md(?:#([a-z]\d+))?.*")
 
 
@@ -99,14 +102,11 @@ def identifier(title: str) -> str:
 
 def markdown(text: str) -> str:
     """Markdown as HTML; markup in it is text, and links to deviations stay on the page."""
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
-    parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
-    tokens = parser.parse(text)
-    for token in tokens:
-        for child in token.children or ():
-            _keep_on_page(child)
-    return parser.renderer.render(tokens, parser.options, {})
+    tokens = _PARSER.parse(text)
+    for child in (child for token in tokens for child in token.children or ()):
+        if child.type == "link_open":
+            child.attrSet("href", on_page(str(child.attrGet("href"))))
+    return _PARSER.renderer.render(tokens, _PARSER.options, {})
 
 
 def deviations(path: Path) -> Rendered:
@@ -141,6 +141,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["inline"] = lambda text: Markup(_PARSER.renderInline(text))
     made.filters["on_page"] = on_page
     return made
 
@@ -160,11 +161,6 @@ def on_page(link: str) -> str:
     if match is None:
         return link
     return f"#{match[1].upper() if match[1] else 'deviations'}"
-
-
-def _keep_on_page(token: Token) -> None:
-    if token.type == "link_open":
-        token.attrSet("href", on_page(str(token.attrGet("href"))))
 
 
 def _picture(figure: Figure, files: WholeFiles) -> str:

@@ -54,6 +54,11 @@ def test_a_table_is_sortable_by_its_numbers_and_stands_alone(rendered: Render) -
     assert html.index("before") < html.index("<table") < html.index("after")
 
 
+def test_cells_are_markdown_as_in_the_report(rendered: Render) -> None:
+    shown = Shown(("name",), (False,), ((CellText("`a_b` *x* a_b_c"),),))
+    assert "<td><code>a_b</code> <em>x</em> a_b_c</td>" in rendered("{{ one }}", one=shown)
+
+
 def test_figures_are_in_the_page_with_their_captions(rendered: Render) -> None:
     dots = Figure("dots", "Look.", Drawing)
     html = rendered("{% for one in figures %}\n{{ one }}\n\n{% endfor %}", figures=[dots, dots])
