@@ -104,16 +104,20 @@ class RunFiles:
     Attributes:
         settings: the study's settings.
         directories: folder of tracked files by stage; a stage that has not run is absent.
+        faults: what is wrong with a stage whose files are missing or altered, by stage.
         read: names of the files that were read, filled in by reading.
     """
 
     settings: Any
     seed: int
     directories: Mapping[str, Path]
+    faults: Mapping[str, str] = field(default_factory=dict)
     read: list[str] = field(default_factory=list)
 
     def folder(self, stage: str) -> Path:
-        """The folder of a stage; raises MechvalError if the run lacks it."""
+        """The folder of a whole stage; raises MechvalError for another, and if the run lacks it."""
+        if stage in self.faults:
+            raise MechvalError(f"Nothing is shown from stage {stage}: {self.faults[stage]}.")
         if stage not in self.directories:
             raise MechvalError(f"This run has no stage {stage}; run: +stage={stage}.")
         return self.directories[stage]

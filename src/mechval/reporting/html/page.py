@@ -2,7 +2,7 @@
 
 import os
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -18,6 +18,7 @@ from mechval.errors import MechvalError
 from mechval.pipeline.run import FinishedRun, StageState
 from mechval.reporting.html import answers, render
 from mechval.reporting.html.content import Answer, PageContent
+from mechval.reporting.report import RunFiles
 
 PAGE = Path("report") / "index.html"
 """Of a run, below its folder; untracked."""
@@ -43,10 +44,10 @@ class PageRun:
         return self.run.states(self.stages)
 
     @cached_property
-    def files(self) -> render.WholeFiles:
-        """The files of its whole stages."""
+    def files(self) -> RunFiles:
+        """Its files; those of a stage that is not whole are refused."""
         found = [state for state in self.states.values() if state.manifest]
-        return render.WholeFiles(
+        return RunFiles(
             settings=self.settings,
             seed=int(self.run.config.get("seed", 0)),
             directories={state.name: self.run.directory / state.name for state in found},
@@ -82,7 +83,6 @@ def build_page(run: PageRun, deviations: Path) -> Path:
         sections=[*filter(None, made), render.deviations(deviations)],
         facts={name: _facts(state) for name, state in run.states.items()},
         command=lambda stage: stage_command(stage, words),
-        commands=lambda sources: _commands(sources, words),
         index=relpath(run.run.directory.parents[1] / "index.html", page.parent),
     )
     # A refusal names whole paths; a page says the same wherever it is built.
@@ -132,12 +132,6 @@ def _or_why(make: Callable[[], Answer]) -> Answer:
         return make()
     except MechvalError as error:
         return Answer("No answer yet", (str(error),))
-
-
-def _commands(sources: Iterable[str], words: str) -> list[str]:
-    """The commands behind files, named below the run's folder; each once."""
-    stages = dict.fromkeys(name.partition("/")[0] for name in sources)
-    return [stage_command(stage, words) for stage in stages]
 
 
 def _facts(state: StageState) -> str:

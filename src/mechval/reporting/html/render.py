@@ -2,8 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,25 +40,13 @@ class Rendered:
     html: str
     sources: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class WholeFiles(RunFiles):
-    """A run's files, of which those of missing and altered stages are refused.
-
-    Attributes:
-        faults: what is wrong, by stage.
-    """
-
-    faults: Mapping[str, str] = field(default_factory=dict)
-
-    def folder(self, stage: str) -> Path:
-        """The folder of a whole stage; raises MechvalError with the fault of another."""
-        if stage in self.faults:
-            raise MechvalError(f"Nothing is shown from stage {stage}: {self.faults[stage]}.")
-        return super().folder(stage)
+    @property
+    def stages(self) -> list[str]:
+        """The stages that wrote the sources."""
+        return list(dict.fromkeys(name.partition("/")[0] for name in self.sources))
 
 
-def make_section(maker: report.Maker, package: str, files: WholeFiles) -> Rendered | None:
+def make_section(maker: report.Maker, package: str, files: RunFiles) -> Rendered | None:
     """A section, or the sentence that says why there is none."""
     try:
         section = report.make_section(maker, files)
@@ -69,7 +56,7 @@ def make_section(maker: report.Maker, package: str, files: WholeFiles) -> Render
         return Rendered(identifier(title), title, notice(str(error)))
 
 
-def render_section(section: Section, package: str, files: WholeFiles) -> Rendered:
+def render_section(section: Section, package: str, files: RunFiles) -> Rendered:
     """A section whose parts stand where its template names them."""
     place, found = identifier(section.title), []
 
@@ -163,7 +150,7 @@ def on_page(link: str) -> str:
     return f"#{match[1].upper() if match[1] else 'deviations'}"
 
 
-def _picture(figure: Figure, files: WholeFiles) -> str:
+def _picture(figure: Figure, files: RunFiles) -> str:
     try:
         path = files.folder("report") / "figures" / f"{figure.name}.svg"
     except MechvalError as error:

@@ -30,7 +30,7 @@ def rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
 
     def section(template: str, faults: dict[str, str] | None = None, **parts: object) -> str:
         (sections / "toy.md").write_text(template, encoding="utf-8")
-        files = render.WholeFiles(None, 0, {"report": tmp_path / "report"}, faults=faults or {})
+        files = RunFiles(None, 0, {"report": tmp_path / "report"}, faults or {})
         return render.render_section(Section("A toy", "toy.md", parts), "toy_page", files).html
 
     return section
@@ -110,7 +110,7 @@ def test_a_maker_that_refuses_is_told_under_its_name() -> None:
     def paper_table(files: RunFiles) -> Section:
         raise MechvalError("axioms/axioms.csv is missing.")
 
-    made = render.make_section(paper_table, "toy", render.WholeFiles(None, 0, {}))
+    made = render.make_section(paper_table, "toy", RunFiles(None, 0, {}))
     assert made is not None
     assert (made.id, made.title) == ("paper-table", "Paper table")
     assert made.html.strip() == '<p class="notice">axioms/axioms.csv is missing.</p>'
@@ -121,7 +121,7 @@ def test_a_programming_error_is_not_told_as_a_refusal() -> None:
         raise KeyError("epsilon")
 
     with pytest.raises(KeyError):
-        render.make_section(broken, "toy", render.WholeFiles(None, 0, {}))
+        render.make_section(broken, "toy", RunFiles(None, 0, {}))
 
 
 def test_deviations_are_rendered_with_ids_and_without_their_markup(tmp_path: Path) -> None:
