@@ -19,13 +19,13 @@ import torch
 
 from mechval.config import parse_config
 from mechval.pipeline.manifest import load_manifest
-from mechval.two_sat.certify.counting.enumeration import make_enumerator
-from mechval.two_sat.certify.counting.enumeration_chunks import (
+from mechval.two_sat.certify.counting.chunks import (
     Prefix,
     chunk_multisets,
     chunk_prefixes,
     n_multisets,
 )
+from mechval.two_sat.certify.counting.enumeration import make_enumerator
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.network.training import WEIGHTS, load_network

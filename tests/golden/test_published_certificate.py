@@ -11,8 +11,8 @@ from mechval.two_sat.certify.parsing.certificate import (
     load_certificate,
     save_certificate,
 )
-from mechval.two_sat.certify.parsing.certifying import certify_parsing
 from mechval.two_sat.certify.parsing.checker import check_parsing
+from mechval.two_sat.certify.parsing.prover import certify_parsing
 from mechval.two_sat.configs import ParsingConfig
 from tests.networks import PUBLISHED_PROBLEM, published_network
 

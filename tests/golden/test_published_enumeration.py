@@ -11,9 +11,9 @@ import pytest
 import torch
 from scipy.stats import binomtest
 
-from mechval.reporting.tables import read_csv
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.counting.enumeration import make_enumerator
+from mechval.two_sat.certify.counting.tables import ANSWERS, AnswerCount
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
@@ -41,10 +41,10 @@ class Sample:
 
 
 @pytest.fixture(scope="module")
-def errors() -> dict[str, dict[str, str]]:
+def errors() -> dict[str, AnswerCount]:
     """The committed exact errors, by class."""
-    rows = read_csv(PUBLISHED / "certify" / "enumeration.csv")
-    return {row["class"]: row for row in rows if row["quantity"] == "error"}
+    rows = ANSWERS.read(PUBLISHED / "certify")
+    return {row.stratum: row for row in rows if row.quantity == "error"}
 
 
 @pytest.fixture(scope="module")
@@ -67,20 +67,20 @@ def sample(network: Transformer) -> Sample:
     return Sample(circuit, formulas, labels)
 
 
-def test_the_committed_enumeration_covers_every_formula(errors: dict[str, dict[str, str]]) -> None:
-    assert int(errors["all"]["total"]) == 40**10
-    assert int(errors["satisfiable"]["total"]) == SATISFIABLE
-    assert int(errors["unsatisfiable"]["total"]) == UNSATISFIABLE
+def test_the_committed_enumeration_covers_every_formula(errors: dict[str, AnswerCount]) -> None:
+    assert errors["all"].total == 40**10
+    assert errors["satisfiable"].total == SATISFIABLE
+    assert errors["unsatisfiable"].total == UNSATISFIABLE
 
 
 def test_exact_errors_lie_in_the_sampled_intervals(
-    sample: Sample, errors: dict[str, dict[str, str]]
+    sample: Sample, errors: dict[str, AnswerCount]
 ) -> None:
     satisfiable = is_satisfiable(truth_tables(PUBLISHED_PROBLEM, sample.formulas))
     for of_class, name in ((True, "satisfiable"), (False, "unsatisfiable")):
         wrong = sample.labels[satisfiable == of_class] != of_class
         interval = binomtest(int(wrong.sum()), len(wrong)).proportion_ci(0.999)
-        bounds = [float(errors[name][key]) for key in ("value_lower", "value_upper")]
+        bounds = [errors[name].value_lower or 0.0, errors[name].value_upper or 1.0]
         assert interval.low <= min(bounds)
         assert max(bounds) <= interval.high
 

@@ -15,14 +15,14 @@ from safetensors.numpy import save_file
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.certify.parsing.certificate import (
-    Case,
     CaseStatus,
+    ParsingCase,
     ParsingCertificate,
     content_digest,
     save_certificate,
 )
-from mechval.two_sat.certify.parsing.certifying import certify_parsing
 from mechval.two_sat.certify.parsing.checker import check_parsing
+from mechval.two_sat.certify.parsing.prover import certify_parsing
 from mechval.two_sat.circuit.prototypes import clause_prototypes, nearest_prototype
 from mechval.two_sat.configs import ParsingConfig
 from mechval.two_sat.formulas.tokens import encode_formulas
@@ -52,7 +52,7 @@ class Subject:
     certificate: ParsingCertificate
     truth: list[np.ndarray]
 
-    def true_margin(self, case: Case) -> float:
+    def true_margin(self, case: ParsingCase) -> float:
         return float(self.truth[case.clause_position][..., case.clause].min())
 
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.drift.drift import (
-    SOURCES,
+from mechval.two_sat.certify.drift.answer import (
     AnswerDrift,
     answer_drift,
     drift_rows,
     largest_average,
+    positions_of,
 )
-from mechval.two_sat.certify.drift.drift_ranges import Drift, clause_at_position, measure_drift
+from mechval.two_sat.certify.drift.positions import Drift, clause_at_position, measure_drift
 from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
 from mechval.two_sat.interpretation import ClauseParser
@@ -95,10 +95,8 @@ def test_without_the_answer_position_the_bound_fails_where_only_that_matters() -
 
 def test_every_source_has_a_row_and_all_together_drift_most(subject: Subject) -> None:
     rows = drift_rows(subject.model, TINY_PROBLEM, subject.prototypes, subject.mean, FORMULAS[:10])
-    assert [row["source"] for row in rows] == list(SOURCES)
-    assert float(str(rows[-1]["median_drift"])) >= max(
-        float(str(row["median_drift"])) for row in rows[:-1]
-    )
+    assert [row.source for row in rows] == list(positions_of(21))
+    assert rows[-1].median_drift >= max(row.median_drift for row in rows[:-1])
 
 
 def test_the_frozen_margins_err_by_less_than_their_bound(subject: Subject) -> None:
@@ -171,5 +169,5 @@ def test_the_table_never_states_less_than_the_bound(subject: Subject) -> None:
     found = subject.bound()
     largest = np.maximum(-found.lower[:, 0], found.upper[:, 0])
     for column, bound in (("median_drift", np.median(largest)), ("least_drift", largest.min())):
-        stated = float(str(rows[-1][column]))
+        stated = getattr(rows[-1], column)
         assert bound <= stated <= 1.01 * bound

@@ -19,13 +19,14 @@ from mechval.two_sat.circuit.neurons import (
     neuron_levels,
 )
 from mechval.two_sat.circuit.prototypes import clause_prototypes
-from mechval.two_sat.configs import CircuitConfig, ReadingName
+from mechval.two_sat.configs import CircuitConfig, ReadingName, Version
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.network.activations import Activations, record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import (
     DisjunctionProgram,
+    EvaluateProgram,
     FittedTrees,
     TruthTableCounts,
     fit_disjunctions,
@@ -57,6 +58,11 @@ class Reading:
     mean_activation: Float[Tensor, "neuron assignment"]
     trees: FittedTrees
     disjunctions: DisjunctionProgram
+
+    @property
+    def programs(self) -> Mapping[Version, EvaluateProgram]:
+        """Both programs, by version."""
+        return {"trees": self.trees.program, "disjunction": self.disjunctions}
 
 
 @dataclass(frozen=True)

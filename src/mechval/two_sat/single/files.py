@@ -1,7 +1,7 @@
 """Counterexamples as files: one table, one DIMACS file per formula, states in safetensors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,10 @@ import safetensors.numpy
 from jaxtyping import Int
 from safetensors import SafetensorError
 
+from mechval import tables
 from mechval.axioms import Disagreements
 from mechval.errors import MechvalError
 from mechval.progress import track
-from mechval.reporting.records import read_records
-from mechval.reporting.tables import write_csv
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.dimacs import dimacs_text
 from mechval.two_sat.single.cases import Facts, States, Subject, cell_of
@@ -62,7 +61,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case(Facts, Finding):
-    """A row of ``counterexamples/cases.csv``."""
+    """A formula on which a cell fails, and what it shows."""
+
+
+CASES = tables.Table(f"certify/{COUNTEREXAMPLES}/{TABLE}", Case)
 
 
 def find_cases(
@@ -93,7 +95,7 @@ def write_cases(subject: Subject, findings: Sequence[Finding], directory: Path) 
     directory.mkdir()
     observed = [_observe(subject, finding) for finding in findings]
     cases = [Case(**vars(finding), **vars(facts)) for finding, facts, _ in observed]
-    write_csv([asdict(case) for case in cases], directory / TABLE)
+    CASES.write(cases, directory.parent)
     for case in cases:
         text = dimacs_text(subject.problem, case.ids, _comments(case))
         (directory / case.file).write_text(text + "\n", encoding="utf-8")
@@ -113,7 +115,7 @@ def load_cases(directory: Path) -> tuple[tuple[Case, States], ...]:
     """
     if not directory.exists():
         return ()
-    cases, path = read_records(directory / TABLE, Case), directory / STATES
+    cases, path = CASES.read(directory.parent), directory / STATES
     try:
         tensors = safetensors.numpy.load(path.read_bytes())
         logits, digests = tensors["logits"], tensors["digest"]

@@ -12,11 +12,10 @@ from torch import nn
 
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.parsing.certifying import certify_parsing
+from mechval.two_sat.certify.parsing.attention import Fraction, minimise
 from mechval.two_sat.certify.parsing.first_block import read_first_block
-from mechval.two_sat.certify.parsing.fractional import minimise
-from mechval.two_sat.certify.parsing.query import Fraction
-from mechval.two_sat.certify.parsing.relaxation import Ranges, bound_after_mlp
+from mechval.two_sat.certify.parsing.prover import certify_parsing
+from mechval.two_sat.certify.parsing.ranges import Ranges, bound_after_mlp
 from mechval.two_sat.configs import ParsingConfig
 from mechval.two_sat.problem import Problem
 from tests.networks import SMALL_PROBLEM, random_network

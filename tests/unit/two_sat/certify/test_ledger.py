@@ -6,18 +6,26 @@ from math import prod
 import numpy as np
 
 from mechval.axioms import EvidenceKind
+from mechval.two_sat.certify.counting.programs import ProgramDistance
+from mechval.two_sat.certify.counting.tables import AnswerCount
+from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.ledger import (
     drift_statements,
     enumeration_statements,
-    parsing_statements,
+    parsing_statement,
     program_statements,
 )
-from mechval.two_sat.certify.parsing.certificate import Case, CaseStatus, Leaves, ParsingCertificate
+from mechval.two_sat.certify.parsing.certificate import (
+    CaseStatus,
+    Leaves,
+    ParsingCase,
+    ParsingCertificate,
+)
 from mechval.two_sat.problem import Problem
 
 PROBLEM = Problem(n_variables=3, n_clauses=4)
 N_CLAUSES = PROBLEM.n_distinct_clauses
-CERTIFIED = Case(
+CERTIFIED = ParsingCase(
     clause_position=0,
     clause=0,
     status=CaseStatus.CERTIFIED,
@@ -59,7 +67,7 @@ def certificate(changes: dict[tuple[int, int], CaseStatus]) -> ParsingCertificat
 
 
 def test_a_complete_certificate_proves_a_rate_of_zero_with_its_worst_margin() -> None:
-    (statement,) = parsing_statements(certificate({}), "parsing.csv")
+    statement = parsing_statement(certificate({}))
     assert statement.kind is EvidenceKind.CERTIFIED
     assert (statement.count_lower, statement.count_upper) == (0, 0)
     assert statement.total == N_CLAUSES**4
@@ -67,28 +75,28 @@ def test_a_complete_certificate_proves_a_rate_of_zero_with_its_worst_margin() ->
 
 
 def test_an_undecided_case_leaves_exactly_the_formulas_that_hold_it_open() -> None:
-    (statement,) = parsing_statements(certificate({(1, 3): CaseStatus.UNKNOWN}), "parsing.csv")
+    statement = parsing_statement(certificate({(1, 3): CaseStatus.UNKNOWN}))
     assert statement.count_lower == 0
     assert statement.count_upper == N_CLAUSES**3
     assert statement.margin == 1.0
 
 
 def test_a_refuted_case_misreads_every_formula_that_goes_on_from_it() -> None:
-    (statement,) = parsing_statements(certificate({(1, 3): CaseStatus.REFUTED}), "parsing.csv")
+    statement = parsing_statement(certificate({(1, 3): CaseStatus.REFUTED}))
     assert statement.count_lower == N_CLAUSES**2
     assert statement.count_upper == N_CLAUSES**3
 
 
 def test_open_cases_at_several_positions_are_multiplied_out() -> None:
     changes = dict.fromkeys([(0, 0), (2, 0), (2, 1)], CaseStatus.UNKNOWN)
-    (statement,) = parsing_statements(certificate(changes), "parsing.csv")
+    statement = parsing_statement(certificate(changes))
     right = prod((N_CLAUSES - 1, N_CLAUSES, N_CLAUSES - 2, N_CLAUSES))
     assert statement.count_upper == N_CLAUSES**4 - right
 
 
 def test_a_position_without_a_certified_case_proves_nothing() -> None:
     changes = {(2, clause): CaseStatus.UNKNOWN for clause in range(N_CLAUSES)}
-    (statement,) = parsing_statements(certificate(changes), "parsing.csv")
+    statement = parsing_statement(certificate(changes))
     assert statement.kind is EvidenceKind.UNKNOWN
     assert statement.stopped_by is not None
     assert "no bound follows" in statement.stopped_by
@@ -97,11 +105,18 @@ def test_a_position_without_a_certified_case_proves_nothing() -> None:
 def answers(unsatisfiable: tuple[int, int, int], satisfiable: tuple[int, int, int]) -> list:
     both = tuple(map(sum, zip(unsatisfiable, satisfiable, strict=True)))
     named = {"unsatisfiable": unsatisfiable, "satisfiable": satisfiable, "all": both}
-    columns = ("count_lower", "count_upper", "total")
     return [
-        {"quantity": quantity, "class": name, **dict(zip(columns, found, strict=True))}
+        AnswerCount(
+            quantity=quantity,
+            stratum=name,
+            count_lower=lower,
+            count_upper=upper,
+            total=total,
+            value_lower=None,
+            value_upper=None,
+        )
         for quantity in ("error", "other_token")
-        for name, found in named.items()
+        for name, (lower, upper, total) in named.items()
     ]
 
 
@@ -122,29 +137,42 @@ def test_a_class_without_formulas_has_no_statement() -> None:
     assert not any("unsatisfiable ones" in s.domain for s in statements)
 
 
-def test_rows_that_were_read_back_give_the_same_statements() -> None:
-    rows = answers((1, 2, 3), (2, 2, 5))
-    read = [{name: str(value) for name, value in row.items()} for row in rows]
-    assert enumeration_statements(read, [], PROBLEM) == enumeration_statements(rows, [], PROBLEM)
+def drift(certified: int, median_drift: float) -> DriftRow:
+    return DriftRow(
+        source="all",
+        n=200,
+        certified=certified,
+        share=certified / 200,
+        median_margin=6.5,
+        median_drift=median_drift,
+        least_drift=0.5,
+        kind=EvidenceKind.CERTIFIED,
+    )
 
 
 def test_a_vacuous_drift_is_unknown_and_says_its_numbers() -> None:
-    row = {"source": "all", "n": 200, "certified": 0, "median_drift": 3032.2, "median_margin": 6.5}
-    (statement,) = drift_statements([row], "drift.csv")
+    (statement,) = drift_statements([drift(0, 3032.2)])
     assert statement.kind is EvidenceKind.UNKNOWN
     assert statement.stopped_by is not None
     assert "3.03e+03 logits, the median margin 6.5" in statement.stopped_by
 
 
 def test_certified_formulas_of_a_sample_bound_the_rest() -> None:
-    row = {"source": "all", "n": 200, "certified": 150, "median_drift": 1.0, "median_margin": 6.5}
-    (statement,) = drift_statements([row], "drift.csv")
+    (statement,) = drift_statements([drift(150, 1.0)])
     assert statement.kind is EvidenceKind.SAMPLED
     assert (statement.count_lower, statement.n) == (50, 200)
 
 
 def test_distances_of_programs_are_exact_counts() -> None:
-    row = {"program": "a", "other": "b", "on": "bits", "differing": 7, "formulas": 20}
+    row = ProgramDistance(
+        program="a",
+        other="b",
+        on="bits",
+        differing=7,
+        formulas=20,
+        rate=7 / 20,
+        equivalent=False,
+    )
     (statement,) = program_statements([], [row], PROBLEM)
     assert (statement.kind, statement.count_lower) == (EvidenceKind.EXACT, 7)
     assert statement.statement == "the bits of `a` and `b` differ"

@@ -1,5 +1,6 @@
 """Counterexamples are written, read back, and replay to the last bit."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,9 +85,8 @@ def test_nothing_is_written_without_counterexamples(tmp_path: Path) -> None:
 
 
 def test_damaged_states_are_refused(folder: Path, tmp_path: Path) -> None:
-    for path in folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    states = tmp_path / "states.safetensors"
+    copy = shutil.copytree(folder, tmp_path / folder.name)
+    states = copy / "states.safetensors"
     states.write_bytes(states.read_bytes()[:-3])
     with pytest.raises(MechvalError, match=r"states\.safetensors cannot be read"):
-        load_cases(tmp_path)
+        load_cases(copy)

@@ -10,10 +10,11 @@ from experiments import replay
 from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace, run_stages, verify_stages
-from mechval.reporting.ledger import load_ledger
+from mechval.two_sat.certify.ledger import LEDGER
+from mechval.two_sat.stages import certify
 from mechval.two_sat.study import STUDY
 from tests.unit.two_sat.stages.test_side_stages import edit, failures
-from tests.unit.two_sat.stages.test_stages import RUN, place, rows, settings
+from tests.unit.two_sat.stages.test_stages import RUN, place, settings
 
 STAGES = ["data", "train", "circuit", "improve", "axioms", "certify"]
 
@@ -35,21 +36,21 @@ def first_case(workspace: Workspace) -> Path:
     return sorted((place(workspace, "certify") / "counterexamples").glob("*.cnf"))[0]
 
 
-def test_every_distinct_cell_of_the_axiom_table_is_in_the_ledger(finished: Workspace) -> None:
-    sampled = [
-        statement
-        for statement in load_ledger(place(finished, "certify"))
-        if statement.kind is EvidenceKind.SAMPLED and statement.interpretation
-    ]
-    distinct = [
-        row
-        for row in rows(place(finished, "axioms") / "axioms.csv")
-        if row["is_distinct"] == "True"
-    ]
-    assert [(s.interpretation, s.axiom, s.component, s.count_lower) for s in sampled] == [
-        (row["interpretation"], row["axiom_name"], row["component"], int(row["disagreements"]))
-        for row in distinct
-    ]
+def test_every_table_of_the_stage_is_declared_and_read_back(finished: Workspace) -> None:
+    directory = place(finished, "certify")
+    for table in certify.TABLES:
+        assert table.read(directory)
+    declared = {table.file.partition("/")[2] for table in certify.TABLES}
+    assert {str(path.relative_to(directory)) for path in directory.rglob("*.csv")} < declared
+
+
+def test_the_ledger_holds_what_is_proved_counted_or_unknown_and_drift_alone_is_sampled(
+    finished: Workspace,
+) -> None:
+    statements = LEDGER.read(place(finished, "certify"))
+    sampled = {row.file for row in statements if row.kind is EvidenceKind.SAMPLED}
+    assert sampled <= {"drift.csv"}
+    assert {row.kind for row in statements} >= {EvidenceKind.EXACT}
 
 
 def test_a_finished_stage_verifies(finished: Workspace) -> None:

@@ -1,7 +1,8 @@
 """Block 1 at the answer position in float64: the functionals it takes of the residual stream."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,51 +20,67 @@ class SecondBlock:
 
     A target is a functional of the residual stream before the MLP: s against each other token
     (rivals, ``u`` first), then the pre-activation of every neuron whose effect is not negligible.
+    Names that end in ``size`` are products of absolute values.
 
     Attributes:
         W_Q: divided by sqrt(d_head).
         rivals: s minus each other token, in the unembedding.
-        chosen: the neurons that are targets.
-        effect: of each neuron on s against each rival.
-        constant: what the MLP's output bias adds to s against each rival.
-        neglected: the most that the other neurons can change.
         answer: the frozen residual stream at the answer position.
-        W_VO_size: |W_V| |W_O|, as `effect_size` and `constant_size` are made of absolute values.
-        largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
     """
 
     W_Q: Float[np.ndarray, "head_index d_model d_head"]
     W_K: Float[np.ndarray, "head_index d_model d_head"]
-    W_VO: Float[np.ndarray, "head_index d_model d_model"]
+    W_V: Float[np.ndarray, "head_index d_model d_head"]
+    W_O: Float[np.ndarray, "head_index d_head d_model"]
     W_in: Float[np.ndarray, "d_model d_mlp"]
     b_in: Float[np.ndarray, " d_mlp"]
+    W_out: Float[np.ndarray, "d_mlp d_model"]
+    b_out: Float[np.ndarray, " d_model"]
     rivals: Float[np.ndarray, "d_model rival"]
-    effect: Float[np.ndarray, "d_mlp rival"]
-    chosen: Int[np.ndarray, " neuron"]
-    constant: Float[np.ndarray, " rival"]
-    neglected: Float[np.ndarray, " rival"]
     answer: Float[np.ndarray, " d_model"]
-    W_VO_size: Float[np.ndarray, "head_index d_model d_model"]
-    effect_size: Float[np.ndarray, "d_mlp rival"]
-    constant_size: Float[np.ndarray, " rival"]
-    largest: Float[np.ndarray, " d_model"]
+
+    @cached_property
+    def W_VO(self) -> Float[np.ndarray, "head_index d_model d_model"]:  # noqa: N802
+        """W_V, then W_O."""
+        return np.einsum("hde,hef->hdf", self.W_V, self.W_O)
+
+    @cached_property
+    def W_VO_size(self) -> Float[np.ndarray, "head_index d_model d_model"]:  # noqa: N802
+        """The same in absolute values."""
+        return np.abs(self.W_V) @ np.abs(self.W_O)
+
+    @cached_property
+    def effect(self) -> Float[np.ndarray, "d_mlp rival"]:
+        """Of each neuron on s against each rival."""
+        return self.W_out @ self.rivals
+
+    @cached_property
+    def effect_size(self) -> Float[np.ndarray, "d_mlp rival"]:
+        """The same in absolute values."""
+        return np.abs(self.W_out) @ np.abs(self.rivals)
 
     @property
-    def largest_mid(self) -> Float[np.ndarray, " d_model"]:
-        """No coordinate of the residual stream before block 1's MLP exceeds this."""
-        return self.largest + (self.largest @ self.W_VO_size).sum(axis=0)
+    def constant(self) -> Float[np.ndarray, " rival"]:
+        """What the MLP's output bias adds to s against each rival."""
+        return self.b_out @ self.rivals
 
     @property
-    def n_heads(self) -> int:
-        """How many heads the block has."""
-        return len(self.W_Q)
+    def constant_size(self) -> Float[np.ndarray, " rival"]:
+        """The same in absolute values."""
+        return np.abs(self.b_out) @ np.abs(self.rivals)
 
-    @property
+    @cached_property
+    def chosen(self) -> Int[np.ndarray, " neuron"]:
+        """The neurons that are targets."""
+        most = np.abs(self.effect).max(axis=1)
+        return np.flatnonzero(most > _NEGLIGIBLE * most.max())
+
+    @cached_property
     def targets(self) -> Float[np.ndarray, "d_model target"]:
         """Rivals, then chosen neurons."""
         return np.concatenate([self.rivals, self.W_in[:, self.chosen]], axis=1)
 
-    @property
+    @cached_property
     def functionals(self) -> Float[np.ndarray, "d_model functional"]:
         """Of any position, head by head: its score, its key's coordinates, its value's targets."""
         parts = []
@@ -84,11 +101,11 @@ class SecondBlock:
         return np.concatenate([*parts, products.reshape(len(products), -1)], axis=1)
 
     def split(
-        self, values: Float[np.ndarray, "pos clause functional"]
+        self, values: Float[np.ndarray, "formula pos functional"]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Score, key coordinates and targets of each head, from `functionals`."""
         d_head = self.W_K.shape[2]
-        by_head = values.reshape(*values.shape[:2], self.n_heads, -1)
+        by_head = values.reshape(*values.shape[:2], len(self.W_Q), -1)
         return by_head[..., 0], by_head[..., 1 : 1 + d_head], by_head[..., 1 + d_head :]
 
     def split_answer(
@@ -100,12 +117,8 @@ class SecondBlock:
         sizes = np.cumsum([n_any, n_targets, n_heads * d_head])
         usual, target, query, product = np.split(values, sizes, axis=1)
         n = len(values)
-        return (
-            usual,
-            target,
-            query.reshape(n, n_heads, d_head),
-            np.moveaxis(product.reshape(n, -1, n_heads), 2, 1),
-        )
+        products = np.moveaxis(product.reshape(n, -1, n_heads), 2, 1)
+        return usual, target, query.reshape(n, n_heads, d_head), products
 
     def looked_at(
         self, frozen: Float[np.ndarray, "pos clause d_model"]
@@ -116,12 +129,15 @@ class SecondBlock:
         output = np.einsum("pcd,hdf->pchf", frozen, self.W_VO, optimize=True)
         return score, output @ self.targets, output
 
-    def neglecting(self, largest: Float[np.ndarray, " d_model"]) -> "SecondBlock":
-        """Bound what the neurons that are no targets can change, given ``largest``."""
-        known = replace(self, largest=largest)
-        most = known.largest_mid @ np.abs(self.W_in) + np.abs(self.b_in)
+    def largest_mid(self, largest: Float[np.ndarray, " d_model"]) -> np.ndarray:
+        """Bound of the residual stream before the MLP, given one of that after block 0."""
+        return largest + (largest @ self.W_VO_size).sum(axis=0)
+
+    def neglected(self, largest: Float[np.ndarray, " d_model"]) -> Float[np.ndarray, " rival"]:
+        """The most that the neurons that are no targets can change, given the same."""
+        most = self.largest_mid(largest) @ np.abs(self.W_in) + np.abs(self.b_in)
         most[self.chosen] = 0.0
-        return replace(known, neglected=most @ self.effect_size)
+        return most @ self.effect_size
 
     def margins(
         self, resid_mid: Float[np.ndarray, "formula d_model"]
@@ -140,22 +156,10 @@ def read_second_block(
     others = [token for token in range(vocabulary.d_vocab) if token not in (s, u)]
     unembed = as_float64(model.W_U)
     rivals = unembed[:, [s]] - unembed[:, [u, *others]]
-    effect = as_float64(mlp.W_out) @ rivals
-    most = np.abs(effect).max(axis=1)
-    return SecondBlock(
-        W_Q=as_float64(attn.W_Q) / math.sqrt(attn.d_head),
-        W_K=as_float64(attn.W_K),
-        W_VO=np.einsum("hde,hef->hdf", as_float64(attn.W_V), as_float64(attn.W_O)),
-        W_in=as_float64(mlp.W_in),
-        b_in=as_float64(mlp.b_in),
-        rivals=rivals,
-        effect=effect,
-        chosen=np.flatnonzero(most > _NEGLIGIBLE * most.max()),
-        constant=as_float64(mlp.b_out) @ rivals,
-        neglected=np.zeros(rivals.shape[1]),
-        answer=answer,
-        W_VO_size=np.abs(as_float64(attn.W_V)) @ np.abs(as_float64(attn.W_O)),
-        effect_size=np.abs(as_float64(mlp.W_out)) @ np.abs(rivals),
-        constant_size=np.abs(as_float64(mlp.b_out)) @ np.abs(rivals),
-        largest=np.zeros_like(answer),
-    )
+    weights = {
+        name: as_float64(getattr(module, name))
+        for module, names in ((attn, "W_K W_V W_O"), (mlp, "W_in b_in W_out b_out"))
+        for name in names.split()
+    }
+    W_Q = as_float64(attn.W_Q) / math.sqrt(attn.d_head)
+    return SecondBlock(W_Q=W_Q, **weights, rivals=rivals, answer=answer)

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mechval.axioms.tables import Row
+from mechval import tables
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer, named_weights
 from mechval.two_sat.formulas.tokens import Vocabulary
@@ -36,8 +36,8 @@ class CaseStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
-class Case:
+@dataclass(frozen=True, kw_only=True)
+class ParsingCase:
     """One clause position with one own clause, over all choices of the earlier clauses.
 
     Attributes:
@@ -60,10 +60,10 @@ class Case:
     clause_position: int
     clause: int
     status: CaseStatus
-    margin: float
-    numerical_error: float
-    attained_margin: float
-    own_clause_attention: float
+    margin: float = tables.number("worst margin")
+    numerical_error: float = tables.number()
+    attained_margin: float = tables.number()
+    own_clause_attention: float = tables.number()
     n_unstable: int
     n_branches: int
     worst_formula: tuple[int, ...]
@@ -73,6 +73,16 @@ class Case:
     def counterexample(self) -> tuple[int, ...] | None:
         """A formula whose clause here is parsed as another, if the case is refuted."""
         return self.worst_formula if self.status is CaseStatus.REFUTED else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsingRow(ParsingCase):
+    """A case in a table, with its clause as it is written."""
+
+    literals: str
+
+
+PARSING = tables.Table("certify/parsing.csv", ParsingRow)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,18 +120,18 @@ class ParsingCertificate:
     problem: Problem
     weights_sha256: str
     prototypes: Float[np.ndarray, "pair d_model"]
-    cases: tuple[Case, ...]
+    cases: tuple[ParsingCase, ...]
     leaves: Leaves
 
     def count(self, status: CaseStatus) -> int:
         """How many cases have a status."""
         return Counter(case.status for case in self.cases)[status]
 
-    def rows(self) -> list[Row]:
-        """One flat row per case; a refuted one's ``worst_formula`` is its counterexample."""
+    def rows(self) -> list[ParsingRow]:
+        """One row per case; a refuted one's ``worst_formula`` is its counterexample."""
         symbols = Vocabulary(self.problem).symbols
-        literals = clause_literals(self.problem)
-        return [_case_row(case, [symbols[i] for i in literals[case.clause]]) for case in self.cases]
+        written = [f"({symbols[a]} {symbols[b]})" for a, b in clause_literals(self.problem)]
+        return [ParsingRow(**vars(case), literals=written[case.clause]) for case in self.cases]
 
 
 def weights_digest(model: Transformer) -> str:
@@ -166,7 +176,7 @@ def load_certificate(path: Path) -> ParsingCertificate:
             Problem.model_validate(header["problem"]),
             header["weights_sha256"],
             prototypes,
-            TypeAdapter(tuple[Case, ...]).validate_python(header["cases"]),
+            TypeAdapter(tuple[ParsingCase, ...]).validate_python(header["cases"]),
             Leaves(**tensors),
         )
     except (OSError, SafetensorError, ValidationError, ValueError, KeyError, TypeError) as error:
@@ -182,12 +192,3 @@ def content_digest(tensors: dict[str, np.ndarray]) -> str:
     for name, value in sorted(tensors.items()):
         digest.update(name.encode() + value.tobytes())
     return digest.hexdigest()
-
-
-def _case_row(case: Case, written: list[str]) -> Row:
-    return {
-        **asdict(case),
-        "clause": f"({' '.join(written)})",
-        "status": case.status.value,
-        "worst_formula": " ".join(map(str, case.worst_formula)),
-    }

@@ -1,23 +1,60 @@
-"""The proof of one case: bounds first, then a search for a counterexample, then branches."""
+"""Is every clause of every formula parsed right? Proved, refuted or left open, case by case.
 
-from collections.abc import Iterator
+The claim of a case: whatever the earlier clauses are, the unit prototype nearest to the residual
+stream after block 0 at the second literal is one of the own clause's two. (Later tokens cannot
+matter: attention is causal.) For each competing prototype it suffices that one of the two beats it.
+
+1. Each earlier clause is free, so every linear functional of one head's attention output has an
+   exact range (`attention`). Several heads choose their worst case each for itself: their sum is
+   a bound, attained only if the choices coincide.
+2. This gives every pre-activation's range, and one linear bound for every neuron (`ranges`).
+3. The margin against a competitor is thus at least a linear functional of the attention output,
+   bounded as in 1.
+4. A case that fails is searched for a counterexample; then the nearest earlier clause is fixed to
+   each clause in turn, then the next, within a budget.
+
+What is proved concerns real arithmetic on the stored float32 weights and prototypes: the margin
+exceeds a bound of the error of every float64 operation (`rounding`). The float32 network computes
+the same function with rounding errors of its own. The same analysis with u = 2^-24 bounds those
+by far more than the margins, so about float32 nothing is proved: it would have to err by a margin.
+
+Source: own; PAPER.md section 2, component 1, says what is claimed.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+from torch import Tensor
 
-from mechval.two_sat.certify.parsing.certificate import Case, CaseStatus
-from mechval.two_sat.certify.parsing.fractional import minimise
-from mechval.two_sat.certify.parsing.query import Prefix, Query
+from mechval.errors import MechvalError
+from mechval.progress import progress_bar
+from mechval.transformer import Transformer
+from mechval.two_sat.certify.parsing import search
+from mechval.two_sat.certify.parsing.attention import Prefix, Query, make_query, minimise
+from mechval.two_sat.certify.parsing.certificate import (
+    CaseStatus,
+    Leaves,
+    ParsingCase,
+    ParsingCertificate,
+    weights_digest,
+)
+from mechval.two_sat.certify.parsing.first_block import FirstBlock, read_first_block
 from mechval.two_sat.certify.parsing.ranges import (
-    AttentionRanges,
+    Ranges,
     attention_ranges,
+    bound_after_mlp,
     pre_activation_ranges,
 )
-from mechval.two_sat.certify.parsing.relaxation import Ranges, bound_after_mlp
 from mechval.two_sat.certify.parsing.rounding import RoundingBounds, rounding_bounds
-from mechval.two_sat.certify.parsing.search import Found, Margins, accepted_pairs, completed
+from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.configs import ParsingConfig
+from mechval.two_sat.formulas.tokens import FormulaLayout
+from mechval.two_sat.problem import Problem, clause_literals
 
 _STARTS = 8
 
@@ -31,7 +68,7 @@ class Leaf:
     """
 
     prefix: Prefix
-    attention: AttentionRanges
+    attention: Ranges
     is_swapped: Bool[np.ndarray, " pair"]
     ratio: Float[np.ndarray, "head_index pair"]
     margin: float
@@ -43,7 +80,7 @@ class Leaf:
 class Proof:
     """A decided or undecided case, and the leaves that show it if it is certified."""
 
-    case: Case
+    case: ParsingCase
     leaves: tuple[Leaf, ...]
 
 
@@ -60,14 +97,11 @@ class QueryProver:
         own_clauses = self.query.own_clauses
         ranges = attention_ranges(self.query, [(own, ()) for own in own_clauses])
         for index, own in enumerate(own_clauses):
-            root = self._leaf(
-                own, (), AttentionRanges(ranges.lower[[index]], ranges.upper[[index]])
-            )
-            yield self._prove(own, root)
+            yield self._prove(own, self._leaf(own, (), ranges.each(itemgetter([index]))))
 
     def _prove(self, own: int, root: Leaf) -> Proof:
-        margins = Margins(self.query, own, self.directions)
-        case = Case(
+        margins = search.Margins(self.query, own, self.directions)
+        case = ParsingCase(
             clause_position=self.query.n_earlier,
             clause=own,
             status=CaseStatus.UNKNOWN,
@@ -88,7 +122,7 @@ class QueryProver:
             return Proof(case, ())
         return self._branch(case, root, margins)
 
-    def _branch(self, case: Case, root: Leaf, margins: Margins) -> Proof:
+    def _branch(self, case: ParsingCase, root: Leaf, margins: search.Margins) -> Proof:
         """Fix the nearest free clause of a failing leaf to each clause in turn, and again."""
         failing, proved = [root], []
         while failing:
@@ -128,11 +162,11 @@ class QueryProver:
             lower, upper = known.lower.copy(), known.upper.copy()
             lower[0][:, open_neurons] = narrowed.lower[index]
             upper[0][:, open_neurons] = narrowed.upper[index]
-            yield self._leaf(own, prefix, AttentionRanges(lower, upper))
+            yield self._leaf(own, prefix, Ranges(lower, upper))
 
-    def _leaf(self, own: int, prefix: Prefix, attention: AttentionRanges) -> Leaf:
+    def _leaf(self, own: int, prefix: Prefix, attention: Ranges) -> Leaf:
         ranges = self._ranges(attention)
-        accepted = accepted_pairs(self.query, own)
+        accepted = search.accepted_pairs(self.query, own)
         targets = np.concatenate(
             [self.directions[pair] - self.directions for pair in accepted], axis=0
         ).T
@@ -151,7 +185,7 @@ class QueryProver:
         chosen = np.arange(len(best)) + len(best) * is_swapped
         weakest = best.argsort(kind="stable")[:_STARTS]
         worst = tuple(
-            completed(prefix, minimum.choice[0, chosen[pair]].tolist())
+            search.completed(prefix, minimum.choice[0, chosen[pair]].tolist())
             for pair in weakest
             for minimum in minima
         )
@@ -165,7 +199,7 @@ class QueryProver:
             worst=worst,
         )
 
-    def _ranges(self, attention: AttentionRanges) -> Ranges:
+    def _ranges(self, attention: Ranges) -> Ranges:
         return pre_activation_ranges(self.query, attention, 0, self._rounding)
 
     def _own_clause_attention(self, own: int) -> float:
@@ -181,7 +215,7 @@ class QueryProver:
             shares.append(float(on_own / (fixed + elsewhere)))
         return min(shares)
 
-    def _with(self, case: Case, found: Found) -> Case:
+    def _with(self, case: ParsingCase, found: search.Found) -> ParsingCase:
         """The case with a formula found for it: the worst so far, perhaps a counterexample."""
         if found.margin >= case.attained_margin:
             return case
@@ -200,3 +234,89 @@ class QueryProver:
     @cached_property
     def _rounding(self) -> RoundingBounds:
         return rounding_bounds(self.query)
+
+
+def certify_parsing(
+    model: Transformer,
+    problem: Problem,
+    config: ParsingConfig,
+    prototypes: Float[Tensor, "pair d_model"] | None = None,
+) -> ParsingCertificate:
+    """Prove, refute or leave open that α_1 returns every clause, whatever stands before it.
+
+    Args:
+        model: any network of the family (see `first_block`), on any device; this runs on the CPU.
+        problem: the size of the formulas.
+        config: how far to go.
+        prototypes: that α_1 compares with; those of the weights if not given.
+
+    Raises:
+        MechvalError: for a network outside the family or of another size, or a prototype of
+            length 0.
+    """
+    block = read_first_block(model, problem)
+    if prototypes is None:
+        prototypes = clause_prototypes(model, problem)
+    stored = prototypes.detach().cpu().numpy()
+    proofs = sorted(
+        _all_proofs(block, unit_prototypes(stored), config),
+        key=lambda proof: (proof.case.clause_position, proof.case.clause),
+    )
+    cases, leaves = tuple(proof.case for proof in proofs), _stacked(proofs, block, len(stored))
+    return ParsingCertificate(problem, weights_digest(model), stored, cases, leaves)
+
+
+def unit_prototypes(
+    prototypes: Float[np.ndarray, "pair d_model"],
+) -> Float[np.ndarray, "pair d_model"]:
+    """Directions in float64.
+
+    Raises:
+        MechvalError: if one has length 0 and thus no direction.
+    """
+    exact = prototypes.astype(np.float64)
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise MechvalError(
+            "prototypes hold one whose length is 0 or not finite; allowed: vectors that have a "
+            "direction."
+        )
+    return exact / lengths
+
+
+def _all_proofs(
+    block: FirstBlock, directions: Float[np.ndarray, "pair d_model"], config: ParsingConfig
+) -> list[Proof]:
+    problem, proofs = block.problem, []
+    second_literals = np.unique(clause_literals(problem)[:, 1]).tolist()
+    total = problem.n_clauses * problem.n_distinct_clauses
+    with progress_bar(None, "certified parsing", total=total) as bar:
+        for position in FormulaLayout(problem).second_literal_positions:
+            for literal in second_literals:
+                query = make_query(block, position, literal)
+                for proof in QueryProver(query, directions, config.max_branches).proofs():
+                    proofs.append(proof)
+                    bar.update(1)
+    return proofs
+
+
+def _stacked(proofs: list[Proof], block: FirstBlock, n_pairs: int) -> Leaves:
+    leaves = [(index, leaf) for index, proof in enumerate(proofs) for leaf in proof.leaves]
+    depth = max((len(leaf.prefix) for _, leaf in leaves), default=0)
+    n, n_heads, d_mlp = len(leaves), block.n_heads, len(block.b_in)
+    fixed = np.full((n, depth), -1, dtype=np.int16)
+    for row, (_, leaf) in zip(fixed, leaves, strict=True):
+        row[: len(leaf.prefix)] = leaf.prefix
+
+    def stack(read: Callable[[Leaf], Any], dtype: type, *shape: int) -> np.ndarray:
+        return np.array([read(leaf) for _, leaf in leaves], dtype=dtype).reshape(n, *shape)
+
+    return Leaves(
+        case=np.array([index for index, _ in leaves], dtype=np.int32),
+        fixed=fixed,
+        lower=stack(lambda leaf: leaf.attention.lower[0], np.float32, n_heads, d_mlp),
+        upper=stack(lambda leaf: leaf.attention.upper[0], np.float32, n_heads, d_mlp),
+        is_swapped=stack(lambda leaf: leaf.is_swapped, np.bool_, n_pairs),
+        ratio=stack(lambda leaf: leaf.ratio, np.float32, n_heads, n_pairs),
+        margin=stack(lambda leaf: leaf.margin, np.float64),
+    )

@@ -12,33 +12,31 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.reporting.tables import Row
 from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.certify.counting import enumeration
-from mechval.two_sat.certify.counting.enumeration import (
-    CHUNK_FILE,
-    VERSIONS,
-    Enumeration,
-    enumerate_multisets,
-    make_enumerator,
-)
-from mechval.two_sat.certify.counting.enumeration_chunks import refuse_too_many, verified_prefixes
-from mechval.two_sat.certify.counting.enumeration_kernel import (
+from mechval.two_sat.certify.counting.arrays import (
     OTHER,
     SATISFIABLE,
     UNDECIDED,
     UNSATISFIABLE,
+    VERSIONS,
 )
-from mechval.two_sat.certify.counting.enumeration_plan import EnumerationPlan
-from mechval.two_sat.certify.counting.enumeration_rows import (
+from mechval.two_sat.certify.counting.chunks import refuse_too_many, verified_prefixes
+from mechval.two_sat.certify.counting.enumeration import (
+    CHUNK_FILE,
+    Enumeration,
+    enumerate_multisets,
+    make_enumerator,
+)
+from mechval.two_sat.certify.counting.plan import EnumerationPlan
+from mechval.two_sat.certify.counting.substituted_block import SubstitutedBlock, substitute
+from mechval.two_sat.certify.counting.tables import (
+    Counted,
     answer_rows,
     bit_rows,
-    chunk_rows,
-    failure_rows,
-    smallest_failure_rows,
+    chunk_row,
+    recounted_chunks,
 )
-from mechval.two_sat.certify.counting.substituted_block import SubstitutedBlock, substitute
-from mechval.two_sat.certify.counting.verifying import recounted_chunks
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import Levels
 from mechval.two_sat.claim.improved.parsing import CountingParser
@@ -76,8 +74,8 @@ def circuit(seed: int) -> Circuit:
     return replace(made, readings={"calibrated": replace(reading, neurons=neurons, levels=levels)})
 
 
-def counts(rows: Iterable[Row], column: str = "count_lower") -> np.ndarray:
-    return np.array([row[column] for row in rows])
+def counts(rows: Iterable[Counted]) -> np.ndarray:
+    return np.array([row.count_lower for row in rows])
 
 
 def run(model: Transformer, made: Circuit, formulas: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -142,17 +140,17 @@ def test_answers_are_those_of_listing_every_formula(listed: Listed, counted: Enu
 
 def test_errors_are_those_of_listing_every_formula(listed: Listed, counted: Enumeration) -> None:
     wrong = (listed.answers == SATISFIABLE) != listed.satisfiable
-    rows = {row["class"]: row for row in answer_rows(counted) if row["quantity"] == "error"}
+    rows = {row.stratum: row for row in answer_rows(counted) if row.quantity == "error"}
     for name, members in (
         ("satisfiable", listed.satisfiable),
         ("unsatisfiable", ~listed.satisfiable),
     ):
         row = rows[name]
-        found = (row["count_lower"], row["count_upper"], row["total"])
+        found = (row.count_lower, row.count_upper, row.total)
         assert found == (wrong[members].sum(), wrong[members].sum(), members.sum())
     rates = [wrong[listed.satisfiable].mean(), wrong[~listed.satisfiable].mean()]
-    assert rows["balanced"]["value_lower"] == pytest.approx(np.mean(rates), rel=1e-12)
-    assert rows["all"]["count_lower"] == wrong.sum()
+    assert rows["balanced"].value_lower == pytest.approx(np.mean(rates), rel=1e-12)
+    assert rows["all"].count_lower == wrong.sum()
 
 
 def test_bits_are_those_of_listing_every_formula(
@@ -162,9 +160,9 @@ def test_bits_are_those_of_listing_every_formula(
     bits = listed.hidden[:, reading.neurons] >= reading.levels.cut.double().numpy()
     programs = (reading.trees.program, reading.disjunctions)
     rows = {
-        (row["version"], row["neuron"]): row["count_lower"]
+        (row.version, row.neuron): row.count_lower
         for row in bit_rows(counted)
-        if row["class"] == "all"
+        if row.stratum == "all"
     }
     for version, program in zip(VERSIONS, programs, strict=True):
         differs = bits != program.bits(torch.from_numpy(listed.truth)).numpy()
@@ -175,10 +173,10 @@ def test_bits_are_those_of_listing_every_formula(
 
 def test_bits_by_class_add_up_and_none_is_undecided(counted: Enumeration) -> None:
     rows = bit_rows(counted)
-    by_class = [row for row in rows if row["class"] != "all"]
-    total = counts(row for row in rows if row["class"] == "all").sum()
+    by_class = [row for row in rows if row.stratum != "all"]
+    total = counts(row for row in rows if row.stratum == "all").sum()
     assert counts(by_class).sum() == total > 0
-    assert all(row["count_lower"] == row["count_upper"] for row in rows)
+    assert all(row.count_lower == row.count_upper for row in rows)
 
 
 def test_exact_values_lie_in_the_sampled_intervals(seed: int, counted: Enumeration) -> None:
@@ -187,32 +185,22 @@ def test_exact_values_lie_in_the_sampled_intervals(seed: int, counted: Enumerati
     best = run(network(seed).double(), circuit(seed), formulas)[0].argmax(dim=1).numpy()
     satisfiable = is_satisfiable(truth_tables(PROBLEM, formulas))
     wrong = (best == Vocabulary(PROBLEM).satisfiable) != satisfiable
-    rows = {row["class"]: row for row in answer_rows(counted) if row["quantity"] == "error"}
+    rows = {row.stratum: row for row in answer_rows(counted) if row.quantity == "error"}
     for name, of_class in (("satisfiable", satisfiable), ("unsatisfiable", ~satisfiable)):
         interval = binomtest(int(wrong[of_class].sum()), int(of_class.sum())).proportion_ci(0.999)
-        assert interval.low <= rows[name]["value_lower"] <= interval.high
-
-
-def test_failures_by_group_are_all_errors(counted: Enumeration) -> None:
-    errors = {row["class"]: row for row in answer_rows(counted) if row["quantity"] == "error"}
-    groups = failure_rows(counted)
-    assert counts(groups).sum() == errors["all"]["count_lower"]
-    assert counts(groups, "total").sum() == PROBLEM.n_formulas
+        assert interval.low <= rows[name].value_lower <= interval.high
 
 
 def test_smallest_failures_are_those_of_listing_every_formula(
     listed: Listed, counted: Enumeration
 ) -> None:
     wrong = (listed.answers == SATISFIABLE) != listed.satisfiable
-    rows = smallest_failure_rows(counted)
-    for name, members in (
-        ("satisfiable", listed.satisfiable),
-        ("unsatisfiable", ~listed.satisfiable),
-    ):
+    for of_class, members in enumerate((~listed.satisfiable, listed.satisfiable)):
         failing = {tuple(sorted(formula)) for formula in FORMULAS[wrong & members].tolist()}
-        expected = sorted(failing, key=lambda formula: (len(set(formula)), formula))[:20]
-        found = [row["clauses"] for row in rows if row["class"] == name]
-        assert found == [" ".join(map(str, formula)) for formula in expected]
+        for chunk in counted.chunks:
+            own = [formula for formula in failing if formula[:2] == chunk.prefix]
+            expected = sorted(own, key=lambda formula: (len(set(formula)), formula))[:20]
+            assert list(chunk.smallest[of_class]) == expected
 
 
 def test_answers_in_doubt_are_decided_in_ball_arithmetic(
@@ -228,7 +216,9 @@ def test_answers_in_doubt_are_decided_in_ball_arithmetic(
         network(seed), PROBLEM, circuit(seed), scratch=tmp_path, n_threads=1
     )
     assert found.answers == counted.answers
-    assert smallest_failure_rows(found) == smallest_failure_rows(counted)
+    assert [chunk.smallest for chunk in found.chunks] == [
+        chunk.smallest for chunk in counted.chunks
+    ]
 
 
 def test_a_tie_stays_undecided_and_widens_the_interval(tmp_path: Path) -> None:
@@ -236,10 +226,8 @@ def test_a_tie_stays_undecided_and_widens_the_interval(tmp_path: Path) -> None:
     with torch.no_grad():
         model.W_U.zero_()
     found = enumerate_multisets(model, PROBLEM, circuit(0), scratch=tmp_path, n_threads=1)
-    (row,) = [
-        row for row in answer_rows(found) if (row["quantity"], row["class"]) == ("error", "all")
-    ]
-    assert (row["count_lower"], row["count_upper"]) == (0, PROBLEM.n_formulas)
+    (row,) = [row for row in answer_rows(found) if (row.quantity, row.stratum) == ("error", "all")]
+    assert (row.count_lower, row.count_upper) == (0, PROBLEM.n_formulas)
     assert {answer for _, _, answer in found.answers} == {UNDECIDED}
 
 
@@ -254,10 +242,9 @@ def test_a_cut_at_an_activation_leaves_that_bit_in_doubt(tmp_path: Path) -> None
     (row,) = [
         row
         for row in bit_rows(found)
-        if (row["version"], row["neuron"], row["class"])
-        == ("trees", int(reading.neurons[0]), "all")
+        if (row.version, row.neuron, row.stratum) == ("trees", int(reading.neurons[0]), "all")
     ]
-    assert (row["count_lower"], row["count_upper"]) == (0, PROBLEM.n_formulas)
+    assert (row.count_lower, row.count_upper) == (0, PROBLEM.n_formulas)
 
 
 def test_an_interrupted_enumeration_resumes_and_counts_the_same(
@@ -283,7 +270,7 @@ def test_an_interrupted_enumeration_resumes_and_counts_the_same(
         file.write('{"prefix":[11,11],"answ')
     monkeypatch.setattr(enumeration.Enumerator, "count", go_on)
     resumed = enumerate_multisets(*arguments, scratch=tmp_path, n_threads=1)
-    assert chunk_rows(resumed) == chunk_rows(counted)
+    assert resumed.chunks == counted.chunks
 
 
 def test_chunks_of_another_network_are_not_resumed(tmp_path: Path) -> None:
@@ -298,11 +285,11 @@ def test_recounting_confirms_its_own_table_and_mends_a_changed_one(
     seed: int, counted: Enumeration
 ) -> None:
     enumerator = make_enumerator(network(seed), PROBLEM, circuit(seed), bits=True)
-    rows = chunk_rows(counted)
+    rows = list(map(chunk_row, counted.chunks))
     assert recounted_chunks(enumerator, rows) == rows
     recounted = verified_prefixes(PROBLEM)[0]
     changed = [
-        {**row, "satisfiable_errors": -1} if (row["first"], row["second"]) == recounted else row
+        replace(row, satisfiable_errors=-1) if (row.first, row.second) == recounted else row
         for row in rows
     ]
     assert changed != rows

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.certify.counting import enumeration
-from mechval.two_sat.certify.counting.enumeration import Enumerator, make_enumerator
-from mechval.two_sat.certify.counting.enumeration_chunks import chunk_prefixes
-from mechval.two_sat.certify.counting.enumeration_device import BATCH_VALUES, DeviceCounter
-from mechval.two_sat.certify.counting.enumeration_kernel import (
+from mechval.two_sat.certify.counting.arrays import (
     OTHER,
     SATISFIABLE,
     UNSATISFIABLE,
     Tally,
+    empty_tally,
 )
-from mechval.two_sat.certify.counting.enumeration_parts import count_ones, ones_of_pieces
+from mechval.two_sat.certify.counting.chunks import chunk_prefixes
+from mechval.two_sat.certify.counting.device import BATCH_VALUES, DeviceCounter
+from mechval.two_sat.certify.counting.enumeration import Enumerator, make_enumerator
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.network.components import Components
@@ -71,7 +71,7 @@ def tallies(
     counter = DeviceCounter(network, bits, problem, CPU, batch_values)
     found = []
     for prefix in prefixes:
-        pair = [enumeration._empty_tally(problem, bits) for _ in range(2)]
+        pair = [empty_tally(problem, bits) for _ in range(2)]
         enumerator.counter(prefix, pair[0])
         counter(prefix, pair[1])
         found.append((pair[0], pair[1]))
@@ -113,7 +113,7 @@ def test_multisets_in_doubt_are_the_same_ones(margin_error: float) -> None:
     problem = Problem(n_variables=3, n_clauses=9)
     enumerator = made(problem, bits=False)
     coarse = enumerator.network._replace(margin_error=margin_error, rival_error=margin_error)
-    counter = enumeration._counter(coarse, enumerator.bits, problem, CPU)
+    counter = enumeration.make_counter(coarse, enumerator.bits, problem, CPU)
     doubtful = replace(enumerator, network=coarse, counter=counter)
     pairs = tallies(doubtful, SPLITTING, [(0, 1), (2, 6)])
     assert_equal(pairs)
@@ -127,7 +127,7 @@ def test_bits_in_doubt_are_counted_alike(doubt: float) -> None:
     enumerator = made(SMALL, bits=True)
     surely_on, maybe_on = enumerator.bits.surely_on + doubt, enumerator.bits.maybe_on - doubt
     bits = enumerator.bits._replace(surely_on=surely_on, maybe_on=maybe_on)
-    counter = enumeration._counter(enumerator.network, bits, SMALL, CPU)
+    counter = enumeration.make_counter(enumerator.network, bits, SMALL, CPU)
     pairs = tallies(replace(enumerator, bits=bits, counter=counter), SPLITTING, SOME)
     assert_equal(pairs)
     assert any(found.bit_unsure.any() for _, found in pairs)
@@ -157,9 +157,9 @@ def test_a_changed_weight_changes_the_tallies() -> None:
         assert_equal(pairs)
 
 
-def test_all_64_bits_of_a_word_are_counted() -> None:
-    words = torch.tensor([0, 1, -1, -(2**63), 2**63 - 1, 0x00FF00FF00FF00FF])
-    assert count_ones(words, 64, ones_of_pieces(CPU)).tolist() == [0, 1, 64, 1, 63, 32]
+def test_all_64_bits_of_a_truth_table_are_counted() -> None:
+    problem = Problem(n_variables=6, n_clauses=4)
+    assert_equal(tallies(made(problem, bits=False), WHOLE, [(0, 0), (3, 17), (59, 59)]))
 
 
 @pytest.mark.parametrize(("name", "in_torch"), [("cuda", True), ("cpu", False)])
@@ -172,7 +172,7 @@ def test_torch_counts_on_cuda_and_the_compiled_loop_elsewhere(
     )
     enumerator = made(SMALL, bits=False)
     asked.clear()
-    enumeration._counter(enumerator.network, enumerator.bits, SMALL, torch.device(name))
+    enumeration.make_counter(enumerator.network, enumerator.bits, SMALL, torch.device(name))
     assert [arguments[3].type for arguments in asked] == (["cuda"] if in_torch else [])
 
 

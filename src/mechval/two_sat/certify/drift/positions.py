@@ -4,7 +4,6 @@ Arrays are indexed by position and by the clause that stands there: at a second 
 those of this own clause, at a first literal those of its token, elsewhere all are the same.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,37 +14,36 @@ from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.drift.second_block import SecondBlock, read_second_block
+from mechval.two_sat.certify.parsing.attention import Query, in_any_order, make_query
 from mechval.two_sat.certify.parsing.first_block import FirstBlock, read_first_block
-from mechval.two_sat.certify.parsing.fractional import in_any_order
-from mechval.two_sat.certify.parsing.query import Query, make_query
-from mechval.two_sat.certify.parsing.ranges import residual_ranges
+from mechval.two_sat.certify.parsing.ranges import Ranges, residual_ranges
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals
 
 
 @dataclass(frozen=True, eq=False)
 class AtFormulas:
-    """What block 1 sees at the answer position of some formulas; ranges are of the drift.
+    """What block 1 sees at the answer position of some formulas, and how far it may drift.
 
     Attributes:
         score: in the substituted network, as `output` and `value` are.
-        score_size: of the drift of scores, its parts taken absolutely.
         output: attention output of each position alone.
         value: the targets of it.
-        answer_lower: of the targets of the residual stream at the answer position itself.
-        answer_upper: the same.
+        score_drift: shape as `score`.
+        score_size: of the drift of scores, its parts taken absolutely.
+        value_drift: shape as `value`.
+        answer_drift: of the targets of the residual stream at the answer position itself.
+        largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
     """
 
     score: Float[np.ndarray, "formula head_index pos"]
-    score_size: Float[np.ndarray, "formula head_index pos"]
     output: Float[np.ndarray, "formula head_index pos d_model"]
     value: Float[np.ndarray, "formula head_index pos target"]
-    score_lower: Float[np.ndarray, "formula head_index pos"]
-    score_upper: Float[np.ndarray, "formula head_index pos"]
-    value_lower: Float[np.ndarray, "formula head_index pos target"]
-    value_upper: Float[np.ndarray, "formula head_index pos target"]
-    answer_lower: Float[np.ndarray, "formula target"]
-    answer_upper: Float[np.ndarray, "formula target"]
+    score_drift: Ranges
+    score_size: Float[np.ndarray, "formula head_index pos"]
+    value_drift: Ranges
+    answer_drift: Ranges
+    largest: Float[np.ndarray, " d_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,70 +52,47 @@ class Drift:
 
     Attributes:
         frozen: residual stream of the substituted network.
-        lower: of every functional's drift (see `SecondBlock.functionals`).
-        upper: the same.
+        ranges: by position and clause, of every functional (see `SecondBlock.functionals`).
         clause_ids: the formulas.
-        answer_lower: of each `SecondBlock.answer_functionals`, in any order of their clauses.
-        answer_upper: the same.
+        answers: by formula, of each `SecondBlock.answer_functionals`, in any order of its clauses.
+        largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
     """
 
     block: SecondBlock
     frozen: Float[np.ndarray, "pos clause d_model"]
-    lower: Float[np.ndarray, "pos clause functional"]
-    upper: Float[np.ndarray, "pos clause functional"]
+    ranges: Ranges
     clause_ids: Int[np.ndarray, "formula clause_position"]
-    answer_lower: Float[np.ndarray, "formula answer_functional"]
-    answer_upper: Float[np.ndarray, "formula answer_functional"]
-
-    @property
-    def n_positions(self) -> int:
-        """How many positions a formula has."""
-        return len(self.frozen)
+    answers: Ranges
+    largest: Float[np.ndarray, " d_model"]
 
     def only(self, drifting: Bool[np.ndarray, " pos"]) -> "Drift":
         """The same with the drift of all other positions set to 0."""
-        counts, answers = drifting[:, None, None], bool(drifting[-1])
-        return replace(
-            self,
-            lower=self.lower * counts,
-            upper=self.upper * counts,
-            answer_lower=self.answer_lower * answers,
-            answer_upper=self.answer_upper * answers,
-        )
+        ranges = self.ranges.each(lambda ends: ends * drifting[:, None, None])
+        answers = self.answers.each(lambda ends: ends * bool(drifting[-1]))
+        return replace(self, ranges=ranges, answers=answers)
 
     def at(self, formulas: slice) -> AtFormulas:
         """Gather what holds for some of the formulas."""
-        place = clause_at_position(self.clause_ids[formulas])
-        usual, target, query, product = self.block.split_answer(self.answer_lower[formulas])
-        lower = self.lower[place]
-        lower[:, -1] = usual
-        usual, target_upper, query_upper, product_upper = self.block.split_answer(
-            self.answer_upper[formulas]
-        )
-        upper = self.upper[place]
-        upper[:, -1] = usual
-        key, coordinate, value = self.block.split(lower)
-        key_upper, coordinate_upper, value_upper = self.block.split(upper)
-        cross = np.einsum(
-            "bphe,bhe->bph",
-            np.maximum(np.abs(coordinate), np.abs(coordinate_upper)),
-            np.maximum(np.abs(query), np.abs(query_upper)),
-        )
-        score, seen_value, output = (
-            np.moveaxis(part[place], 1, 2) for part in self.block.looked_at(self.frozen)
-        )
+        block, place = self.block, clause_at_position(self.clause_ids[formulas])
+        chosen = self.answers.each(lambda ends: ends[formulas])
+        usual, target, query, product = chosen.split(block.split_answer)
+        drift = self.ranges.each(lambda ends: ends[place])
+        drift.lower[:, -1], drift.upper[:, -1] = usual.lower, usual.upper
+        key, coordinate, value = drift.split(block.split)
+        cross = np.einsum("bphe,bhe->bph", coordinate.size, query.size)
+        looked_at = [_heads_first(part[place]) for part in block.looked_at(self.frozen)]
         return AtFormulas(
-            score=score,
-            score_size=np.moveaxis(np.maximum(np.abs(key), np.abs(key_upper)) + cross, 1, 2)
-            + np.maximum(np.abs(product), np.abs(product_upper)),
-            output=output,
-            value=seen_value,
-            score_lower=np.moveaxis(key - cross, 1, 2) + product,
-            score_upper=np.moveaxis(key_upper + cross, 1, 2) + product_upper,
-            value_lower=np.moveaxis(value, 1, 2),
-            value_upper=np.moveaxis(value_upper, 1, 2),
-            answer_lower=target,
-            answer_upper=target_upper,
+            score=looked_at[0],
+            output=looked_at[2],
+            value=looked_at[1],
+            score_drift=Ranges(
+                _heads_first(key.lower - cross) + product.lower,
+                _heads_first(key.upper + cross) + product.upper,
+            ),
+            score_size=_heads_first(key.size + cross) + product.size,
+            value_drift=value.each(_heads_first),
+            answer_drift=target,
+            largest=self.largest,
         )
 
 
@@ -148,27 +123,24 @@ def measure_drift(
         raise MechvalError(f"a network of {len(model.blocks)} blocks is not allowed; allowed: 2.")
     frozen = _frozen(problem, prototypes.astype(np.float64), mean_resid_post.astype(np.float64))
     second = read_second_block(model, Vocabulary(problem), frozen[-1, 0])
-    shape = (*frozen.shape[:2], second.functionals.shape[1])
-    lower, upper = np.zeros(shape), np.zeros(shape)
+    n_functionals = second.functionals.shape[1]
+    shape = (*frozen.shape[:2], n_functionals)
+    drift = Ranges(np.zeros(shape), np.zeros(shape))
     answer = make_query(first, len(frozen) - 1, Vocabulary(problem).colon)
     coordinates = np.eye(frozen.shape[2])
     asked = np.concatenate([second.functionals, coordinates], axis=1)
     largest = np.maximum(
-        np.abs(frozen).max(axis=(0, 1)), _largest(residual_ranges(answer, [None], coordinates))
+        np.abs(frozen).max(axis=(0, 1)), residual_ranges(answer, [None], coordinates).size[0]
     )
     for position in track(range(len(frozen) - 1), "drift of every position"):
         for query, cases, rows in _queries(first, position):
             found = residual_ranges(query, cases, asked)
-            usual, own = zip(*(np.split(each, [shape[2]], axis=1) for each in found), strict=True)
             shift = frozen[position, rows] @ second.functionals
-            lower[position, rows], upper[position, rows] = usual[0] - shift, usual[1] - shift
-            largest = np.maximum(largest, _largest(own))
+            drift.lower[position, rows] = found.lower[:, :n_functionals] - shift
+            drift.upper[position, rows] = found.upper[:, :n_functionals] - shift
+            largest = np.maximum(largest, found.size[:, n_functionals:].max(axis=0))
     answers = _answer_drifts(answer, second, frozen, clause_ids)
-    return Drift(second.neglecting(largest), frozen, lower, upper, clause_ids, *answers)
-
-
-def _largest(ranges: Sequence[Float[np.ndarray, "case d_model"]]) -> Float[np.ndarray, " d_model"]:
-    return np.maximum(np.abs(ranges[0]), np.abs(ranges[1])).max(axis=0)
+    return Drift(second, frozen, drift, clause_ids, answers, largest)
 
 
 def _answer_drifts(
@@ -176,19 +148,21 @@ def _answer_drifts(
     block: SecondBlock,
     frozen: Float[np.ndarray, "pos clause d_model"],
     clause_ids: Int[np.ndarray, "formula clause_position"],
-) -> tuple[Float[np.ndarray, "formula f"], Float[np.ndarray, "formula f"]]:
-    lowers, uppers = [], []
-    for clauses, place in zip(
-        track(clause_ids, "drift at ':'", len(clause_ids)),
-        clause_at_position(clause_ids)[1],
-        strict=True,
-    ):
+) -> Ranges:
+    found = []
+    places = clause_at_position(clause_ids)[1]
+    formulas = zip(track(clause_ids, "drift at ':'", len(clause_ids)), places, strict=True)
+    for clauses, place in formulas:
         functionals = block.answer_functionals(frozen[np.arange(len(frozen)), place])
         restrict = partial(in_any_order, clauses=clauses)
-        lower, upper = residual_ranges(query, [None], functionals, restrict)
-        lowers.append(lower[0] - block.answer @ functionals)
-        uppers.append(upper[0] - block.answer @ functionals)
-    return np.stack(lowers), np.stack(uppers)
+        shift = block.answer @ functionals
+        ranges = residual_ranges(query, [None], functionals, restrict)
+        found.append((ranges.lower[0] - shift, ranges.upper[0] - shift))
+    return Ranges(*map(np.stack, zip(*found, strict=True)))
+
+
+def _heads_first(values: Float[np.ndarray, "formula pos head_index *rest"]) -> np.ndarray:
+    return np.moveaxis(values, 1, 2)
 
 
 def _frozen(

@@ -1,61 +1,21 @@
-"""The inner loop of the enumeration: every multiset of clauses that begins with given ones.
+"""The loop on the CPU: every multiset of clauses that begins with given ones.
 
 Multisets are lists of clauses in ascending order, visited in lexicographic order. What a prefix
 adds up to is kept at every depth, so the last clause costs one addition per head and column.
 """
 
-from typing import NamedTuple, no_type_check
+from typing import no_type_check
 
 import numpy as np
 from numba import njit
 
-SATISFIABLE, UNSATISFIABLE, OTHER, UNDECIDED = 0, 1, 2, 3
-N_ANSWERS = 4
-N_KEPT = 20
-"""How many wrong answers are kept for each number of distinct clauses and either class."""
-N_REVISITED = 4096
-"""How many undecided multisets of a chunk are kept to be decided in ball arithmetic."""
-WORD_BITS = 64
-
-
-class Network(NamedTuple):
-    """An ``EnumerationPlan`` as arrays, with the clauses' truth tables."""
-
-    base: np.ndarray  # [column]
-    start: np.ndarray  # [head, column]
-    terms: np.ndarray  # [clause, head, column]
-    weights: np.ndarray  # [clause, head]
-    gains: np.ndarray  # [margin, column]
-    first_margin: int
-    margin_error: float
-    rival_error: float
-    tables: np.ndarray  # [clause] uint64
-
-
-class Bits(NamedTuple):
-    """What the activation bits are compared with; no readings where they are not compared."""
-
-    surely_on: np.ndarray  # [reading, bit] activation from which the bit is on beyond doubt
-    maybe_on: np.ndarray  # [reading, bit] activation below which it is off beyond doubt
-    first_table: np.ndarray  # [clause] index of the truth table of one clause alone
-    next_table: np.ndarray  # [table, clause] index of the table with one more clause
-    programs: np.ndarray  # [table, reading, version, word] uint64
-
-
-class Tally(NamedTuple):
-    """Counts of a chunk: of formulas, but for ``multisets``."""
-
-    formulas: np.ndarray  # [n_satisfying, n_distinct, answer]
-    multisets: np.ndarray  # [n_satisfying, n_distinct, answer]
-    kept: np.ndarray  # [class, n_distinct, kept, position] uint8
-    n_kept: np.ndarray  # [class, n_distinct]
-    revisited: np.ndarray  # [revisited, position] uint8
-    n_undecided: np.ndarray  # [1]
-    bit_wrong: np.ndarray  # [reading, version, class, bit]
-    bit_unsure: np.ndarray  # [reading, class, bit]
-    any_wrong: np.ndarray  # [reading, version, class]
-    any_unsure: np.ndarray  # [reading, version, class]
-
+from mechval.two_sat.certify.counting.arrays import (
+    OTHER,
+    SATISFIABLE,
+    UNDECIDED,
+    UNSATISFIABLE,
+    WORD_BITS,
+)
 
 _compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
 

@@ -20,6 +20,7 @@ largest value that anything can have there.
 Source: own; PAPER.md section 2, component 1, says what γ_1 is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context
 
@@ -27,16 +28,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechval import tables
 from mechval.axioms import EvidenceKind
-from mechval.axioms.tables import Row
 from mechval.progress import track
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.drift.drift_ranges import Drift, measure_drift
-from mechval.two_sat.certify.drift.drift_rounding import DriftRounding, drift_rounding
+from mechval.two_sat.certify.drift.positions import AtFormulas, Drift, measure_drift
+from mechval.two_sat.certify.drift.rounding import DriftRounding, drift_rounding
 from mechval.two_sat.certify.drift.second_block import SecondBlock
 from mechval.two_sat.problem import Problem
 
-SOURCES = ("own position", "other positions", "answer position", "all")
 _BATCH = 16
 _THREE_DIGITS = Context(prec=3, rounding=ROUND_CEILING)
 _MAX_ITERATIONS = 60
@@ -72,19 +72,39 @@ class AnswerDrift:
         return np.asarray(stays_satisfiable | stays_unsatisfiable)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DriftRow:
+    """Certified prefix replaceability of parse on some formulas, where one source drifts alone.
+
+    Attributes:
+        certified: formulas whose label the drift cannot change.
+        median_margin: s against u, absolute, in the substituted network.
+        median_drift: of the largest bounds of its change, rounded up to three digits:
+            exponentials of scores enlarge the last digit of what γ_1 freezes.
+        least_drift: the least of them, likewise.
+    """
+
+    source: str
+    n: int
+    certified: int = tables.count(of="n")
+    share: float = tables.rate(unit="%")
+    median_margin: float = tables.number(unit="logits")
+    median_drift: float = tables.number(unit="logits")
+    least_drift: float = tables.number(unit="logits")
+    kind: EvidenceKind
+
+
+DRIFT = tables.Table("certify/drift.csv", DriftRow)
+
+
 def drift_rows(
     model: Transformer,
     problem: Problem,
     prototypes: Float[Tensor, "pair d_model"],
     mean_resid_post: Float[Tensor, "pos d_model"],
     clause_ids: Int[np.ndarray, "formula clause_position"],
-) -> list[Row]:
-    """Certified prefix replaceability of parse, and the drift by source, on some formulas.
-
-    Columns: ``source`` (whose drift alone is counted), ``n``, ``certified`` (formulas whose label
-    it cannot change), ``share``, ``median_margin`` (s against u, absolute, substituted network),
-    ``median_drift`` and ``least_drift`` (largest bound of its change, rounded up to three digits:
-    exponentials of scores enlarge the last digit of what γ_1 freezes), ``kind``.
+) -> list[DriftRow]:
+    """Bound the drift of each source alone and of all together.
 
     Args:
         model: a network of the family with two blocks.
@@ -96,30 +116,38 @@ def drift_rows(
     Raises:
         MechvalError: for a network outside the family or of another size.
     """
-    drift = measure_drift(
-        model,
-        problem,
-        prototypes.detach().numpy(),
-        mean_resid_post.detach().numpy(),
-        clause_ids.astype(np.int64),
-    )
-    rows: list[Row] = []
-    for source in SOURCES:
-        found = answer_drift(drift.only(_positions(drift, source)), source)
+    frozen = prototypes.detach().numpy(), mean_resid_post.detach().numpy()
+    drift = measure_drift(model, problem, *frozen, clause_ids.astype(np.int64))
+    rows = []
+    for source, drifting in positions_of(len(drift.frozen)).items():
+        found = answer_drift(drift.only(drifting), source)
         largest = np.maximum(-found.lower[:, 0], found.upper[:, 0])
         rows.append(
-            {
-                "source": source,
-                "n": len(clause_ids),
-                "certified": int(found.is_certified.sum()),
-                "share": float(found.is_certified.mean()),
-                "median_margin": float(np.median(np.abs(found.margin[:, 0]))),
-                "median_drift": _rounded_up(float(np.median(largest))),
-                "least_drift": _rounded_up(float(largest.min())),
-                "kind": EvidenceKind.CERTIFIED.value,
-            }
+            DriftRow(
+                source=source,
+                n=len(clause_ids),
+                certified=int(found.is_certified.sum()),
+                share=float(found.is_certified.mean()),
+                median_margin=float(np.median(np.abs(found.margin[:, 0]))),
+                median_drift=_rounded_up(float(np.median(largest))),
+                least_drift=_rounded_up(float(largest.min())),
+                kind=EvidenceKind.CERTIFIED,
+            )
         )
     return rows
+
+
+def positions_of(n_positions: int) -> Mapping[str, Bool[np.ndarray, " pos"]]:
+    """Where each source of drift lies."""
+    position = np.arange(n_positions)
+    is_answer = position == n_positions - 1
+    is_second = (position % 4 == 2) & ~is_answer
+    return {
+        "own position": is_second,
+        "other positions": ~is_second & ~is_answer,
+        "answer position": is_answer,
+        "all": position >= 0,
+    }
 
 
 def _rounded_up(value: float) -> float:
@@ -140,19 +168,20 @@ def answer_drift(drift: Drift, source: str) -> AnswerDrift:
 def _answer_drift(drift: Drift, formulas: slice) -> tuple[np.ndarray, ...]:
     block, at = drift.block, drift.at(formulas)
     rounding = drift_rounding(block, at)
-    low, high = at.answer_lower.copy(), at.answer_upper.copy()
+    low, high = at.answer_drift.lower.copy(), at.answer_drift.upper.copy()
     resid_mid = np.repeat(block.answer[None], len(low), axis=0)
-    for head in range(block.n_heads):
+    for head in range(len(block.W_Q)):
         weight = np.exp(at.score[:, head] - at.score[:, head].max(axis=1, keepdims=True))
-        least = weight * np.exp(at.score_lower[:, head])
-        most = weight * np.exp(at.score_upper[:, head])
+        least = weight * np.exp(at.score_drift.lower[:, head])
+        most = weight * np.exp(at.score_drift.upper[:, head])
         pattern = weight / weight.sum(axis=1, keepdims=True)
         value, average = at.value[:, head], np.einsum("bp,bpt->bt", pattern, at.value[:, head])
         resid_mid += np.einsum("bp,bpd->bd", pattern, at.output[:, head])
         errors = rounding.relative[:, head, None], rounding.value[:, head]
-        high += largest_average(least, most, value + at.value_upper[:, head], *errors) - average
-        low -= largest_average(least, most, -value - at.value_lower[:, head], *errors) + average
-    return _through_mlp(block, resid_mid, low, high, rounding)
+        largest, least_value = at.value_drift.upper[:, head], at.value_drift.lower[:, head]
+        high += largest_average(least, most, value + largest, *errors) - average
+        low -= largest_average(least, most, -value - least_value, *errors) + average
+    return _through_mlp(block, at, resid_mid, low, high, rounding)
 
 
 def largest_average(
@@ -190,6 +219,7 @@ def largest_average(
 
 def _through_mlp(
     block: SecondBlock,
+    at: AtFormulas,
     resid_mid: Float[np.ndarray, "formula d_model"],
     low: Float[np.ndarray, "formula target"],
     high: Float[np.ndarray, "formula target"],
@@ -202,18 +232,7 @@ def _through_mlp(
     now = np.maximum(before, 0)
     fall, rise = np.maximum(before + low[:, n:], 0) - now, np.maximum(before + high[:, n:], 0) - now
     up, down = np.maximum(effect, 0), np.minimum(effect, 0)
-    lower = low[:, :n] + fall @ up + rise @ down - block.neglected - rounding.margin
-    upper = high[:, :n] + rise @ up + fall @ down + block.neglected + rounding.margin
+    neglected = block.neglected(at.largest)
+    lower = low[:, :n] + fall @ up + rise @ down - neglected - rounding.margin
+    upper = high[:, :n] + rise @ up + fall @ down + neglected + rounding.margin
     return block.margins(resid_mid), lower, upper, rounding.margin
-
-
-def _positions(drift: Drift, source: str) -> Bool[np.ndarray, " pos"]:
-    position = np.arange(drift.n_positions)
-    is_answer = position == drift.n_positions - 1
-    is_second = (position % 4 == 2) & ~is_answer
-    return {
-        "own position": is_second,
-        "other positions": ~is_second & ~is_answer,
-        "answer position": is_answer,
-        "all": position >= 0,
-    }[source]
