@@ -19,8 +19,7 @@ from typing import Any
 
 from experiments import stage_contents
 from experiments.settings import Request
-from mechval.config import Config
-from mechval.pipeline import Manifest, Observer, SilentObserver
+from mechval.pipeline import Manifest, Observer
 from mechval.pipeline.manifest import load_manifest
 
 MAX_FILE_BYTES = 5_000_000
@@ -39,11 +38,11 @@ _ARTIFACT_TYPES = {
 _logger = logging.getLogger(__name__)
 
 
-def make_observer(request: Request) -> Observer:
+def make_observer(request: Request) -> Observer | None:
     """The tracker that ``wandb.mode`` asks for; ``disabled`` imports nothing."""
     options = request.options.wandb
     if options.mode == "disabled":
-        return SilentObserver()
+        return None
     return WandbObserver(
         mode=options.mode,
         study=request.study.name,
@@ -92,10 +91,7 @@ class WandbObserver:
     project: str
     entity: str | None
 
-    def stage_started(self, name: str, settings: Config) -> None:
-        """Wait for the stage to finish."""
-
-    def stage_finished(self, name: str, directory: Path, manifest: Manifest) -> None:
+    def __call__(self, name: str, directory: Path, manifest: Manifest) -> None:
         """Log config, lineage, numbers, curves, figures, tables and one artifact."""
         wandb = import_wandb(self.directory / "wandb")
         upstream = _upstream_manifests(directory, manifest)

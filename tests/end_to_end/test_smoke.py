@@ -112,9 +112,7 @@ def test_one_stage_alone_is_skipped_too(session: Session) -> None:
 
 def test_verification_passes(session: Session) -> None:
     assert session.verified.code == 0, session.verified.stdout
-    assert "verification: 9 stages, 0 differences beyond tolerance, 0 within" in (
-        session.verified.stdout
-    )
+    assert "verification: 0 differences beyond tolerance, 0 within" in (session.verified.stdout)
 
 
 def test_verification_changes_no_tracked_file(session: Session) -> None:
@@ -163,7 +161,7 @@ def test_verification_fails_on_a_tampered_value(
         rehash(run, "axioms", "interpretations.csv")
     (answer,) = run_commands(tmp_path, [("+stage=axioms", *SMALL, "verify=true")])
     assert answer.code == 1, answer.stderr
-    assert "axioms: DIFFERS: interpretations.csv rows[0].constant.disagreements" in answer.stdout
+    assert "axioms: DIFFERS: interpretations.csv" in answer.stdout
 
 
 def test_one_stage_alone_is_made_again_from_the_others(session: Session, tmp_path: Path) -> None:

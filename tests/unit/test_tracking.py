@@ -117,7 +117,7 @@ def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
         monkeypatch.setattr(tracking, "import_wandb", lambda folder: recorder)
         observer = WandbObserver(mode, "two_sat", "mine", 0, tmp_path, "mechval", None)
         for _ in range(times):
-            observer.stage_finished("axioms", tmp_path / "axioms", manifest)
+            observer("axioms", tmp_path / "axioms", manifest)
         return recorder
 
     return log

@@ -14,47 +14,29 @@ from mechval.modular_addition.stages import (
     train,
 )
 from mechval.pipeline.stage import Stage
-from mechval.pipeline.study import (
-    Study,
-    file_digest,
-    import_stage,
-    module_stage,
-    own_train_stage,
-    settings_slice,
-)
+from mechval.pipeline.study import Study, file_digest, import_stage, module_stage
 
 NETWORK = ("problem", "architecture")
 
 
-def _report_slice(settings: ModularAdditionSettings) -> dict[str, Any]:
-    return {
-        **settings_slice(settings, ("problem", "training")),
-        "model": settings.model.kind,
-        "published_values_sha256": file_digest(DATA_FILE),
-    }
+def _report_facts(settings: ModularAdditionSettings) -> dict[str, Any]:
+    return {"model": settings.model.kind, "published_values_sha256": file_digest(DATA_FILE)}
 
 
 def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:
     return (
-        module_stage(data, "data", (), ("problem", "data")),
+        module_stage(data, (), ("problem", "data")),
         train_stage,
-        module_stage(circuit, "circuit", ("data", "train"), (*NETWORK, "circuit")),
-        module_stage(axioms, "axioms", ("data", "train", "circuit"), (*NETWORK, "axioms")),
+        module_stage(circuit, ("data", "train"), (*NETWORK, "circuit")),
+        module_stage(axioms, ("data", "train", "circuit"), (*NETWORK, "axioms")),
         # The recipe is not among its keys: another one makes other weights, an input.
+        module_stage(progress, ("data", "train"), (*NETWORK, "circuit", "axioms")),
+        module_stage(certify, ("train", "axioms"), (*NETWORK, "certify")),
         module_stage(
-            progress,
-            "progress",
-            ("data", "train"),
-            (*NETWORK, "circuit", "axioms"),
-            progress.reverify,
-        ),
-        module_stage(certify, "certify", ("train", "axioms"), (*NETWORK, "certify")),
-        Stage(
-            name="report",
-            upstream=("data", "train", "circuit", "axioms", "progress", "certify"),
-            modules=(report.__name__,),
-            run=report.run,
-            config_slice=_report_slice,
+            report,
+            ("data", "train", "circuit", "axioms", "progress", "certify"),
+            ("problem", "training"),
+            _report_facts,
         ),
     )
 
@@ -62,6 +44,6 @@ def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:
 STUDY = Study(
     name="modular_addition",
     settings=ModularAdditionSettings,
-    own=_stages(own_train_stage(train, (*NETWORK, "training"))),
-    published=_stages(import_stage(train, NETWORK)),
+    own=_stages(module_stage(train, ("data",), (*NETWORK, "training"))),
+    published=_stages(import_stage(train, ("data",), NETWORK)),
 )

@@ -6,13 +6,13 @@ It knows no study, no Hydra and no experiment tracker. Stage bodies import their
 
 from mechval.pipeline.comparison import Difference
 from mechval.pipeline.manifest import Manifest
-from mechval.pipeline.options import Observer, RunOptions, SilentObserver
+from mechval.pipeline.options import Observer, RunOptions
+from mechval.pipeline.places import Workspace
 from mechval.pipeline.run import FinishedRun
 from mechval.pipeline.run_name import RunConfig, choose_run_name, load_run_config
 from mechval.pipeline.runner import run_stages
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
 from mechval.pipeline.verification import VerificationReport, verify_stages
-from mechval.pipeline.workspace import Workspace
 
 __all__ = [
     "CaseStudy",
@@ -22,7 +22,6 @@ __all__ = [
     "Observer",
     "RunConfig",
     "RunOptions",
-    "SilentObserver",
     "Stage",
     "StageArtifacts",
     "StageContext",

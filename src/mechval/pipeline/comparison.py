@@ -1,27 +1,27 @@
-"""Comparing recomputed outputs with committed ones, value by value, within stated tolerances."""
+"""Comparing recomputed outputs with committed ones, value by value, within declared tolerances.
 
-import csv
-import json
-import math
-import re
+Tables are read with the declaration that their stage exports and compared by the declared kind of
+each value. Figures are for people: they are not recomputed, hence not compared.
+"""
+
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mechval.pipeline.manifest import PRESENTATION, file_names, hash_file
+from mechval.errors import MechvalError
+from mechval.pipeline.manifest import FIGURES, file_names, hash_file
+from mechval.tables import Column, Declared, columns_of
 
 COUNT_TOLERANCE = 5 / 80_000
-COUNT_SAMPLES = 80_000
 RATE_TOLERANCE = 1.3 * COUNT_TOLERANCE
 RELATIVE_TOLERANCE = 1e-5
 ABSOLUTE_FLOOR = 1e-9
 
-_COUNT = re.compile(r"(?P<prefix>.*)(disagreements|_count)")
-# A mean part error is a count of wrong parts over all parts.
-_RATE = re.compile(r"(^|[._\[\]])(rate|epsilon|accuracy|mean_part_error)s?($|[._\[\]])")
-_INTEGER = re.compile(r"[+-]?\d+")
+TABLES = frozenset({".json", ".csv"})
 _ABSENT = "nothing"
+_TOLD = Column("told")
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Comparison:
 def compare_tracked(
     committed: Path,
     recomputed: Path,
+    tables: Sequence[Declared] | None,
     *,
     partial: bool = False,
     exact_files: bool = False,
@@ -70,30 +71,36 @@ def compare_tracked(
 ) -> Comparison:
     """Compare the tracked files of one stage.
 
-    Tables (JSON, CSV) are compared by value. Cards and reports (Markdown) must be byte-equal as
-    long as every table is. Figures are redrawn from tables and other binary files depend on the
-    machine's arithmetic, so a different byte there is told but allowed, unless ``exact_files``.
+    Tables (JSON, CSV) are compared by value; one that is not declared is a difference. Cards and
+    reports (Markdown) must be byte-equal as long as every table is. Other binary files depend on
+    the machine's arithmetic, so a different byte there is told but allowed, unless ``exact_files``.
 
     Args:
         committed: the committed directory.
         recomputed: the recomputed directory.
+        tables: what the stage declares.
         partial: whether files may be absent from ``recomputed``.
         exact_files: whether binary files must be byte-equal.
         tables_equal: whether all tables of earlier stages were equal.
     """
-    theirs, ours = file_names(committed), file_names(recomputed)
+    theirs, ours = _compared_names(committed), _compared_names(recomputed)
     common = [name for name in theirs if name in ours]
-    tables = [name for name in common if Path(name).suffix in (".json", ".csv")]
-    found = [item for name in tables for item in _compare_table(name, committed, recomputed)]
+    named = [name for name in common if Path(name).suffix in TABLES]
+    declared = {table.file.partition("/")[2]: table for table in tables or ()}
+    found: list[Difference] = []
+    for name in named:
+        if tables is None:
+            found.extend(_compare_bytes(name, committed, recomputed, is_exact=True))
+        elif name in declared:
+            found.extend(_compare_table(name, declared[name], committed, recomputed))
+    if tables is not None:
+        found.extend(_undeclared({*theirs, *ours}, declared))
     tables_equal = tables_equal and not found
     for name in common:
-        if name not in tables:
-            found.extend(_compare_bytes(name, committed, recomputed, exact_files, tables_equal))
-    found.extend(_file_difference(name, _ABSENT, "a file") for name in ours if name not in theirs)
-    missing = tuple(name for name in theirs if name not in ours)
-    if not partial:
-        found.extend(_file_difference(name, "a file", _ABSENT) for name in missing)
-    return Comparison(tuple(found), missing)
+        if name not in named:
+            is_exact = tables_equal if Path(name).suffix == ".md" else exact_files
+            found.extend(_compare_bytes(name, committed, recomputed, is_exact=is_exact))
+    return _with_lone_files(found, theirs, ours, partial)
 
 
 def compare_hashes(
@@ -105,121 +112,113 @@ def compare_hashes(
         for name in sorted(committed.keys() & recomputed.keys())
         if committed[name] != recomputed[name]
     ]
-    extra = sorted(recomputed.keys() - committed.keys())
-    missing = tuple(sorted(committed.keys() - recomputed.keys()))
-    found.extend(_file_difference(name, _ABSENT, "a file") for name in extra)
-    if not partial:
-        found.extend(_file_difference(name, "a file", _ABSENT) for name in missing)
-    return Comparison(tuple(found), missing)
+    return _with_lone_files(found, sorted(committed), sorted(recomputed), partial)
 
 
 def compare_values(path: str, committed: Any, recomputed: Any) -> Iterator[Difference]:
-    """Compare two tables, given as the nested plain values of a JSON file."""
-    return _compare(path, "", committed, recomputed, {})
+    """Compare a declared table's rows, or a record's object, by the kinds of their fields."""
+    return _compare(path, "", (committed, recomputed), _TOLD, ())
 
 
-def _compare_table(name: str, committed: Path, recomputed: Path) -> list[Difference]:
+def _compared_names(directory: Path) -> list[str]:
+    return [name for name in file_names(directory) if Path(name).suffix not in FIGURES]
+
+
+def _undeclared(names: set[str], declared: Mapping[str, Declared]) -> Iterator[Difference]:
+    for name in sorted(names):
+        if Path(name).suffix in TABLES and name not in declared:
+            yield _file_difference(name, "not declared", "a file")
+
+
+def _with_lone_files(
+    found: list[Difference], theirs: Sequence[str], ours: Sequence[str], partial: bool
+) -> Comparison:
+    extra = (_file_difference(name, _ABSENT, "a file") for name in ours if name not in theirs)
+    missing = tuple(name for name in theirs if name not in ours)
+    gone = () if partial else (_file_difference(name, "a file", _ABSENT) for name in missing)
+    return Comparison((*found, *extra, *gone), missing)
+
+
+def _compare_table(
+    name: str, table: Declared, committed: Path, recomputed: Path
+) -> Iterator[Difference]:
     try:
-        theirs, ours = _load_table(committed / name), _load_table(recomputed / name)
-    except ValueError as error:
-        return [_file_difference(name, "a table", f"unreadable: {error}")]
-    return list(compare_values(name, theirs, ours))
-
-
-def _load_table(path: Path) -> Any:
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        return json.loads(text)
-    rows = list(csv.reader(text.splitlines()))
-    header = rows[0] if rows else []
-    if any(len(row) != len(header) for row in rows):
-        raise ValueError("rows of different lengths")
-    cells = [dict(zip(header, map(_parse_cell, row), strict=True)) for row in rows[1:]]
-    return {"header": header, "rows": cells}
-
-
-def _parse_cell(cell: str) -> Any:
-    if _INTEGER.fullmatch(cell):
-        return int(cell)
-    try:
-        return float(cell)
-    except ValueError:
-        return cell
+        theirs, ours = table.read(committed), table.read(recomputed)
+    except MechvalError as error:
+        yield _file_difference(name, "a table", f"unreadable: {error}")
+        return
+    yield from compare_values(name, theirs, ours)
 
 
 def _compare(
-    path: str, key: str, theirs: Any, ours: Any, row: Mapping[str, Any]
+    path: str, key: str, pair: tuple[Any, Any], column: Column, rows: tuple[Any, ...]
 ) -> Iterator[Difference]:
-    if isinstance(theirs, dict) and isinstance(ours, dict):
+    """Compare two values; ``rows`` are the committed dataclasses around them, outermost first."""
+    theirs, ours = pair
+    if _is_row(theirs) and _is_row(ours):
+        for name, inner in columns_of(type(theirs)).items():
+            parts = (getattr(theirs, name), getattr(ours, name))
+            yield from _compare(path, f"{key}.{name}".lstrip("."), parts, inner, (*rows, theirs))
+    elif isinstance(theirs, Mapping) and isinstance(ours, Mapping):
         for name in sorted(theirs.keys() | ours.keys()):
-            inner = f"{key}.{name}" if key else name
-            yield from _compare_item(path, inner, name, theirs, ours)
-    elif isinstance(theirs, list) and isinstance(ours, list):
+            parts = (theirs.get(name, _ABSENT), ours.get(name, _ABSENT))
+            yield from _compare(path, f"{key}.{name}".lstrip("."), parts, column, rows)
+    elif isinstance(theirs, list | tuple) and isinstance(ours, list | tuple):
         if len(theirs) != len(ours):
             yield Difference(path, key, f"{len(theirs)} items", f"{len(ours)} items", "0", False)
-        for index, (their, our) in enumerate(zip(theirs, ours, strict=False)):
-            yield from _compare(path, f"{key}[{index}]", their, our, row)
+        for index, parts in enumerate(zip(theirs, ours, strict=False)):
+            yield from _compare(path, f"{key}[{index}]", parts, column, rows)
     else:
-        yield from _compare_leaf(path, key, theirs, ours, row)
-
-
-def _compare_item(
-    path: str, key: str, name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]
-) -> Iterator[Difference]:
-    if name in theirs and name in ours:
-        yield from _compare(path, key, theirs[name], ours[name], theirs)
-    else:
-        yield Difference(path, key, theirs.get(name, _ABSENT), ours.get(name, _ABSENT), "0", False)
+        yield from _compare_leaf(path, key, pair, column, rows)
 
 
 def _compare_leaf(
-    path: str, key: str, theirs: Any, ours: Any, row: Mapping[str, Any]
+    path: str, key: str, pair: tuple[Any, Any], column: Column, rows: tuple[Any, ...]
 ) -> Iterator[Difference]:
+    theirs, ours = pair
     if type(theirs) is type(ours) and (theirs == ours or (theirs != theirs and ours != ours)):
         return
-    if not (_is_number(theirs) and _is_number(ours)):
+    if column.kind == "told" or not (_is_number(theirs) and _is_number(ours)):
         yield Difference(path, key, theirs, ours, "equal", False)
         return
-    allowed = _tolerance(key, theirs, ours, row)
-    is_allowed = abs(theirs - ours) <= allowed
-    if not is_allowed or theirs != ours:
+    allowed = _tolerance(theirs, column, rows)
+    # Not a comparison of types: an integer and a float may hold the same number.
+    if theirs != ours:
+        is_allowed = abs(theirs - ours) <= allowed < float("inf")
         yield Difference(path, key, theirs, ours, f"{allowed:.3g}", is_allowed)
 
 
-def _tolerance(key: str, theirs: int | float, ours: int | float, row: Mapping[str, Any]) -> float:
-    if isinstance(theirs, int) and isinstance(ours, int):
-        name = re.sub(r"(\[\d+\])+$", "", key).rpartition(".")[2]
-        count = _COUNT.fullmatch(name)
-        return COUNT_TOLERANCE * _samples(count["prefix"], row) if count else 0.0
-    if not math.isfinite(theirs):
-        return 0.0
-    relative = RELATIVE_TOLERANCE * abs(theirs)
-    if _RATE.search(key):
+def _tolerance(committed: int | float, column: Column, rows: tuple[Any, ...]) -> float:
+    relative = RELATIVE_TOLERANCE * abs(committed)
+    if column.kind == "count":
+        return COUNT_TOLERANCE * _samples(column.of, rows)
+    if column.kind == "rate":
         return RATE_TOLERANCE + relative
     return max(relative, ABSOLUTE_FLOOR)
 
 
-def _samples(prefix: str, row: Mapping[str, Any]) -> int:
-    """How many samples a count is out of: the ``n`` with the same prefix, or the row's."""
-    for name in (f"{prefix}n", f"{prefix}_n", "n"):
-        if isinstance(row.get(name), int):
-            return row[name]
-    return COUNT_SAMPLES
+def _samples(name: str, rows: tuple[Any, ...]) -> int:
+    """The number that a count is out of, in its own row or in the nearest one around it."""
+    for row in reversed(rows):
+        if hasattr(row, name):
+            return getattr(row, name)
+    raise AttributeError(f"{type(rows[-1]).__name__} has no field {name!r} that a count is out of")
 
 
 def _compare_bytes(
-    name: str, committed: Path, recomputed: Path, exact_files: bool, tables_equal: bool
-) -> Sequence[Difference]:
+    name: str, committed: Path, recomputed: Path, *, is_exact: bool
+) -> list[Difference]:
     theirs, ours = hash_file(committed / name), hash_file(recomputed / name)
-    if theirs == ours:
-        return []
-    suffix = Path(name).suffix
-    is_exact = tables_equal if suffix == ".md" else exact_files and suffix not in PRESENTATION
-    return [_file_difference(name, theirs, ours, is_allowed=not is_exact)]
+    is_equal = theirs == ours
+    return [] if is_equal else [_file_difference(name, theirs, ours, is_allowed=not is_exact)]
 
 
 def _file_difference(name: str, theirs: str, ours: str, *, is_allowed: bool = False) -> Difference:
     return Difference(name, "", theirs, ours, "any bytes" if is_allowed else "equal", is_allowed)
+
+
+def _is_row(value: Any) -> bool:
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def _is_number(value: Any) -> bool:

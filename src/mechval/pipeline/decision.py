@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import Manifest, StageKey, hash_file, load_manifest
-from mechval.pipeline.run_record import load_reverified_manifest
+from mechval.pipeline.places import StagePlaces
 from mechval.pipeline.stage import Stage
-from mechval.pipeline.workspace import StagePlaces
 
 _MISSING = object()
 
@@ -31,13 +30,10 @@ class OutputState:
     bulk_changed: tuple[str, ...]
 
     @property
-    def facts(self) -> tuple[str, ...]:
-        """One phrase per file."""
+    def damage(self) -> tuple[str, ...]:
+        """One phrase per file that is there in other bytes, or tracked and missing."""
         changed = (*self.tracked, *self.bulk_changed)
-        return (
-            *(f"{name} is missing or differs from its manifest" for name in changed),
-            *(f"{name} is missing" for name in self.bulk_missing),
-        )
+        return tuple(f"{name} is missing or differs from its manifest" for name in changed)
 
 
 def decide(stage: Stage[Any], places: StagePlaces, key: StageKey, forced: bool) -> Decision:
@@ -54,13 +50,17 @@ def decide(stage: Stage[Any], places: StagePlaces, key: StageKey, forced: bool) 
     try:
         manifest = load_manifest(places.manifest)
     except MechvalError as error:
-        _refuse_if_protected(stage, str(error).rstrip("."))
-        return Decision("run", (str(error).rstrip("."),))
-    facts = changed_facts(manifest, key)
-    state = output_state(manifest, places)
+        fact = str(error).rstrip(".")
+        _refuse_if_protected(stage, fact)
+        return Decision("run", (fact,))
+    facts, state = changed_facts(manifest, key), output_state(manifest, places)
+    code = () if manifest.code == key.code else ("its code changed",)
     if stage.reverify is not None and not facts:
-        return _decide_protected(stage, places, manifest, key, state)
-    facts = (*facts, *_code_facts(manifest, key), *state.facts)
+        for fact in state.damage:
+            _refuse_if_protected(stage, fact)
+        return Decision("reverify", code) if code else Decision("skip")
+    missing = (f"{name} is missing" for name in state.bulk_missing)
+    facts = (*facts, *code, *state.damage, *missing)
     return Decision("run", facts) if facts else Decision("skip")
 
 
@@ -91,30 +91,17 @@ def config_changes(old: Any, new: Any, path: str = "") -> Iterator[str]:
 
 def output_state(manifest: Manifest, places: StagePlaces) -> OutputState:
     """Hash the files a manifest names."""
-    tracked = [
-        name
-        for name, digest in manifest.tracked.items()
-        if not _is_file_with(places.directory / name, digest)
-    ]
-    absent = [name for name in manifest.bulk if not (places.bulk / name).is_file()]
-    changed = [
-        name
-        for name, digest in manifest.bulk.items()
-        if name not in absent and hash_file(places.bulk / name) != digest
-    ]
-    return OutputState(tuple(tracked), tuple(absent), tuple(changed))
+    tracked, bulk = manifest.tracked, manifest.bulk
+    found = {name: _digest(places.bulk / name) for name in bulk}
+    return OutputState(
+        tuple(name for name in tracked if _digest(places.directory / name) != tracked[name]),
+        tuple(name for name in bulk if found[name] is None),
+        tuple(name for name in bulk if found[name] not in (None, bulk[name])),
+    )
 
 
-def _decide_protected(
-    stage: Stage[Any], places: StagePlaces, manifest: Manifest, key: StageKey, state: OutputState
-) -> Decision:
-    damaged = (*state.tracked, *state.bulk_changed)
-    if damaged:
-        _refuse_if_protected(stage, f"{damaged[0]} is missing or differs from its manifest")
-    facts = list(_code_facts(manifest, key))
-    if load_reverified_manifest(places.run_record) != manifest.digest:
-        facts.extend(f"{name} is missing" for name in state.bulk_missing)
-    return Decision("reverify", tuple(facts)) if facts else Decision("skip")
+def _digest(path: Path) -> str | None:
+    return hash_file(path) if path.is_file() else None
 
 
 def _refuse_if_protected(stage: Stage[Any], fact: str) -> None:
@@ -123,11 +110,3 @@ def _refuse_if_protected(stage: Stage[Any], fact: str) -> None:
             f"{stage.name}: {fact}; allowed: restoring the committed files, or "
             f"force={stage.name} to redo the stage."
         )
-
-
-def _code_facts(manifest: Manifest, key: StageKey) -> tuple[str, ...]:
-    return () if manifest.code == key.code else ("its code changed",)
-
-
-def _is_file_with(path: Path, digest: str) -> bool:
-    return path.is_file() and hash_file(path) == digest

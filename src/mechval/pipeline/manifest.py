@@ -15,7 +15,8 @@ from mechval.errors import MechvalError
 
 UNHASHED = frozenset({"manifest.json", "run.json", "index.html"})
 """Files in a stage's folder that are none of its outputs."""
-PRESENTATION = frozenset({".md", ".svg", ".png", ".pdf", ".html"})
+FIGURES = frozenset({".svg", ".png", ".pdf"})
+PRESENTATION = FIGURES | {".md", ".html"}
 
 
 @dataclass(frozen=True)

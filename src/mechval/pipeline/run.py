@@ -10,7 +10,7 @@ from typing import Any
 
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import Manifest, hash_file, load_manifest
-from mechval.pipeline.workspace import Workspace
+from mechval.pipeline.places import Workspace
 
 
 @dataclass(frozen=True)

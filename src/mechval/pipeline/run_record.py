@@ -7,24 +7,15 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 from mechval.config import Config
 from mechval.pipeline.manifest import write_text_atomically
 
 RECORDED_PACKAGES = (
-    "mechval",
-    "torch",
-    "lightning",
-    "hydra-core",
-    "wandb",
-    "python-sat",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "safetensors",
+    *("mechval", "torch", "lightning", "hydra-core", "wandb", "python-sat"),
+    *("numpy", "scipy", "scikit-learn", "safetensors"),
 )
 
 
@@ -32,10 +23,9 @@ class RunRecord(Config):
     """What ``run.json`` says.
 
     Attributes:
+        action: ``run`` or ``reverify``.
         peak_memory_bytes: the process's largest resident set so far (or that of its largest
             child), so in a run of several stages it covers the earlier ones too.
-        reverified_manifest: digest of a manifest that this machine reverified although bulk
-            files it lists are absent here.
     """
 
     action: str
@@ -48,11 +38,10 @@ class RunRecord(Config):
     ended: str
     seconds: float
     peak_memory_bytes: int
-    reverified_manifest: str | None = None
 
 
 class Stopwatch:
-    """Starts when made; ``record`` tells what happened since."""
+    """Starts when made; ``save`` tells what happened since."""
 
     def __init__(self, root: Path, device: str) -> None:
         self._root = root
@@ -60,9 +49,9 @@ class Stopwatch:
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
 
-    def record(self, action: str, reverified_manifest: str | None = None) -> RunRecord:
-        """Describe the execution that ends now; ``action`` is ``run`` or ``reverify``."""
-        return RunRecord(
+    def save(self, action: str, path: Path) -> None:
+        """Write the record of the execution that ends now."""
+        record = RunRecord(
             action=action,
             git_commit=git_commit(self._root),
             packages=_package_versions(),
@@ -73,48 +62,23 @@ class Stopwatch:
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.perf_counter() - self._clock, 3),
             peak_memory_bytes=_peak_memory_bytes(),
-            reverified_manifest=reverified_manifest,
         )
-
-
-def save_run_record(record: RunRecord, path: Path) -> None:
-    """Write ``run.json``."""
-    text = json.dumps(record.model_dump(), indent=2, sort_keys=True) + "\n"
-    write_text_atomically(path, text)
-
-
-def load_reverified_manifest(path: Path) -> str | None:
-    """Digest of the manifest that was reverified on this machine, None if none is recorded."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8")).get("reverified_manifest")
-    except (OSError, ValueError, AttributeError):
-        return None
+        text = json.dumps(record.model_dump(), indent=2, sort_keys=True) + "\n"
+        write_text_atomically(path, text)
 
 
 def git_commit(root: Path) -> str | None:
     """The commit checked out at ``root``, None outside a repository or before its first one."""
+    command = ["git", "rev-parse", "--verify", "HEAD"]
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "--verify", "HEAD"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()
 
 
-@cache
 def _package_versions() -> dict[str, str]:
-    versions = {}
-    for name in RECORDED_PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return versions
+    return {name: version(name) for name in RECORDED_PACKAGES}
 
 
 def _peak_memory_bytes() -> int:

@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,26 +11,25 @@ from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.pipeline.comparison import compare_tracked
 from mechval.pipeline.decision import Decision, decide
-from mechval.pipeline.guards import full_disk_told, require_writable, run_lock
 from mechval.pipeline.manifest import (
+    Manifest,
     StageKey,
     make_manifest,
     manifest_text,
     write_text_atomically,
 )
-from mechval.pipeline.options import (
-    Observer,
-    RunOptions,
-    SilentObserver,
-    require_known_force,
-    select_stages,
+from mechval.pipeline.options import Observer, RunOptions
+from mechval.pipeline.places import (
+    StagePlaces,
+    Workspace,
+    full_disk_told,
+    require_writable,
+    run_lock,
 )
 from mechval.pipeline.run_name import load_run_config, values_of
-from mechval.pipeline.run_record import Stopwatch, save_run_record
+from mechval.pipeline.run_record import Stopwatch
 from mechval.pipeline.session import Session, require_consent, require_upstream
 from mechval.pipeline.stage import CaseStudy, Stage, StageContext
-from mechval.pipeline.staging import make_staging, publish, recover
-from mechval.pipeline.workspace import StagePlaces, Workspace
 
 _SHOWN_FACTS = 3
 
@@ -53,7 +52,7 @@ def run_stages(
         wanted: stage names, or ``all``.
         workspace: where results lie.
         options: run name, seed and the rest.
-        observer: told about every stage that runs; its failures are only logged.
+        observer: told about every stage that has run; its failures are only logged.
 
     Raises:
         MechvalError: for an unknown stage, an incomplete or outdated upstream stage, a folder
@@ -61,27 +60,38 @@ def run_stages(
             or trained weights that no longer verify.
     """
     session = Session(study, settings, workspace, options)
-    selected = select_stages(session.stages, wanted)
-    require_known_force(options.force, selected)
+    selected = session.select(wanted)
+    _require_known_force(options.force, selected)
     for stage in selected:
         places = session.places(stage.name)
         for directory in (places.directory, places.bulk, places.scratch):
             require_writable(directory)
     with run_lock(workspace.lock(study.name, options.run), options.run):
         for stage in session.stages:
-            recover(session.places(stage.name))
+            session.places(stage.name).recover()
         require_upstream(session, selected)
         for stage in selected:
-            _advance(session, stage, observer or SilentObserver())
+            _advance(session, stage, observer)
 
 
-def _advance(session: Session, stage: Stage[Any], observer: Observer) -> None:
+def _require_known_force(force: Iterable[str], stages: tuple[Stage[Any], ...]) -> None:
+    names = ["all", *(stage.name for stage in stages)]
+    for name in force:
+        if name not in names:
+            raise MechvalError(
+                f"force={name!r} is not allowed here; allowed: {', '.join(names)} "
+                "(the stages that this command runs)."
+            )
+
+
+def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> None:
     places, key = session.places(stage.name), session.key(stage)
     forced = bool({"all", stage.name} & set(session.options.force))
     decision = decide(stage, places, key, forced)
     _logger.info("%s: %s", stage.name, _describe(decision, places))
     if decision.action == "run":
-        _run(session, stage, key, observer)
+        manifest = _run(session, stage, key)
+        _notify(observer, stage.name, places, manifest)
     elif decision.action == "reverify":
         _reverify(session, stage, key)
     _keep_config(session)
@@ -98,20 +108,19 @@ def _describe(decision: Decision, places: StagePlaces) -> str:
     return f"{'reruns' if places.manifest.exists() else 'runs'} because {facts}"
 
 
-def _run(session: Session, stage: Stage[Any], key: StageKey, observer: Observer) -> None:
+def _run(session: Session, stage: Stage[Any], key: StageKey) -> Manifest:
     places = session.places(stage.name)
     with _attempt(session, stage, key) as context:
         require_consent(session, stage, context)
-        _notify(lambda: observer.stage_started(stage.name, session.settings))
         stopwatch = Stopwatch(session.workspace.root, session.options.device)
         stage.run(context)
         manifest = make_manifest(stage.name, key, context.directory, context.bulk)
         write_text_atomically(context.directory / "manifest.json", manifest_text(manifest))
-        save_run_record(stopwatch.record("run"), context.directory / "run.json")
+        stopwatch.save("run", context.directory / "run.json")
         _keep_config(session)
-        publish(places)
+        places.publish()
     shutil.rmtree(places.scratch, ignore_errors=True)
-    _notify(lambda: observer.stage_finished(stage.name, places.directory, manifest))
+    return manifest
 
 
 def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
@@ -120,18 +129,19 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
     with _attempt(session, stage, key) as context:
         stopwatch = Stopwatch(session.workspace.root, session.options.device)
         stage.reverify(context, places.artifacts)
-        comparison = compare_tracked(places.directory, context.directory, partial=True)
-        failures = [item for item in comparison.differences if not item.is_allowed]
-        if failures:
-            raise MechvalError(
-                f"{stage.name}: the finished result no longer verifies ({failures[0]}); allowed: "
-                f"code that reproduces it, or force={stage.name} to redo the stage."
-            )
-        recover(places)
+        comparison = compare_tracked(
+            places.directory, context.directory, stage.tables, partial=True
+        )
+        for item in comparison.differences:
+            if not item.is_allowed:
+                raise MechvalError(
+                    f"{stage.name}: the finished result no longer verifies ({item}); allowed: "
+                    f"code that reproduces it, or force={stage.name} to redo the stage."
+                )
+        places.recover()
         manifest = old.model_copy(update={"code": key.code})
-        if manifest != old:
-            write_text_atomically(places.manifest, manifest_text(manifest))
-        save_run_record(stopwatch.record("reverify", manifest.digest), places.run_record)
+        write_text_atomically(places.manifest, manifest_text(manifest))
+        stopwatch.save("reverify", places.run_record)
     _logger.info("%s: verified, kept", stage.name)
 
 
@@ -139,14 +149,13 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
 def _attempt(session: Session, stage: Stage[Any], key: StageKey) -> Iterator[StageContext[Any]]:
     """Staging directories that are gone after any failure, Ctrl-C included; scratch stays."""
     places = session.places(stage.name)
+    upstream = {name: session.places(name).artifacts for name in stage.upstream}
     try:
         with full_disk_told(stage.name):
-            staging = make_staging(places)
-            scratch = places.scratch / key.digest
-            yield session.context(staging, scratch, session.upstream_artifacts(stage))
+            yield session.context(places.make_staging(), places.scratch / key.digest, upstream)
     except BaseException:
         # Not a plain removal: the interruption may have come in the middle of the swap.
-        recover(places)
+        places.recover()
         raise
 
 
@@ -161,9 +170,10 @@ def _keep_config(session: Session) -> None:
         write_text_atomically(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
-def _notify(call: Callable[[], None]) -> None:
+def _notify(observer: Observer | None, stage: str, places: StagePlaces, manifest: Manifest) -> None:
     try:
-        call()
+        if observer is not None:
+            observer(stage, places.directory, manifest)
     except Exception as error:
         reason = str(error).partition("\n")[0]
         _logger.warning("experiment tracking failed (%s: %s)", type(error).__name__, reason)

@@ -1,8 +1,7 @@
 """What running and verifying share: keys, contexts and the completeness of upstream stages."""
 
 import logging
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from mechval.pipeline.manifest import (
     upstream_inputs,
 )
 from mechval.pipeline.options import RunOptions
+from mechval.pipeline.places import StagePlaces, Workspace
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
-from mechval.pipeline.workspace import StagePlaces, Workspace
 
 CONSENT_SECONDS = 4 * 3600.0
 
@@ -40,6 +39,19 @@ class Session:
     def stages(self) -> tuple[Stage[Any], ...]:
         """All stages of the study, in pipeline order."""
         return self.study.stages(self.settings)
+
+    def select(self, wanted: Iterable[str]) -> tuple[Stage[Any], ...]:
+        """The wanted stages in pipeline order; ``all`` wants every one.
+
+        Raises:
+            MechvalError: naming an unknown stage and the known ones.
+        """
+        wanted = tuple(wanted)
+        names = ["all", *(stage.name for stage in self.stages)]
+        for name in wanted:
+            if name not in names:
+                raise MechvalError(f"stage={name!r} is not allowed; allowed: {', '.join(names)}.")
+        return tuple(stage for stage in self.stages if {"all", stage.name} & set(wanted))
 
     def places(self, stage: str) -> StagePlaces:
         """Where a stage of this run lies."""
@@ -67,6 +79,8 @@ class Session:
         staging: StageArtifacts,
         scratch: Path,
         upstream: Mapping[str, StageArtifacts],
+        *,
+        draw: bool = True,
     ) -> StageContext[Any]:
         """A stage's view of this session."""
         scratch.mkdir(parents=True, exist_ok=True)
@@ -78,11 +92,8 @@ class Session:
             bulk=staging.bulk,
             scratch=scratch,
             upstream=dict(upstream),
+            draw=draw,
         )
-
-    def upstream_artifacts(self, stage: Stage[Any]) -> dict[str, StageArtifacts]:
-        """The finished artifacts that a stage reads."""
-        return {name: self.places(name).artifacts for name in stage.upstream}
 
 
 def require_upstream(session: Session, selected: tuple[Stage[Any], ...]) -> None:
@@ -96,8 +107,13 @@ def require_upstream(session: Session, selected: tuple[Stage[Any], ...]) -> None
     by_name = {stage.name: stage for stage in session.stages}
     for stage in selected:
         for name in stage.upstream:
-            if name not in running:
-                _require_complete(session, by_name[name], stage.name)
+            if name in running:
+                continue
+            for artifact, fault in _faults(session, by_name[name]):
+                raise MechvalError(
+                    f"{stage.name} needs {session.workspace.display(artifact)}, which {fault}; "
+                    f"run: {session.options.command(name)}"
+                )
 
 
 def require_consent(session: Session, stage: Stage[Any], context: StageContext[Any]) -> None:
@@ -130,50 +146,33 @@ def format_duration(seconds: int | float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def clear_directory(directory: Path) -> Path:
-    """Make ``directory`` exist and be empty."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    return directory
-
-
-def _require_complete(session: Session, upstream: Stage[Any], reader: str) -> None:
-    refuse = _refusal(session, upstream.name, reader)
-    places = session.places(upstream.name)
-    show = session.workspace.display
+def _faults(session: Session, stage: Stage[Any]) -> Iterable[tuple[Path, str]]:
+    """What is wrong with a finished stage, worst first: a file or folder and a phrase."""
+    places = session.places(stage.name)
     if not places.manifest.exists():
-        refuse(show(places.manifest), "is missing")
+        yield places.manifest, "is missing"
     try:
         manifest = load_manifest(places.manifest)
     except MechvalError:
-        refuse(show(places.manifest), "is corrupt")
-        raise
+        yield places.manifest, "is corrupt"
+        return
     state = output_state(manifest, places)
     for name in state.tracked:
-        refuse(show(places.directory / name), "is missing or differs from its manifest")
+        yield places.directory / name, "is missing or differs from its manifest"
     for name in state.bulk_changed:
-        refuse(show(places.bulk / name), "differs from its manifest")
-    if upstream.reverify is None:
+        yield places.bulk / name, "differs from its manifest"
+    if stage.reverify is None:
         for name in state.bulk_missing:
-            refuse(show(places.bulk / name), "is missing")
-    for fact in _outdated_facts(session, upstream, manifest):
-        refuse(show(places.directory), f"is outdated ({fact})")
+            yield places.bulk / name, "is missing"
+    for fact in _outdated_facts(session, stage, manifest):
+        yield places.directory, f"is outdated ({fact})"
 
 
-def _outdated_facts(session: Session, upstream: Stage[Any], manifest: Manifest) -> tuple[str, ...]:
+def _outdated_facts(session: Session, stage: Stage[Any], manifest: Manifest) -> tuple[str, ...]:
     try:
-        key = session.key(upstream)
+        key = session.key(stage)
     except MechvalError:
         # Its own upstream is gone: what can be checked without it is its config and seed.
-        config = plain_values(upstream.config_slice(session.settings))
+        config = plain_values(stage.config_slice(session.settings))
         key = StageKey(config, session.options.seed, manifest.code, manifest.inputs)
     return changed_facts(manifest, key)
-
-
-def _refusal(session: Session, upstream: str, reader: str) -> Callable[[str, str], None]:
-    command = session.options.command(upstream)
-
-    def refuse(artifact: str, fault: str) -> None:
-        raise MechvalError(f"{reader} needs {artifact}, which {fault}; run: {command}")
-
-    return refuse

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from mechval.config import Config
+from mechval.tables import Declared
 
 Settings = TypeVar("Settings", bound=Config)
 
@@ -41,6 +42,7 @@ class StageContext(Generic[Settings]):
         scratch: untracked directory for checkpoints; it survives an interrupted attempt with the
             same config, seed, code and inputs, and is removed once the stage has completed.
         upstream: the artifacts of each upstream stage, by stage name.
+        draw: whether figures are wanted; a verification compares none.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class StageContext(Generic[Settings]):
     bulk: Path
     scratch: Path
     upstream: Mapping[str, StageArtifacts]
+    draw: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,10 @@ class Stage(Generic[Settings]):
         config_slice: the part of the settings that the result depends on, as plain values.
         reverify: recomputes, from finished artifacts, what can be had without redoing the stage,
             and writes those files into the context's ``directory`` (tables only, not weights).
-            A stage with it is never redone merely because code changed or bulk files are gone.
+            A stage with it is never redone merely because code changed; its bulk files are for
+            later stages to look at, and may be gone.
         estimate: how long ``run`` would take, in seconds.
+        tables: every CSV and JSON file that it may write; a verification compares by them.
     """
 
     name: str
@@ -78,6 +83,7 @@ class Stage(Generic[Settings]):
     config_slice: Callable[[Settings], Mapping[str, Any]]
     reverify: Callable[[StageContext[Settings], StageArtifacts], None] | None = None
     estimate: Callable[[StageContext[Settings]], float] | None = None
+    tables: tuple[Declared, ...] | None = None
 
 
 @runtime_checkable

@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mechval.config import Config
-from mechval.pipeline.stage import Stage, StageArtifacts, StageContext
+from mechval.pipeline.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -38,57 +38,39 @@ class Study:
 
 def module_stage(
     module: Any,
-    name: str,
     upstream: tuple[str, ...],
     keys: tuple[str, ...],
-    reverify: Callable[[StageContext[Any], StageArtifacts], None] | None = None,
+    facts: Callable[[Any], Mapping[str, Any]] = lambda _: {},
 ) -> Stage[Any]:
-    """The stage that a module's ``run`` computes.
+    """The stage of a module's name, with what the module offers of it.
 
     Args:
-        module: the module, which is also the entry to the stage's code digest.
-        name: the stage's name.
+        module: has ``run`` and perhaps ``reverify``, ``estimate`` and ``TABLES``, as in
+            :class:`Stage`; it is also the entry to the stage's code digest.
         upstream: names of the stages that it reads.
         keys: the parts of the settings that its result depends on.
-        reverify: as in :class:`Stage`.
+        facts: what else it depends on, from the settings.
     """
     return Stage(
-        name=name,
+        name=module.__name__.rpartition(".")[2],
         upstream=upstream,
         modules=(module.__name__,),
         run=module.run,
-        config_slice=lambda settings: settings_slice(settings, keys),
-        reverify=reverify,
+        config_slice=lambda settings: {**settings_slice(settings, keys), **facts(settings)},
+        reverify=getattr(module, "reverify", None),
+        estimate=getattr(module, "estimate", None),
+        tables=getattr(module, "TABLES", None),
     )
 
 
-def own_train_stage(module: Any, keys: tuple[str, ...]) -> Stage[Any]:
-    """Stage ``train`` for a network trained here: ``run``, ``reverify`` and ``estimate``."""
-    return Stage(
-        name="train",
-        upstream=("data",),
-        modules=(module.__name__,),
-        run=module.run,
-        config_slice=lambda settings: settings_slice(settings, keys),
-        reverify=module.reverify,
-        estimate=module.estimate,
-    )
+def import_stage(module: Any, upstream: tuple[str, ...], keys: tuple[str, ...]) -> Stage[Any]:
+    """A module's ``import_published`` as its stage, keyed by the bytes of the published file."""
 
+    def digest(settings: Any) -> Mapping[str, Any]:
+        return {"checkpoint_sha256": settings.model.checkpoint_digest()}
 
-def import_stage(module: Any, keys: tuple[str, ...]) -> Stage[Any]:
-    """Stage ``train`` for a published network: ``import_published``, keyed by the file's bytes."""
-
-    def config_slice(settings: Any) -> Mapping[str, Any]:
-        digest = settings.model.checkpoint_digest()
-        return {**settings_slice(settings, keys), "checkpoint_sha256": digest}
-
-    return Stage(
-        name="train",
-        upstream=("data",),
-        modules=(module.__name__,),
-        run=module.import_published,
-        config_slice=config_slice,
-    )
+    stage = module_stage(module, upstream, keys, digest)
+    return replace(stage, run=module.import_published, reverify=None, estimate=None)
 
 
 def settings_slice(settings: Config, keys: tuple[str, ...]) -> dict[str, Any]:

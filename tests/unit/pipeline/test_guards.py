@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from mechval.errors import MechvalError
-from mechval.pipeline.guards import require_writable, run_lock
+from mechval.pipeline.places import require_writable, run_lock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from mechval.pipeline.guards import run_lock
+from mechval.pipeline.places import run_lock
 
 with run_lock(Path(sys.argv[1]), "toy"):
     print("held", flush=True)

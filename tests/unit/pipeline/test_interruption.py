@@ -9,7 +9,7 @@ import pytest
 
 from mechval.errors import MechvalError
 from mechval.pipeline import StageContext, Workspace
-from mechval.pipeline.guards import run_lock
+from mechval.pipeline.places import run_lock
 from tests.unit.pipeline.toy_study import extract, load_json, with_run
 
 RunToy = Callable[..., None]

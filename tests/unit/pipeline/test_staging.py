@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mechval.pipeline.staging import make_staging, publish, recover
-from mechval.pipeline.workspace import StagePlaces, Workspace
+from mechval.pipeline.places import StagePlaces, Workspace
 from tests.guards import HANG_SECONDS
 
 N_RENAMES = 6
 DYING_RUN = """
 import os, signal, sys
 from pathlib import Path
-from mechval.pipeline.staging import make_staging, publish
-from mechval.pipeline.workspace import Workspace
+from mechval.pipeline.places import Workspace
 
 rename, calls = Path.rename, []
 
@@ -29,11 +27,11 @@ def dying_rename(self, target):
     return rename(self, target)
 
 places = Workspace(Path(sys.argv[1])).stage("two_sat", "toy", "data")
-staging = make_staging(places)
+staging = places.make_staging()
 for directory in (staging.directory, staging.bulk):
     (directory / "version").write_text("new", encoding="utf-8")
 Path.rename = dying_rename
-publish(places)
+places.publish()
 """
 
 
@@ -47,7 +45,7 @@ def places(tmp_path: Path) -> StagePlaces:
 
 
 def write(places: StagePlaces, version: str) -> None:
-    staging = make_staging(places)
+    staging = places.make_staging()
     for directory in (staging.directory, staging.bulk):
         (directory / "version").write_text(version, encoding="utf-8")
 
@@ -71,7 +69,7 @@ def leftovers(places: StagePlaces) -> list[Path]:
 def test_publishing_replaces_both_directories(places: StagePlaces) -> None:
     for version in ("old", "new"):
         write(places, version)
-        publish(places)
+        places.publish()
     assert versions(places) == {"new"}
 
 
@@ -80,7 +78,7 @@ def test_death_between_renames_leaves_old_or_new(
     places: StagePlaces, monkeypatch: pytest.MonkeyPatch, renames: int
 ) -> None:
     write(places, "old")
-    publish(places)
+    places.publish()
     write(places, "new")
     rename, calls = Path.rename, []
 
@@ -94,10 +92,10 @@ def test_death_between_renames_leaves_old_or_new(
         patch.setattr(Path, "rename", dying_rename)
         if renames < N_RENAMES:
             with pytest.raises(Death):
-                publish(places)
+                places.publish()
         else:
-            publish(places)
-    recover(places)
+            places.publish()
+    places.recover()
     assert versions(places) == ({"old"} if renames < 2 else {"new"})
     assert leftovers(places) == []
 
@@ -109,21 +107,21 @@ def test_death_before_the_old_outputs_are_removed_leaves_the_new(
         raise Death
 
     write(places, "old")
-    publish(places)
+    places.publish()
     write(places, "new")
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", die)
         with pytest.raises(Death):
-            publish(places)
-    recover(places)
+            places.publish()
+    places.recover()
     assert versions(places) == {"new"}
 
 
 def test_an_unfinished_attempt_is_discarded(places: StagePlaces) -> None:
     write(places, "old")
-    publish(places)
+    places.publish()
     write(places, "half")
-    recover(places)
+    places.recover()
     assert versions(places) == {"old"}
     assert leftovers(places) == []
 
@@ -133,9 +131,9 @@ def test_a_killed_process_leaves_old_or_new(
     tmp_path: Path, places: StagePlaces, renames: int, expected: str
 ) -> None:
     write(places, "old")
-    publish(places)
+    places.publish()
     command = [sys.executable, "-c", DYING_RUN, str(tmp_path), str(renames)]
     killed = subprocess.run(command, env=dict(os.environ), check=False, timeout=HANG_SECONDS)
     assert killed.returncode == -signal.SIGKILL
-    recover(places)
+    places.recover()
     assert versions(places) == {expected}

@@ -66,7 +66,7 @@ def test_an_untouched_run_verifies(verify: Verify) -> None:
 def test_verification_writes_no_tracked_file(verify: Verify, workspace: Workspace) -> None:
     before = tracked(workspace)
     study = with_run("circuit", lambda context: save_json(context.directory / "x.json", {}))
-    assert failures(verify("circuit", study=study)) == ["x.json", "circuit.json"]
+    assert failures(verify("circuit", study=study)) == ["x.json", "x.json", "circuit.json"]
     assert tracked(workspace) == before
 
 
@@ -86,7 +86,8 @@ def test_a_difference_within_tolerance_is_told(
     verify: Verify, caplog: pytest.LogCaptureFixture
 ) -> None:
     verify()
-    assert "train: within tolerance: metrics.json accuracy: committed 0.9, rec" in caplog.text
+    told = "train: 1 values within tolerance, the first: metrics.json accuracy: committed 0.9, rec"
+    assert told in caplog.text
 
 
 def test_an_edited_table_is_found(verify: Verify, workspace: Workspace) -> None:
@@ -187,3 +188,49 @@ def test_what_is_measured_again_is_measured_on_the_committed_inputs(
     committed = workspace.stage("two_sat", "toy", "circuit").directory
     assert seen["circuit"].directory == committed
     assert seen["circuit"].bulk != workspace.stage("two_sat", "toy", "circuit").bulk
+
+
+def test_no_figure_is_drawn_or_compared(verify: Verify, run_toy: RunToy) -> None:
+    drawn: list[bool] = []
+
+    def draw(context: StageContext) -> None:
+        extract(context)
+        drawn.append(context.draw)
+        if context.draw:
+            (context.directory / "figure.svg").touch()
+
+    study = with_run("circuit", draw)
+    run_toy("circuit", study=study, force=("circuit",))
+    report = verify("circuit", study=study)
+    assert drawn == [True, False]
+    assert (failures(report), report.stages[0].figures) == ([], 1)
+
+
+def test_an_altered_figure_is_found_by_its_hash(
+    verify: Verify, run_toy: RunToy, workspace: Workspace
+) -> None:
+    def draw(context: StageContext) -> None:
+        extract(context)
+        (context.directory / "figure.svg").touch()
+
+    run_toy("circuit", study=with_run("circuit", draw), force=("circuit",))
+    figure = workspace.stage("two_sat", "toy", "circuit").directory / "figure.svg"
+    figure.write_text("altered", encoding="utf-8")
+    assert failures(verify("circuit")) == ["manifest.json figure.svg"]
+    figure.unlink()
+    assert failures(verify("circuit")) == ["manifest.json figure.svg"]
+
+
+def test_the_summary_is_five_lines_with_the_differences_first(
+    verify: Verify, workspace: Workspace
+) -> None:
+    edit_json(workspace.stage("two_sat", "toy", "circuit").directory / "circuit.json", total=99)
+    lines = verify("data", "train", "circuit").summary.splitlines()
+    assert lines[:4] == [
+        "verification: 2 differences beyond tolerance, 1 within",
+        "files that differ: circuit/manifest.json, circuit/circuit.json",
+        "files kept and checked by what they measure: 2 of train",
+        "figures present, not redrawn: 0",
+    ]
+    assert lines[4].startswith("3 stages: data 0 s, train ")
+    assert len(lines) == 5

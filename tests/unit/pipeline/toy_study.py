@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, StrictInt
 
+from mechval import tables
 from mechval.config import Config
 from mechval.pipeline import Stage, StageArtifacts, StageContext
 
@@ -37,6 +38,48 @@ class ToySettings(Config):
 
 
 Context = StageContext[ToySettings]
+
+
+@dataclass(frozen=True)
+class Facts:
+    n: int = tables.told()
+    satisfiable_count: int = tables.count(of="n")
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    accuracy: float = tables.rate()
+
+
+@dataclass(frozen=True)
+class Circuit:
+    total: int = tables.told()
+    threshold: float = tables.number()
+
+
+@dataclass(frozen=True)
+class Cell:
+    name: str = tables.told()
+    n: int = tables.told()
+    disagreements: int = tables.count(of="n")
+    epsilon: float = tables.rate()
+
+
+@dataclass(frozen=True)
+class Total:
+    total: int = tables.told()
+
+
+TABLES: Mapping[str, tuple[tables.Declared, ...]] = {
+    "data": (tables.Record("data/facts.json", Facts),),
+    "train": (tables.Record("train/metrics.json", Accuracy),),
+    "circuit": (tables.Record("circuit/circuit.json", Circuit),),
+    "axioms": (
+        tables.Table("axioms/axioms.csv", Cell),
+        tables.Record("axioms/metrics.json", Total),
+    ),
+    "report": (),
+}
 
 
 def save_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -105,7 +148,10 @@ class ToyStudy:
     settings: type[Config] = ToySettings
 
     def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
-        return tuple(replace(stage, **self.changes.get(stage.name, {})) for stage in toy_stages())
+        return tuple(
+            replace(stage, **{"tables": TABLES[stage.name], **self.changes.get(stage.name, {})})
+            for stage in toy_stages()
+        )
 
 
 def with_run(stage: str, run: Callable[[Context], None]) -> ToyStudy:

@@ -12,8 +12,8 @@ from mechval import tables
 from mechval.axioms import CELLS, Axiom, Cell, Estimate, Verdict, simultaneous_confidence
 from mechval.config import Config
 from mechval.pipeline.manifest import StageKey, make_manifest, manifest_text
+from mechval.pipeline.places import Workspace
 from mechval.pipeline.run import FinishedRun
-from mechval.pipeline.workspace import Workspace
 from mechval.reporting.html import charts
 from mechval.reporting.html.content import Answer, Component, PageContent
 from mechval.reporting.html.page import PageRun

@@ -1,0 +1,189 @@
+"""Where everything lies, and how a stage's outputs get there: staging, locks, a full disk.
+
+Only this module builds paths of results, data and scratch. A stage writes into ``.<stage>.new``
+beside each of its two targets. Renaming the tracked one to ``.<stage>.ready`` is the commit:
+before it, recovery discards the attempt; from it on, recovery finishes the swap. Renames stay
+within one parent directory, hence within one file system.
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mechval.errors import MechvalError
+from mechval.pipeline.stage import StageArtifacts
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class StagePlaces:
+    """The directories of one stage of one run.
+
+    Attributes:
+        directory: tracked results.
+        bulk: large untracked outputs.
+        scratch: checkpoints of unfinished attempts.
+    """
+
+    directory: Path
+    bulk: Path
+    scratch: Path
+
+    @property
+    def artifacts(self) -> StageArtifacts:
+        """The finished outputs, as a downstream stage sees them."""
+        return StageArtifacts(self.directory, self.bulk)
+
+    @property
+    def manifest(self) -> Path:
+        """The tracked cache key."""
+        return self.directory / "manifest.json"
+
+    @property
+    def run_record(self) -> Path:
+        """The untracked record of the last execution."""
+        return self.directory / "run.json"
+
+    def make_staging(self) -> StageArtifacts:
+        """Make the two empty directories that an attempt writes into."""
+        targets = (self.directory, self.bulk)
+        return StageArtifacts(*(clear_directory(_sibling(target, "new")) for target in targets))
+
+    def publish(self) -> None:
+        """Put a finished attempt in the place of the old outputs."""
+        for target in (self.bulk, self.directory):
+            _sibling(target, "new").rename(_sibling(target, "ready"))
+        self.recover()
+
+    def recover(self) -> None:
+        """Finish or discard what a killed process left, leaving the old or the new outputs."""
+        targets = (self.bulk, self.directory)
+        if _sibling(self.directory, "ready").exists():
+            for target in targets:
+                _finish_swap(target)
+        for target in targets:
+            for state in ("new", "ready", "old"):
+                shutil.rmtree(_sibling(target, state), ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """All places under one root, normally the root of the repository."""
+
+    root: Path
+
+    def run_directory(self, study: str, run: str) -> Path:
+        """Tracked results of one run, one folder per stage."""
+        return self.root / "results" / study / run
+
+    def run_config(self, study: str, run: str) -> Path:
+        """The config that a run was made with; a protected run name is bound to it."""
+        return self.run_directory(study, run) / "config.json"
+
+    def stage(self, study: str, run: str, stage: str) -> StagePlaces:
+        """Places of one stage of a run."""
+        return StagePlaces(
+            directory=self.run_directory(study, run) / stage,
+            bulk=self.root / "data" / study / run / stage,
+            scratch=self.root / "build" / "scratch" / study / run / stage,
+        )
+
+    def verification(self, study: str, run: str, stage: str) -> StagePlaces:
+        """Untracked places where a verification recomputes a stage."""
+        folder = self.root / "build" / "verify" / study / run / stage
+        return StagePlaces(folder / "results", folder / "bulk", folder / "scratch")
+
+    def lock(self, study: str, run: str) -> Path:
+        """The file whose lock means that a process works on the run."""
+        return self.root / "build" / "locks" / study / f"{run}.lock"
+
+    @property
+    def tracking(self) -> Path:
+        """Local files of the experiment tracker."""
+        return self.root / "build"
+
+    def display(self, path: Path) -> str:
+        """The path as shown in messages: relative to the root."""
+        return path.relative_to(self.root).as_posix()
+
+
+def clear_directory(directory: Path) -> Path:
+    """Make ``directory`` exist and be empty."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    return directory
+
+
+@contextmanager
+def run_lock(path: Path, run: str) -> Iterator[None]:
+    """Hold the run for this process; the system frees the lock of a process that died.
+
+    Raises:
+        MechvalError: if another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise MechvalError(
+            f"run={run} is in use by another process (lock {path}); allowed: waiting for it, or "
+            "another run= name."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def require_writable(directory: Path) -> None:
+    """Check, leaving nothing behind, that files can be made at or below ``directory``.
+
+    Raises:
+        MechvalError: naming the folder and the system's reason.
+    """
+    folder = directory
+    while not folder.exists():
+        folder = folder.parent
+    probe = folder / f".writable-{os.getpid()}"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise MechvalError(
+            f"{directory} cannot be written ({error.strerror} at {folder}); allowed: a folder "
+            "that this user can write to."
+        ) from None
+
+
+@contextmanager
+def full_disk_told(stage: str) -> Iterator[None]:
+    """Turn a full disk during a stage into one sentence, a MechvalError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise MechvalError(
+            f"{stage}: the disk is full; earlier results are kept and unfinished ones removed, "
+            "so free some space and run the same command again."
+        ) from error
+
+
+def _finish_swap(target: Path) -> None:
+    ready = _sibling(target, "ready")
+    if ready.exists():
+        if target.exists():
+            target.rename(_sibling(target, "old"))
+        ready.rename(target)
+
+
+def _sibling(target: Path, state: str) -> Path:
+    return target.with_name(f".{target.name}.{state}")
