@@ -14,8 +14,8 @@ import torch
 
 from mechval.axioms import AxiomReport, Interpretation
 from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.claim.fitting import Translations, fit_translations
 from mechval.modular_addition.claim.program import WaveProgram
+from mechval.modular_addition.claim.translations import Translations, fit_translations
 from mechval.modular_addition.claim.validation import evaluate_everywhere
 from mechval.modular_addition.configs import AxiomsConfig, DataConfig
 from mechval.modular_addition.interpretation import make_interpretations
@@ -93,8 +93,7 @@ class Subject:
             self.problem,
             translations or self.translations,
             config,
-            readings=[reading],
-            device=CPU,
+            [reading],
         )[0]
 
     def judge(self, interpretation: Interpretation) -> AxiomReport:
@@ -103,9 +102,9 @@ class Subject:
             [interpretation],
             self.problem,
             self.train,
-            confidence=0.95,
-            constant_label=self.translations.constant_label,
-            device=CPU,
+            0.95,
+            self.translations.constant_label,
+            CPU,
         )
         return report
 

@@ -8,8 +8,8 @@ import torch
 
 from mechval.modular_addition.configs import DataConfig
 from mechval.modular_addition.network.dataset import draw_split
-from mechval.modular_addition.network.grokking import measure
-from mechval.modular_addition.network.training import all_logits, count_wrong, make_network
+from mechval.modular_addition.network.model import all_logits, make_network
+from mechval.modular_addition.network.training import judge_answers, measure
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 from mechval.transformer.foreign import load_foreign_checkpoint
@@ -54,4 +54,5 @@ def test_the_file_s_own_loss_names_the_seed_of_its_split(network: Transformer, p
 
 def test_all_its_errors_are_on_inputs_held_out_by_that_split(network: Transformer) -> None:
     split = draw_split(PROBLEM, DataConfig(), 1)
-    assert count_wrong(PROBLEM, network, split, CPU) == {"train": 0, "test": 7}
+    found = judge_answers(PROBLEM, network, split, CPU)
+    assert (found.train.wrong_count, found.test.wrong_count) == (0, 7)

@@ -1,7 +1,9 @@
 """The published interpretation of the modular-addition network: embed, add, answer.
 
-The α_1 that carries the claim here is the pseudo-inverse of γ_1, which can fail; the paper's is
-kept beside it (deviation D4).
+Three choices make a variant, its tags: ``reading``, how α_1 was fitted; ``rounding``, the
+precision of waves at cut 1; ``equivalence``, when two sums count as the same at cut 2. The α_1
+that carries the claim is the pseudo-inverse of γ_1, which can fail; the paper's is kept beside it
+(deviation D4).
 
 Source: PAPER.md section 3.
 """
@@ -13,15 +15,9 @@ from itertools import product
 import torch
 
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
-from mechval.modular_addition.claim.equivalences import (
-    exact_waves,
-    nearest_angles,
-    rounded_waves,
-    same_downstream,
-)
-from mechval.modular_addition.claim.fitting import Translations
+from mechval.modular_addition.claim import equivalences
 from mechval.modular_addition.claim.program import WaveProgram, round_waves
-from mechval.modular_addition.claim.translations import EmbeddingTranslation
+from mechval.modular_addition.claim.translations import EmbeddingTranslation, Translations
 from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
@@ -34,10 +30,11 @@ class Cut:
     """One variant of a cut, each map bound once: the suite sees what interpretations share.
 
     Attributes:
+        tags: what this variant is, among those of the cut.
         program: the abstract component that leads to the cut.
     """
 
-    name: str
+    tags: dict[str, str]
     program: Map
     alpha: Map
     gamma: Map
@@ -49,25 +46,23 @@ def make_interpretations(
     problem: ModularAddition,
     translations: Translations,
     config: AxiomsConfig,
-    *,
     readings: Sequence[str],
-    device: torch.device,
 ) -> list[Interpretation]:
     """One interpretation per variant of cut 1 and of cut 2, of one network.
 
-    Names read ``<α_1 reading>/<precision at cut 1>/<equivalence at cut 2>``.
-
     Args:
+        translations: on the network's device.
         readings: which α_1 of ``translations`` to use.
     """
     concrete = (components.embed, components.hidden, components.output)
-    program = WaveProgram.of(problem.p, translations.frequencies.to(device))
+    program = WaveProgram.of(problem.p, translations.frequencies)
     answer = program.best_residue
-    first = first_cuts(program, translations, config, readings, device)
-    second = second_cuts(problem, program.add, translations, config, (concrete[-1], answer), device)
+    first = first_cuts(program, translations, config, readings)
+    second = second_cuts(problem, program.add, translations, config, (concrete[-1], answer))
     return [
         Interpretation(
-            name=f"{embedded.name}/{added.name}",
+            name="/".join((tags := embedded.tags | added.tags).values()),
+            tags=tags,
             components=COMPONENT_NAMES,
             concrete=concrete,
             abstract=(embedded.program, added.program, answer),
@@ -84,31 +79,36 @@ def first_cuts(
     translations: Translations,
     config: AxiomsConfig,
     readings: Sequence[str],
-    device: torch.device,
 ) -> list[Cut]:
     """Cut 1: per reading, rounded to ``config.embedding_decimals`` and not rounded.
 
     Rounding sits in α_1 and in h_1, as in the paper, so it propagates to what follows.
     """
-    precisions = (config.embedding_decimals, None)
-    look_up = {decimals: WaveProgram(program.table, decimals).look_up for decimals in precisions}
+    look_up = {
+        decimals: WaveProgram(program.table, decimals).look_up
+        for decimals in (config.embedding_decimals, None)
+    }
     n_parts = 4 * len(translations.frequencies)
     cuts: list[Cut] = []
     for reading in readings:
-        translation = translations.embedding(reading, device)
+        translation = translations.embedding(reading)
         gamma = translation.gamma
-        for decimals in precisions:
-            name = "unrounded" if decimals is None else f"rounded-{decimals}"
+        for decimals, program_step in look_up.items():
             cuts.append(
                 Cut(
-                    f"{reading}/{name}",
-                    look_up[decimals],
+                    {"reading": reading, "rounding": rounding(decimals)},
+                    program_step,
                     rounded_alpha(translation, decimals),
                     gamma,
-                    exact_waves(n_parts) if decimals is None else rounded_waves(decimals, n_parts),
+                    equivalences.compared_waves(decimals, n_parts),
                 )
             )
     return cuts
+
+
+def rounding(decimals: int | None) -> str:
+    """How a precision of waves is called."""
+    return "unrounded" if decimals is None else f"rounded-{decimals}"
 
 
 def rounded_alpha(translation: EmbeddingTranslation, decimals: int | None) -> Map:
@@ -126,24 +126,22 @@ def second_cuts(
     translations: Translations,
     config: AxiomsConfig,
     rests: tuple[Map, Map],
-    device: torch.device,
 ) -> list[Cut]:
     """Cut 2: one variant per equivalence of ``config``.
 
     Args:
         rests: what the network and what the program do after the cut.
     """
-    sums = translations.sums.to(device)
-    alpha, gamma = sums.alpha, sums.gamma
-    n_frequencies = len(translations.frequencies)
+    alpha, gamma = translations.sums.alpha, translations.sums.gamma
+    n = len(translations.frequencies)
     known: dict[SumEquivalence, tuple[str, Equivalence]] = {
-        "exact": ("exact", exact_waves(2 * n_frequencies)),
+        "exact": ("exact", equivalences.compared_waves(None, 2 * n)),
         "rounded": (
-            f"rounded-{config.sum_decimals}",
-            rounded_waves(config.sum_decimals, 2 * n_frequencies),
+            rounding(config.sum_decimals),
+            equivalences.compared_waves(config.sum_decimals, 2 * n),
         ),
-        "angle": ("angle", nearest_angles(problem.p, n_frequencies)),
-        "downstream": ("downstream", same_downstream(gamma, *rests)),
+        "angle": ("angle", equivalences.nearest_angles(problem.p, n)),
+        "downstream": ("downstream", equivalences.same_downstream(gamma, *rests)),
     }
     chosen = (known[name] for name in config.equivalences)
-    return [Cut(name, add, alpha, gamma, equivalence) for name, equivalence in chosen]
+    return [Cut({"equivalence": name}, add, alpha, gamma, same) for name, same in chosen]

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from mechval.modular_addition.configs import DataConfig, GrokkingRecipe
-from mechval.modular_addition.network import grokking
+from mechval.modular_addition.network import training
 from mechval.modular_addition.network.dataset import Split, draw_split
-from mechval.modular_addition.network.grokking import Grokking, train_network
-from mechval.modular_addition.network.training import make_network
+from mechval.modular_addition.network.model import make_network
+from mechval.modular_addition.network.training import CurvePoint, Grokking, train_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 
@@ -40,7 +40,7 @@ def tiny_network(seed: int = 0) -> Transformer:
 
 def train_tiny(
     model: Transformer, directory: Path, recipe: GrokkingRecipe, split: Split
-) -> Grokking:
+) -> tuple[Grokking, tuple[CurvePoint, ...]]:
     return train_network(
         model, PROBLEM, recipe, split=split, seed=0, directory=directory, device=CPU
     )
@@ -49,7 +49,7 @@ def train_tiny(
 def kill_in_step(step: int) -> None:
     """Make the loss of the given step (1-based) the last thing this process computes."""
     n_calls = 0
-    compute = grokking.precise_cross_entropy
+    compute = training.precise_cross_entropy
 
     def loss(logits: Tensor, answers: Tensor) -> Tensor:
         nonlocal n_calls
@@ -58,7 +58,7 @@ def kill_in_step(step: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return compute(logits, answers)
 
-    grokking.precise_cross_entropy = loss
+    training.precise_cross_entropy = loss
 
 
 if __name__ == "__main__":

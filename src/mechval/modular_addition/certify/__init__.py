@@ -1,1 +1,1 @@
-"""Cells counted on every input."""
+"""Pairs that fail."""

@@ -1,20 +1,20 @@
 """Circuit, translations and axioms of any network in one call, for its training snapshots."""
 
 import copy
-from collections.abc import Iterator
 
 import torch
 
-from mechval.axioms import Batch, evaluate_axioms
+from mechval.axioms import evaluate_axioms
 from mechval.axioms.progress import Validation
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import extract_circuit
-from mechval.modular_addition.claim.fitting import fit_translations
+from mechval.modular_addition.claim.translations import fit_translations
+from mechval.modular_addition.claim.validation import batches
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, Reading, SumEquivalence
-from mechval.modular_addition.interpretation import make_interpretations
-from mechval.modular_addition.network.components import BATCH, Components, record_activations
+from mechval.modular_addition.interpretation import make_interpretations, rounding
+from mechval.modular_addition.network.components import Components, record_activations
 from mechval.modular_addition.network.dataset import Split
-from mechval.modular_addition.network.grokking import measure
+from mechval.modular_addition.network.training import measure
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
 
@@ -54,11 +54,12 @@ def assess_network(
     except MechvalError as refusal:
         return Validation((), dict.fromkeys(_names(axioms), str(refusal)), facts)
     chosen = axioms.model_copy(update={"equivalences": (EQUIVALENCE,)})
+    held_out = torch.from_numpy(split.test)
     reports = evaluate_axioms(
         make_interpretations(
-            Components(model), problem, translations, chosen, readings=[READING], device=device
+            Components(model), problem, translations.to(device), chosen, [READING]
         ),
-        _batches(problem, split, device),
+        batches(problem, held_out, torch.zeros_like(held_out), device),
         strata_names=("held out",),
         mixtures={},
         confidence=axioms.confidence,
@@ -68,11 +69,5 @@ def assess_network(
 
 
 def _names(axioms: AxiomsConfig) -> list[str]:
-    precisions = (f"rounded-{axioms.embedding_decimals}", "unrounded")
-    return [f"{READING}/{precision}/{EQUIVALENCE}" for precision in precisions]
-
-
-def _batches(problem: ModularAddition, split: Split, device: torch.device) -> Iterator[Batch]:
-    for chosen in torch.from_numpy(split.test).split(BATCH):
-        tokens = problem.tokens(problem.pairs(chosen))
-        yield Batch(tokens.to(device), torch.zeros(len(chosen), dtype=torch.long))
+    precisions = (rounding(axioms.embedding_decimals), rounding(None))
+    return ["/".join((READING, precision, EQUIVALENCE)) for precision in precisions]

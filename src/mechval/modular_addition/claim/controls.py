@@ -12,41 +12,88 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from mechval.axioms import EvidenceKind, clopper_pearson_upper
+from mechval import tables
+from mechval.axioms import Estimate
 from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.claim.equivalences import exact_waves, nearest_angles, rounded_waves
+from mechval.modular_addition.claim import equivalences
 from mechval.modular_addition.claim.translations import (
+    HALF_TOKENS,
     Affine,
     fit_affine,
-    read_by_inversion,
-    read_by_regression,
+    pseudo_inverse,
 )
 from mechval.modular_addition.network.components import Activations, record_activations
 from mechval.modular_addition.problem import ModularAddition
-from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
 
 NETWORK, RANDOM_EMBEDDING, SHUFFLED = "network", "random embedding", "shuffled targets"
-HELD_OUT = "held-out inputs"
+FITTED_NUMBERS, OTHER_NUMBERS = "the numbers it was fitted on", "the other numbers"
+FITTED_INPUTS, HELD_OUT = "the inputs it was fitted on", "held-out inputs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Which map is judged, fitted to the network or to a control, and on which points.
+
+    Attributes:
+        map: ``alpha_1`` or ``alpha_2``.
+        reading: how α_1 was had; ``regression`` for α_2.
+    """
+
+    map: str
+    reading: str
+    subject: str = tables.told("fitted to")
+    judged_on: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingErrors(Judged):
+    """Sizes and errors of a reading.
+
+    Attributes:
+        vacuous: whether it cannot fail on these points: it was fitted on them, and no more of
+            them than it has features.
+    """
+
+    points: int
+    features: int
+    vacuous: bool = tables.told("cannot fail")
+    n: int = tables.told("N")
+    root_mean_square_error: float = tables.number("RMS error")
+    largest_error: float = tables.number()
+    r_squared: float = tables.number("R²")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differing(Estimate, Judged):
+    """On how many points a reading differs from what it should read.
+
+    Attributes:
+        equivalence: what counts as the same.
+        decimals: to which waves are rounded; None where nothing is rounded.
+        mean_part_error: the share of single waves that differ.
+    """
+
+    equivalence: str
+    decimals: int | None
+    mean_part_error: float = tables.rate()
+
+
+READINGS = tables.Table("axioms/translations.csv", ReadingErrors)
+DECIMALS = tables.Table("axioms/decimals.csv", Differing)
 
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """One α, fitted to one thing and judged on one set of points.
+    """One α and what it does on one set of points.
 
     Attributes:
-        name: ``alpha_1`` or ``alpha_2``, and how it was fitted.
-        subject: the network, or a control.
-        judged_on: which points, in words; ``fitted`` says whether they are those of the fit.
         found: what it reads on those points.
         expected: what it should read.
     """
 
-    name: str
-    subject: str
+    judged: Judged
     affine: Affine
-    judged_on: str
-    fitted: bool
     found: Float64[Tensor, "point waves"]
     expected: Float64[Tensor, "point waves"]
 
@@ -75,17 +122,17 @@ def embedding_readers(
     everything = torch.arange(problem.p)
     others = everything[~torch.isin(everything, half)]
     for subject, (rows, targets) in subjects.items():
-        ways = (
-            ("alpha_1 all_tokens", read_by_regression(rows, targets, everything), everything),
-            ("alpha_1 pseudo_inverse", read_by_inversion(rows, targets, everything), everything),
-            ("alpha_1 half_tokens", read_by_regression(rows, targets, half), half),
-            ("alpha_1 half_tokens", read_by_regression(rows, targets, half), others),
-        )
-        for name, affine, judged in ways:
-            is_other = judged is others
-            words = "the other numbers" if is_other else "the numbers it was fitted on"
-            found, expected = affine(rows[judged]), targets[judged].flatten(1)
-            yield Reader(name, subject, affine, words, not is_other, found, expected)
+        wanted = targets.flatten(1)
+        on_all, on_half = fit_affine(rows, wanted), fit_affine(rows[half], wanted[half])
+        inverse = pseudo_inverse(fit_affine(wanted, rows))
+        for name, affine, words, judged in (
+            ("all_tokens", on_all, FITTED_NUMBERS, everything),
+            ("pseudo_inverse", inverse, FITTED_NUMBERS, everything),
+            (HALF_TOKENS, on_half, FITTED_NUMBERS, half),
+            (HALF_TOKENS, on_half, OTHER_NUMBERS, others),
+        ):
+            told = Judged(map="alpha_1", reading=name, subject=subject, judged_on=words)
+            yield Reader(told, affine, affine(rows[judged]), wanted[judged])
 
 
 def sum_readers(
@@ -113,63 +160,54 @@ def sum_readers(
     }
     for subject, (hidden, wanted) in subjects.items():
         affine = fit_affine(hidden[train], wanted[train])
-        for words, judged in (
-            ("the inputs it was fitted on", train),
-            (HELD_OUT, held_out),
-        ):
-            found, expected = affine(hidden[judged]), wanted[judged]
-            yield Reader("alpha_2", subject, affine, words, judged is train, found, expected)
+        for words, judged in ((FITTED_INPUTS, train), (HELD_OUT, held_out)):
+            told = Judged(map="alpha_2", reading="regression", subject=subject, judged_on=words)
+            yield Reader(told, affine, affine(hidden[judged]), wanted[judged])
 
 
-def reader_row(reader: Reader) -> Row:
+def reading_row(reader: Reader) -> ReadingErrors:
     """Sizes and errors of a reading."""
     residual = (reader.found - reader.expected).square()
     centred = (reader.expected - reader.expected.mean(dim=0)).square()
-    return {
-        **_name(reader),
-        "points": reader.affine.n_points,
-        "features": reader.affine.n_features,
-        "vacuous": reader.fitted and reader.affine.is_vacuous,
-        "n": len(reader.found),
-        "root_mean_square_error": float(residual.mean().sqrt()),
-        "largest_error": float(residual.max().sqrt()),
-        "r_squared": 1 - float(residual.sum() / centred.sum()),
-    }
+    is_own = reader.judged.judged_on in (FITTED_NUMBERS, FITTED_INPUTS)
+    return ReadingErrors(
+        **vars(reader.judged),
+        points=reader.affine.n_points,
+        features=reader.affine.n_features,
+        vacuous=is_own and reader.affine.is_vacuous,
+        n=len(reader.found),
+        root_mean_square_error=float(residual.mean().sqrt()),
+        largest_error=float(residual.max().sqrt()),
+        r_squared=1 - float(residual.sum() / centred.sum()),
+    )
 
 
-def decimal_rows(reader: Reader, p: int, decimals: Sequence[int], confidence: float) -> list[Row]:
+def decimal_rows(
+    reader: Reader, p: int, decimals: Sequence[int], confidence: float
+) -> Iterator[Differing]:
     """On how many points the reading differs: in its nearest angle, over decimals, unrounded.
 
-    ``decimals`` is empty where nothing is rounded. On held-out inputs ε is the bound for inputs
-    drawn like them; everywhere else all points are there, and it is the rate.
+    On held-out inputs ε is the bound for inputs drawn like them; everywhere else all points are
+    there, and it is the rate.
     """
     n_parts = reader.found.shape[1]
     found, expected = (part.unflatten(1, (-1, 2)) for part in (reader.found, reader.expected))
-    kind = EvidenceKind.SAMPLED if reader.judged_on == HELD_OUT else EvidenceKind.EXACT
-    equivalences = [
-        (None, nearest_angles(p, n_parts // 2)),
-        *((number, rounded_waves(number, n_parts)) for number in decimals),
-        (None, exact_waves(n_parts)),
-    ]
-    rows: list[Row] = []
-    for number, equivalence in equivalences:
-        distance, n = equivalence.distance(found, expected), len(found)
-        count = int((distance > 0).sum())
-        is_sampled = kind is EvidenceKind.SAMPLED
-        epsilon = clopper_pearson_upper(count, n, confidence) if is_sampled else count / n
-        rows.append(
-            {
-                **_name(reader),
-                "equivalence": equivalence.name,
-                "decimals": number,
-                "kind": kind.value,
-                "n": n,
-                "disagreements": count,
-                "epsilon": epsilon,
-                "mean_part_error": float(distance.double().mean()) / equivalence.n_parts,
-            }
+    steps = (*decimals, None)
+    for number, equivalence in (
+        (None, equivalences.nearest_angles(p, n_parts // 2)),
+        *((number, equivalences.compared_waves(number, n_parts)) for number in steps),
+    ):
+        distance = equivalence.distance(found, expected)
+        estimate = Estimate.of(int((distance > 0).sum()), len(found), confidence)
+        if reader.judged.judged_on != HELD_OUT:
+            estimate = estimate.over_whole_domain()
+        yield Differing(
+            **vars(reader.judged),
+            **vars(estimate),
+            equivalence=equivalence.name,
+            decimals=number,
+            mean_part_error=float(distance.double().mean()) / equivalence.n_parts,
         )
-    return rows
 
 
 def random_like(
@@ -178,7 +216,3 @@ def random_like(
     """An embedding of independent normal numbers with the same variance."""
     drawn = torch.randn(embedding.shape, generator=generator, dtype=embedding.dtype)
     return drawn * embedding.std()
-
-
-def _name(reader: Reader) -> Row:
-    return {"map": reader.name, "subject": reader.subject, "judged_on": reader.judged_on}

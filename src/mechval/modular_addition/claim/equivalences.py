@@ -11,21 +11,22 @@ import torch
 from jaxtyping import Float64, Int
 from torch import Tensor
 
-from mechval.axioms import Equivalence, Map
+from mechval.axioms import Equivalence, Map, n_differing
 
 
-def exact_waves(n_parts: int) -> Equivalence:
-    """Every cosine and every sine is the same float64."""
-    return Equivalence("waves, unrounded", _n_differing, n_parts=n_parts)
+def compared_waves(decimals: int | None, n_parts: int) -> Equivalence:
+    """Every cosine and every sine is the same after rounding to so many decimals.
 
-
-def rounded_waves(decimals: int, n_parts: int) -> Equivalence:
-    """Every cosine and every sine is the same after rounding to so many decimals."""
+    Args:
+        decimals: None compares float64 as it is.
+    """
+    if decimals is None:
+        return Equivalence("waves, unrounded", n_differing, n_parts=n_parts)
 
     def distance(
         found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
     ) -> Int[Tensor, " batch"]:
-        return _n_differing(found.round(decimals=decimals), expected.round(decimals=decimals))
+        return n_differing(found.round(decimals=decimals), expected.round(decimals=decimals))
 
     return Equivalence(f"waves, rounded to {decimals} decimals", distance, n_parts=n_parts)
 
@@ -59,12 +60,6 @@ def same_downstream(gamma: Map, network_rest: Map, program_rest: Map) -> Equival
         return network.long() + program.long()
 
     return Equivalence("same answers downstream", distance, n_parts=2)
-
-
-def _n_differing(
-    found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
-) -> Int[Tensor, " batch"]:
-    return (found != expected).flatten(1).sum(dim=1)
 
 
 def _nearest_angle(state: Float64[Tensor, "*batch 2"], p: int) -> Int[Tensor, "*batch"]:

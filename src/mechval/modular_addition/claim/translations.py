@@ -1,4 +1,4 @@
-"""Linear translations between the network's states and waves, and what they can prove.
+"""Linear translations between the network's states and waves, fitted to it, and what they prove.
 
 Every translation is an affine map fitted by least squares; where several fit equally well (more
 features than points), the one of least norm. Such a map reproduces *any* targets on the points it
@@ -7,7 +7,8 @@ was fitted on, so an equivalence measured there cannot fail: it is vacuous (devi
 Source: PAPER.md section 3.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +16,14 @@ from jaxtyping import Float, Float64, Int
 from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
-from mechval.modular_addition.network.components import AnswerState
+from mechval.errors import MechvalError
+from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.network.components import Activations, AnswerState
+from mechval.modular_addition.problem import ModularAddition
+from mechval.transformer import Transformer
+
+HALF_TOKENS = "half_tokens"
+"""α_1 by regression on half of the numbers, to be judged on the others."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,12 @@ class Affine:
 
     def to(self, device: torch.device) -> "Affine":
         """The same map on a device."""
-        return Affine(self.weight.to(device), self.bias.to(device), self.n_points, self.n_features)
+        return replace(self, weight=self.weight.to(device), bias=self.bias.to(device))
 
     @property
     def is_vacuous(self) -> bool:
         """Whether it reproduces any targets whatever (points in general position)."""
         return self.n_points <= self.n_features + 1
-
-    @property
-    def sizes(self) -> str:
-        """On how much it was fitted."""
-        return f"{self.n_points:,} points, {self.n_features} features"
 
 
 def fit_affine(
@@ -70,7 +73,7 @@ def pseudo_inverse(affine: Affine) -> Affine:
     map can write.
     """
     weight = torch.linalg.pinv(affine.weight)
-    return Affine(weight, -affine.bias @ weight, affine.n_points, affine.n_features)
+    return replace(affine, weight=weight, bias=-affine.bias @ weight)
 
 
 @dataclass(frozen=True)
@@ -127,36 +130,85 @@ class SumTranslation:
             self.mean_resid_mid.expand(len(total), -1),
         )
 
-    def to(self, device: torch.device) -> "SumTranslation":
+
+@dataclass(frozen=True)
+class Translations:
+    """Everything fitted to one network: α_1 by each reading, γ_1, α_2, γ_2.
+
+    Attributes:
+        frequencies: the key frequencies, in the order of the states' frequency axis.
+        readers: α_1 of one number, by how it was had: ``all_tokens`` (regression on all numbers,
+            the paper's), ``pseudo_inverse`` (of γ_1), ``half_tokens`` if it was asked for.
+        writer: γ_1 of one number.
+        constant_label: the network's most frequent label on the fitting inputs.
+    """
+
+    frequencies: Int[Tensor, " frequency"]
+    readers: Mapping[str, Affine]
+    writer: Affine
+    equals: Float[Tensor, " d_model"]
+    sums: SumTranslation
+    constant_label: int
+
+    def embedding(self, reading: str) -> EmbeddingTranslation:
+        """α_1 and γ_1 of a reading."""
+        return EmbeddingTranslation(self.readers[reading], self.writer, self.equals)
+
+    def to(self, device: torch.device) -> "Translations":
         """The same maps on a device."""
-        return SumTranslation(
-            self.read.to(device), self.write.to(device), self.mean_resid_mid.to(device)
+        sums = self.sums
+        return Translations(
+            self.frequencies.to(device),
+            {name: reader.to(device) for name, reader in self.readers.items()},
+            self.writer.to(device),
+            self.equals.to(device),
+            SumTranslation(
+                sums.read.to(device), sums.write.to(device), sums.mean_resid_mid.to(device)
+            ),
+            self.constant_label,
         )
 
 
-def fit_embedding_writer(
-    embedding: Float[Tensor, "p d_model"], waves: Float64[Tensor, "p frequency 2"]
-) -> Affine:
-    """γ_1 of one number, fitted on all p of them."""
-    return fit_affine(waves.flatten(1), embedding)
+def fit_translations(
+    model: Transformer,
+    problem: ModularAddition,
+    frequencies: Int[Tensor, " frequency"],
+    activations: Activations,
+    train: Int[Tensor, " train"],
+    *,
+    half: Int[Tensor, " token"] | None = None,
+) -> Translations:
+    """Fit those of cut 1 on all numbers, as in the paper, those of cut 2 on the train inputs.
 
+    Args:
+        half: numbers on which a third α_1, named ``half_tokens``, is fitted by regression.
 
-def read_by_regression(
-    embedding: Float[Tensor, "p d_model"],
-    waves: Float64[Tensor, "p frequency 2"],
-    tokens: Int[Tensor, " token"],
-) -> Affine:
-    """α_1 of one number by regression on the given tokens (the paper's, if they are all)."""
-    return fit_affine(embedding[tokens], waves[tokens].flatten(1))
-
-
-def read_by_inversion(
-    embedding: Float[Tensor, "p d_model"],
-    waves: Float64[Tensor, "p frequency 2"],
-    tokens: Int[Tensor, " token"],
-) -> Affine:
-    """α_1 of one number as the pseudo-inverse of γ_1 on the given tokens."""
-    return pseudo_inverse(fit_affine(waves[tokens].flatten(1), embedding[tokens]))
+    Raises:
+        MechvalError: if there are no key frequencies to translate to.
+    """
+    if len(frequencies) == 0:
+        raise MechvalError(
+            "key frequencies=[] are not allowed; allowed: at least one frequency that stands out "
+            "of the embedding (a network that has not grokked may have none)."
+        )
+    embedding = model.W_E.detach().cpu()
+    numbers, table = embedding[: problem.p], waves(problem.p, frequencies)
+    writer = fit_affine(table.flatten(1), numbers)
+    readers = {
+        "all_tokens": fit_affine(numbers, table.flatten(1)),
+        "pseudo_inverse": pseudo_inverse(writer),
+    }
+    if half is not None:
+        readers[HALF_TOKENS] = fit_affine(numbers[half], table[half].flatten(1))
+    sums = table[problem.answers(problem.pairs(train))]
+    return Translations(
+        frequencies=frequencies,
+        readers=readers,
+        writer=writer,
+        equals=embedding[problem.equals_token],
+        sums=fit_sum_translation(activations.hidden[train], activations.resid_mid[train], sums),
+        constant_label=int(activations.labels[train].mode().values),
+    )
 
 
 def fit_sum_translation(

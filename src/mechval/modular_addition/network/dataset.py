@@ -10,6 +10,7 @@ import safetensors.numpy
 from jaxtyping import Int
 from safetensors import SafetensorError, safe_open
 
+from mechval import tables
 from mechval.errors import MechvalError
 from mechval.modular_addition.configs import DataConfig, require_both_parts
 from mechval.modular_addition.problem import ModularAddition
@@ -29,6 +30,18 @@ class Split:
 
     train: Int[np.ndarray, " train"]
     test: Int[np.ndarray, " test"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many inputs there are, and how many in each part."""
+
+    n_pairs: int
+    n_train: int
+    n_test: int
+
+
+SIZES = tables.Record("data/metrics.json", Sizes)
 
 
 def draw_split(problem: ModularAddition, config: DataConfig, seed: int) -> Split:
@@ -75,14 +88,10 @@ def load_split(directory: Path, problem: ModularAddition) -> Split:
         raise _damaged(path, "it cannot be read") from None
     if modulus != problem.p:
         raise MechvalError(f"{path} holds a split for p={modulus}; allowed: p={problem.p}.")
-    _check_parts(split, problem, path)
-    return split
-
-
-def _check_parts(split: Split, problem: ModularAddition, path: Path) -> None:
     indices = np.concatenate([split.train, split.test])
     if not np.array_equal(np.sort(indices), np.arange(problem.n_pairs)):
         raise _damaged(path, "its parts are not all inputs, each once")
+    return split
 
 
 def _damaged(path: Path, finding: str) -> MechvalError:

@@ -1,95 +1,223 @@
-"""The modular-addition network: made, run on pairs, loaded."""
+"""Training until the network groks and settles: the curve, the stopping rule, what is answered."""
 
-import math
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
+from mechval import tables
+from mechval.modular_addition.configs import GrokkingRecipe
 from mechval.modular_addition.network.dataset import Split
+from mechval.modular_addition.network.model import all_logits, logits_at_equals
 from mechval.modular_addition.problem import ModularAddition
-from mechval.transformer import Architecture, Transformer, load_weights
-from mechval.transformer.model import Attention
-
-WEIGHTS = "weights.safetensors"
-
-
-def make_network(problem: ModularAddition, architecture: Architecture) -> Transformer:
-    """A network for inputs of this size, with weights not yet drawn."""
-    return Transformer(architecture, d_vocab=problem.d_vocab, n_ctx=problem.n_ctx)
+from mechval.training.batches import LabelledInputs
+from mechval.training.fit import estimate_seconds, fit
+from mechval.training.watch import Measured, Watch
+from mechval.transformer import Transformer
 
 
-def load_network(problem: ModularAddition, architecture: Architecture, path: Path) -> Transformer:
-    """The network whose weights lie in ``path``; raises MechvalError if they do not fit."""
-    model = make_network(problem, architecture)
-    load_weights(model, path)
-    return model
+@dataclass(frozen=True)
+class CurvePoint:
+    """One evaluation, that before the first step included."""
+
+    step: int = tables.told()
+    train_loss: float = tables.number(unit="nats")
+    test_loss: float = tables.number(unit="nats")
+    train_accuracy: float = tables.rate()
+    test_accuracy: float = tables.rate()
 
 
-def logits_at_equals(
-    problem: ModularAddition, model: Transformer, pairs: Int[Tensor, "batch 2"]
-) -> Float[Tensor, "batch d_vocab"]:
-    """Logits at ``=``: the full forward pass (equal up to rounding), without what it throws away.
+@dataclass(frozen=True)
+class Grokking:
+    """How a training went; one that ends without grokking or settling is told like any other.
 
-    Args:
-        model: a network with one block.
-        pairs: numbers ``a`` and ``b``.
-
-    Raises:
-        ValueError: if hook functions are set: most hook points are not reached here.
+    Attributes:
+        grokked_at_step: see :func:`grokked_at`; None if ``max_steps`` ended it before.
+        has_settled: whether the train loss settled before ``max_steps``; None if not asked for.
+        memorised_at_step: the first evaluation without an error on the train inputs.
+        steps: all steps, those since the last evaluation included.
     """
-    if model.is_hooked:
-        raise ValueError("logits_at_equals needs a network without hook functions")
-    block, at_equals = model.block(0), model.W_E[problem.equals_token] + model.W_pos[-1]
-    resid_mid = at_equals + _attention_from(block.attn, at_equals, _streams(problem, model), pairs)
-    return (resid_mid + block.mlp.project(block.mlp.hidden(resid_mid))) @ model.W_U
+
+    has_grokked: bool
+    grokked_at_step: int | None
+    has_settled: bool | None
+    memorised_at_step: int | None
+    steps: int
 
 
-@torch.inference_mode()
-def all_logits(
-    problem: ModularAddition, model: Transformer, device: torch.device
-) -> tuple[Float[Tensor, "pair d_vocab"], Int[Tensor, " pair"]]:
-    """Logits at ``=`` and the right answers, of all inputs in the order of their index."""
-    pairs = problem.all_pairs().to(device)
-    return logits_at_equals(problem, model.to(device), pairs), problem.answers(pairs)
+@dataclass(frozen=True)
+class PartAnswers:
+    """What a network answers on one part of the inputs."""
+
+    n: int = tables.told("N")
+    wrong_count: int = tables.count("wrong")
+    loss: float = tables.number(unit="nats")
 
 
-def count_wrong(
+@dataclass(frozen=True)
+class Answers:
+    """What a network answers on all inputs, and on the two parts of the split."""
+
+    n: int = tables.told("N")
+    wrong_count: int = tables.count("wrong")
+    accuracy: float = tables.rate()
+    train: PartAnswers = tables.told("trained on")
+    test: PartAnswers = tables.told("held out")
+
+
+CURVE = tables.Table("train/learning_curve.csv", CurvePoint)
+GROKKING = tables.Record("train/grokking.json", Grokking)
+ANSWERS = tables.Record("train/metrics.json", Answers)
+
+
+def train_network(
+    model: Transformer,
+    problem: ModularAddition,
+    recipe: GrokkingRecipe,
+    *,
+    split: Split,
+    seed: int,
+    directory: Path,
+    device: torch.device,
+) -> tuple[Grokking, tuple[CurvePoint, ...]]:
+    """Train ``model`` in place until it is done, resuming from ``directory`` if it was killed."""
+    watch = Watch(
+        measure=lambda network, where: measure(problem, network, split, where),
+        is_done=lambda measured: is_done(measured, recipe),
+    )
+    fitted = fit(
+        model,
+        recipe.full_batch(len(split.train)),
+        train=labelled_inputs(problem, split.train),
+        selection=labelled_inputs(problem, split.test),
+        encode=_as_they_are,
+        answer_logits=partial(_training_logits, problem),
+        seed=seed,
+        directory=directory,
+        device=device,
+        loss=precise_cross_entropy,
+        callbacks=(watch,),
+    )
+    grokked = grokked_at(watch.measured, recipe.grokked_evaluations)
+    curve = tuple(map(_curve_point, watch.measured))
+    facts = Grokking(
+        has_grokked=grokked is not None,
+        grokked_at_step=grokked,
+        has_settled=None if recipe.settled_within is None else is_done(watch.measured, recipe),
+        memorised_at_step=next((at.step for at in curve if at.train_accuracy == 1), None),
+        steps=fitted.chosen_step,
+    )
+    return facts, curve
+
+
+def estimate_training(
+    model: Transformer,
+    problem: ModularAddition,
+    recipe: GrokkingRecipe,
+    split: Split,
+    device: torch.device,
+) -> float:
+    """Seconds that ``max_steps`` would take here; a network that groks stops before."""
+    return estimate_seconds(
+        model,
+        recipe.full_batch(len(split.train)),
+        train=labelled_inputs(problem, split.train),
+        encode=_as_they_are,
+        answer_logits=partial(_training_logits, problem),
+        device=device,
+        loss=precise_cross_entropy,
+    )
+
+
+def labelled_inputs(problem: ModularAddition, indices: Int[np.ndarray, " n"]) -> LabelledInputs:
+    """Pairs of numbers with their answers."""
+    pairs = problem.pairs(torch.from_numpy(indices))
+    return LabelledInputs(pairs, problem.answers(pairs))
+
+
+def precise_cross_entropy(
+    logits: Float[Tensor, "batch d_vocab"], answers: Int[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy in nats, with its log-softmax in float64.
+
+    In float32 a loss below 1e-7 rounds to zero and so does its gradient: training then drifts.
+    """
+    return functional.cross_entropy(logits.double(), answers)
+
+
+def measure(
     problem: ModularAddition, model: Transformer, split: Split, device: torch.device
-) -> dict[str, int]:
-    """How many inputs of the train and the test part are answered wrongly."""
+) -> dict[str, float]:
+    """``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy``; losses in nats."""
+    logits, answers = all_logits(problem, model, device)
+    losses = functional.cross_entropy(logits.double(), answers, reduction="none").cpu()
+    correct = (logits.argmax(dim=-1) == answers).double().cpu()
+    return {
+        f"{name}_{quantity}": float(values[torch.from_numpy(indices)].mean())
+        for quantity, values in (("loss", losses), ("accuracy", correct))
+        for name, indices in (("train", split.train), ("test", split.test))
+    }
+
+
+def judge_answers(
+    problem: ModularAddition, model: Transformer, split: Split, device: torch.device
+) -> Answers:
+    """Count the wrong answers on both parts of the inputs."""
     logits, answers = all_logits(problem, model, device)
     wrong = (logits.argmax(dim=-1) != answers).cpu().numpy()
-    return {"train": int(wrong[split.train].sum()), "test": int(wrong[split.test].sum())}
+    # In float64 a loss of 1e-8 has digits that another machine finds again.
+    losses = measure(problem, copy.deepcopy(model).double(), split, device)
+    train, test = (
+        PartAnswers(len(part), int(wrong[part].sum()), losses[f"{name}_loss"])
+        for name, part in (("train", split.train), ("test", split.test))
+    )
+    n, n_wrong = problem.n_pairs, train.wrong_count + test.wrong_count
+    return Answers(n, n_wrong, 1 - n_wrong / n, train, test)
 
 
-def _streams(problem: ModularAddition, model: Transformer) -> Float[Tensor, "2 number d_model"]:
-    """The residual stream of every number at the positions of ``a`` and ``b``."""
-    return model.W_E[: problem.p] + model.W_pos[:-1, None]
+def grokked_at(measured: Sequence[Measured], evaluations: int) -> int | None:
+    """The step of the first of the earliest ``evaluations`` in a row that found no error."""
+    in_a_row = 0
+    for index, point in enumerate(measured):
+        in_a_row = in_a_row + 1 if _is_errorless(point) else 0
+        if in_a_row == evaluations:
+            return int(measured[index - evaluations + 1]["step"])
+    return None
 
 
-def _attention_from(
-    attn: Attention,
-    at_equals: Float[Tensor, " d_model"],
-    streams: Float[Tensor, "2 number d_model"],
-    pairs: Int[Tensor, "batch 2"],
-) -> Float[Tensor, "batch d_model"]:
-    """Attention output at ``=``.
-
-    Its query is the same for every input, so a number's score and value are table entries.
-    """
-    per_head = (attn.n_heads, attn.d_head)
-    query = (at_equals @ attn.query).unflatten(0, per_head) / math.sqrt(attn.d_head)
-    tables = torch.cat([streams.flatten(0, 1), at_equals[None]])
-    rows = _table_rows(pairs, streams.shape[1])
-    scores = ((tables @ attn.key).unflatten(-1, per_head) * query).sum(dim=-1)[rows]
-    values = (tables @ attn.value)[rows].unflatten(-1, per_head)
-    mixed = (scores.softmax(dim=1)[..., None] * values).sum(dim=1)
-    return mixed.flatten(1) @ attn.output
+def is_done(measured: Sequence[Measured], recipe: GrokkingRecipe) -> bool:
+    """Whether the last ``grokked_evaluations`` found no error, and in settled train losses."""
+    last = measured[-recipe.grokked_evaluations :]
+    if len(last) < recipe.grokked_evaluations or not all(map(_is_errorless, last)):
+        return False
+    losses = [point["train_loss"] for point in last]
+    within = recipe.settled_within
+    return within is None or max(losses) <= (1 + within) * min(losses)
 
 
-def _table_rows(pairs: Int[Tensor, "batch 2"], n_numbers: int) -> Int[Tensor, "batch 3"]:
-    """Rows of ``a`` at the first position, ``b`` at the second, and ``=``."""
-    equals = torch.full_like(pairs[:, :1], 2 * n_numbers)
-    return torch.cat([pairs[:, :1], pairs[:, 1:] + n_numbers, equals], dim=1)
+def _curve_point(measured: Measured) -> CurvePoint:
+    values: dict[str, Any] = dict(measured)
+    return CurvePoint(**values)
+
+
+def _is_errorless(point: Measured) -> bool:
+    return point["train_accuracy"] == 1 and point["test_accuracy"] == 1
+
+
+def _training_logits(
+    problem: ModularAddition, model: Transformer, pairs: Tensor, dtype: torch.dtype
+) -> Float[Tensor, "batch d_vocab"]:
+    """In float32 whatever ``dtype``: the recipe asks for nothing else."""
+    return logits_at_equals(problem, model, pairs)
+
+
+def _as_they_are(inputs: Tensor) -> Tensor:
+    return inputs

@@ -7,27 +7,44 @@ Source: "Validating Mechanistic Interpretations: An Axiomatic Approach", ICML 20
 PAPER.md section 3.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from mechval import tables
+from mechval.axioms import Cell
+from mechval.modular_addition.claim.validation import HELD_OUT
 from mechval.modular_addition.problem import ModularAddition
-from mechval.reporting.paper import (
-    Comparison,
-    Measured,
-    Published,
-    compare,
-    load_published,
-)
+from mechval.reporting import paper
 
 DATA_FILE = Path(__file__).with_name("published_values.csv")
-PUBLISHED: tuple[Published, ...] = load_published(DATA_FILE)
+PUBLISHED = paper.load_published(DATA_FILE)
 PAPER_PROBLEM = ModularAddition(p=113)
 
 
+@dataclass(frozen=True)
+class Headlines:
+    """The run in three numbers; ``verdicts`` by the key of the printed value."""
+
+    wrong_count: int
+    key_frequencies: tuple[int, ...]
+    verdicts: Mapping[str, paper.Agreement]
+
+
+HEADLINES = tables.Record("report/metrics.json", Headlines)
+
+
 def compare_with_paper(
-    problem: ModularAddition, measured: Mapping[str, Measured]
-) -> Sequence[Comparison]:
-    """Judge the printed ε whose key was measured; none for another problem than the paper's."""
+    problem: ModularAddition, cells: Iterable[Cell]
+) -> tuple[paper.Comparison, ...]:
+    """Judge the printed ε whose cell was measured; none for another problem than the paper's."""
     if problem != PAPER_PROBLEM:
         return ()
-    return compare([row for row in PUBLISHED if row.key in measured], measured)
+    measured = {
+        f"{cell.interpretation}|{cell.axiom}|{cell.component}": paper.Measured(
+            bounded.epsilon, bounded.disagreements, bounded.n
+        )
+        for cell in cells
+        if (bounded := cell.strata.get(HELD_OUT))
+    }
+    return paper.compare([row for row in PUBLISHED if row.key in measured], measured)

@@ -9,15 +9,15 @@ from torch import Tensor
 
 from mechval.axioms import CellSides, Interpretation, examine_cells
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.files import FREQUENCIES, load_key_frequencies
+from mechval.modular_addition.circuit.tables import load_key_frequencies
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING
-from mechval.modular_addition.claim.fitting import Translations, fit_translations
 from mechval.modular_addition.claim.program import WaveProgram
+from mechval.modular_addition.claim.translations import Translations, fit_translations
 from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations
 from mechval.modular_addition.network.dataset import FILE_NAME, load_split
-from mechval.modular_addition.network.training import WEIGHTS, load_network, make_network
+from mechval.modular_addition.network.model import WEIGHTS, load_network, make_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.pipeline.run import FinishedRun
 from mechval.transformer import Transformer
@@ -42,9 +42,9 @@ class Explained:
         """The interpretation whose α_1 can fail, rounded as the run's config says."""
         config = self.config.model_copy(update={"equivalences": (EQUIVALENCE,)})
         components = Components(self.model)
-        return make_interpretations(
-            components, self.problem, self.translations, config, readings=[READING], device=_CPU
-        )[0]
+        return make_interpretations(components, self.problem, self.translations, config, [READING])[
+            0
+        ]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
     translations = fit_translations(
         model,
         problem,
-        load_key_frequencies(run.file("circuit", FREQUENCIES).parent),
+        load_key_frequencies(run.file("circuit", "frequencies.csv").parent),
         record_activations(model, problem, _CPU),
         torch.from_numpy(split.train),
     )
@@ -207,7 +207,7 @@ def _waves(explained: Explained, components: Components, tokens: Tensor) -> tupl
     program = WaveProgram.of(explained.problem.p, translations.frequencies)
     embedded = components.embed(tokens)
     numbers, summed = program.look_up(tokens), program.add(program.look_up(tokens))
-    read = translations.embedding(READING, _CPU).alpha(embedded)
+    read = translations.embedding(READING).alpha(embedded)
     read_sum = translations.sums.alpha(components.hidden(embedded))
     sides = (
         ("a", numbers[0, 0], read[0, 0]),
@@ -234,7 +234,7 @@ def _outcome(sides: CellSides, right: int) -> CellOutcome:
     else:
         texts = _widest(network, interpreted, n_apart) if disagrees else ["the same", "the same"]
     return CellOutcome(
-        axiom=sides.key.axiom.label,
+        axiom=sides.key.axiom.value,
         component=sides.component,
         disagrees=disagrees,
         network=texts[0],

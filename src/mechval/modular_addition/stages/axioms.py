@@ -2,61 +2,51 @@
 
 import torch
 
-from mechval.axioms import report_row, save_disagreements
-from mechval.modular_addition.circuit.files import load_key_frequencies
-from mechval.modular_addition.claim.controls import (
-    decimal_rows,
-    embedding_readers,
-    half_of_the_numbers,
-    reader_row,
-    sum_readers,
-)
-from mechval.modular_addition.claim.fitting import fit_translations
-from mechval.modular_addition.claim.validation import validate, validation_rows
-from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval import axioms
+from mechval.modular_addition.circuit.tables import load_key_frequencies
+from mechval.modular_addition.claim import controls, validation
+from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.network.components import record_activations
-from mechval.modular_addition.network.dataset import load_split
+from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.modular_addition.stages.train import load_stage_network
-from mechval.pipeline.stage import StageContext
-from mechval.reporting.tables import write_csv, write_json
+
+TABLES = (
+    axioms.CELLS,
+    axioms.INTERPRETATIONS,
+    controls.READINGS,
+    controls.DECIMALS,
+    validation.HEADLINES,
+)
 
 
-def run(context: StageContext[ModularAdditionSettings]) -> None:
+def run(context: Context) -> None:
     """Fit the translations on the train inputs, evaluate the suite on all, write the tables."""
     settings, device = context.settings, torch.device(context.device)
     problem, config = settings.problem, settings.axioms
     model = load_stage_network(context).to(device)
-    train = torch.from_numpy(load_split(context.upstream["data"].directory, problem).train)
+    train = torch.from_numpy(load_stage_split(context).train)
     frequencies = load_key_frequencies(context.upstream["circuit"].directory)
     activations = record_activations(model, problem, device)
     generator = torch.Generator().manual_seed(context.seed)
-    half = half_of_the_numbers(problem, generator)
-    translations = fit_translations(model, problem, frequencies, activations, train, half=half)
-    found = validate(model, problem, translations, config, train=train, half=half, device=device)
-    rows = validation_rows(found, translations)
-    write_csv(rows, context.directory / "axioms.csv")
-    write_csv(
-        [report_row(report) for report in found.on_all], context.directory / "interpretations.csv"
+    half = controls.half_of_the_numbers(problem, generator)
+    fitted = fit_translations(model, problem, frequencies, activations, train, half=half)
+    found = validation.validate(
+        model, problem, fitted, config, train=train, half=half, device=device
     )
+    axioms.CELLS.write(found.cells, context.directory)
+    axioms.INTERPRETATIONS.write(found.on_all, context.directory)
+    axioms.save_disagreements(found.on_all[0], context.directory / "disagreements.safetensors")
+    validation.HEADLINES.write(found.headlines, context.directory)
     readers = [
-        *embedding_readers(model, problem, frequencies, half, generator),
-        *sum_readers(model, problem, frequencies, activations, train, generator, device),
+        *controls.embedding_readers(model, problem, frequencies, half, generator),
+        *controls.sum_readers(model, problem, frequencies, activations, train, generator, device),
     ]
-    write_csv([reader_row(reader) for reader in readers], context.directory / "translations.csv")
-    write_csv(
-        [
-            row
-            for reader in readers
-            for row in decimal_rows(reader, problem.p, config.curve_decimals, config.confidence)
-        ],
-        context.directory / "decimals.csv",
+    controls.READINGS.write(map(controls.reading_row, readers), context.directory)
+    rows = (
+        row
+        for reader in readers
+        for row in controls.decimal_rows(
+            reader, problem.p, config.curve_decimals, config.confidence
+        )
     )
-    save_disagreements(found.on_all[0], context.directory / "disagreements.safetensors")
-    write_json(
-        {
-            f"epsilon.{row['inputs']}.{row['interpretation']}.{row['axiom_name']}/"
-            f"{row['component']}": row["epsilon"]
-            for row in rows
-        },
-        context.directory / "metrics.json",
-    )
+    controls.DECIMALS.write(rows, context.directory)

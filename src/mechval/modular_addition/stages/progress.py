@@ -9,17 +9,12 @@ from functools import partial
 import torch
 
 from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, measure_progress
-from mechval.modular_addition.circuit.loss_progress import (
-    measure_losses,
-    rewrite_losses,
-    write_losses,
-)
+from mechval.modular_addition.circuit.losses import LOSS_POINTS, LossPoint, losses_over_training
 from mechval.modular_addition.claim.assess import assess_network
-from mechval.modular_addition.configs import ModularAdditionSettings
-from mechval.modular_addition.network.training import load_network
-from mechval.modular_addition.stages.data import load_stage_split
+from mechval.modular_addition.network.model import load_network
+from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.modular_addition.stages.train import PHASE, load_stage_network
-from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.pipeline.stage import StageArtifacts
 from mechval.reporting.progress_files import (
     Measures,
     error_of,
@@ -27,7 +22,6 @@ from mechval.reporting.progress_files import (
     value_of,
     write_progress,
 )
-from mechval.reporting.tables import Row
 from mechval.training.snapshots import saved_snapshots
 from mechval.transformer import Transformer
 
@@ -37,29 +31,30 @@ MEASURES: Measures = {
     "1 − accuracy, held out": error_of("test_accuracy"),
 }
 
-Context = StageContext[ModularAdditionSettings]
+TABLES = (LOSS_POINTS,)
 
 
 def run(context: Context) -> None:
     """Validate the snapshots that there are and the final network; write tables and figures."""
     tables, losses = _measure(context)
-    unit = _unit(context)
-    write_progress(tables, context.directory, measures=MEASURES, unit=unit)
-    write_losses(losses, context.directory, unit)
+    write_progress(tables, context.directory, measures=MEASURES, unit=_unit(context))
+    LOSS_POINTS.write(losses, context.directory)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Recompute the rows of every snapshot that is still there; the final network always is."""
     tables, losses = _measure(context)
     rewrite_progress(tables, artifacts.directory, context.directory)
-    rewrite_losses(losses, artifacts.directory, context.directory, _unit(context))
+    finished = LOSS_POINTS.read(artifacts.directory)
+    merged = {(row.phase, row.step): row for row in (*finished, *losses)}
+    LOSS_POINTS.write(merged.values(), context.directory)
 
 
 def _unit(context: Context) -> str:
     return f"inputs seen ({len(load_stage_split(context).train):,} in each step)"
 
 
-def _measure(context: Context) -> tuple[ProgressTables, list[Row]]:
+def _measure(context: Context) -> tuple[ProgressTables, list[LossPoint]]:
     settings, split = context.settings, load_stage_split(context)
     networks, device = _networks(context), torch.device(context.device)
     assess = partial(
@@ -70,7 +65,7 @@ def _measure(context: Context) -> tuple[ProgressTables, list[Row]]:
         axioms=settings.axioms,
         device=device,
     )
-    losses = measure_losses(
+    losses = losses_over_training(
         networks, settings.problem, split, circuit=settings.circuit, device=device
     )
     return measure_progress(networks, assess), losses

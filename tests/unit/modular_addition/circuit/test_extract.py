@@ -4,34 +4,37 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
+from mechval.modular_addition.circuit import examples
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit, neuron_waves
-from mechval.modular_addition.circuit.files import (
+from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.circuit.losses import Loss, losses_of
+from mechval.modular_addition.circuit.tables import (
+    FREQUENCIES,
     circuit_facts,
     frequency_rows,
     load_key_frequencies,
     neuron_rows,
-    save_circuit,
 )
-from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.circuit.losses import loss_rows
-from mechval.modular_addition.configs import CircuitConfig
+from mechval.modular_addition.configs import CircuitConfig, DataConfig
 from mechval.modular_addition.network.components import Activations, Components, record_activations
+from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 from tests.waves import CPU, wave_network
 
 PROBLEM = ModularAddition(p=23)
-FREQUENCIES = (2, 5, 9)
+KEY = (2, 5, 9)
+SPLIT = draw_split(PROBLEM, DataConfig(), 0)
 
 
 @pytest.fixture(scope="module")
 def activations() -> Activations:
-    return record_activations(wave_network(PROBLEM, FREQUENCIES), PROBLEM, CPU)
+    return record_activations(wave_network(PROBLEM, KEY), PROBLEM, CPU)
 
 
 @pytest.fixture(scope="module")
 def circuit(activations: Activations) -> Circuit:
-    model = wave_network(PROBLEM, FREQUENCIES)
+    model = wave_network(PROBLEM, KEY)
     return extract_circuit(model, PROBLEM, activations, CircuitConfig())
 
 
@@ -52,17 +55,17 @@ def test_components_are_the_forward_pass() -> None:
 
 
 def test_key_frequencies_are_those_the_network_was_made_of(circuit: Circuit) -> None:
-    assert circuit.key.frequencies.tolist() == [*FREQUENCIES]
+    assert circuit.key.frequencies.tolist() == [*KEY]
 
 
 def test_every_neuron_belongs_to_the_frequency_it_was_made_for(circuit: Circuit) -> None:
-    expected = torch.tensor(FREQUENCIES).repeat_interleave(len(circuit.neurons.frequency) // 3)
+    expected = torch.tensor(KEY).repeat_interleave(len(circuit.neurons.frequency) // 3)
     assert circuit.neurons.frequency.equal(expected)
     assert float(circuit.neurons.explained.min()) > 0.9
 
 
 def test_the_logits_expand_in_the_key_frequencies_alone(circuit: Circuit) -> None:
-    is_key = torch.isin(circuit.frequencies, torch.tensor(FREQUENCIES))
+    is_key = torch.isin(circuit.frequencies, torch.tensor(KEY))
     assert float(circuit.logits.coefficient[is_key].min()) > 1
     assert float(circuit.logits.coefficient[~is_key].abs().max()) < 1e-5
 
@@ -89,42 +92,70 @@ def test_a_random_network_has_no_key_frequency_and_its_neurons_are_not_explained
     model = random_network()
     found = record_activations(model, PROBLEM, CPU)
     circuit = extract_circuit(model, PROBLEM, found, CircuitConfig())
-    assert circuit_facts(circuit)["key_frequency_count"] == 0
-    assert circuit_facts(circuit)["neurons_explained"] == 0
-    assert loss_rows(PROBLEM, found.logits, circuit.key.frequencies, parts())[1]["n"] == 529
+    assert circuit_facts(circuit).key_frequency_count == 0
+    assert circuit_facts(circuit).neurons_explained == 0
+    assert losses_of(PROBLEM, found.logits, circuit.key.frequencies, SPLIT)[0].n == 529
 
 
-def parts() -> dict[str, torch.Tensor]:
-    return {"all": torch.arange(PROBLEM.n_pairs)}
+def losses_on_all(activations: Activations, frequencies: torch.Tensor) -> dict[str, Loss]:
+    rows = losses_of(PROBLEM, activations.logits, frequencies, SPLIT)
+    return {row.logits: row for row in rows if row.inputs == "all"}
 
 
 def test_the_key_frequencies_carry_the_loss(activations: Activations) -> None:
-    key = torch.tensor(FREQUENCIES)
-    rows = {row["logits"]: row for row in loss_rows(PROBLEM, activations.logits, key, parts())}
-    assert rows["full"]["accuracy"] == rows["restricted"]["accuracy"] == 1
+    rows = losses_on_all(activations, torch.tensor(KEY))
+    assert rows["full"].accuracy == rows["restricted"].accuracy == 1
     # Without them, a guess: ln 23 = 3.1.
-    assert isinstance(rows["excluded"]["loss"], float)
-    assert rows["excluded"]["loss"] > 3
+    assert rows["excluded"].loss > 3
     assert [*rows] == ["full", "restricted", "excluded", "excluded 2", "excluded 5", "excluded 9"]
 
 
 def test_other_frequencies_carry_none_of_it(activations: Activations) -> None:
-    other = torch.tensor([1, 3, 4])
-    rows = {row["logits"]: row for row in loss_rows(PROBLEM, activations.logits, other, parts())}
-    assert rows["excluded"]["loss"] == pytest.approx(rows["full"]["loss"], rel=1e-3)
-    assert rows["restricted"]["accuracy"] == pytest.approx(1 / PROBLEM.p, abs=0.05)
+    rows = losses_on_all(activations, torch.tensor([1, 3, 4]))
+    assert rows["excluded"].loss == pytest.approx(rows["full"].loss, rel=1e-3)
+    assert rows["restricted"].accuracy == pytest.approx(1 / PROBLEM.p, abs=0.05)
 
 
 def test_tables_give_the_key_frequencies_back(circuit: Circuit, tmp_path: Path) -> None:
-    save_circuit(circuit, tmp_path)
-    assert load_key_frequencies(tmp_path).tolist() == [*FREQUENCIES]
+    FREQUENCIES.write(frequency_rows(circuit), tmp_path)
+    assert load_key_frequencies(tmp_path).tolist() == [*KEY]
     assert len(frequency_rows(circuit)) == 11
     assert len(neuron_rows(circuit)) == 48
 
 
 def test_a_missing_and_a_damaged_table_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MechvalError, match=r"frequencies\.csv cannot be read"):
+    with pytest.raises(MechvalError, match=r"frequencies\.csv is missing"):
         load_key_frequencies(tmp_path)
     (tmp_path / "frequencies.csv").write_text("frequency,is_key\n1,maybe\n")
-    with pytest.raises(MechvalError, match=r"frequencies\.csv cannot be read"):
+    with pytest.raises(MechvalError, match=r"frequencies\.csv is not the table"):
         load_key_frequencies(tmp_path)
+
+
+def test_examples_show_the_best_neuron_of_each_key_frequency(
+    activations: Activations, circuit: Circuit, tmp_path: Path
+) -> None:
+    examples.save_examples(examples.pick_examples(PROBLEM, activations, circuit), tmp_path)
+    found = examples.load_examples(tmp_path)
+    assert found.frequencies.tolist() == [*KEY]
+    assert circuit.neurons.frequency[found.neurons].tolist() == [*KEY]
+    for neuron, levels in zip(found.neurons, found.levels, strict=True):
+        shown = activations.hidden[:, neuron]
+        error = levels.flatten() / examples.BRIGHTEST - (shown - shown.min()) / shown.max()
+        assert float(error.abs().max()) < 1 / examples.BRIGHTEST
+
+
+def test_the_spectrum_of_logits_that_see_the_sum_alone_is_diagonal(
+    activations: Activations,
+) -> None:
+    spectrum = examples.logit_spectrum(PROBLEM, activations.logits)
+    diagonal = spectrum.diagonal()
+    assert diagonal.topk(3).indices.sort().values.tolist() == [*KEY]
+    assert float(diagonal.square().sum() / spectrum.square().sum()) > 0.5
+
+
+def test_examples_that_are_missing_or_damaged_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MechvalError, match=r"examples\.safetensors is missing"):
+        examples.load_examples(tmp_path)
+    (tmp_path / examples.FILE_NAME).write_bytes(b"no tensors")
+    with pytest.raises(MechvalError, match=r"examples\.safetensors is not"):
+        examples.load_examples(tmp_path)

@@ -7,7 +7,7 @@ from mechval.axioms.progress import Validation
 from mechval.modular_addition.claim.assess import assess_network
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, DataConfig
 from mechval.modular_addition.network.dataset import draw_split
-from mechval.modular_addition.network.training import make_network
+from mechval.modular_addition.network.model import make_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 from tests.waves import wave_network

@@ -4,9 +4,8 @@ import torch
 
 from mechval.modular_addition.circuit.fourier import waves
 from mechval.modular_addition.claim.equivalences import (
-    exact_waves,
+    compared_waves,
     nearest_angles,
-    rounded_waves,
     same_downstream,
 )
 
@@ -16,15 +15,15 @@ TABLE = waves(P, torch.tensor([2, 5]))
 
 def test_rounded_states_that_agree_are_equal() -> None:
     # D5: the authors' rounded state has no equality, so theirs never agrees.
-    assert rounded_waves(1, 4).distance(TABLE, TABLE + 1e-9).sum() < P
-    assert rounded_waves(1, 4).distance(TABLE, TABLE.clone()).tolist() == [0] * P
+    assert compared_waves(1, 4).distance(TABLE, TABLE + 1e-9).sum() < P
+    assert compared_waves(1, 4).distance(TABLE, TABLE.clone()).tolist() == [0] * P
 
 
 def test_rounding_counts_the_waves_that_differ() -> None:
     moved = TABLE.clone()
     moved[3, 1, 0] += 0.2
     moved[7] += 0.2
-    distance = rounded_waves(1, 4).distance(moved, TABLE)
+    distance = compared_waves(1, 4).distance(moved, TABLE)
     assert distance[3] == 1
     assert distance[7] == 4
     assert int(distance.sum()) == 5
@@ -32,15 +31,15 @@ def test_rounding_counts_the_waves_that_differ() -> None:
 
 def test_fewer_decimals_forgive_more() -> None:
     near = TABLE + 1e-3
-    counts = [int(rounded_waves(d, 4).distance(near, TABLE).sum()) for d in (0, 1, 2, 3, 4)]
+    counts = [int(compared_waves(d, 4).distance(near, TABLE).sum()) for d in (0, 1, 2, 3, 4)]
     assert counts == sorted(counts)
     assert counts[0] < counts[-1] == 4 * P
 
 
 def test_unrounded_states_differ_by_one_unit_in_the_last_place() -> None:
     nudged = torch.nextafter(TABLE, torch.full_like(TABLE, 2.0))
-    assert exact_waves(4).distance(nudged, TABLE).tolist() == [4] * P
-    assert exact_waves(4).distance(TABLE.clone(), TABLE).tolist() == [0] * P
+    assert compared_waves(None, 4).distance(nudged, TABLE).tolist() == [4] * P
+    assert compared_waves(None, 4).distance(TABLE.clone(), TABLE).tolist() == [0] * P
 
 
 def test_angles_ignore_length_and_see_the_next_angle() -> None:
@@ -73,9 +72,9 @@ def test_downstream_needs_both_the_network_and_the_program_to_agree() -> None:
 
 def test_every_equivalence_has_its_own_name() -> None:
     names = [
-        exact_waves(1).name,
-        rounded_waves(1, 1).name,
-        rounded_waves(2, 1).name,
+        compared_waves(None, 1).name,
+        compared_waves(1, 1).name,
+        compared_waves(2, 1).name,
         nearest_angles(P, 1).name,
         same_downstream(torch.neg, torch.neg, torch.neg).name,
     ]

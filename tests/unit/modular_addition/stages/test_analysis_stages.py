@@ -1,28 +1,27 @@
-"""Stages circuit, axioms and report, on a network written by hand, without the pipeline."""
+"""Stages circuit, axioms, progress, certify and report, on a network written by hand."""
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mechval.axioms import (
-    EvidenceKind,
-    clopper_pearson_lower,
-    clopper_pearson_upper,
-    load_disagreements,
-)
+from mechval import axioms
+from mechval.axioms import Cell, EvidenceKind, clopper_pearson_lower, clopper_pearson_upper
 from mechval.errors import MechvalError
+from mechval.modular_addition.certify.failing import FAILING
+from mechval.modular_addition.circuit.losses import LOSS_POINTS, LOSSES
 from mechval.modular_addition.configs import DataConfig, ModularAdditionSettings
+from mechval.modular_addition.network import training
 from mechval.modular_addition.network.dataset import draw_split, save_split
-from mechval.modular_addition.network.training import WEIGHTS
+from mechval.modular_addition.network.model import WEIGHTS
 from mechval.modular_addition.problem import ModularAddition
-from mechval.modular_addition.report.report import render_report
-from mechval.modular_addition.report.report_tables import load_tables
-from mechval.modular_addition.stages import axioms, certify, circuit, progress, report
+from mechval.modular_addition.report import content
+from mechval.modular_addition.stages import axioms as axioms_stage
+from mechval.modular_addition.stages import certify, circuit, progress, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.reporting.ledger import load_ledger
-from mechval.reporting.tables import read_csv, write_csv, write_json
+from mechval.reporting.report import RunFiles, make_sections
 from mechval.transformer import Transformer, save_weights
 from tests.unit.modular_addition.circuit.test_extract import random_network
 from tests.waves import wave_network
@@ -30,7 +29,7 @@ from tests.waves import wave_network
 PROBLEM = ModularAddition(p=23)
 STAGES = {
     "circuit": circuit.run,
-    "axioms": axioms.run,
+    "axioms": axioms_stage.run,
     "progress": progress.run,
     "certify": certify.run,
     "report": report.run,
@@ -56,20 +55,20 @@ def run_stages(model: Transformer, root: Path, names: tuple[str, ...]) -> None:
     save_split(draw_split(PROBLEM, DataConfig(), 0), PROBLEM, root / "data")
     (root / "train").mkdir()
     save_weights(model, root / "train" / WEIGHTS)
-    part = {"n": 2, "wrong_count": 0}
-    write_json(part | {"train": part, "test": part}, root / "train" / "metrics.json")
-    write_json(
-        {
-            "has_grokked": False,
-            "grokked_at_step": None,
-            "has_settled": False,
-            "memorised_at_step": 1,
-            "steps": 2,
-        },
-        root / "train" / "grokking.json",
+    part = training.PartAnswers(n=2, wrong_count=0, loss=0.5)
+    training.ANSWERS.write(training.Answers(2, 0, 1.0, part, part), root / "train")
+    training.GROKKING.write(
+        training.Grokking(
+            has_grokked=False,
+            grokked_at_step=None,
+            has_settled=False,
+            memorised_at_step=1,
+            steps=2,
+        ),
+        root / "train",
     )
-    point = {"train_loss": 1.0, "test_loss": 2.0, "train_accuracy": 1.0, "test_accuracy": 0.5}
-    write_csv([{"step": 0} | point, {"step": 2} | point], root / "train" / "learning_curve.csv")
+    points = (training.CurvePoint(step, 1.0, 2.0, 1.0, 0.5) for step in (0, 2))
+    training.CURVE.write(points, root / "train")
     for name in names:
         directory = root / name
         shutil.rmtree(directory, ignore_errors=True)
@@ -104,104 +103,84 @@ def test_the_report_names_what_was_found(finished: Path) -> None:
     assert "Left out: the paper reports p = 113, this run has p = 23" in page
     for line in page.splitlines():
         if line.startswith("!["):
-            name = line.split("(")[1].removesuffix(")")
+            name = line.rpartition("(")[2].removesuffix(")")
             assert (finished / "report" / name).is_file()
 
 
+def run_files(root: Path) -> RunFiles:
+    directories = {name: root / name for name in ("train", *STAGES)}
+    return RunFiles(settings_for(wave_network(PROBLEM, (2, 5, 9))), 0, directories)
+
+
 def test_the_last_losses_of_the_training_are_those_of_the_circuit(finished: Path) -> None:
-    last = read_csv(finished / "progress" / "losses.csv")[-1]
-    circuit = {
-        (row["logits"], row["inputs"]): (row["loss"], row["n"])
-        for row in read_csv(finished / "circuit" / "losses.csv")
+    last = LOSS_POINTS.read(finished / "progress")[-1]
+    of_circuit = {
+        (row.logits, row.inputs): (row.loss, row.n) for row in LOSSES.read(finished / "circuit")
     }
-    for name, where in {
-        "train": ("full", "train"),
-        "test": ("full", "held-out"),
-        "restricted": ("restricted", "all"),
-        "excluded": ("excluded", "train"),
-    }.items():
-        assert (last[f"{name}_loss"], last[f"{name}_n"]) == circuit[where]
+    assert (last.train_loss, last.train_n) == of_circuit["full", "train"]
+    assert (last.test_loss, last.test_n) == of_circuit["full", "held-out"]
+    assert (last.restricted_loss, last.restricted_n) == of_circuit["restricted", "all"]
+    assert (last.excluded_loss, last.excluded_n) == of_circuit["excluded", "train"]
 
 
 def test_losses_over_the_training_are_shown_only_if_there_are_snapshots(
     finished: Path, tmp_path: Path
 ) -> None:
-    assert "losses-over-training" not in (finished / "report" / "README.md").read_text()
+    assert content.progress(run_files(finished)) is None
     root = tmp_path / "with-snapshots"
     shutil.copytree(finished, root)
-    table = root / "progress" / "losses.csv"
-    final = read_csv(table)[0]
-    early = final | {"phase": "training", "step": "0", "examples": "0"}
-    write_csv([early, final], table)
-    directories = {name: root / name for name in ("train", *STAGES)}
-    page = render_report(load_tables(PROBLEM, "own", 0, directories))
-    assert "(../progress/figures/losses-over-training.svg)" in page
+    final = LOSS_POINTS.read(root / "progress")[0]
+    early = replace(final, phase="training", step=0, examples=0)
+    LOSS_POINTS.write([early, final], root / "progress")
+    section = content.progress(run_files(root))
+    assert section
+    assert "losses-over-training" in [figure.name for figure in section.figures]
 
 
 def test_there_are_no_rows_beside_the_paper_for_another_modulus(finished: Path) -> None:
-    assert not (finished / "report" / "paper.csv").exists()
     metrics = json.loads((finished / "report" / "metrics.json").read_text())
     assert metrics["verdicts"] == {}
 
 
-def test_every_row_of_the_axioms_says_its_kind(finished: Path) -> None:
-    rows = read_csv(finished / "axioms" / "axioms.csv")
-    assert {row["kind"] for row in rows} == {"exact", "sampled"}
-    assert len(rows) == 12 * (2 * 16 + 8)
-
-
-def test_the_ledger_counts_every_distinct_cell_on_all_inputs(finished: Path) -> None:
-    statements = load_ledger(finished / "certify")
-    table = [
-        row for row in read_csv(finished / "axioms" / "axioms.csv") if row["is_distinct"] == "True"
-    ]
-    everywhere = [row for row in table if row["inputs"] == "all inputs"]
-    exact = [s for s in statements if s.kind is EvidenceKind.EXACT and s.domain == "all inputs"]
-    assert len(statements) == len(table)
-    assert {s.total for s in exact} == {PROBLEM.n_pairs}
-    assert [(s.interpretation, s.axiom, s.component, s.count_lower) for s in exact] == [
-        (row["interpretation"], row["axiom_name"], row["component"], int(row["disagreements"]))
-        for row in everywhere
-    ]
-
-
-def test_what_the_held_out_inputs_bound_is_called_sampled(finished: Path) -> None:
-    sampled = [s for s in load_ledger(finished / "certify") if s.kind is EvidenceKind.SAMPLED]
-    assert sampled
-    assert all(s.total is None and s.n and s.n < PROBLEM.n_pairs for s in sampled)
+def test_every_estimate_of_the_axioms_says_its_kind(finished: Path) -> None:
+    rows = axioms.CELLS.read(finished / "axioms")
+    assert {row.kind for row in rows} == {EvidenceKind.EXACT}
+    assert len(rows) == 12 * (16 + 8)
+    bounded = [estimate for row in rows for estimate in row.strata.values()]
+    assert {estimate.kind for estimate in bounded} == {EvidenceKind.SAMPLED}
+    assert len(bounded) == 12 * 16
+    assert all(estimate.n < PROBLEM.n_pairs for estimate in bounded)
 
 
 def test_every_exact_rate_lies_in_the_interval_that_the_held_out_inputs_give(
     finished: Path,
 ) -> None:
-    statements = load_ledger(finished / "certify")
-    exact = {
-        (s.interpretation, s.axiom, s.component): s
-        for s in statements
-        if s.kind is EvidenceKind.EXACT and s.domain == "all inputs"
-    }
-    sampled = [s for s in statements if s.kind is EvidenceKind.SAMPLED]
-    for statement in sampled:
-        counted = exact[statement.interpretation, statement.axiom, statement.component]
-        assert counted.value_lower is not None
-        assert statement.count_lower is not None
-        assert statement.n is not None
-        lower = clopper_pearson_lower(statement.count_lower, statement.n, 0.9995)
-        upper = clopper_pearson_upper(statement.count_lower, statement.n, 0.9995)
-        # The held-out inputs are judged by translations fitted on the others.
-        assert lower <= counted.value_lower <= upper
+    for row in axioms.CELLS.read(finished / "axioms"):
+        for bounded in row.strata.values():
+            lower = clopper_pearson_lower(bounded.disagreements, bounded.n, 0.9995)
+            upper = clopper_pearson_upper(bounded.disagreements, bounded.n, 0.9995)
+            # The held-out inputs are judged by translations fitted on the others.
+            assert lower <= row.rate <= upper
 
 
 def test_failing_pairs_are_the_first_ones_of_the_main_interpretation(finished: Path) -> None:
-    table = read_csv(finished / "certify" / "counterexamples.csv")
-    audit = load_disagreements(finished / "axioms" / "disagreements.safetensors")
+    table = FAILING.read(finished / "certify")
+    audit = axioms.load_disagreements(finished / "axioms" / "disagreements.safetensors")
+    assert table
     for row in table:
-        disagrees = audit.disagreements[audit.cells.index(row["cell"])]
-        index = int(row["a"]) * PROBLEM.p + int(row["b"])
+        disagrees = audit.disagreements[audit.cells.index(row.name)]
+        index = row.a * PROBLEM.p + row.b
         earlier = int(disagrees[:index].sum())
         assert bool(disagrees[index])
         assert earlier < 5
-        assert int(row["disagreements"]) == int(disagrees.sum())
+        assert row.disagreements == int(disagrees.sum())
+
+
+def test_each_distinct_cell_that_fails_has_pairs(finished: Path) -> None:
+    rows: list[Cell] = [*axioms.CELLS.read(finished / "axioms")]
+    main = [row for row in rows if row.interpretation == rows[0].interpretation]
+    failing = {row.name for row in main if row.is_distinct and row.disagreements}
+    assert {row.name for row in FAILING.read(finished / "certify")} == failing
 
 
 def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
@@ -226,6 +205,5 @@ def test_a_damaged_table_is_refused_by_the_report(finished: Path, tmp_path: Path
     shutil.copytree(finished, root)
     path = root / "axioms" / "decimals.csv"
     path.write_text(path.read_text().replace("exact", "nearly", 1))
-    directories = {name: root / name for name in ("train", *STAGES)}
     with pytest.raises(MechvalError, match=r"decimals\.csv is not the table"):
-        load_tables(PROBLEM, "own", 0, directories)
+        make_sections(content.MAKERS, run_files(root))

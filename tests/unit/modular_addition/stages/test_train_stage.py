@@ -11,7 +11,7 @@ import torch
 from mechval.errors import MechvalError
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, ModularAdditionSettings
 from mechval.modular_addition.network.dataset import draw_split, load_split
-from mechval.modular_addition.network.training import load_network
+from mechval.modular_addition.network.model import load_network
 from mechval.modular_addition.study import STUDY
 from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
 from mechval.pipeline.model_source import ModelSource

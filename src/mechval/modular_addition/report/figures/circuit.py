@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mechval.modular_addition.circuit.files import EXPLAINED
-from mechval.modular_addition.report.report_tables import Frequency, Loss, LossPoint, Neuron
+from mechval.modular_addition.circuit.examples import BRIGHTEST, Examples
+from mechval.modular_addition.circuit.losses import Loss
+from mechval.modular_addition.circuit.tables import EXPLAINED, Frequency, Neuron
 from mechval.reporting.figures import PAGE_WIDTH
-from mechval.reporting.figures_progress import format_examples
-from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
+from mechval.reporting.palette import BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
 
 
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
@@ -19,21 +19,13 @@ def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
     figure = Figure(figsize=(PAGE_WIDTH, 4.8), layout="constrained")
     top, bottom = figure.subplots(2, 1)
     numbers = np.array([row.frequency for row in frequencies])
-    for shift, colour, name, values in (
-        (-0.2, BLUE, "cosine", [row.embedding_cos_norm for row in frequencies]),
-        (0.2, ORANGE, "sine", [row.embedding_sin_norm for row in frequencies]),
-    ):
-        top.bar(numbers + shift, values, 0.4, color=colour, label=name)
-    for row in frequencies:
+    cosines = [row.embedding_cos_norm for row in frequencies]
+    sines = [row.embedding_sin_norm for row in frequencies]
+    top.bar(numbers - 0.2, cosines, 0.4, color=BLUE, label="cosine")
+    top.bar(numbers + 0.2, sines, 0.4, color=ORANGE, label="sine")
+    for row, *norms in zip(frequencies, cosines, sines, strict=True):
         if row.is_key:
-            height = max(row.embedding_cos_norm, row.embedding_sin_norm)
-            top.annotate(
-                str(row.frequency),
-                (row.frequency, height),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-            )
+            _label_bar(top, str(row.frequency), row.frequency, max(norms))
     top.margins(y=0.15)
     top.set_xlabel("frequency k (waves over the residues)")
     top.set_ylabel("norm of the embedding")
@@ -77,13 +69,8 @@ def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) ->
     occurring = [row for row in frequencies if row.neurons]
     places = np.arange(len(occurring))
     right.bar(places, [row.neurons for row in occurring], color=SKY_BLUE, label="all")
-    right.bar(
-        places,
-        [row.neurons_explained for row in occurring],
-        0.5,
-        color=BLUE,
-        label=f"≥ {EXPLAINED:.0%} explained",
-    )
+    counted = [row.neurons_explained for row in occurring]
+    right.bar(places, counted, 0.5, color=BLUE, label=f"≥ {EXPLAINED:.0%} explained")
     labels = [f"{row.frequency}{'*' if row.is_key else ''}" for row in occurring]
     right.set_xticks(places, labels, rotation=90 if len(places) > 8 else 0)
     right.set_xlabel("best frequency (*: key)")
@@ -104,13 +91,8 @@ def draw_logits(frequencies: Sequence[Frequency]) -> Figure:
     axes.bar(numbers[is_key], values[is_key], color=VERMILLION, label="key frequencies")
     for row in frequencies:
         if row.logit_variance_share >= 0.005:
-            axes.annotate(
-                f"{row.frequency}: {row.logit_variance_share:.1%}",
-                (row.frequency, row.logit_coefficient),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-            )
+            text = f"{row.frequency}: {row.logit_variance_share:.1%}"
+            _label_bar(axes, text, row.frequency, row.logit_coefficient)
     axes.axhline(0, color="0.4", linewidth=0.8)
     axes.margins(y=0.15)
     axes.set_xlabel("frequency k")
@@ -129,10 +111,9 @@ def draw_losses(losses: Sequence[Loss]) -> Figure:
     places = np.arange(len(names))
     width = 0.8 / len(parts)
     for index, (part, colour) in enumerate(zip(parts, (BLUE, ORANGE, GREEN), strict=True)):
-        of_part = {row.logits: row for row in losses if row.inputs == part}
+        rows = [row for row in losses if row.inputs == part]
         shift = (index - (len(parts) - 1) / 2) * width
-        label = f"{part} (N = {of_part[names[0]].n:,})"
-        values = [of_part[name].loss for name in names]
+        values, label = [row.loss for row in rows], f"{part} (N = {rows[0].n:,})"
         axes.bar(places + shift, values, width, color=colour, label=label)
     axes.set_yscale("log")
     axes.set_xticks(places, [name.replace(" ", "\n") for name in names])
@@ -146,39 +127,41 @@ def draw_losses(losses: Sequence[Loss]) -> Figure:
     return figure
 
 
-def draw_loss_progress(points: Sequence[LossPoint], unit: str) -> Figure:
-    """The four losses of the snapshots against examples seen.
-
-    Args:
-        points: in the order of the training; those without ``examples`` have no place here.
-        unit: what an example is, such as ``inputs seen``.
-    """
-    timed = [point for point in points if point.examples is not None]
-    examples = [point.examples for point in timed if point.examples is not None]
-    first = timed[0]
-    figure = Figure(figsize=(PAGE_WIDTH, 4.0), layout="constrained")
-    axes = figure.subplots()
-    for style, colour, label, losses in (
-        (".-", BLACK, f"train (N = {first.train_n:,})", [row.train_loss for row in timed]),
-        ("s-", VERMILLION, f"held out (N = {first.test_n:,})", [row.test_loss for row in timed]),
-        (
-            "o--",
-            BLUE,
-            f"restricted: only the key frequencies kept (all inputs, N = {first.restricted_n:,})",
-            [row.restricted_loss for row in timed],
-        ),
-        (
-            "^--",
-            GREEN,
-            f"excluded: the key frequencies removed (train inputs, N = {first.excluded_n:,})",
-            [row.excluded_loss for row in timed],
-        ),
-    ):
-        axes.plot(examples, losses, style, color=colour, markersize=3.5, label=label)
-    axes.set_yscale("log")
-    axes.set_ylabel("cross-entropy (nats)")
-    format_examples(axes, examples, unit)
-    numbers = first.key_frequencies.replace(" ", ", ")
-    axes.set_title(f"loss on training snapshots; key frequencies of the final network: {numbers}")
-    figure.legend(loc="outside lower center", ncols=1)
+def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> Figure:
+    """Per key frequency that has neurons, the one that it explains most of, over a and b."""
+    figure = Figure(figsize=(PAGE_WIDTH, 2.5), layout="constrained")
+    panels = figure.subplots(1, len(examples.neurons), sharey=True, squeeze=False)[0]
+    chosen = zip(examples.frequencies.tolist(), examples.neurons.tolist(), strict=True)
+    for axes, (frequency, neuron), levels in zip(panels, chosen, examples.levels, strict=True):
+        axes.imshow(
+            levels.numpy(),
+            cmap="cividis",
+            vmin=0,
+            vmax=BRIGHTEST,
+            origin="lower",
+            interpolation="nearest",
+        )
+        share = neurons[neuron].variance_explained
+        axes.set_title(f"k = {frequency}\nneuron {neuron} ({share:.0%})")
+        axes.set_xlabel("b")
+    panels[0].set_ylabel("a")
+    figure.suptitle("activation of one neuron per key frequency (bright: high)", fontsize=10)
     return figure
+
+
+def draw_logit_spectrum(examples: Examples) -> Figure:
+    """Norm of the logits along every product of a wave of a and a wave of b."""
+    figure = Figure(figsize=(PAGE_WIDTH * 0.7, 3.8), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(
+        examples.spectrum.numpy(), cmap="cividis", origin="lower", interpolation="nearest"
+    )
+    axes.set_xlabel("frequency of b (0: constant)")
+    axes.set_ylabel("frequency of a (0: constant)")
+    axes.set_title("logits over the inputs, norm by two-dimensional frequency\n(mean left out)")
+    figure.colorbar(image, ax=axes, label="norm over numbers and phases (logits)")
+    return figure
+
+
+def _label_bar(axes: Axes, text: str, x: int | float, height: float) -> None:
+    axes.annotate(text, (x, height), (0, 2), textcoords="offset points", ha="center")

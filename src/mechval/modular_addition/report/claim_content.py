@@ -1,0 +1,174 @@
+"""Sections on the claim: targets, the axioms, where they fail, the readings, the paper."""
+
+from collections.abc import Mapping, Sequence
+
+from mechval import axioms
+from mechval.axioms import Cell
+from mechval.modular_addition.certify.failing import FAILING
+from mechval.modular_addition.claim import controls
+from mechval.modular_addition.claim.translations import HALF_TOKENS
+from mechval.modular_addition.claim.validation import HELD_OUT
+from mechval.modular_addition.interpretation import EMBED
+from mechval.modular_addition.network import training
+from mechval.modular_addition.report import published_values
+from mechval.modular_addition.report.figures import claim as figures
+from mechval.reporting import paper, report
+from mechval.reporting.report import CellText, Figure, RunFiles, Section, Shown
+
+
+def main_cells(files: RunFiles) -> list[Cell]:
+    """The cells of the run's main interpretation, the first of its config."""
+    rows = files.rows(axioms.CELLS)
+    return [row for row in rows if row.interpretation == rows[0].interpretation]
+
+
+def targets(files: RunFiles) -> Section | None:
+    """What was asked of a network trained here beside what this run has; not of another's."""
+    if files.settings.model.kind == "published":
+        return None
+    # The α_1 that can fail does fail at the embedding, so nothing is asked there.
+    cells = [
+        cell
+        for cell in main_cells(files)
+        if cell.is_distinct and (cell.component != EMBED or cell.axiom.is_replaceability)
+    ]
+    wrong = files.record(training.ANSWERS).wrong_count
+    judged = ("target: 0", lambda cell: _judged(cell.disagreements))
+    parts = {
+        "main": cells[0].interpretation,
+        "n": cells[0].n,
+        "wrong": wrong,
+        "judged": _judged(wrong),
+        "cells": report.show(cells, "component", "axiom", "disagreements", judged),
+    }
+    return Section("Targets", "targets.md", parts)
+
+
+def the_axioms(files: RunFiles) -> Section:
+    """The main interpretation in full, every interpretation in short."""
+    main, readings = main_cells(files), _readings(files)
+    panels = {"all inputs": main, "held-out inputs": [cell.strata[HELD_OUT] for cell in main]}
+    parts = {
+        "main": main[0].interpretation,
+        "n": main[0].n,
+        "alpha": _sizes(readings, main[0]),
+        "in_full": report.show(
+            main,
+            "axiom",
+            "component",
+            "equivalence",
+            "n",
+            "disagreements",
+            ("exact ε", "epsilon"),
+            ("parts that differ", lambda cell: _percent(cell.mean_part_error)),
+            ("held out N", f"strata.{HELD_OUT}.n"),
+            ("disagreements", f"strata.{HELD_OUT}.disagreements"),
+            ("sampled ε", f"strata.{HELD_OUT}.epsilon"),
+            ("verdict", lambda cell: f"= {cell.repeats}" if cell.repeats else cell.verdict.value),
+        ),
+        "in_short": _in_short(files.rows(axioms.CELLS), readings),
+        "figure": Figure(
+            "axioms",
+            "ε of every cell, exact on all inputs and sampled on held-out ones: dark blue is rare "
+            "disagreement, yellow frequent.",
+            lambda: figures.draw_axiom_table(panels, f"ε of {main[0].interpretation}"),
+        ),
+    }
+    return Section("Axioms", "axioms.md", parts)
+
+
+def failing_pairs(files: RunFiles) -> Section:
+    """The smallest inputs on which cells of the main interpretation fail."""
+    rows = files.rows(FAILING)
+    columns = ("axiom", "component", "disagreements", "a", "b", "sum", "network_answer")
+    parts = {"pairs": report.show(rows, *columns) if rows else None}
+    return Section("Where the main interpretation fails", "failing.md", parts)
+
+
+def can_the_readings_fail(files: RunFiles) -> Section:
+    """The readings of the network beside those of the controls."""
+    decimals = files.rows(controls.DECIMALS)
+    columns = ("map", "reading", "subject", "judged_on", "points", "features")
+    errors = ("n", "root_mean_square_error", "largest_error")
+    parts = {
+        "readings": report.show(
+            files.rows(controls.READINGS),
+            *columns,
+            ("can it fail?", lambda row: "no: vacuous" if row.vacuous else "yes"),
+            *errors,
+            ("R²", lambda row: CellText(f"{row.r_squared:.4f}", row.r_squared)),
+        ),
+        "figure": Figure(
+            "decimals",
+            "Share that differs against decimals compared: where the controls (orange, red) lie as "
+            "low as the network (blue), the reading cannot fail and says nothing.",
+            lambda: figures.draw_decimals(decimals),
+        ),
+    }
+    return Section("Can the readings fail? (D4)", "readings.md", parts)
+
+
+def beside_the_paper(files: RunFiles) -> Section:
+    """The printed ε beside those measured on the held-out inputs."""
+    problem = files.settings.problem
+    comparisons = published_values.compare_with_paper(problem, files.rows(axioms.CELLS))
+    section = paper.paper_section(comparisons)
+    parts = {
+        "p": problem.p,
+        "paper_p": published_values.PAPER_PROBLEM.p,
+        "kind": files.settings.model.kind,
+        "compared": bool(comparisons),
+    }
+    return Section("Beside the paper", "paper_beside.md", {**section.parts, **parts})
+
+
+def _in_short(rows: Sequence[Cell], readings: Mapping[str, controls.ReadingErrors]) -> Shown:
+    """A row per interpretation, a column per distinct cell."""
+    found: dict[str, dict[tuple[str, str], Cell]] = {}
+    for row in rows:
+        if row.is_distinct:
+            found.setdefault(row.interpretation, {})[row.axiom, row.component] = row
+    first = [next(iter(cells.values())) for cells in found.values()]
+    return report.show(
+        first,
+        ("interpretation", lambda cell: f"`{cell.interpretation}`"),
+        ("α_1", lambda cell: _sizes(readings, cell)),
+        ("inputs", lambda cell: _inputs(cell)),
+        "n",
+        *(
+            (
+                f"{component}: {axiom}",
+                lambda cell, key=(axiom, component): found[cell.interpretation][key].epsilon,
+            )
+            for axiom, component in next(iter(found.values()))
+        ),
+    )
+
+
+def _inputs(cell: Cell) -> str:
+    is_half = cell.tags["reading"] == HALF_TOKENS
+    return "pairs of unseen numbers" if is_half else "all inputs"
+
+
+def _readings(files: RunFiles) -> dict[str, controls.ReadingErrors]:
+    """How α_1 was fitted to the network, by reading, where it is judged for the axioms."""
+    # Of the two rows of half_tokens the later one stands: the numbers it was not fitted on.
+    return {
+        row.reading: row
+        for row in files.rows(controls.READINGS)
+        if row.map == "alpha_1" and row.subject == controls.NETWORK
+    }
+
+
+def _sizes(readings: Mapping[str, controls.ReadingErrors], cell: Cell) -> str:
+    row = readings[cell.tags["reading"]]
+    sizes = f"{row.points:,} points, {row.features} features"
+    return f"*vacuous ({sizes})*" if row.vacuous else sizes
+
+
+def _judged(count: int) -> str:
+    return "MISSED" if count else "met"
+
+
+def _percent(share: float) -> CellText:
+    return CellText(f"{share:.2%}", share)

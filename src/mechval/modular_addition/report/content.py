@@ -1,0 +1,164 @@
+"""What the report of a run says: one maker per section, from the run's tables alone."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from mechval.modular_addition.circuit import examples, losses
+from mechval.modular_addition.circuit import tables as circuit
+from mechval.modular_addition.network import training
+from mechval.modular_addition.report import claim_content
+from mechval.modular_addition.report.figures import circuit as circuit_figures
+from mechval.modular_addition.report.figures import claim as claim_figures
+from mechval.reporting import report
+from mechval.reporting.report import CellText, Figure, RunFiles, Section
+
+PACKAGE = __name__.rpartition(".")[0]
+
+
+def title(files: RunFiles) -> str:
+    """The heading of the page."""
+    settings = files.settings
+    return f"Addition modulo {settings.problem.p}: {settings.model.kind} model, seed {files.seed}"
+
+
+def network(files: RunFiles) -> Section:
+    """What the network answers and how it was trained."""
+    is_own = files.settings.model.kind == "own"
+    answers = files.record(training.ANSWERS)
+    curve = files.rows(training.CURVE) if is_own else ()
+    parts = {"all": answers, "trained on": answers.train, "held out": answers.test}
+    draw = partial(claim_figures.draw_learning_curve, curve, answers)
+    caption = (
+        "Loss and error on trained and held-out pairs: a gap that closes late is memorising, then "
+        "grokking."
+    )
+    return Section(
+        "Network",
+        "network.md",
+        {
+            "is_own": is_own,
+            "problem": files.settings.problem,
+            "answers": report.show(
+                parts.items(),
+                ("inputs", lambda item: item[0]),
+                ("N", lambda item: item[1].n),
+                ("wrong", lambda item: item[1].wrong_count),
+                ("accuracy", lambda item: f"{1 - item[1].wrong_count / item[1].n:.5f}"),
+            ),
+            "grokking": files.record(training.GROKKING) if is_own else None,
+            "curve": Figure("learning-curve", caption, draw) if is_own else None,
+        },
+    )
+
+
+def the_circuit(files: RunFiles) -> Section:
+    """Which frequencies the network computes with, and how far they explain it."""
+    frequencies, neurons = files.rows(circuit.FREQUENCIES), files.rows(circuit.NEURONS)
+    keys = [row for row in frequencies if row.is_key]
+    found = files.rows(losses.LOSSES)
+    return Section(
+        "Circuit",
+        "circuit.md",
+        {
+            "facts": files.record(circuit.FACTS),
+            "frequencies": report.show(
+                keys,
+                "frequency",
+                "embedding_power_share",
+                "neurons",
+                "neurons_explained",
+                "logit_coefficient",
+                "logit_variance_share",
+            ),
+            "losses": _losses(found),
+            "figures": [
+                Figure(
+                    "embedding",
+                    "The embedding's waves: the few tall bars are the key frequencies, and the "
+                    "lower panel shows how clear the cut behind them is.",
+                    lambda: circuit_figures.draw_embedding(frequencies),
+                ),
+                Figure(
+                    "neurons",
+                    "How much of each neuron one frequency explains: a peak near 1 means neurons "
+                    "that work at a single frequency.",
+                    lambda: circuit_figures.draw_neurons(neurons, frequencies),
+                ),
+                *_example_figures(files, neurons),
+                Figure(
+                    "logits",
+                    "The logits as cosines of a + b − c: only orange bars, the key frequencies, "
+                    "should have height.",
+                    lambda: circuit_figures.draw_logits(frequencies),
+                ),
+                Figure(
+                    "losses",
+                    "Loss with only the key waves kept (restricted) and with them removed "
+                    "(excluded): low and high bars mean that these waves are all that is used.",
+                    lambda: circuit_figures.draw_losses(found),
+                ),
+            ],
+        },
+    )
+
+
+def _losses(rows: Sequence[losses.Loss]) -> report.Shown:
+    """A row per kind of logits, a column per part of the inputs."""
+    found = {(row.logits, row.inputs): row for row in rows}
+
+    def cell(logits: str, part: str) -> CellText:
+        row = found[logits, part]
+        return CellText(f"{report.told(row.loss)} ({row.accuracy:.4f})", row.loss)
+
+    return report.show(
+        dict.fromkeys(row.logits for row in rows),
+        ("logits", lambda name: name),
+        *(
+            (f"{part}: loss (accuracy)", partial(cell, part=part))
+            for part in dict.fromkeys(row.inputs for row in rows)
+        ),
+    )
+
+
+def _example_figures(files: RunFiles, neurons: Sequence[circuit.Neuron]) -> list[Figure]:
+    found = examples.load_examples(files.folder("circuit"))
+    spectrum = Figure(
+        "logit-spectrum",
+        "The logits by frequency of a and of b: spots on the diagonal alone mean that they depend "
+        "on a + b.",
+        lambda: circuit_figures.draw_logit_spectrum(found),
+    )
+    over_inputs = Figure(
+        "neurons-over-inputs",
+        "One neuron per key frequency over all pairs (a, b): a regular grid means that it responds "
+        "to one wavelength.",
+        lambda: circuit_figures.draw_neurons_over_inputs(found, neurons),
+    )
+    return [over_inputs, spectrum] if len(found.neurons) else [spectrum]
+
+
+def progress(files: RunFiles) -> Section | None:
+    """Losses over the training; nothing without snapshots of known examples."""
+    points = files.rows(losses.LOSS_POINTS)
+    if all(point.examples is None for point in points):
+        return None
+    unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
+    figure = Figure(
+        "losses-over-training",
+        "Nanda et al.'s progress measures: the restricted loss falls and the excluded loss rises "
+        "while the network moves to its key waves, before held-out loss falls.",
+        lambda: claim_figures.draw_loss_progress(points, unit),
+    )
+    return Section("Over the training", "progress.md", {"losses": figure})
+
+
+MAKERS: tuple[report.Maker, ...] = (
+    claim_content.targets,
+    network,
+    the_circuit,
+    claim_content.the_axioms,
+    claim_content.failing_pairs,
+    claim_content.can_the_readings_fail,
+    progress,
+    claim_content.beside_the_paper,
+)

@@ -1,0 +1,74 @@
+"""What the modular-addition study says on its pages beside the sections of its report."""
+
+from mechval.modular_addition.circuit import tables as circuit
+from mechval.modular_addition.report import claim_content, content
+from mechval.reporting import report
+from mechval.reporting.html.content import Answer, Component, PageContent
+from mechval.reporting.report import RunFiles
+
+
+def _claim(files: RunFiles) -> tuple[str, str, str]:
+    problem = files.settings.problem
+    return (
+        f"A one-block transformer reads two numbers below {problem.p} and answers their sum modulo "
+        f"{problem.p}.",
+        "The claim: its embedding holds each number as a few waves, cosines and sines at key "
+        "frequencies; its neurons turn them into the waves of the sum by the angle-sum "
+        "identities; and the answer is the number whose waves fit best.",
+        f"Four axioms, at each of the three steps, are counted on all {problem.n_pairs:,} inputs.",
+    )
+
+
+def _neurons(files: RunFiles) -> Answer:
+    """How many neurons work at each key frequency."""
+    keys = [row for row in files.rows(circuit.FREQUENCIES) if row.is_key]
+    n_explained = sum(row.neurons_explained for row in keys)
+    verdict = (
+        f"{n_explained} of {files.record(circuit.FACTS).neurons} neurons compute waves of the key "
+        f"frequencies {', '.join(str(row.frequency) for row in keys)}"
+    )
+    sentence = (
+        f"Exact, N = {files.settings.problem.n_pairs:,} inputs: a neuron belongs to the frequency "
+        "that explains most of its variance, and counts if that is at least "
+        f"{circuit.EXPLAINED:.0%}."
+    )
+    details = report.show(
+        keys, "frequency", "neurons", "neurons_explained", "embedding_power_share"
+    )
+    return Answer(verdict, (sentence,), details, "good" if n_explained else "bad")
+
+
+PAGE = PageContent(
+    study="modular_addition",
+    title="How a transformer adds modulo a prime",
+    claim=_claim,
+    components=(
+        Component(
+            "embed",
+            "token embedding",
+            "cosine and sine of both numbers at the key frequencies",
+            "embeddings",
+            "waves of a and b",
+        ),
+        Component(
+            "add",
+            "positions, attention, MLP's hidden layer at “=”",
+            "waves of a + b, by the angle-sum identities",
+            "neurons at “=”",
+            "waves of a + b",
+        ),
+        Component(
+            "answer",
+            "MLP output, unembedding, largest logit",
+            "the number c whose waves fit best",
+            "c",
+            "c",
+        ),
+    ),
+    input_state="a, b and “=”",
+    neurons_question="Which neurons compute which frequencies?",
+    neurons=_neurons,
+    cells=claim_content.main_cells,
+    makers=content.MAKERS,
+    package=content.PACKAGE,
+)

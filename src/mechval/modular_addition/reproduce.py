@@ -1,0 +1,102 @@
+"""The whole modular-addition study as one function, in the order of the paper's section 5.
+
+The stages of the pipeline do the same step by step, with files between them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mechval.axioms import AxiomReport
+from mechval.modular_addition.certify.failing import FailingPair, find_failing_pairs
+from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
+from mechval.modular_addition.claim.translations import fit_translations
+from mechval.modular_addition.claim.validation import evaluate_everywhere
+from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.modular_addition.interpretation import make_interpretations
+from mechval.modular_addition.network.components import Components, record_activations
+from mechval.modular_addition.network.dataset import draw_split
+from mechval.modular_addition.network.model import make_network
+from mechval.modular_addition.network.training import Grokking, train_network
+from mechval.transformer import Transformer
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What the study comes to.
+
+    Attributes:
+        network: trained to answer a + b modulo p.
+        grokking: how its training went.
+        circuit: the frequencies it computes with, and what they carry.
+        reports: the axioms on all p² inputs, one report per interpretation.
+        failing: the smallest pairs on which the first interpretation fails, cell by cell.
+    """
+
+    network: Transformer
+    grokking: Grokking
+    circuit: Circuit
+    reports: list[AxiomReport]
+    failing: list[FailingPair]
+
+
+def reproduce(
+    settings: ModularAdditionSettings, seed: int, scratch: Path, device: torch.device = CPU
+) -> Reproduction:
+    """Split the inputs, train, read the circuit, state the interpretation, validate it on all.
+
+    Args:
+        settings: all of the study; ``conf/settings/modular_addition`` has the paper's.
+        seed: everything random follows from it.
+        scratch: folder for checkpoints; an interrupted training resumes there.
+
+    Raises:
+        MechvalError: if the network has no key frequencies, so that there is nothing to claim.
+
+    >>> import tempfile
+    >>> settings = ModularAdditionSettings.model_validate({
+    ...     "problem": {"p": 11},
+    ...     "data": {"train_fraction": 0.8},
+    ...     "architecture": {"d_model": 32, "d_mlp": 64, "n_heads": [4]},
+    ...     "training": {
+    ...         "max_steps": 400, "learning_rate": 1e-2, "evaluate_every_steps": 20
+    ...     },
+    ...     "circuit": {"smallest_gap": 1.01},
+    ...     "axioms": {"equivalences": ["downstream"]},
+    ... })
+    >>> found = reproduce(settings, seed=0, scratch=Path(tempfile.mkdtemp()))
+    >>> {cell.n for report in found.reports for cell in report.cells}
+    {121}
+    """
+    problem = settings.problem
+    split = draw_split(problem, settings.data, seed)
+    train = torch.from_numpy(split.train)
+
+    network = make_network(problem, settings.architecture)
+    network.initialise(torch.Generator().manual_seed(seed))
+    grokking, _ = train_network(
+        network,
+        problem,
+        settings.training,
+        split=split,
+        seed=seed,
+        directory=scratch,
+        device=device,
+    )
+
+    activations = record_activations(network, problem, device)
+    circuit = extract_circuit(network, problem, activations, settings.circuit)
+    fitted = fit_translations(network, problem, circuit.key.frequencies, activations, train)
+    interpretations = make_interpretations(
+        Components(network), problem, fitted.to(device), settings.axioms, settings.axioms.readings
+    )
+
+    reports = evaluate_everywhere(
+        interpretations, problem, train, settings.axioms.confidence, fitted.constant_label, device
+    )
+    main, limit = reports[0], settings.certify.counterexamples
+    failing = find_failing_pairs(main.cells, main.disagreements, network.cpu(), problem, limit)
+    return Reproduction(network, grokking, circuit, reports, list(failing))
