@@ -50,7 +50,8 @@ class Column:
             ``number`` is a result of floating-point arithmetic.
         title: its heading; the field's name if empty.
         unit: in words, or ``%`` for a share that is read in per cent.
-        of: for a count, the field of the same row that says how many samples there are.
+        of: for a count, the field of the same row that says how many samples there are; where
+            that is empty, the count is exact.
     """
 
     kind: Kind

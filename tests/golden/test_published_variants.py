@@ -145,9 +145,7 @@ def test_the_surface_has_the_evaluate_equivalence_of_the_table(
 def test_literal_counts_are_no_explanation_and_the_trees_are_better(measured: Measured) -> None:
     base = "trees/paper/attn_out"
     cells = ("prefix equivalence/evaluate", "prefix replaceability/evaluate")
-    p_values = {
-        (row["cell"], row["first"], row["second"]): row["p_value"] for row in measured[0].paired
-    }
+    p_values = {(row.cell, row.first, row.second): row.p_value for row in measured[0].paired}
     for cell in cells:
         rival = f"{base}/rival literal counts"
         assert disagreements(measured, base, cell) < 0.5 * disagreements(measured, rival, cell)

@@ -172,9 +172,9 @@ def test_the_paired_test_tells_literal_counts_from_trees_and_trees_from_nothing_
     tables: VariantTables,
 ) -> None:
     p_values = {
-        (row["first"], row["second"]): row["p_value"]
+        (row.first, row.second): row.p_value
         for row in tables.paired
-        if row["cell"] == "prefix equivalence/output"
+        if row.cell == "prefix equivalence/output"
     }
     base = "trees/calibrated/resid_mid"
     assert float(p_values[base, f"{base}/rival literal counts"] or 0) < 1e-6

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mechval import tables
 from mechval.errors import MechvalError
 
 
@@ -53,24 +54,24 @@ class Statement:
             bound is out of order.
     """
 
-    statement: str
-    kind: EvidenceKind
-    domain: str
-    distribution: str
-    file: str
-    axiom: str | None = None
-    component: str | None = None
-    interpretation: str | None = None
-    count_lower: int | None = None
-    count_upper: int | None = None
-    total: int | None = None
-    value_lower: float | None = None
-    value_upper: float | None = None
-    n: int | None = None
-    confidence: float | None = None
-    margin: float | None = None
-    numerical_error: float | None = None
-    stopped_by: str | None = None
+    statement: str = tables.told()
+    kind: EvidenceKind = tables.told("evidence")
+    domain: str = tables.told("inputs")
+    distribution: str = tables.told()
+    file: str = tables.told("table")
+    axiom: str | None = tables.told(default=None)
+    component: str | None = tables.told(default=None)
+    interpretation: str | None = tables.told(default=None)
+    count_lower: int | None = tables.count("at least", default=None)
+    count_upper: int | None = tables.count("at most", default=None)
+    total: int | None = tables.told("of", default=None)
+    value_lower: float | None = tables.rate("rate at least", default=None)
+    value_upper: float | None = tables.rate("rate at most", default=None)
+    n: int | None = tables.told("N", default=None)
+    confidence: float | None = tables.told(default=None)
+    margin: float | None = tables.number("worst margin", default=None)
+    numerical_error: float | None = tables.number("its rounding error", default=None)
+    stopped_by: str | None = tables.told("stopped by", default=None)
 
     def __post_init__(self) -> None:
         for field in _NEEDED[self.kind]:
@@ -95,6 +96,7 @@ class Statement:
         )
 
 
+LEDGER = tables.Table("certify/ledger.csv", Statement)
 LEDGER_COLUMNS = (
     "statement",
     "axiom",

@@ -148,6 +148,7 @@ class _CellJudge:
             mean_distance=mean_distance,
             mean_part_error=mean_distance / equivalence.n_parts,
             equivalence=equivalence.name,
+            constant_rate=self.baseline.rate,
             verdict=self._verdict(key, pooled.epsilon),
         )
 

@@ -6,7 +6,7 @@ looks at the others.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 
 from jaxtyping import Bool
@@ -15,9 +15,9 @@ from scipy.special import ndtri
 from scipy.stats import binomtest
 from torch import Tensor
 
+from mechval import tables
 from mechval.axioms.report import AxiomReport
 from mechval.axioms.statistics import check_confidence
-from mechval.axioms.tables import Row
 from mechval.errors import MechvalError
 
 
@@ -38,15 +38,27 @@ class PairedComparison:
         confidence: of the interval.
     """
 
-    n: int
-    only_first: int
-    only_second: int
-    both: int
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    confidence: float
+    n: int = tables.told("N")
+    only_first: int = tables.count()
+    only_second: int = tables.count()
+    both: int = tables.count()
+    difference: float = tables.rate("difference of the rates")
+    low: float = tables.rate("at least")
+    high: float = tables.rate("at most")
+    p_value: float = tables.number("p")
+    confidence: float = tables.told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedRow(PairedComparison):
+    """Two interpretations, by name, compared in one cell: a row of paired.csv."""
+
+    cell: str = tables.told()
+    first: str = tables.told()
+    second: str = tables.told()
+
+
+PAIRED = tables.Table("axioms/paired.csv", PairedRow)
 
 
 def compare_disagreements(
@@ -87,7 +99,7 @@ def compare_disagreements(
     )
 
 
-def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) -> list[Row]:
+def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) -> list[PairedRow]:
     """Compare every two reports in one cell, each pair once, in the order of the reports.
 
     Args:
@@ -101,12 +113,12 @@ def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) 
         report.interpretation: _disagreements(report, cell) for report in reports
     }
     return [
-        {
-            "cell": cell,
-            "first": first,
-            "second": second,
-            **asdict(compare_disagreements(vectors[first], vectors[second], confidence)),
-        }
+        PairedRow(
+            cell=cell,
+            first=first,
+            second=second,
+            **vars(compare_disagreements(vectors[first], vectors[second], confidence)),
+        )
         for first, second in combinations(vectors, 2)
     ]
 

@@ -1,19 +1,22 @@
-"""The axioms along a training: what was validated at which snapshot, as plain rows.
+"""The axioms along a training: what was validated at which snapshot.
 
-Issue: when does the interpretation become true? Everything that an interpretation is fitted on is
-fitted anew on each snapshot by the same rules; a snapshot for which the rules give none keeps its
-row, with the reason.
+When does the interpretation become true? Everything that an interpretation is fitted on is fitted
+anew on each snapshot by the same rules; of a snapshot for which the rules give none it is told why.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import groupby
+from typing import Any, Generic, TypeVar
 
+from mechval import tables
 from mechval.axioms.report import AxiomReport, Cell
 from mechval.axioms.tables import Row
 from mechval.progress import track
 
 Network = TypeVar("Network")
+Facts = TypeVar("Facts")
+Saved = TypeVar("Saved", bound="Snapshot")
 
 
 @dataclass(frozen=True)
@@ -26,27 +29,90 @@ class Snapshot:
         examples: training examples seen in the phase, None where unknown.
     """
 
-    phase: str
-    step: int | None
-    examples: int | None
+    phase: str = tables.told()
+    step: int | None = tables.told()
+    examples: int | None = tables.told()
 
 
 FINAL = Snapshot("final", None, None)
 
 
 @dataclass(frozen=True, eq=False)
-class Validation:
+class Validation(Generic[Facts]):
     """What validating one network gave.
 
     Attributes:
         reports: of the interpretations that the rules found.
         refusals: of those they did not: interpretation name to reason.
-        facts: what the study tells of the network, the same names for every network.
+        facts: what the study tells of the network, a dataclass with declared fields.
     """
 
     reports: tuple[AxiomReport, ...]
     refusals: Mapping[str, str]
-    facts: Mapping[str, int | float | str | bool | None]
+    facts: Facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotCell(Cell, Snapshot):
+    """One cell of one interpretation of a snapshot's network: a row of progress.csv."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotRow(Snapshot):
+    """A snapshot's network: a row of snapshots.csv, to which a study's subclass adds its facts.
+
+    Attributes:
+        refusals: interpretations that the rules did not find: name to reason.
+    """
+
+    refusals: Mapping[str, str] = tables.told("no interpretation")
+
+
+@dataclass(frozen=True, eq=False)
+class Progress(Generic[Saved]):
+    """``cells``: of every snapshot's interpretations; ``snapshots``: one row each."""
+
+    cells: tuple[SnapshotCell, ...]
+    snapshots: tuple[Saved, ...]
+
+
+CELLS = tables.Table("progress/progress.csv", SnapshotCell)
+
+
+def measure_snapshots(
+    networks: Mapping[Snapshot, Callable[[], Network]],
+    validate: Callable[[Network], Validation[Any]],
+    row: Callable[..., Saved],
+) -> Progress[Saved]:
+    """Validate the network of every snapshot, in the given order.
+
+    Args:
+        networks: loads each snapshot's network; one is in memory at a time.
+        validate: fits the interpretations of a network and evaluates them.
+        row: the study's subclass of `SnapshotRow`, whose fields are those of the facts.
+    """
+    cells: list[SnapshotCell] = []
+    rows: list[Saved] = []
+    for snapshot, load in track(networks.items(), "progress measures", len(networks)):
+        found, when = validate(load()), vars(snapshot)
+        for report in found.reports:
+            cells += (SnapshotCell(**when, **vars(cell)) for cell in report.cells)
+        rows.append(row(**when, **vars(found.facts), refusals=found.refusals))
+    return Progress(tuple(cells), tuple(rows))
+
+
+def merge_snapshots(finished: Iterable[Saved], recomputed: Iterable[Saved]) -> list[Saved]:
+    """The rows of a finished table; those of the snapshots measured anew take their places."""
+    fresh = {key: list(rows) for key, rows in groupby(recomputed, _place)}
+    kept = [fresh.pop(key, list(rows)) for key, rows in groupby(finished, _place)]
+    return [row for rows in (*kept, *fresh.values()) for row in rows]
+
+
+def _place(row: Snapshot) -> tuple[str, int | None]:
+    return row.phase, row.step
+
+
+# What follows is for callers that still write plain rows, and goes with the last of them.
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,15 +124,11 @@ class ProgressTables:
 
 
 def measure_progress(
-    networks: Mapping[Snapshot, Callable[[], Network]], validate: Callable[[Network], Validation]
+    networks: Mapping[Snapshot, Callable[[], Network]],
+    validate: Callable[[Network], Validation[Any]],
 ) -> ProgressTables:
-    """Validate the network of every snapshot, in the given order.
-
-    Args:
-        networks: loads each snapshot's network; one is in memory at a time.
-        validate: fits the interpretations of a network and evaluates them.
-    """
-    tables = ProgressTables([], [])
+    """As `measure_snapshots`, as plain rows."""
+    found = ProgressTables([], [])
     for snapshot, load in track(networks.items(), "progress measures", len(networks)):
         validation = validate(load())
         when: Row = {
@@ -74,12 +136,12 @@ def measure_progress(
             "step": snapshot.step,
             "examples": snapshot.examples,
         }
-        tables.cells.extend({**when, **row} for row in validation_rows(validation))
-        tables.snapshots.append({**when, **validation.facts})
-    return tables
+        found.cells.extend({**when, **row} for row in validation_rows(validation))
+        found.snapshots.append({**when, **validation.facts})
+    return found
 
 
-def validation_rows(validation: Validation) -> list[Row]:
+def validation_rows(validation: Validation[Any]) -> list[Row]:
     """Lay out all cells of every report, then one row with its reason per refused interpretation.
 
     ``constant.rate`` is the disagreement rate of the constant program, to be read beside ε;

@@ -93,6 +93,7 @@ class Cell(Estimate, CellName):
         mean_distance: mean number of differing parts.
         mean_part_error: the same as a share of the parts of the state.
         equivalence: name of the equivalence that decided.
+        constant_rate: disagreement rate of the constant program, to be read beside ε.
         verdict: against the constant program.
         strata: estimate within each stratum.
         mixtures: estimate under each reweighting of the strata.
@@ -104,6 +105,7 @@ class Cell(Estimate, CellName):
     mean_distance: float = tables.number("mean number of differing parts")
     mean_part_error: float = tables.rate("mean error per part")
     equivalence: str = tables.told()
+    constant_rate: float | None = tables.rate("rate of the constant program")
     verdict: Verdict = tables.told()
     strata: Mapping[str, Estimate] = tables.told()
     mixtures: Mapping[str, MixtureEstimate] = tables.told()

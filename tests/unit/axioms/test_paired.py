@@ -131,14 +131,14 @@ def toy_reports() -> list[AxiomReport]:
 
 def test_every_two_reports_are_compared_once() -> None:
     rows = compare_pairs(toy_reports(), "component equivalence/output", 0.95)
-    pairs = [(row["first"], row["second"]) for row in rows]
+    pairs = [(row.first, row.second) for row in rows]
     assert pairs == [("right", "copy"), ("right", "wrong"), ("copy", "wrong")]
 
 
 def test_the_named_cell_is_compared_sample_by_sample() -> None:
     same, worse, _ = compare_pairs(toy_reports(), "component equivalence/output", 0.95)
-    assert (same["only_first"], same["only_second"], same["both"]) == (0, 0, toy.c)
-    assert (worse["only_first"], worse["only_second"]) == (toy.c, toy.N - toy.c)
+    assert (same.only_first, same.only_second, same.both) == (0, 0, toy.c)
+    assert (worse.only_first, worse.only_second) == (toy.c, toy.N - toy.c)
 
 
 def test_a_cell_that_is_not_there_is_refused() -> None:

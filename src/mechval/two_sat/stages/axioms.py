@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from mechval.axioms import AxiomReport, cell_rows, report_row, save_disagreements
+from mechval.axioms.paired import PAIRED
 from mechval.pipeline.stage import StageContext
 from mechval.reporting.tables import write_csv, write_json
 from mechval.transformer import Transformer
@@ -77,7 +78,7 @@ def _write_main(reports: list[AxiomReport], directory: Path) -> None:
 def _write_variants(table: CompleteTable, directory: Path) -> None:
     write_csv([row.as_row() for row in table.variants.rows], directory / "variants.csv")
     write_csv([vars(row) for row in table.variants.tolerance], directory / "tolerance.csv")
-    write_csv(table.variants.paired, directory / "paired.csv")
+    PAIRED.write(table.variants.paired, directory)
     write_csv([vars(row) for row in table.surface], directory / "surface.csv")
     write_csv(table.front, directory / "front.csv")
     write_csv(table.choices, directory / "choices.csv")

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from mechval.axioms import Axiom, AxiomReport, Batch, CellKey
 from mechval.axioms.judging import JudgingRule, Measurements, make_report
-from mechval.axioms.paired import compare_pairs
+from mechval.axioms.paired import PairedRow, compare_pairs
 from mechval.axioms.suite import measure_axioms
-from mechval.axioms.tables import Row
 from mechval.two_sat.claim.variants.checks import Check
 from mechval.two_sat.claim.variants.rows import VariantRow, variant_rows
 from mechval.two_sat.claim.variants.tolerance import ToleranceRow, tolerance_curve
@@ -36,7 +35,7 @@ class VariantTables:
     reports: list[AxiomReport]
     rows: list[VariantRow]
     tolerance: list[ToleranceRow]
-    paired: list[Row]
+    paired: list[PairedRow]
 
 
 def measure_variants(
@@ -86,7 +85,7 @@ def _tolerance_rows(
 
 def _paired_rows(
     judged: Sequence[tuple[Check, AxiomReport]], cell: str, rule: JudgingRule
-) -> list[Row]:
+) -> list[PairedRow]:
     """Compare where the two programs meet the same test: same reading, same equivalence."""
     groups: dict[tuple[str, str], list[AxiomReport]] = {}
     rivals = [(check, report) for check, report in judged if check.family == "rival"]

@@ -70,7 +70,7 @@ def test_every_row_has_the_same_columns(tables: VariantTables) -> None:
 
 def test_programs_are_compared_under_one_equivalence_alone(tables: VariantTables) -> None:
     def compared(cell: str) -> set[Value]:
-        return {row["second"] for row in tables.paired if row["cell"] == cell}
+        return {row.second for row in tables.paired if row.cell == cell}
 
     graph = "trees/calibrated/resid_mid/rival implication graph"
     assert graph in compared("prefix replaceability/evaluate")
@@ -78,5 +78,5 @@ def test_programs_are_compared_under_one_equivalence_alone(tables: VariantTables
 
 
 def test_every_pair_of_programs_is_compared_in_each_cell(tables: VariantTables) -> None:
-    n_pairs = {cell: sum(row["cell"] == cell for row in tables.paired) for cell in COMPARED_CELLS}
+    n_pairs = {cell: sum(row.cell == cell for row in tables.paired) for cell in COMPARED_CELLS}
     assert set(n_pairs.values()) == {6, 10}
