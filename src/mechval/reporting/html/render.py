@@ -128,7 +128,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["inline"] = lambda text: Markup(_PARSER.renderInline(text))
+    made.filters["inline"] = _inline
     made.filters["on_page"] = on_page
     return made
 
@@ -148,6 +148,12 @@ def on_page(link: str) -> str:
     if match is None:
         return link
     return f"#{match[1].upper() if match[1] else 'deviations'}"
+
+
+def _inline(text: str) -> Markup:
+    """A cell; one that names a deviation leads to it."""
+    html = _PARSER.renderInline(text)
+    return Markup(f'<a href="#{html}">{html}</a>' if re.fullmatch(r"[DU]\d+", html) else html)
 
 
 def _picture(figure: Figure, files: RunFiles) -> str:

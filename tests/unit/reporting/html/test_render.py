@@ -97,6 +97,13 @@ def test_links_to_deviations_stay_on_the_page(rendered: Render) -> None:
     assert 'href="#D2"' in html
 
 
+def test_a_cell_that_names_a_deviation_leads_to_it(rendered: Render) -> None:
+    shown = Shown(("deviation",), (False,), ((CellText("U13"),), (CellText("U13a"),)))
+    html = rendered("{{ one }}", one=shown)
+    assert '<td><a href="#U13">U13</a></td>' in html
+    assert "<td>U13a</td>" in html
+
+
 def test_markup_is_text_wherever_it_comes_from(rendered: Render) -> None:
     shown = Shown((EVIL,), (False,), ((CellText(EVIL),),))
     chart = Chart("cells", EVIL, lambda place: "")
