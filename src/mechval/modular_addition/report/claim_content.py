@@ -1,6 +1,7 @@
 """Sections on the claim: targets, the axioms, where they fail, the readings, the paper."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from mechval import axioms
 from mechval.axioms import Cell
@@ -13,6 +14,7 @@ from mechval.modular_addition.network import training
 from mechval.modular_addition.report import published_values
 from mechval.modular_addition.report.figures import claim as figures
 from mechval.reporting import paper, report
+from mechval.reporting.html import charts
 from mechval.reporting.report import CellText, Figure, RunFiles, Section, Shown
 
 
@@ -48,6 +50,8 @@ def the_axioms(files: RunFiles) -> Section:
     """The main interpretation in full, every interpretation in short."""
     main, readings = main_cells(files), _readings(files)
     panels = {"all inputs": main, "held-out inputs": [cell.strata[HELD_OUT] for cell in main]}
+    every = groupby(files.rows(axioms.CELLS), lambda cell: cell.interpretation)
+    groups = {interpretation: list(cells) for interpretation, cells in every}
     parts = {
         "main": main[0].interpretation,
         "n": main[0].n,
@@ -67,6 +71,7 @@ def the_axioms(files: RunFiles) -> Section:
             ("verdict", lambda cell: f"= {cell.repeats}" if cell.repeats else cell.verdict.value),
         ),
         "in_short": _in_short(files.rows(axioms.CELLS), readings),
+        "chart": charts.cells_chart("axioms", "ε of every cell", groups),
         "figure": Figure(
             "axioms",
             "ε of every cell, exact on all inputs and sampled on held-out ones: dark blue is rare "

@@ -91,7 +91,7 @@ def strongest(cells: Iterable[Cell]) -> list[Cell]:
 
 def evidence(cells: Iterable[Cell]) -> str:
     """The kinds of evidence behind cells, with N, such as ``sampled, N = 80,000``."""
-    return ", ".join(f"{kind}, N = {n:,}" for kind, n in sorted({(c.kind, c.n) for c in cells}))
+    return " and ".join(f"{kind}, N = {n:,}" for kind, n in sorted({(c.kind, c.n) for c in cells}))
 
 
 def shade(epsilon: float) -> float:
