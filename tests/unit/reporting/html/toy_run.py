@@ -48,6 +48,7 @@ def cell(axiom: Axiom, component: str, disagreements: int, n: int = N, **changes
         axiom=axiom,
         component=component,
         repeats=None,
+        constant_rate=None,
         confidence=0.95,
         epsilon_simultaneous=Estimate.of(disagreements, n, _TOGETHER).epsilon,
         mean_distance=0.0,
