@@ -16,7 +16,7 @@ from mechval.axioms import (
     identity,
     report_row,
 )
-from mechval.axioms.interpretation import Map
+from mechval.axioms.base import Map
 from tests.unit.axioms import toy
 
 # The machine may be busy: an example's duration says nothing.

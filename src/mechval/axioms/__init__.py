@@ -4,107 +4,57 @@
 `AxiomReport` per interpretation. Nothing here knows a task or an architecture.
 """
 
-from mechval.axioms.axioms import (
-    Trajectory,
-    component_equivalence,
-    component_replaceability,
-    make_trajectory,
-    prefix_equivalence,
-    prefix_replaceability,
-    run_components,
-)
-from mechval.axioms.cells import Axiom, CellKey, distinct_cells, representative_cells
-from mechval.axioms.cutting import Cut, CutNetwork
-from mechval.axioms.enumeration import enumerate_axioms
-from mechval.axioms.evidence import LEDGER_COLUMNS, EvidenceKind, Statement
-from mechval.axioms.examination import CellSides, examine_cells
-from mechval.axioms.interpretation import (
-    Equivalence,
-    Interpretation,
-    Map,
-    State,
-    exact_labels,
-    identity,
-    n_differing,
-)
-from mechval.axioms.report import (
-    CELLS,
-    INTERPRETATIONS,
-    AxiomReport,
-    Cell,
-    ConstantProgram,
-    Estimate,
-    InterpretationRow,
-    MixtureEstimate,
-    Verdict,
-)
-from mechval.axioms.spec import load_interpretation, save_interpretation
-from mechval.axioms.statistics import (
-    clopper_pearson_lower,
-    clopper_pearson_upper,
-    disagreements_from_epsilon,
-    label_entropy,
-    mixture_upper,
-    simultaneous_confidence,
-)
-from mechval.axioms.suite import Batch, evaluate_axioms
-from mechval.axioms.tables import (
-    Disagreements,
-    cell_rows,
-    load_disagreements,
-    report_row,
-    save_disagreements,
-)
-
-__all__ = [
-    "CELLS",
-    "INTERPRETATIONS",
-    "LEDGER_COLUMNS",
-    "Axiom",
-    "AxiomReport",
-    "Batch",
-    "Cell",
-    "CellKey",
-    "CellSides",
-    "ConstantProgram",
-    "Cut",
-    "CutNetwork",
-    "Disagreements",
-    "Equivalence",
-    "Estimate",
-    "EvidenceKind",
-    "Interpretation",
-    "InterpretationRow",
-    "Map",
-    "MixtureEstimate",
-    "State",
-    "Statement",
-    "Trajectory",
-    "Verdict",
-    "cell_rows",
-    "clopper_pearson_lower",
-    "clopper_pearson_upper",
-    "component_equivalence",
-    "component_replaceability",
-    "disagreements_from_epsilon",
-    "distinct_cells",
-    "enumerate_axioms",
-    "evaluate_axioms",
-    "exact_labels",
-    "examine_cells",
-    "identity",
-    "label_entropy",
-    "load_disagreements",
-    "load_interpretation",
-    "make_trajectory",
-    "mixture_upper",
-    "n_differing",
-    "prefix_equivalence",
-    "prefix_replaceability",
-    "report_row",
-    "representative_cells",
-    "run_components",
-    "save_disagreements",
-    "save_interpretation",
-    "simultaneous_confidence",
-]
+from mechval.axioms.base import Axiom as Axiom
+from mechval.axioms.base import Batch as Batch
+from mechval.axioms.base import CellKey as CellKey
+from mechval.axioms.base import Equivalence as Equivalence
+from mechval.axioms.base import Interpretation as Interpretation
+from mechval.axioms.base import Map as Map
+from mechval.axioms.base import Measurements as Measurements
+from mechval.axioms.base import Sides as Sides
+from mechval.axioms.base import State as State
+from mechval.axioms.base import Trajectory as Trajectory
+from mechval.axioms.base import exact_labels as exact_labels
+from mechval.axioms.base import identity as identity
+from mechval.axioms.base import n_differing as n_differing
+from mechval.axioms.cells import distinct_cells as distinct_cells
+from mechval.axioms.cells import representative_cells as representative_cells
+from mechval.axioms.cutting import Cut as Cut
+from mechval.axioms.cutting import CutNetwork as CutNetwork
+from mechval.axioms.enumeration import enumerate_axioms as enumerate_axioms
+from mechval.axioms.equations import cell_sides as cell_sides
+from mechval.axioms.equations import examine_cells as examine_cells
+from mechval.axioms.equations import make_trajectory as make_trajectory
+from mechval.axioms.equations import run_components as run_components
+from mechval.axioms.evidence import LEDGER as LEDGER
+from mechval.axioms.evidence import LEDGER_COLUMNS as LEDGER_COLUMNS
+from mechval.axioms.evidence import EvidenceKind as EvidenceKind
+from mechval.axioms.evidence import Statement as Statement
+from mechval.axioms.judging import JudgingRule as JudgingRule
+from mechval.axioms.judging import make_report as make_report
+from mechval.axioms.report import CELLS as CELLS
+from mechval.axioms.report import INTERPRETATIONS as INTERPRETATIONS
+from mechval.axioms.report import AxiomReport as AxiomReport
+from mechval.axioms.report import Cell as Cell
+from mechval.axioms.report import CellName as CellName
+from mechval.axioms.report import ConstantProgram as ConstantProgram
+from mechval.axioms.report import Estimate as Estimate
+from mechval.axioms.report import InterpretationRow as InterpretationRow
+from mechval.axioms.report import MixtureEstimate as MixtureEstimate
+from mechval.axioms.report import Verdict as Verdict
+from mechval.axioms.report import cell_name as cell_name
+from mechval.axioms.spec import load_interpretation as load_interpretation
+from mechval.axioms.spec import save_interpretation as save_interpretation
+from mechval.axioms.statistics import clopper_pearson_lower as clopper_pearson_lower
+from mechval.axioms.statistics import clopper_pearson_upper as clopper_pearson_upper
+from mechval.axioms.statistics import disagreements_from_epsilon as disagreements_from_epsilon
+from mechval.axioms.statistics import label_entropy as label_entropy
+from mechval.axioms.statistics import mixture_upper as mixture_upper
+from mechval.axioms.statistics import simultaneous_confidence as simultaneous_confidence
+from mechval.axioms.suite import evaluate_axioms as evaluate_axioms
+from mechval.axioms.suite import measure_axioms as measure_axioms
+from mechval.axioms.tables import Disagreements as Disagreements
+from mechval.axioms.tables import cell_rows as cell_rows
+from mechval.axioms.tables import load_disagreements as load_disagreements
+from mechval.axioms.tables import report_row as report_row
+from mechval.axioms.tables import save_disagreements as save_disagreements

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
-from mechval.axioms.interpretation import Map, State
+from mechval.axioms.base import Map, State
 from mechval.errors import MechvalError
 
 Cut: TypeAlias = str | tuple[str, ...]

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from mechval.axioms.axioms import run_components
-from mechval.axioms.interpretation import Interpretation
+from mechval.axioms.base import Batch, Interpretation
+from mechval.axioms.equations import run_components
 from mechval.axioms.report import AxiomReport, Cell
-from mechval.axioms.suite import Batch, evaluate_axioms
+from mechval.axioms.suite import evaluate_axioms
 from mechval.errors import MechvalError
 
 _BATCH = 4096

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mechval.axioms import cells, statistics
-from mechval.axioms.cells import Axiom, CellKey
-from mechval.axioms.interpretation import Equivalence, Interpretation
+from mechval.axioms.base import Axiom, CellKey, Interpretation, Measurements
+from mechval.axioms.equations import deciding_equivalence
 from mechval.axioms.report import (
     AxiomReport,
     Cell,
@@ -21,21 +21,6 @@ from mechval.axioms.report import (
     cell_name,
 )
 from mechval.errors import MechvalError
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """What one pass over the samples leaves behind, on the CPU.
-
-    Attributes:
-        labels: the network's label of each sample.
-        strata: index into the strata names.
-        distances: of the two sides of each distinct cell.
-    """
-
-    labels: Int[Tensor, " sample"]
-    strata: Int[Tensor, " sample"]
-    distances: Mapping[CellKey, Float[Tensor, " sample"]]
 
 
 @dataclass(frozen=True)
@@ -187,11 +172,6 @@ def _check_strata(strata: Int[Tensor, " sample"], names: Sequence[str]) -> None:
     for name, count in zip(names, counts, strict=True):
         if count == 0:
             raise MechvalError(f"stratum {name!r} has 0 samples; allowed: at least 1.")
-
-
-def deciding_equivalence(interpretation: Interpretation, key: CellKey) -> Equivalence:
-    """The equivalence that decides a cell: its cut's own, or that of the labels."""
-    return interpretation.equivalences[-1 if key.axiom.is_replaceability else key.component]
 
 
 def _mix(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import statistics
-from mechval.axioms.cells import Axiom
+from mechval.axioms.base import Axiom
 from mechval.axioms.evidence import EvidenceKind
 
 Counted = TypeVar("Counted", bound="Estimate")

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mechval.axioms.interpretation import (
+from mechval.axioms.base import (
     Equivalence,
     Interpretation,
     Map,

@@ -1,39 +1,28 @@
 """Evaluate the four axioms on batches of inputs, for several interpretations of one network."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mechval.axioms import axioms, cells
-from mechval.axioms.axioms import Trajectory
-from mechval.axioms.cells import Axiom, CellKey
-from mechval.axioms.interpretation import Interpretation, Map, State
-from mechval.axioms.judging import JudgingRule, Measurements, make_report
-from mechval.axioms.report import AxiomReport
+from mechval.axioms import cells, equations
+from mechval.axioms.base import (
+    Batch,
+    CellKey,
+    Interpretation,
+    Map,
+    Measurements,
+    State,
+    Trajectory,
+)
+from mechval.axioms.judging import JudgingRule, make_report
+from mechval.axioms.report import AxiomReport, cell_name
 from mechval.errors import MechvalError
 
-_AXIOMS: Mapping[Axiom, Callable[[Interpretation, Trajectory, int], Tensor]] = {
-    Axiom.PREFIX_EQUIVALENCE: axioms.prefix_equivalence,
-    Axiom.COMPONENT_EQUIVALENCE: axioms.component_equivalence,
-    Axiom.PREFIX_REPLACEABILITY: axioms.prefix_replaceability,
-    Axiom.COMPONENT_REPLACEABILITY: axioms.component_replaceability,
-}
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Inputs evaluated together.
-
-    Attributes:
-        inputs: concrete states at cut 0.
-        strata: to which stratum, by index, each input belongs.
-    """
-
-    inputs: State
-    strata: Int[Tensor, " batch"]
+_Parts: TypeAlias = tuple[bool | int, ...]
 
 
 def evaluate_axioms(
@@ -119,10 +108,11 @@ def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
 @torch.inference_mode()
 def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> list[Measurements]:
     """Run the network once, then measure each interpretation on its states."""
-    concrete = axioms.run_components(interpretations[0].concrete, batch.inputs)
+    concrete = equations.run_components(interpretations[0].concrete, batch.inputs)
     labels = _checked_labels(concrete[-1], len(batch.strata))
     strata = batch.strata.cpu().long()
-    memory, measured = _BatchMemory(), {}
+    memory = _BatchMemory()
+    measured: dict[_Parts, Tensor] = {}
     return [
         Measurements(
             labels, strata, _measure_cells(interpretation, concrete, len(strata), memory, measured)
@@ -144,7 +134,7 @@ class _BatchMemory:
             alphas=tuple(map(self._remember, interpretation.alphas)),
             abstract=tuple(map(self._remember, interpretation.abstract)),
         )
-        return axioms.make_trajectory(remembering, concrete)
+        return equations.make_trajectory(remembering, concrete)
 
     def _remember(self, applied: Map) -> Map:
         def recalled(state: State) -> State:
@@ -162,20 +152,28 @@ def _measure_cells(
     concrete: tuple[State, ...],
     n: int,
     memory: _BatchMemory,
-    measured: dict[tuple[object, ...], Tensor],
+    measured: dict[_Parts, Tensor],
 ) -> dict[CellKey, Float[Tensor, " batch"]]:
-    """Measure the distinct cells; one whose maps another interpretation shares is looked up."""
+    """Measure the distinct cells; one whose states and maps another has too is looked up."""
     trajectory = memory.trajectory(interpretation, concrete)
     distances: dict[CellKey, Tensor] = {}
     for key in cells.distinct_cells(interpretation):
-        maps = cells.maps_of(interpretation, key)
-        if maps not in measured:
-            distance = _AXIOMS[key.axiom](interpretation, trajectory, key.component)
-            place = f"{interpretation.name!r}, {key.axiom.label} of "
-            place += repr(interpretation.components[key.component - 1])
-            measured[maps] = _checked_distance(distance, n, place)
-        distances[key] = measured[maps]
+        parts = _parts(interpretation, trajectory, key)
+        if parts not in measured:
+            sides = equations.sides(interpretation, trajectory, key)
+            place = f"{interpretation.name!r}, {cell_name(key.axiom, sides.component)}"
+            measured[parts] = _checked_distance(sides.distance, n, place)
+        distances[key] = measured[parts]
     return distances
+
+
+def _parts(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) -> _Parts:
+    """What a cell's two sides are made of: cells with the same parts measure the same thing."""
+    i, is_replaceability = key.component, key.axiom.is_replaceability
+    judged = interpretation.gammas[i] if is_replaceability else trajectory.observed[i]
+    distance = equations.deciding_equivalence(interpretation, key).distance
+    program = equations.program_state(trajectory, key)
+    return (is_replaceability, i, id(program), id(judged), id(distance))
 
 
 def _checked_distance(distance: Tensor, n: int, place: str) -> Float[Tensor, " batch"]:

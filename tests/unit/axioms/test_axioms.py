@@ -3,23 +3,9 @@
 import pytest
 import torch
 
-from mechval.axioms import (
-    component_equivalence,
-    component_replaceability,
-    make_trajectory,
-    prefix_equivalence,
-    prefix_replaceability,
-    run_components,
-)
-from mechval.axioms.interpretation import Map
+from mechval.axioms import Axiom, CellKey, cell_sides
+from mechval.axioms.base import Map
 from tests.unit.axioms import toy
-
-AXIOMS = (
-    prefix_equivalence,
-    component_equivalence,
-    prefix_replaceability,
-    component_replaceability,
-)
 
 
 def inverted(component: Map) -> Map:
@@ -93,15 +79,13 @@ def test_errors_of_two_components_on_one_input_cancel_in_the_prefix() -> None:
     ]
 
 
-@pytest.mark.parametrize("axiom", [1, 2, 3, 4])
+@pytest.mark.parametrize("axiom", Axiom)
 @pytest.mark.parametrize("component", [1, 2, 3])
-def test_reported_samples_are_those_the_axiom_itself_finds(axiom: int, component: int) -> None:
+def test_reported_samples_are_those_the_axiom_itself_finds(axiom: Axiom, component: int) -> None:
     interpretation = toy.make_toy()
-    concrete = run_components(interpretation.concrete, torch.arange(toy.N))
-    trajectory = make_trajectory(interpretation, concrete)
-    distance = AXIOMS[axiom - 1](interpretation, trajectory, component)
-    reported = toy.evaluate_toy(interpretation).disagreements[3 * (axiom - 1) + component - 1]
-    assert torch.equal(reported, distance.bool())
+    sides = cell_sides(interpretation, torch.arange(toy.N), CellKey(axiom, component))
+    row = 3 * (axiom.number - 1) + component - 1
+    assert torch.equal(toy.evaluate_toy(interpretation).disagreements[row], sides.distance.bool())
 
 
 def test_a_trajectory_runs_each_program_component_at_most_twice() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mechval.axioms import Cut, CutNetwork
-from mechval.axioms.axioms import run_components
+from mechval.axioms.equations import run_components
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.components import Components

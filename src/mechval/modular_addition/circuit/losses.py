@@ -40,7 +40,7 @@ class Loss:
     accuracy: float = tables.rate()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LossPoint(Snapshot):
     """The network's own losses, the restricted and the excluded one, at one snapshot.
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from mechval.axioms import CellSides, Interpretation, examine_cells
+from mechval.axioms import Interpretation, Sides, examine_cells
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.tables import load_key_frequencies
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING
@@ -221,9 +221,9 @@ def _waves(explained: Explained, components: Components, tokens: Tensor) -> tupl
     )
 
 
-def _outcome(sides: CellSides, right: int) -> CellOutcome:
+def _outcome(sides: Sides, right: int) -> CellOutcome:
     disagrees, n_apart = bool(sides.disagrees[0]), int(sides.distance[0])
-    network, interpreted = sides.network[0], sides.interpreted[0]
+    network, interpreted = sides.network[0], sides.program[0]
     wrong = ""
     if network.ndim == 0:
         texts = [str(int(answer)) for answer in (network, interpreted)]

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Bool, Float32, Int, UInt8
 
 from mechval.axioms import Axiom, Interpretation
+from mechval.axioms.base import Sides
 from mechval.axioms.cells import CellKey
-from mechval.axioms.sides import Sides, cell_sides
+from mechval.axioms.equations import cell_sides
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import Residual, Version
@@ -94,7 +95,7 @@ class Subject:
             tokens = encode_formulas(self.problem, torch.from_numpy(clause_ids[None]))
             sides = cell_sides(chosen, tokens.to(self.device), cell)
             facts = self._facts(chosen, cell, clause_ids, sides)
-            return facts, self._states(sides), bool(sides.disagree)
+            return facts, self._states(sides), bool(sides.disagrees)
 
     def _facts(
         self,

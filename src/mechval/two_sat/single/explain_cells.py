@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mechval.axioms import CellSides, examine_cells
+from mechval.axioms import Sides, examine_cells
 from mechval.two_sat.configs import Version
 from mechval.two_sat.formulas.text import write_pair
 from mechval.two_sat.interpretation import PARSE, make_interpretations
@@ -75,9 +75,9 @@ def examine_formula(
     )
 
 
-def _outcome(explained: Explained, name: str, sides: CellSides, satisfiable: bool) -> CellOutcome:
+def _outcome(explained: Explained, name: str, sides: Sides, satisfiable: bool) -> CellOutcome:
     disagrees = bool(sides.disagrees[0])
-    network, interpreted = sides.network[0], sides.interpreted[0]
+    network, interpreted = sides.network[0], sides.program[0]
     wrong = ""
     if network.ndim == 0:
         texts = [("UNSAT", "SAT")[int(label)] for label in (network, interpreted)]

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Int
 
 from mechval.axioms import Disagreements, Interpretation
 from mechval.axioms.cells import CellKey, distinct_cells
+from mechval.axioms.equations import cell_sides
 from mechval.axioms.report import cell_name
-from mechval.axioms.sides import cell_sides
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.problem import Problem
@@ -81,7 +81,7 @@ def smallest_formulas(
 
     def fails(formulas: Int[np.ndarray, "formula clause_position"]) -> Bool[np.ndarray, " formula"]:
         tokens = encode_formulas(problem, torch.from_numpy(formulas)).to(device)
-        return cell_sides(cell.interpretation, tokens, cell.key).disagree.cpu().numpy()
+        return cell_sides(cell.interpretation, tokens, cell.key).disagrees.cpu().numpy()
 
     shrunk = {tuple(shrink(start, fails).tolist()) for start in starts}
     ordered = sorted(shrunk, key=lambda formula: (len(set(formula)), formula))

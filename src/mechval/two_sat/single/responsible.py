@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.axioms import Axiom, Interpretation, run_components
+from mechval.axioms.base import Sides
 from mechval.axioms.cells import CellKey
-from mechval.axioms.sides import Sides
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.network.components import AnswerState, Components
 

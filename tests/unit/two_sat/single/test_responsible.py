@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mechval.axioms.sides import cell_sides
+from mechval.axioms.equations import cell_sides
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.single.cases import cell_of
 from mechval.two_sat.single.responsible import smallest_set

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mechval.axioms import Batch, Interpretation
+from mechval.axioms.base import Measurements
 from mechval.axioms.cells import CellKey
-from mechval.axioms.judging import Measurements, deciding_equivalence
+from mechval.axioms.equations import deciding_equivalence
 from mechval.axioms.report import cell_name
 from mechval.axioms.suite import measure_axioms
 from mechval.reporting.tables import Row

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mechval.axioms import Axiom, AxiomReport, Batch, CellKey
-from mechval.axioms.judging import JudgingRule, Measurements, make_report
+from mechval.axioms.base import Measurements
+from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.paired import PairedRow, compare_pairs
 from mechval.axioms.suite import measure_axioms
 from mechval.two_sat.claim.variants.checks import Check

@@ -1,16 +1,18 @@
-"""What is validated: a network cut into components, and the program said to explain it.
+"""The types of the core: what is claimed of a network, and what validating it passes around.
 
 With d components there are d + 1 cuts: cut 0 is the input, cut d the output. Component i
 (1-based, as in the paper) leads from cut i - 1 to cut i. States are opaque here: only the
-callables of an interpretation look inside them.
+callables of an interpretation look inside them. What an evaluation yields is in `report`.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeAlias
 
-from jaxtyping import Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mechval.errors import MechvalError
@@ -158,3 +160,123 @@ class Interpretation:
         for concrete in self.concrete[component:]:
             state = concrete(state)
         return state
+
+
+class Axiom(StrEnum):
+    """The four axioms, in the paper's order, by their names in words."""
+
+    PREFIX_EQUIVALENCE = "prefix equivalence"
+    COMPONENT_EQUIVALENCE = "component equivalence"
+    PREFIX_REPLACEABILITY = "prefix replaceability"
+    COMPONENT_REPLACEABILITY = "component replaceability"
+
+    @property
+    def number(self) -> int:
+        """Its number in the paper, from 1 to 4."""
+        return list(Axiom).index(self) + 1
+
+    @property
+    def label(self) -> str:
+        """Its name in words. To be removed: the value says it."""
+        return self.value
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether the program runs from the input on, rather than for one component."""
+        return self in (Axiom.PREFIX_EQUIVALENCE, Axiom.PREFIX_REPLACEABILITY)
+
+    @property
+    def is_replaceability(self) -> bool:
+        """Whether the two sides are labels of the network rather than abstract states."""
+        return self in (Axiom.PREFIX_REPLACEABILITY, Axiom.COMPONENT_REPLACEABILITY)
+
+
+@dataclass(frozen=True)
+class CellKey:
+    """One axiom at one component (1-based)."""
+
+    axiom: Axiom
+    component: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What cells are ordered by in a table: axiom first."""
+        return self.axiom.number, self.component
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs evaluated together.
+
+    Attributes:
+        inputs: concrete states at cut 0.
+        strata: to which stratum, by index, each input belongs.
+    """
+
+    inputs: State
+    strata: Int[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """All states of one batch at cuts 0 … d; every tuple is indexed by the cut.
+
+    Attributes:
+        concrete: t[:i](x), the network's own states.
+        observed: α_i(t[:i](x)), what is read off them.
+        prefix: h[:i](α_0(x)), the program's own states.
+        step: h_i(α_{i-1}(t[:i-1](x))), one component of the program fed by the network;
+            α_0(x) at cut 0.
+    """
+
+    concrete: tuple[State, ...]
+    observed: tuple[State, ...]
+    prefix: tuple[State, ...]
+    step: tuple[State, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Both sides of a cell's equation on one batch.
+
+    Attributes:
+        key: which cell; ``component`` is its component's name.
+        network: the left side: what is read off the network, or the network's label.
+        program: the right side: the program's state, or the label of the network run from it.
+        abstract: the program's state on the right side: itself, or what γ was given.
+        equivalence: what decides whether the sides agree.
+        concrete: t[:i](x), the network's own states at all cuts.
+    """
+
+    key: CellKey
+    component: str
+    network: State
+    program: State
+    abstract: State
+    equivalence: Equivalence
+    concrete: tuple[State, ...]
+
+    @cached_property
+    def distance(self) -> Tensor:
+        """In how many parts the sides differ, ``[batch]``, as the equivalence gives it."""
+        return self.equivalence.distance(self.network, self.program)
+
+    @property
+    def disagrees(self) -> Bool[Tensor, " batch"]:
+        """On which samples that is more than the equivalence tolerates."""
+        return self.distance > self.equivalence.tolerance
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What one pass over the samples leaves behind, on the CPU.
+
+    Attributes:
+        labels: the network's label of each sample.
+        strata: index into the strata names.
+        distances: of the two sides of each distinct cell.
+    """
+
+    labels: Int[Tensor, " sample"]
+    strata: Int[Tensor, " sample"]
+    distances: Mapping[CellKey, Float[Tensor, " sample"]]

@@ -1,0 +1,98 @@
+"""The equations of the four axioms: for each cell the two sides that it compares.
+
+Every user goes through :func:`sides`: counting, looking at single inputs, the search for
+counterexamples. Components are 1-based: component i leads from cut i - 1 to cut i.
+
+Source: paper section 3; PAPER.md section 1.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+from mechval.axioms.base import (
+    CellKey,
+    Equivalence,
+    Interpretation,
+    Map,
+    Sides,
+    State,
+    Trajectory,
+)
+from mechval.axioms.cells import distinct_cells
+
+
+def sides(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) -> Sides:
+    """Both sides of a cell's equation, for each sample of the trajectory's batch.
+
+    1. prefix equivalence: α_i(t[:i](x)) = h[:i](α_0(x))
+    2. component equivalence: α_i(t_i(t[:i-1](x))) = h_i(α_{i-1}(t[:i-1](x)))
+    3. prefix replaceability: t(x) = t[i:](γ_i(h[:i](α_0(x))))
+    4. component replaceability: t(x) = t[i:](γ_i(h_i(α_{i-1}(t[:i-1](x)))))
+    """
+    i, abstract = key.component, program_state(trajectory, key)
+    if key.axiom.is_replaceability:
+        network = trajectory.concrete[-1]
+        program = interpretation.run_after(i, interpretation.gammas[i](abstract))
+    else:
+        network, program = trajectory.observed[i], abstract
+    return Sides(
+        key=key,
+        component=interpretation.components[i - 1],
+        network=network,
+        program=program,
+        abstract=abstract,
+        equivalence=deciding_equivalence(interpretation, key),
+        concrete=trajectory.concrete,
+    )
+
+
+def program_state(trajectory: Trajectory, key: CellKey) -> State:
+    """The program's state in a cell: h[:i](α_0(x)), or h_i(α_{i-1}(t[:i-1](x)))."""
+    return (trajectory.prefix if key.axiom.is_prefix else trajectory.step)[key.component]
+
+
+def deciding_equivalence(interpretation: Interpretation, key: CellKey) -> Equivalence:
+    """The equivalence that decides a cell: its cut's own, or that of the labels."""
+    return interpretation.equivalences[-1 if key.axiom.is_replaceability else key.component]
+
+
+def run_components(components: Sequence[Map], state: State) -> tuple[State, ...]:
+    """Run a chain of components and return its states at all cuts, the first one included."""
+    states = [state]
+    for component in components:
+        states.append(component(states[-1]))
+    return tuple(states)
+
+
+def make_trajectory(interpretation: Interpretation, concrete: tuple[State, ...]) -> Trajectory:
+    """Complete the network's states at all cuts (`run_components`) by those of the program."""
+    observed = tuple(
+        alpha(state) for alpha, state in zip(interpretation.alphas, concrete, strict=True)
+    )
+    prefix = run_components(interpretation.abstract, observed[0])
+    # The first step starts from α_0(x) in the prefix too.
+    later_steps = (
+        component(state)
+        for component, state in zip(interpretation.abstract[1:], observed[1:-1], strict=True)
+    )
+    return Trajectory(concrete, observed, prefix, step=(*prefix[:2], *later_steps))
+
+
+def cell_sides(interpretation: Interpretation, inputs: State, key: CellKey) -> Sides:
+    """Run the network and the program on ``inputs`` and return what one cell compares."""
+    concrete = run_components(interpretation.concrete, inputs)
+    return sides(interpretation, make_trajectory(interpretation, concrete), key)
+
+
+@torch.inference_mode()
+def examine_cells(interpretation: Interpretation, inputs: State) -> tuple[Sides, ...]:
+    """Both sides of every distinct cell, in table order: not how often they part ways, but where.
+
+    Args:
+        interpretation: the claim.
+        inputs: concrete states at cut 0, one or more samples.
+    """
+    concrete = run_components(interpretation.concrete, inputs)
+    trajectory = make_trajectory(interpretation, concrete)
+    return tuple(sides(interpretation, trajectory, key) for key in distinct_cells(interpretation))
