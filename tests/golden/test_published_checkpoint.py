@@ -14,7 +14,7 @@ from mechval.axioms import AxiomReport, disagreements_from_epsilon
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim.assess import Question, validate
 from mechval.two_sat.configs import CircuitConfig, ReadingName
-from mechval.two_sat.network.activations import accuracy_by_class
+from mechval.two_sat.network.accuracy import measure_accuracy
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow
@@ -70,11 +70,10 @@ def measured(published_checkpoint: Path) -> Reproduction:
         device=CPU,
     )
     reports = validate(model, PUBLISHED_PROBLEM, circuit, test, question=QUESTION, device=CPU)
-    errors = accuracy_by_class(model, PUBLISHED_PROBLEM, test, CPU)
     return Reproduction(
         circuit=circuit,
         reports={report.interpretation: report for report in reports},
-        accuracy=1 - sum(counted.n_wrong for counted in errors) / len(test),
+        accuracy=measure_accuracy(model, PUBLISHED_PROBLEM, test, CPU).accuracy,
     )
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
+from mechval.two_sat.circuit.evidence.facts import circuit_facts
 from mechval.two_sat.circuit.evidence.gather import gather_evidence
-from mechval.two_sat.circuit.evidence.record import Evidence
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.configs import CircuitConfig
+from mechval.two_sat.report.evidence_facts import Fact, evidence_facts
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow
@@ -28,8 +29,8 @@ PUBLISHED_RATES = {
     "ablation.no_attn_out_in_skip": 0.50,
 }
 PRINTED = {
-    "answer_attention.published.smallest": "0.0209",
-    "answer_attention.published.largest": "0.0285",
+    "answer_attention.paper.smallest": "0.0209",
+    "answer_attention.paper.largest": "0.0285",
     "answer_attention.corrected.smallest": "0.0208",
     "answer_attention.corrected.largest": "0.0286",
     "answer_attention.admissible.smallest": "0.0220",
@@ -40,18 +41,30 @@ PRINTED = {
 
 
 @pytest.fixture(scope="module")
-def evidence(published_checkpoint: Path) -> Evidence:
+def facts(published_checkpoint: Path) -> dict[str, Fact]:
     model = published_network(published_checkpoint)
     splits = small_corpora(PUBLISHED_PROBLEM, 2 * N_TEST).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
     config = CircuitConfig(readings=("paper",))
     circuit = extract_circuit(model, PUBLISHED_PROBLEM, fit, config=config, seed=0, device=CPU)
-    return gather_evidence(model, PUBLISHED_PROBLEM, circuit, fit, test, seed=0, device=CPU)
+    evidence = gather_evidence(
+        model,
+        PUBLISHED_PROBLEM,
+        circuit,
+        fit,
+        test,
+        max_leaves=config.max_leaves,
+        seed=0,
+        device=CPU,
+    )
+    return evidence_facts(evidence, circuit_facts(model, PUBLISHED_PROBLEM, circuit))
 
 
 @pytest.mark.parametrize("name", PUBLISHED_RATES)
-def test_a_published_rate_lies_in_the_interval_measured_here(evidence: Evidence, name: str) -> None:
-    fact = evidence.facts[name]
+def test_a_published_rate_lies_in_the_interval_measured_here(
+    facts: dict[str, Fact], name: str
+) -> None:
+    fact = facts[name]
     assert fact.count is not None
     assert fact.n == N_TEST
     interval = binomtest(fact.count, fact.n).proportion_ci(0.999)
@@ -60,26 +73,25 @@ def test_a_published_rate_lies_in_the_interval_measured_here(evidence: Evidence,
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_number_from_the_weights_agrees_at_the_printed_digits(
-    evidence: Evidence, name: str
+    facts: dict[str, Fact], name: str
 ) -> None:
     digits = len(PRINTED[name].partition(".")[2])
-    assert f"{evidence.facts[name].value:.{digits}f}" == PRINTED[name]
+    assert f"{facts[name].value:.{digits}f}" == PRINTED[name]
 
 
 def test_34_neurons_have_coefficients_above_2_9_and_the_idle_ones_vanish(
-    evidence: Evidence,
+    facts: dict[str, Fact],
 ) -> None:
-    facts = evidence.facts
     assert facts["coefficients.evaluating_neurons"].value == 34
     assert facts["coefficients.smallest_evaluating"].value > 2.9
     assert facts["coefficients.second_largest_idle"].value < 1e-11
 
 
 def test_two_leaf_trees_miss_three_assignments_and_larger_programs_none(
-    evidence: Evidence,
+    facts: dict[str, Fact],
 ) -> None:
     missed = {
-        program: evidence.facts[f"coverage.paper.{program}.missed_unpruned"].value
+        program: facts[f"coverage.paper.{program}.missed_unpruned"].value
         for program in ("trees-2", "trees-4", "trees-16", "trees-unlimited", "disjunction")
     }
     assert missed == {
@@ -91,16 +103,20 @@ def test_two_leaf_trees_miss_three_assignments_and_larger_programs_none(
     }
 
 
-def test_the_attention_output_always_argues_for_unsatisfiable(evidence: Evidence) -> None:
-    assert evidence.facts["logit_difference.attn_out.largest"].value < 0
-    assert evidence.facts["logit_difference.resid_mid.largest"].value > 0
+def test_the_attention_output_always_argues_for_unsatisfiable(facts: dict[str, Fact]) -> None:
+    assert facts["logit_difference.attn_out.largest"].value < 0
+    assert facts["logit_difference.resid_mid.largest"].value > 0
 
 
-def test_what_block_0_leaves_at_the_answer_argues_for_satisfiable(evidence: Evidence) -> None:
-    assert evidence.facts["logit_difference.resid_pre.mean"].value == pytest.approx(4.26, abs=0.02)
+def test_what_block_0_leaves_at_the_answer_argues_for_satisfiable(
+    facts: dict[str, Fact],
+) -> None:
+    assert facts["logit_difference.resid_pre.mean"].value == pytest.approx(4.26, abs=0.02)
 
 
-def test_every_clause_gets_most_of_its_second_literal_s_attention(evidence: Evidence) -> None:
+def test_every_clause_gets_most_of_its_second_literal_s_attention(
+    facts: dict[str, Fact],
+) -> None:
     # The least mass over admissible clauses was computed independently: MEASURED.md.
-    found = evidence.facts["worst_case.admissible.own_clause"].value
+    found = facts["worst_case.admissible.own_clause"].value
     assert found == pytest.approx(0.906, abs=5e-4)

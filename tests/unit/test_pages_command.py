@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from experiments.pages import STUDIES, build_all, run_words
 from mechval.modular_addition.report.page import PAGE as ADDITION
 from mechval.pipeline.manifest import StageKey, hash_file, make_manifest, manifest_text
 from mechval.reporting.page import PageContent, RunFolder
-from mechval.reporting.tables import read_csv, write_csv
+from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.report.page import PAGE as TWO_SAT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +111,9 @@ def write_neurons(folder: RunFolder, text: str) -> None:
 def test_a_neuron_that_never_fires_stands_for_no_assignment(tmp_path: Path) -> None:
     folder = sketch(tmp_path, "two_sat/reference")
     path = folder.directory / "circuit" / "neurons.csv"
-    write_csv([{**row, "calibrated.disjunction": "0"} for row in read_csv(path)], path)
+    read = [replace(row.reading["calibrated"], assignments=()) for row in NEURONS.read(path.parent)]
+    rows = zip(NEURONS.read(path.parent), read, strict=True)
+    NEURONS.write([replace(row, reading={"calibrated": one}) for row, one in rows], path.parent)
     write_neurons(folder, path.read_text(encoding="utf-8"))
     answer = TWO_SAT.neurons(RunFolder(folder.directory))
     assert "evaluate 0 of 32 assignments; 0 of them" in answer.verdict

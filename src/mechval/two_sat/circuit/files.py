@@ -1,6 +1,7 @@
 """The circuit as files: tensors in safetensors, programs in JSON."""
 
-import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mechval import tables
 from mechval.errors import MechvalError
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram, FittedTrees, TreeProgram
+from mechval.two_sat.programs.trees import prune
 
 TENSORS = "circuit.safetensors"
-PROGRAMS = "programs.json"
-_DAMAGES = (
-    SafetensorError,
-    OSError,
-    LookupError,
-    TypeError,
-    UnicodeDecodeError,
-    json.JSONDecodeError,
-)
 
 _CIRCUIT_TENSORS = (
     "prototypes",
@@ -35,6 +29,30 @@ _CIRCUIT_TENSORS = (
     "own_clause_attention",
 )
 _READING_TENSORS = ("neurons", "constant_neurons", "on_rate", "mean_activation")
+
+
+@dataclass(frozen=True)
+class ReadingPrograms:
+    """The programs of a reading's neurons, in the order of its tensor ``neurons``.
+
+    Attributes:
+        trees: before pruning, from which the pruned ones follow.
+        disjunctions: their assignments.
+    """
+
+    trees: Sequence[Any] = tables.told()
+    disjunctions: Sequence[Sequence[int]] = tables.told()
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The programs of a circuit."""
+
+    majority_label: int = tables.told()
+    readings: Mapping[ReadingName, ReadingPrograms] = tables.told()
+
+
+PROGRAMS = tables.Record("circuit/programs.json", Programs)
 
 
 def save_circuit(circuit: Circuit, directory: Path) -> None:
@@ -50,11 +68,11 @@ def save_circuit(circuit: Circuit, directory: Path) -> None:
     save_file(
         {name: t.cpu().contiguous().clone() for name, t in tensors.items()}, directory / TENSORS
     )
-    programs = {
-        "majority_label": circuit.majority_label,
-        "readings": {name: _programs(reading) for name, reading in circuit.readings.items()},
+    readings: dict[ReadingName, ReadingPrograms] = {
+        name: ReadingPrograms(reading.trees.unpruned.to_json(), reading.disjunctions.to_json())
+        for name, reading in circuit.readings.items()
     }
-    (directory / PROGRAMS).write_text(json.dumps(programs, indent=1, sort_keys=True) + "\n")
+    PROGRAMS.write(Programs(circuit.majority_label, readings), directory)
 
 
 def load_circuit(directory: Path, problem: Problem) -> Circuit:
@@ -63,57 +81,33 @@ def load_circuit(directory: Path, problem: Problem) -> Circuit:
     Raises:
         MechvalError: naming the file that is missing or damaged.
     """
+    programs = PROGRAMS.read(directory)
     try:
         tensors = load_file(directory / TENSORS)
-        programs = json.loads((directory / PROGRAMS).read_text())
-        return _assemble(tensors, programs, problem)
-    except _DAMAGES as error:
+        readings: dict[ReadingName, Reading] = {
+            name: _reading(name, tensors, values, problem.n_assignments)
+            for name, values in programs.readings.items()
+        }
+        return Circuit(
+            **{name: tensors[name] for name in _CIRCUIT_TENSORS},
+            effects=NeuronEffects(tensors["coefficient"], tensors["max_activation"]),
+            majority_label=programs.majority_label,
+            readings=readings,
+        )
+    except (SafetensorError, OSError, KeyError) as error:
         raise MechvalError(
-            f"the circuit in {directory} cannot be read ({error}); "
-            f"allowed: {TENSORS} and {PROGRAMS} as the circuit stage writes them."
+            f"{directory / TENSORS} cannot be read ({error}); "
+            "allowed: the file as the circuit stage writes it."
         ) from None
 
 
-def _programs(reading: Reading) -> dict[str, Any]:
-    return {
-        "neurons": reading.neurons.tolist(),
-        "trees": reading.trees.program.to_json(),
-        "unpruned_trees": reading.trees.unpruned.to_json(),
-        "disjunctions": reading.disjunctions.to_json(),
-    }
-
-
-def _assemble(tensors: dict[str, Tensor], programs: dict[str, Any], problem: Problem) -> Circuit:
-    readings: dict[ReadingName, Reading] = {
-        name: _reading(name, tensors, values, problem.n_assignments)
-        for name, values in programs["readings"].items()
-    }
-    return Circuit(
-        prototypes=tensors["prototypes"],
-        mean_resid_post=tensors["mean_resid_post"],
-        mean_resid_mid=tensors["mean_resid_mid"],
-        mean_attn_out=tensors["mean_attn_out"],
-        mean_hidden=tensors["mean_hidden"],
-        own_clause_attention=tensors["own_clause_attention"],
-        effects=NeuronEffects(tensors["coefficient"], tensors["max_activation"]),
-        majority_label=int(programs["majority_label"]),
-        readings=readings,
-    )
-
-
 def _reading(
-    name: str, tensors: dict[str, Tensor], values: dict[str, Any], n_assignments: int
+    name: str, tensors: dict[str, Tensor], programs: ReadingPrograms, n_assignments: int
 ) -> Reading:
-    parts = {part: tensors[f"{name}.{part}"] for part in (*_READING_TENSORS, "cut", "high")}
+    unpruned = TreeProgram.from_json(programs.trees, n_assignments)
     return Reading(
-        neurons=parts["neurons"],
-        constant_neurons=parts["constant_neurons"],
-        levels=Levels(parts["cut"], parts["high"]),
-        on_rate=parts["on_rate"],
-        mean_activation=parts["mean_activation"],
-        trees=FittedTrees(
-            unpruned=TreeProgram.from_json(values["unpruned_trees"], n_assignments),
-            program=TreeProgram.from_json(values["trees"], n_assignments),
-        ),
-        disjunctions=DisjunctionProgram.from_json(values["disjunctions"], n_assignments),
+        **{part: tensors[f"{name}.{part}"] for part in _READING_TENSORS},
+        levels=Levels(tensors[f"{name}.cut"], tensors[f"{name}.high"]),
+        trees=FittedTrees(unpruned, TreeProgram(tuple(prune(tree) for tree in unpruned.trees))),
+        disjunctions=DisjunctionProgram.from_json(programs.disjunctions, n_assignments),
     )

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from mechval import tables
 from mechval.two_sat.formulas.dataset import Corpora
 
 
@@ -11,30 +12,33 @@ from mechval.two_sat.formulas.dataset import Corpora
 class SplitFacts:
     """The size and the balance of one split."""
 
-    name: str
-    formulas: int
-    satisfiable: int
+    name: str = tables.told()
+    formulas: int = tables.told()
+    satisfiable: int = tables.told()
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is in the stored file and how it was made; ``dataclasses.asdict`` gives plain values.
+    """What is in the stored file and how it was made.
 
     ``natural_satisfiable_share`` is the satisfiable share of all ``formulas_drawn``, before
     anything was dropped to balance the classes.
     """
 
-    n_variables: int
-    n_clauses: int
-    n_distinct_clauses: int
-    seed: int
-    splits: list[SplitFacts]
-    formulas_drawn: int
-    satisfiable_drawn: int
-    natural_satisfiable_share: float
-    duplicates_dropped: int
-    sha256: str
-    file_bytes: int
+    n_variables: int = tables.told()
+    n_clauses: int = tables.told()
+    n_distinct_clauses: int = tables.told()
+    seed: int = tables.told()
+    splits: tuple[SplitFacts, ...] = tables.told()
+    formulas_drawn: int = tables.told()
+    satisfiable_drawn: int = tables.told()
+    natural_satisfiable_share: float = tables.number(unit="%")
+    duplicates_dropped: int = tables.told()
+    sha256: str = tables.told()
+    file_bytes: int = tables.told()
+
+
+DATA = tables.Record("data/metrics.json", DataFacts)
 
 
 def describe_corpora(corpora: Corpora, path: Path) -> DataFacts:
@@ -46,10 +50,10 @@ def describe_corpora(corpora: Corpora, path: Path) -> DataFacts:
         n_clauses=problem.n_clauses,
         n_distinct_clauses=problem.n_distinct_clauses,
         seed=provenance.seed,
-        splits=[
+        splits=tuple(
             SplitFacts(name, len(split), int(split.satisfiable.sum()))
             for name, split in corpora.splits.items()
-        ],
+        ),
         formulas_drawn=provenance.formulas_drawn,
         satisfiable_drawn=provenance.satisfiable_drawn,
         natural_satisfiable_share=provenance.satisfiable_drawn / provenance.formulas_drawn,

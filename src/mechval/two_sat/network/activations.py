@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -102,34 +101,6 @@ def record_answer_states(
         hidden=torch.cat([state.hidden.cpu() for state in states]),
         resid_mid=torch.cat([state.resid_mid.cpu() for state in states]),
     )
-
-
-@dataclass(frozen=True)
-class ClassErrors:
-    """How many formulas of one class there are and how many got another answer."""
-
-    name: str
-    n: int
-    n_wrong: int
-
-
-@torch.inference_mode()
-def accuracy_by_class(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> list[ClassErrors]:
-    """Count wrong answers (argmax over all tokens), for each class."""
-    components = Components(model, problem)
-    vocabulary = components.vocabulary
-    wrong = []
-    for tokens, satisfiable in token_batches(problem, split, device, "accuracy"):
-        logits = components.answer_logits(components.evaluate(components.parse(tokens)))
-        answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
-        wrong.append((logits.argmax(dim=-1) != answers).cpu().numpy())
-    is_wrong, satisfiable = np.concatenate(wrong), split.satisfiable
-    return [
-        ClassErrors("satisfiable", int(satisfiable.sum()), int(is_wrong[satisfiable].sum())),
-        ClassErrors("unsatisfiable", int((~satisfiable).sum()), int(is_wrong[~satisfiable].sum())),
-    ]
 
 
 def _own_clause_attention(

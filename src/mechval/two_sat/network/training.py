@@ -1,7 +1,7 @@
 """The 2-SAT network: made, trained, finished, loaded."""
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mechval import tables
 from mechval.training.batches import LabelledInputs
 from mechval.training.fit import Fit, estimate_seconds, fit
 from mechval.training.recipe import Recipe
@@ -22,6 +23,28 @@ from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem
 
 WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class LearningCurveRow:
+    """One evaluation; losses in nats, not finite in a run that diverged.
+
+    Attributes:
+        phase: training or finishing.
+        examples: formulas seen in this phase.
+        train_loss: mean since the last evaluation.
+    """
+
+    phase: str = tables.told()
+    step: int = tables.told()
+    examples: int = tables.told("formulas seen")
+    train_loss: float = tables.number(unit="nats")
+    selection_loss: float = tables.number(unit="nats")
+    selection_accuracy: float = tables.rate()
+    learning_rate: float = tables.number()
+
+
+LEARNING_CURVE = tables.Table("train/learning_curve.csv", LearningCurveRow)
 
 
 def make_network(problem: Problem, architecture: Architecture) -> Transformer:

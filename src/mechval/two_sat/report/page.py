@@ -1,9 +1,7 @@
 """What the 2-SAT study says on its pages."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from mechval.errors import MechvalError
 from mechval.reporting.page import (
     Answer,
     Component,
@@ -12,9 +10,9 @@ from mechval.reporting.page import (
     TableNote,
     load_figure_notes,
 )
+from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS, NeuronReading, NeuronRow
+from mechval.two_sat.formulas.card import DATA
 
-NEURONS = "circuit/neurons.csv"
-NEVER_FIRES = "0"
 FIGURES = Path(__file__).with_name("page_figures.csv")
 
 
@@ -36,14 +34,15 @@ def _neurons(folder: RunFolder) -> Answer:
     reading = next(iter(folder.manifest("circuit").config["circuit"]["readings"]))
     n_formulas = _fitted_formulas(folder)
     n_assignments = 2 ** int(folder.manifest("data").config["problem"]["n_variables"])
-    evaluating = [row for row in folder.table(NEURONS) if row[f"{reading}.evaluates"] == "True"]
+    rows = NEURONS.read(folder.file(NEURONS.file).parent)
+    evaluating = [row for row in rows if row.reading[reading].evaluates]
     if not evaluating:
         return Answer(
             "No neuron evaluates", (f"Sampled, N = {n_formulas:,} formulas.",), tone="bad"
         )
-    named = [_assignments(row[f"{reading}.disjunction"]) for row in evaluating]
+    named = [row.reading[reading].assignments for row in evaluating]
     covered = set().union(*named)
-    single = sum(len(names) == 1 for names in named)
+    single = sum(len(assignments) == 1 for assignments in named)
     verdict = (
         f"{len(evaluating)} neurons evaluate {len(covered)} of {n_assignments} assignments; "
         f"{single} of them stand for exactly one"
@@ -54,32 +53,23 @@ def _neurons(folder: RunFolder) -> Answer:
         "formula.",
     )
     header = ("neuron", "fires for", "as a tree", "share of the effect", "fires on")
-    rows = tuple(_neuron_row(row, reading) for row in evaluating)
+    cells = tuple(_neuron_cells(row, row.reading[reading]) for row in evaluating)
     tone = "good" if len(covered) == n_assignments else "mixed"
-    return Answer(verdict, sentences, header, rows, tone)
+    return Answer(verdict, sentences, header, cells, tone)
 
 
 def _fitted_formulas(folder: RunFolder) -> int:
-    splits = folder.values("data/metrics.json")["splits"]
-    return next(split["formulas"] for split in splits if split["name"] == "analysis.fit")
+    splits = DATA.read(folder.file(DATA.file).parent).splits
+    return next(split.formulas for split in splits if split.name == "analysis.fit")
 
 
-def _assignments(disjunction: str) -> set[str]:
-    if disjunction == NEVER_FIRES:
-        return set()
-    names = {name.strip() for name in disjunction.split("∨")}
-    if not all(name.startswith("φ") for name in names):
-        raise MechvalError(f"{NEURONS} holds a disjunction that cannot be read: {disjunction!r}.")
-    return names
-
-
-def _neuron_row(row: Mapping[str, str], reading: str) -> tuple[str, ...]:
+def _neuron_cells(row: NeuronRow, reading: NeuronReading) -> tuple[str, ...]:
     return (
-        row["neuron"],
-        row[f"{reading}.disjunction"],
-        row[f"{reading}.tree"],
-        f"{float(row['effect_share']):.2%}",
-        f"{float(row[f'{reading}.on_rate']):.2%} of formulas",
+        str(row.neuron),
+        reading.disjunction,
+        reading.tree or "",
+        f"{row.effect_share:.2%}",
+        f"{reading.on_rate:.2%} of formulas",
     )
 
 

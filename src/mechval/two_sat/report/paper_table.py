@@ -5,18 +5,16 @@ Measured values are found in the run's tracked tables under these keys:
 ``evidence/<fact>`` for the circuit evidence, and ``train/accuracy``.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from mechval.reporting.markdown import markdown_table, significant
 from mechval.reporting.paper import Comparison, Measured, compare
 from mechval.reporting.tables import read_csv
-from mechval.two_sat.circuit.evidence.record import load_evidence
+from mechval.two_sat.network.accuracy import ACCURACY
+from mechval.two_sat.report.evidence_facts import load_facts
 from mechval.two_sat.report.published_values import PUBLISHED
 
-EVIDENCE = "evidence"
 VARIANTS = "variants.csv"
 
 
@@ -53,10 +51,13 @@ def measured_values(directories: Mapping[str, Path]) -> dict[str, Measured]:
     cells = read_csv(directories["axioms"] / "axioms.csv")
     variants = read_csv(directories["axioms"] / VARIANTS)
     return {
-        "train/accuracy": _accuracy(directories["train"] / "metrics.json"),
+        "train/accuracy": _accuracy(directories["train"]),
         **dict(_cells(cells, "interpretation", "axiom_name")),
         **dict(_cells(variants, "variant", "axiom")),
-        **dict(_facts(directories["circuit"] / EVIDENCE)),
+        **{
+            f"evidence/{name}": Measured(fact.value, fact.count, fact.n)
+            for name, fact in load_facts(directories["circuit"]).items()
+        },
     }
 
 
@@ -85,18 +86,12 @@ def _line(item: Comparison) -> list[str]:
     ]
 
 
-def _accuracy(path: Path) -> Measured:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    n_right = content["n"] - content["wrong_count"]
-    return Measured(content["accuracy"], n_right, content["n"])
+def _accuracy(directory: Path) -> Measured:
+    found = ACCURACY.read(directory)
+    return Measured(found.accuracy, found.n - found.wrong_count, found.n)
 
 
 def _cells(rows: list[dict[str, str]], name: str, axiom: str) -> Iterator[tuple[str, Measured]]:
     for row in rows:
         key = f"{row[name]}/{row[axiom]}/{row['component']}"
         yield key, Measured(float(row["epsilon"]), int(row["disagreements"]), int(row["n"]))
-
-
-def _facts(directory: Path) -> Iterator[tuple[str, Measured]]:
-    for name, fact in load_evidence(directory).facts.items():
-        yield f"evidence/{name}", Measured(fact.value, fact.count, fact.n)

@@ -11,20 +11,22 @@ from mechval.reporting.ledger import load_ledger
 from mechval.reporting.paper import Comparison
 from mechval.reporting.records import read_records
 from mechval.reporting.tables import Row, read_csv
-from mechval.two_sat.circuit.evidence.record import Evidence, load_evidence
+from mechval.two_sat.circuit.evidence.facts import FACTS
+from mechval.two_sat.circuit.evidence.gather import TABLES, Filled
 from mechval.two_sat.claim.variants.rows import VariantRow
 from mechval.two_sat.claim.variants.surface_rows import SurfaceRow
 from mechval.two_sat.claim.variants.tolerance import ToleranceRow
 from mechval.two_sat.configs import ReadingName, Residual, Version
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.report.certify_records import DriftRow, ParsingRow
+from mechval.two_sat.report.evidence_facts import Fact, evidence_facts
 from mechval.two_sat.report.figures.certify import draw_drift, draw_margins
 from mechval.two_sat.report.figures.evidence import evidence_figures
 from mechval.two_sat.report.figures.front import front_figure
 from mechval.two_sat.report.figures.prose_axioms import draw_derivability, draw_sizes
 from mechval.two_sat.report.figures.surface import draw_surface
 from mechval.two_sat.report.figures.variants import draw_leaves, draw_rivals, draw_tolerance
-from mechval.two_sat.report.paper_table import EVIDENCE, VARIANTS, compare_with_paper, unmeasured
+from mechval.two_sat.report.paper_table import VARIANTS, compare_with_paper, unmeasured
 from mechval.two_sat.report.published_values import AXIOM_TABLE
 from mechval.two_sat.report.report_tables import RunFacts
 from mechval.two_sat.single.files import COUNTEREXAMPLES, Case, load_cases
@@ -49,7 +51,8 @@ class Claims:
     surface: tuple[SurfaceRow, ...]
     front: list[Row]
     choices: list[dict[str, str]]
-    evidence: Evidence
+    evidence: Filled
+    facts: Mapping[str, Fact]
     parts: list[dict[str, str]]
     composition: dict[str, str]
     derivability: list[dict[str, str]]
@@ -79,6 +82,7 @@ def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
     """Read the tables; raises MechvalError naming the file if one is missing or another table."""
     axioms, circuit, certify = (directories[name] for name in ("axioms", "circuit", "certify"))
     figures = sorted((directories["progress"] / "figures").glob("*.svg"))
+    evidence = {table: table.read(circuit) for table in TABLES}
     return Claims(
         comparisons=compare_with_paper(directories) if run.has_published_values else (),
         unmeasured=unmeasured(directories) if run.has_published_values else (),
@@ -87,7 +91,8 @@ def load_claims(run: RunFacts, directories: Mapping[str, Path]) -> Claims:
         surface=read_records(axioms / "surface.csv", SurfaceRow),
         front=[_typed(row) for row in read_csv(axioms / "front.csv")],
         choices=read_csv(axioms / "choices.csv"),
-        evidence=load_evidence(circuit / EVIDENCE),
+        evidence=evidence,
+        facts=evidence_facts(evidence, FACTS.read(circuit)),
         parts=read_csv(axioms / "parts.csv"),
         composition=read_csv(axioms / "composition.csv")[0],
         derivability=read_csv(axioms / "derivability.csv"),
@@ -125,7 +130,7 @@ def claim_figures(claims: Claims) -> dict[str, Figure]:
         )
     figures["parsing-margins"] = draw_margins(claims.parsing)
     figures["drift"] = draw_drift(claims.drift)
-    return {**figures, **evidence_figures(claims.evidence)}
+    return {**figures, **evidence_figures(claims.evidence, claims.facts)}
 
 
 def _published_contours(claims: Claims) -> dict[Version, float]:

@@ -32,7 +32,7 @@ def render_evidence(claims: Claims, figure_names: list[str]) -> str:
             "" if fact.count is None else f"{fact.count:,}",
             "" if fact.n is None else f"{fact.n:,}",
         ]
-        for name, fact in claims.evidence.facts.items()
+        for name, fact in claims.facts.items()
     ]
     scores = {
         name: f"Score tables of block 0, {name.removeprefix('block0-scores-').replace('-', ' ')}"
@@ -47,10 +47,7 @@ def render_evidence(claims: Claims, figure_names: list[str]) -> str:
             "## Circuit evidence",
             markdown_table(["fact", "value:", "count:", "N:"], rows),
             *(figure(name, caption) for name, caption in captions.items() if name in figure_names),
-            source(
-                "circuit/evidence/facts.json",
-                *(f"circuit/evidence/{name}.csv" for name in claims.evidence.tables),
-            ),
+            source("circuit/metrics.json", *(table.file for table in claims.evidence)),
         ]
     )
 

@@ -7,127 +7,12 @@ nested field. Columns that the report does not use are ignored.
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from mechval.axioms import EvidenceKind
-from mechval.two_sat.configs import ReadingName
 
 
 class Record(BaseModel):
     """A row of a table, or a JSON object."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class SplitSize(Record):
-    """One split of a corpus."""
-
-    name: str
-    formulas: int
-
-
-class DataFacts(Record):
-    """``data/metrics.json``."""
-
-    natural_satisfiable_share: FiniteFloat
-    formulas_drawn: int
-    splits: tuple[SplitSize, ...]
-
-
-class ClassCount(Record):
-    """Formulas of one class, and how many the network gets wrong."""
-
-    n: int
-    wrong_count: int
-
-
-class Accuracy(ClassCount):
-    """``train/metrics.json``."""
-
-    accuracy: FiniteFloat
-    accuracy_lower: FiniteFloat
-    confidence: FiniteFloat
-    classes: dict[str, ClassCount]
-
-
-class CurvePoint(Record):
-    """A row of ``train/learning_curve.csv``; losses of a diverged run are not finite."""
-
-    phase: str
-    step: int
-    examples: int
-    train_loss: float
-    selection_loss: float
-    selection_accuracy: FiniteFloat
-
-
-class Snapshot(Record):
-    """A row of ``train/snapshots.csv``."""
-
-    phase: str
-    step: int
-    n: int
-    carrying_neurons: int
-
-
-class ReadingFacts(Record):
-    """What ``circuit/metrics.json`` says of one reading."""
-
-    evaluating_neurons: int
-    constant_bits_refused: tuple[int, ...]
-    assignments: int
-    covered_by_trees: int
-    covered_by_unpruned_trees: int
-    covered_by_disjunctions: int
-
-
-class CircuitFacts(Record):
-    """``circuit/metrics.json``."""
-
-    effect_share: FiniteFloat
-    carrying_neurons: int
-    carrying_neurons_with_negative_coefficient: int
-    readings: dict[ReadingName, ReadingFacts]
-
-
-class NeuronReading(Record):
-    """How one reading sees a neuron; all but the first are None where it reads no bit."""
-
-    evaluates: bool
-    cut: FiniteFloat | None
-    on_rate: FiniteFloat | None
-    tree: str | None
-    disjunction: str | None
-
-
-class Neuron(Record):
-    """A row of ``circuit/neurons.csv``."""
-
-    neuron: int
-    coefficient: FiniteFloat
-    effect: FiniteFloat
-    effect_share: FiniteFloat
-    calibrated: NeuronReading | None = None
-    paper: NeuronReading | None = None
-
-    def reading(self, name: ReadingName) -> NeuronReading | None:
-        """The neuron in one reading; None if the run has no such reading."""
-        return self.calibrated if name == "calibrated" else self.paper
-
-
-class AssignmentMean(Record):
-    """A row of ``circuit/assignments.csv``."""
-
-    reading: ReadingName
-    neuron: int
-    assignment: int
-    mean_activation: FiniteFloat
-    in_disjunction: bool
-
-
-class OwnClauseAttention(Record):
-    """A row of ``circuit/attention.csv``."""
-
-    head: int
-    clause: int
-    own_clause_attention: FiniteFloat
 
 
 class ConstantProgram(Record):

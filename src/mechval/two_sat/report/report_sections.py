@@ -4,16 +4,18 @@ from statistics import median
 
 from mechval.axioms import clopper_pearson_upper
 from mechval.reporting.markdown import markdown_table, significant
+from mechval.two_sat.circuit.evidence.program_rows import DISJUNCTION
 from mechval.two_sat.configs import ReadingName
+from mechval.two_sat.network.accuracy import Accuracy, ClassCount
 from mechval.two_sat.report import published_values
-from mechval.two_sat.report.report_records import ClassCount
 from mechval.two_sat.report.report_tables import ReportTables
 
 MOST_NEURONS_SHOWN = 12
 _CIRCUIT_TABLES = (
     "circuit/metrics.json",
     "circuit/neurons.csv",
-    "circuit/assignments.csv",
+    "circuit/mean_activations.csv",
+    "circuit/evidence/coverage.csv",
     "circuit/attention.csv",
     "data/metrics.json",
 )
@@ -103,7 +105,7 @@ def render_circuit(tables: ReportTables, reading: ReadingName) -> str:
     )
 
 
-def _accuracy_cells(count: ClassCount, confidence: float) -> list[str]:
+def _accuracy_cells(count: ClassCount | Accuracy, confidence: float) -> list[str]:
     lower = 1 - clopper_pearson_upper(count.wrong_count, count.n, confidence)
     accuracy = 1 - count.wrong_count / count.n
     return [f"{count.n:,}", f"{count.wrong_count:,}", f"{accuracy:.5f}", f"{lower:.5f}"]
@@ -149,18 +151,21 @@ def _sparsity(tables: ReportTables) -> str:
 def _readings(tables: ReportTables) -> str:
     names = list(tables.circuit.readings)
     facts = tables.circuit.readings.values()
+    own = [row for row in tables.coverage if row.in_circuit]
+    trees = [row for row in own if row.program != DISJUNCTION]
+    disjunctions = [row for row in own if row.program == DISJUNCTION]
     rows = [
         ["evaluating neurons", *(f"{fact.evaluating_neurons}" for fact in facts)],
         ["constant bits refused", *(f"{len(fact.constant_bits_refused)}" for fact in facts)],
         ["on-rate: least, median, most", *(_on_rates(tables, name) for name in names)],
-        ["assignments covered by trees", *(_of(f.covered_by_trees, f.assignments) for f in facts)],
+        ["assignments covered by trees", *(_of(c.covered_pruned, c.assignments) for c in trees)],
         [
             "… by trees before pruning",
-            *(_of(fact.covered_by_unpruned_trees, fact.assignments) for fact in facts),
+            *(_of(covered.covered_unpruned, covered.assignments) for covered in trees),
         ],
         [
             "… by disjunctions",
-            *(_of(fact.covered_by_disjunctions, fact.assignments) for fact in facts),
+            *(_of(covered.covered_pruned, covered.assignments) for covered in disjunctions),
         ],
     ]
     return markdown_table(["reading", *(f"`{name}`:" for name in names)], rows)
@@ -171,8 +176,11 @@ def _of(part: int, whole: int) -> str:
 
 
 def _on_rates(tables: ReportTables, name: ReadingName) -> str:
-    readings = [neuron.reading(name) for neuron in tables.neurons]
-    rates = [reading.on_rate for reading in readings if reading and reading.on_rate is not None]
+    rates = [
+        rate
+        for neuron in tables.neurons
+        if name in neuron.reading and (rate := neuron.reading[name].on_rate) is not None
+    ]
     if not rates:
         return "no neuron"
     return ", ".join(significant(rate) for rate in (min(rates), median(rates), max(rates)))
@@ -181,8 +189,8 @@ def _on_rates(tables: ReportTables, name: ReadingName) -> str:
 def _largest_neurons(tables: ReportTables, name: ReadingName) -> str:
     rows = []
     for neuron in tables.neurons:
-        reading = neuron.reading(name)
-        if reading and reading.evaluates and reading.cut is not None:
+        reading = neuron.reading[name]
+        if reading.evaluates and reading.cut is not None:
             rows.append(
                 [
                     str(neuron.neuron),

@@ -7,22 +7,24 @@ from typing import Literal
 
 from mechval.axioms import Axiom
 from mechval.errors import MechvalError
-from mechval.reporting.records import read_object, read_records, unusable_table
+from mechval.reporting.records import read_records, unusable_table
+from mechval.two_sat.circuit.evidence.attention import OWN_CLAUSE_ATTENTION, OwnClauseRow
+from mechval.two_sat.circuit.evidence.facts import FACTS, CircuitFacts
+from mechval.two_sat.circuit.evidence.neuron_rows import (
+    MEAN_ACTIVATIONS,
+    NEURONS,
+    MeanActivationRow,
+    NeuronRow,
+)
+from mechval.two_sat.circuit.evidence.program_rows import COVERAGE, CoverageRow
+from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
+from mechval.two_sat.formulas.card import DATA, DataFacts
 from mechval.two_sat.interpretation import COMPONENT_NAMES
+from mechval.two_sat.network.accuracy import ACCURACY, Accuracy
+from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report.published_values import PAPER_PROBLEM
-from mechval.two_sat.report.report_records import (
-    Accuracy,
-    AssignmentMean,
-    CellRow,
-    CircuitFacts,
-    CurvePoint,
-    DataFacts,
-    InterpretationRow,
-    Neuron,
-    OwnClauseAttention,
-    Snapshot,
-)
+from mechval.two_sat.report.report_records import CellRow, InterpretationRow
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,13 @@ class ReportTables:
     run: RunFacts
     data: DataFacts
     accuracy: Accuracy
-    curve: tuple[CurvePoint, ...]
-    snapshots: tuple[Snapshot, ...]
+    curve: tuple[LearningCurveRow, ...]
+    snapshots: tuple[SnapshotRow, ...]
     circuit: CircuitFacts
-    neurons: tuple[Neuron, ...]
-    assignments: tuple[AssignmentMean, ...]
-    attention: tuple[OwnClauseAttention, ...]
+    neurons: tuple[NeuronRow, ...]
+    means: tuple[MeanActivationRow, ...]
+    coverage: tuple[CoverageRow, ...]
+    attention: tuple[OwnClauseRow, ...]
     cells: tuple[CellRow, ...]
     interpretations: tuple[InterpretationRow, ...]
 
@@ -89,25 +92,22 @@ def load_tables(run: RunFacts, directories: Mapping[str, Path]) -> ReportTables:
     is_trained = run.model == "own"
     tables = ReportTables(
         run=run,
-        data=read_object(data / "metrics.json", DataFacts),
-        accuracy=read_object(train / "metrics.json", Accuracy),
-        curve=read_records(train / "learning_curve.csv", CurvePoint) if is_trained else (),
-        snapshots=read_records(train / "snapshots.csv", Snapshot) if is_trained else (),
-        circuit=read_object(circuit / "metrics.json", CircuitFacts),
-        neurons=read_records(circuit / "neurons.csv", Neuron),
-        assignments=read_records(circuit / "assignments.csv", AssignmentMean),
-        attention=read_records(circuit / "attention.csv", OwnClauseAttention),
+        data=DATA.read(data),
+        accuracy=ACCURACY.read(train),
+        curve=LEARNING_CURVE.read(train) if is_trained else (),
+        snapshots=SNAPSHOTS.read(train) if is_trained else (),
+        circuit=FACTS.read(circuit),
+        neurons=NEURONS.read(circuit),
+        means=MEAN_ACTIVATIONS.read(circuit),
+        coverage=COVERAGE.read(circuit),
+        attention=OWN_CLAUSE_ATTENTION.read(circuit),
         cells=read_records(axioms / "axioms.csv", CellRow),
         interpretations=read_records(axioms / "interpretations.csv", InterpretationRow),
     )
-    _require_complete(circuit / "assignments.csv", len(tables.assignments), _n_means(tables))
+    n_means = sum(any(r.evaluates for r in row.reading.values()) for row in tables.neurons)
+    _require_complete(circuit / "mean_activations.csv", len(tables.means), n_means)
     _require_complete(axioms / "axioms.csv", len(tables.cells), _n_cells(tables))
     return tables
-
-
-def _n_means(tables: ReportTables) -> int:
-    readings = tables.circuit.readings.values()
-    return sum(reading.evaluating_neurons * reading.assignments for reading in readings)
 
 
 def _n_cells(tables: ReportTables) -> int:

@@ -47,5 +47,5 @@ def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
     else:
         model = load_network(problem, architecture, run.file("train", WEIGHTS))
     directory = run.file("circuit", TENSORS).parent
-    run.file("circuit", PROGRAMS)
+    run.file("circuit", PROGRAMS.file.removeprefix("circuit/"))
     return Explained(problem, model, load_circuit(directory, problem))

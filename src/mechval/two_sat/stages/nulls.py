@@ -10,7 +10,7 @@ from mechval.reporting.tables import Row, write_csv, write_json
 from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, load_split
-from mechval.two_sat.network.activations import accuracy_by_class
+from mechval.two_sat.network.accuracy import measure_accuracy
 from mechval.two_sat.network.nulls import (
     shuffled_labels,
     train_on_shuffled_labels,
@@ -83,9 +83,8 @@ def _accuracies(context: Context, model: Transformer) -> dict[str, Any]:
 
 def _accuracy(context: Context, model: Transformer, split: Split) -> dict[str, int | float]:
     device = torch.device(context.device)
-    counts = accuracy_by_class(model.to(device), context.settings.problem, split, device)
-    n_wrong = sum(count.n_wrong for count in counts)
-    return {"n": len(split), "wrong_count": n_wrong, "accuracy": 1 - n_wrong / len(split)}
+    found = measure_accuracy(model, context.settings.problem, split, device)
+    return {"n": found.n, "wrong_count": found.wrong_count, "accuracy": found.accuracy}
 
 
 def _true_labels(context: Context) -> Split:

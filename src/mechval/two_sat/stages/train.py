@@ -6,23 +6,21 @@ from pathlib import Path
 
 import torch
 
-from mechval.axioms import clopper_pearson_upper
+from mechval import tables
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.progress import track
-from mechval.reporting.tables import Row, write_csv, write_json
-from mechval.transformer import Transformer, load_weights, save_weights
+from mechval.transformer import Transformer, save_weights
 from mechval.transformer.foreign import load_foreign_checkpoint
-from mechval.two_sat.circuit.neurons import neuron_effects
+from mechval.two_sat.circuit.sparsity import SNAPSHOTS, snapshot_rows
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, SplitName, load_split
-from mechval.two_sat.network.activations import accuracy_by_class, record_answer_states
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.accuracy import ACCURACY, measure_accuracy
 from mechval.two_sat.network.training import (
+    LEARNING_CURVE,
     WEIGHTS,
+    LearningCurveRow,
     estimate_finishing,
     estimate_training,
     finish_network,
-    labelled_inputs,
     load_network,
     make_network,
     train_network,
@@ -30,7 +28,7 @@ from mechval.two_sat.network.training import (
 
 TEST_FORMULAS = 100_000
 SNAPSHOT_FORMULAS = 4_096
-ACCURACY_CONFIDENCE = 0.95
+TABLES: tuple[tables.Declared, ...] = (ACCURACY, LEARNING_CURVE, SNAPSHOTS)
 
 Context = StageContext[TwoSatSettings]
 
@@ -42,9 +40,11 @@ def run(context: Context) -> None:
     model.initialise(torch.Generator().manual_seed(context.seed))
     curve = _fit_phases(context, model, device)
     save_weights(model, context.directory / WEIGHTS)
-    write_csv(curve, context.directory / "learning_curve.csv")
+    LEARNING_CURVE.write(curve, context.directory)
     _write_accuracy(context, model, device)
-    write_csv(_snapshots(context, model, device), context.directory / "snapshots.csv")
+    split = _load(context, "training.selection").first(SNAPSHOT_FORMULAS)
+    snapshots = snapshot_rows(context.bulk / "snapshots", model, problem, split, device)
+    SNAPSHOTS.write(snapshots, context.directory)
 
 
 def import_published(context: Context) -> None:
@@ -88,10 +88,12 @@ def stage_weights(context: Context) -> Path:
     return (artifacts.directory if is_own else artifacts.bulk) / WEIGHTS
 
 
-def _fit_phases(context: Context, model: Transformer, device: torch.device) -> list[Row]:
+def _fit_phases(
+    context: Context, model: Transformer, device: torch.device
+) -> list[LearningCurveRow]:
     settings = context.settings
     train, selection = _load(context, "training.train"), _load(context, "training.selection")
-    curve: list[Row] = []
+    curve: list[LearningCurveRow] = []
     for name, recipe, fit_phase in (
         ("training", settings.training, train_network),
         ("finishing", settings.finishing, finish_network),
@@ -108,54 +110,15 @@ def _fit_phases(context: Context, model: Transformer, device: torch.device) -> l
             directory=context.scratch / name,
             device=device,
         )
-        curve += [{"phase": name, **asdict(point)} for point in result.curve]
+        curve += [LearningCurveRow(name, **asdict(point)) for point in result.curve]
         shutil.copytree(context.scratch / name / "snapshots", context.bulk / "snapshots" / name)
     return curve
 
 
-@torch.inference_mode()
-def _snapshots(context: Context, model: Transformer, device: torch.device) -> list[Row]:
-    """Accuracy and sparsity of every snapshot, on selection formulas."""
-    problem = context.settings.problem
-    split = _load(context, "training.selection").first(SNAPSHOT_FORMULAS)
-    answers = labelled_inputs(problem, split).answers
-    rows: list[Row] = []
-    for path in track(sorted((context.bulk / "snapshots").glob("*/*")), "snapshots"):
-        load_weights(model, path)
-        state = record_answer_states(model, problem, split, device)
-        model.cpu()
-        effects = neuron_effects(model, problem, state.hidden)
-        logits = Components(model, problem).answer_logits(state)
-        rows.append(
-            {
-                "phase": path.parent.name,
-                "step": int(path.stem.removeprefix("step-")),
-                "accuracy": float((logits.argmax(dim=-1) == answers).float().mean()),
-                "n": len(split),
-                "carrying_neurons": len(effects.carrying()),
-                "largest_coefficient": float(effects.coefficient.abs().max()),
-            }
-        )
-    return sorted(rows, key=lambda row: (row["phase"] != "training", row["step"]))
-
-
 def _write_accuracy(context: Context, model: Transformer, device: torch.device) -> None:
     split = _load(context, "training.test").first(TEST_FORMULAS)
-    counts = accuracy_by_class(model.to(device), context.settings.problem, split, device)
-    n, n_wrong = sum(count.n for count in counts), sum(count.n_wrong for count in counts)
-    write_json(
-        {
-            "n": n,
-            "wrong_count": n_wrong,
-            "accuracy": 1 - n_wrong / n,
-            "accuracy_lower": 1 - clopper_pearson_upper(n_wrong, n, ACCURACY_CONFIDENCE),
-            "confidence": ACCURACY_CONFIDENCE,
-            "classes": {
-                count.name: {"n": count.n, "wrong_count": count.n_wrong} for count in counts
-            },
-        },
-        context.directory / "metrics.json",
-    )
+    found = measure_accuracy(model, context.settings.problem, split, device)
+    ACCURACY.write(found, context.directory)
 
 
 def _load(context: Context, name: SplitName) -> Split:

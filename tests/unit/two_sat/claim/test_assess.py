@@ -9,7 +9,7 @@ from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import Question, assess_network
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.activations import accuracy_by_class
+from mechval.two_sat.network.accuracy import measure_accuracy
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 
 QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("resid_mid",), 0.95, 0.85)
@@ -92,7 +92,7 @@ def test_loss_and_accuracy_are_those_of_the_test_sample(splits: tuple[Split, Spl
     with torch.no_grad():
         model.W_U.zero_()
     facts = assess(model, splits).facts
-    n_wrong = sum(part.n_wrong for part in accuracy_by_class(model, SMALL_PROBLEM, splits[1], CPU))
+    n_wrong = measure_accuracy(model, SMALL_PROBLEM, splits[1], CPU).wrong_count
     assert facts["accuracy"] == 1 - n_wrong / len(splits[1])
     # Without an unembedding every one of the 12 tokens is as likely as any other.
     assert facts["loss"] == pytest.approx(torch.log(torch.tensor(12.0)).item())

@@ -1,15 +1,13 @@
 """What is recorded on a split, against the network run on all of it at once."""
 
-import numpy as np
 import pytest
 import torch
 
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
+from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.network import activations
 from mechval.two_sat.network.activations import (
     Activations,
-    accuracy_by_class,
     record_activations,
     record_answer_states,
 )
@@ -74,26 +72,3 @@ def test_states_at_the_answer_position_keep_the_order_of_formulas(
 ) -> None:
     states = record_answer_states(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
     torch.testing.assert_close(states.hidden, recorded.hidden)
-
-
-@torch.no_grad()
-def test_accuracy_counts_the_wrong_answers_of_each_class(
-    split: Split, tokens: torch.Tensor
-) -> None:
-    model, vocabulary = random_network(SMALL_PROBLEM), Vocabulary(SMALL_PROBLEM)
-    # Raise both answers so that each is given now and then.
-    answers = [vocabulary.satisfiable, vocabulary.unsatisfiable]
-    model.W_U[:, answers] *= 20
-    given = model(tokens)[:, -1].argmax(dim=-1).numpy()
-    right = np.where(split.satisfiable, *answers)
-    counted = accuracy_by_class(model, SMALL_PROBLEM, split, CPU)
-    expected = [
-        int((given != right)[split.satisfiable].sum()),
-        int((given != right)[~split.satisfiable].sum()),
-    ]
-    assert [part.n_wrong for part in counted] == expected
-    assert [(part.name, part.n) for part in counted] == [
-        ("satisfiable", 150),
-        ("unsatisfiable", 150),
-    ]
-    assert 0 < sum(expected) < len(split)

@@ -8,7 +8,7 @@ import pytest
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, named_weights
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.activations import accuracy_by_class
+from mechval.two_sat.network.accuracy import measure_accuracy
 from mechval.two_sat.network.nulls import (
     shuffled_labels,
     train_on_shuffled_labels,
@@ -83,4 +83,4 @@ def test_shuffled_labels_are_memorised_and_say_nothing_about_other_formulas(
 
 
 def n_wrong(model: Transformer, split: Split) -> int:
-    return sum(part.n_wrong for part in accuracy_by_class(model, SMALL_PROBLEM, split, CPU))
+    return measure_accuracy(model, SMALL_PROBLEM, split, CPU).wrong_count

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,15 +6,26 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mechval.reporting.figures import figure_style
+from mechval.two_sat.circuit.evidence.neuron_rows import (
+    MeanActivationRow,
+    NeuronReading,
+    NeuronRow,
+)
+from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report.figures.circuit import draw_assignments
 from mechval.two_sat.report.figures.draw import draw_figures
 from mechval.two_sat.report.figures.training import draw_learning_curve
-from mechval.two_sat.report.report_records import AssignmentMean, CurvePoint
 from tests.unit.two_sat.report.toy_results import read_results, write_results
 
-PERFECT = CurvePoint(
-    phase="training", step=1, examples=100, train_loss=0.1, selection_loss=0.1, selection_accuracy=1
+PERFECT = LearningCurveRow(
+    phase="training",
+    step=1,
+    examples=100,
+    train_loss=0.1,
+    selection_loss=0.1,
+    selection_accuracy=1.0,
+    learning_rate=1e-3,
 )
 
 
@@ -33,22 +45,20 @@ def test_the_published_log_is_drawn_only_where_it_compares(with_published):
 
 
 def test_each_phase_has_its_own_column():
-    other = PERFECT.model_copy(update={"phase": "finishing"})
+    other = replace(PERFECT, phase="finishing")
     n_formulas = {"training": 500, "finishing": 500}
     assert len(draw_learning_curve([PERFECT, other], n_formulas, with_published=False).axes) == 4
 
 
 def test_neurons_are_sorted_by_their_strongest_assignment():
     strongest = [3, 0, 2, 1, 0]
-    rows = [
-        AssignmentMean(
-            reading="calibrated", neuron=neuron, assignment=assignment,
-            mean_activation=float(assignment == best), in_disjunction=False,
-        )
+    means = [
+        MeanActivationRow(neuron, {str(a): float(a == best) for a in range(4)})
         for neuron, best in enumerate(strongest)
-        for assignment in range(4)
-    ]  # fmt: skip
-    image = draw_assignments(rows, "calibrated").axes[1].images[0].get_array()
+    ]
+    reading = {"calibrated": NeuronReading(evaluates=True, is_constant=False)}
+    neurons = [NeuronRow(neuron, 1.0, 1.0, 1.0, 0.2, True, reading) for neuron in range(5)]
+    image = draw_assignments(means, neurons, "calibrated").axes[1].images[0].get_array()
     assert np.asarray(image).argmax(axis=1).tolist() == sorted(strongest)
 
 

@@ -15,7 +15,8 @@ TABLES = (
     "train/metrics.json",
     "circuit/metrics.json",
     "circuit/neurons.csv",
-    "circuit/assignments.csv",
+    "circuit/mean_activations.csv",
+    "circuit/evidence/coverage.csv",
     "circuit/attention.csv",
     "axioms/axioms.csv",
     "axioms/interpretations.csv",
@@ -75,7 +76,7 @@ def test_a_missing_column_is_named(results):
         read_results(results, PROBLEM)
 
 
-@pytest.mark.parametrize("name", ["circuit/assignments.csv", "axioms/axioms.csv"])
+@pytest.mark.parametrize("name", ["circuit/mean_activations.csv", "axioms/axioms.csv"])
 def test_a_table_that_lacks_a_row_is_named(results, name):
     path = results / name
     path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
@@ -103,8 +104,9 @@ def test_a_diverged_loss_is_not_refused(results):
     )
 
 
-def test_columns_that_the_report_does_not_use_are_ignored(results):
+def test_a_column_that_is_not_declared_is_refused(results):
     path = results / "circuit" / "attention.csv"
     lines = path.read_text("utf-8").splitlines()
     path.write_text("\n".join(f"{line},more" for line in lines) + "\n", "utf-8")
-    assert len(read_results(results, PROBLEM).attention) == PROBLEM.n_clauses
+    with pytest.raises(MechvalError, match=r"attention.csv is not the table .*unknown column"):
+        read_results(results, PROBLEM)

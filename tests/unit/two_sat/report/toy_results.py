@@ -8,7 +8,22 @@ from typing import Literal
 import torch
 
 from mechval.axioms import cell_rows, evaluate_axioms, report_row
-from mechval.reporting.tables import write_csv, write_json
+from mechval.reporting.tables import write_csv
+from mechval.two_sat.circuit.evidence.attention import OWN_CLAUSE_ATTENTION, OwnClauseRow
+from mechval.two_sat.circuit.evidence.facts import FACTS, CircuitFacts, ReadingFacts
+from mechval.two_sat.circuit.evidence.neuron_rows import (
+    MEAN_ACTIVATIONS,
+    NEURONS,
+    MeanActivationRow,
+    NeuronReading,
+    NeuronRow,
+)
+from mechval.two_sat.circuit.evidence.program_rows import COVERAGE, DISJUNCTION, CoverageRow
+from mechval.two_sat.circuit.extract import READINGS
+from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
+from mechval.two_sat.formulas.card import DATA, DataFacts, SplitFacts
+from mechval.two_sat.network.accuracy import ACCURACY, Accuracy, ClassCount
+from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report.report_tables import ReportTables, RunFacts, load_tables
 from tests.unit.axioms import toy
@@ -38,15 +53,21 @@ def write_results(
     """Write stages ``data``, ``train``, ``circuit`` and ``axioms`` into folders of their names."""
     for stage in STAGES:
         (root / stage).mkdir(parents=True)
-    splits = [("training.selection", N_SELECTION), ("analysis.fit", 2_400)]
-    write_json(
-        {
-            "natural_satisfiable_share": 0.8125,
-            "formulas_drawn": 4_000,
-            "splits": [{"name": name, "formulas": formulas} for name, formulas in splits],
-        },
-        root / "data" / "metrics.json",
+    splits = (("training.selection", N_SELECTION), ("analysis.fit", 2_400))
+    data = DataFacts(
+        n_variables=problem.n_variables,
+        n_clauses=problem.n_clauses,
+        n_distinct_clauses=problem.n_distinct_clauses,
+        seed=7,
+        splits=tuple(SplitFacts(name, n, n // 2) for name, n in splits),
+        formulas_drawn=4_000,
+        satisfiable_drawn=3_250,
+        natural_satisfiable_share=0.8125,
+        duplicates_dropped=0,
+        sha256="0" * 64,
+        file_bytes=1_000,
     )
+    DATA.write(data, root / "data")
     _write_train(root / "train", is_trained)
     _write_circuit(root / "circuit", problem, n_neurons, n_heads)
     _write_axioms(root / "axioms", t_is_constant, variants)
@@ -61,99 +82,69 @@ def read_results(
 
 
 def _write_train(directory: Path, is_trained: bool) -> None:
-    classes = {
-        "satisfiable": {"n": 500, "wrong_count": 20},
-        "unsatisfiable": {"n": 500, "wrong_count": 7},
-    }
-    total = {"n": 1_000, "wrong_count": 27, "accuracy": 0.973, "accuracy_lower": 0.963}
-    write_json({**total, "confidence": 0.95, "classes": classes}, directory / "metrics.json")
+    classes = {"satisfiable": ClassCount(500, 20), "unsatisfiable": ClassCount(500, 7)}
+    ACCURACY.write(Accuracy(1_000, 27, 0.973, 0.963, 0.95, classes), directory)
     if not is_trained:
         return
     steps = [(phase, step) for phase in ("training", "finishing") for step in (5, 10)]
-    write_csv(
-        [
-            {
-                "phase": phase,
-                "step": step,
-                "examples": 256 * step,
-                "train_loss": 1 / step,
-                "selection_loss": 2 / step,
-                "selection_accuracy": step / 10,
-                "learning_rate": 1e-3,
-            }
-            for phase, step in steps
-        ],
-        directory / "learning_curve.csv",
-    )
-    write_csv(
-        [
-            {"phase": phase, "step": step, "accuracy": 0.5, "n": 600, "carrying_neurons": 90 - step}
-            for phase, step in [("training", 0), *steps]
-        ],
-        directory / "snapshots.csv",
-    )
+    curve = [
+        LearningCurveRow(phase, step, 256 * step, 1 / step, 2 / step, step / 10, 1e-3)
+        for phase, step in steps
+    ]
+    LEARNING_CURVE.write(curve, directory)
+    snapshots = [
+        SnapshotRow(phase, step, 0.5, 600, 90 - step, 1.0)
+        for phase, step in [("training", 0), *steps]
+    ]
+    SNAPSHOTS.write(snapshots, directory)
 
 
 def _write_circuit(directory: Path, problem: Problem, n_neurons: int, n_heads: int) -> None:
-    reading = {
-        "evaluating_neurons": n_neurons,
-        "constant_bits_refused": [400, 401],
-        "assignments": problem.n_assignments,
-        "covered_by_trees": problem.n_assignments - 1,
-        "covered_by_unpruned_trees": problem.n_assignments,
-        "covered_by_disjunctions": problem.n_assignments,
-    }
-    facts = {
-        "effect_share": 0.999,
-        "carrying_neurons": n_neurons,
-        "carrying_neurons_with_negative_coefficient": 0,
-        "readings": {"calibrated": reading, "paper": reading},
-    }
-    write_json(facts, directory / "metrics.json")
-    write_csv(
-        [_neuron_row(index, n_neurons) for index in range(n_neurons)], directory / "neurons.csv"
+    n_assignments = problem.n_assignments
+    facts = CircuitFacts(
+        effect_share=0.999,
+        carrying_neurons=n_neurons,
+        carrying_neurons_with_negative_coefficient=0,
+        smallest_mean_own_clause_attention=0.1,
+        norm_of_s_plus_u=1e-6,
+        shown_neuron=0,
+        readings={name: ReadingFacts(n_neurons, (400, 401)) for name in READINGS},
     )
-    write_csv(
-        [
-            {
-                "reading": name,
-                "neuron": neuron,
-                "assignment": assignment,
-                "mean_activation": float(neuron * 7 % problem.n_assignments == assignment),
-                "in_disjunction": neuron * 7 % problem.n_assignments == assignment,
-            }
-            for name in ("calibrated", "paper")
-            for neuron in range(n_neurons)
-            for assignment in range(problem.n_assignments)
-        ],
-        directory / "assignments.csv",
-    )
-    write_csv(
-        [
-            {"head": head, "clause": clause, "own_clause_attention": 0.9 / (1 + head + clause)}
-            for head in range(n_heads)
-            for clause in range(problem.n_clauses)
-        ],
-        directory / "attention.csv",
-    )
+    FACTS.write(facts, directory)
+    NEURONS.write([_neuron_row(index, n_neurons) for index in range(n_neurons)], directory)
+    means = [
+        MeanActivationRow(
+            neuron, {str(a): float(neuron * 7 % n_assignments == a) for a in range(n_assignments)}
+        )
+        for neuron in range(n_neurons)
+    ]
+    MEAN_ACTIVATIONS.write(means, directory)
+    (directory / "evidence").mkdir()
+    coverage = [
+        CoverageRow(name, program, True, n_assignments, covered, n_assignments)
+        for name in READINGS
+        for program, covered in (("trees-4", n_assignments - 1), (DISJUNCTION, n_assignments))
+    ]
+    COVERAGE.write(coverage, directory)
+    attention = [
+        OwnClauseRow(head, clause, 0.9 / (1 + head + clause))
+        for head in range(n_heads)
+        for clause in range(problem.n_clauses)
+    ]
+    OWN_CLAUSE_ATTENTION.write(attention, directory)
 
 
-def _neuron_row(index: int, n_neurons: int) -> dict[str, str | float | bool | None]:
-    row: dict[str, str | float | bool | None] = {
-        "neuron": index,
-        "coefficient": 2.0,
-        "effect": 3.0 / (1 + index),
-        "effect_share": 1 / n_neurons,
-    }
-    for name in ("calibrated", "paper"):
-        row |= {
-            f"{name}.evaluates": True,
-            f"{name}.cut": 0.5,
-            f"{name}.on_rate": 0.25,
-            f"{name}.tree": "(φ0 ? 1 : 0)",
-            f"{name}.disjunction": "φ0",
-        }
-    return row
+def _neuron_row(index: int, n_neurons: int) -> NeuronRow:
+    read = NeuronReading(True, False, 0.5, 2.0, 0.25, "(φ0 ? 1 : 0)", (0,))
+    return NeuronRow(
+        neuron=index,
+        coefficient=2.0,
+        max_activation=1.5,
+        effect=3.0 / (1 + index),
+        effect_share=1 / n_neurons,
+        is_carrying=True,
+        reading=dict.fromkeys(READINGS, read),
+    )
 
 
 def _write_axioms(directory: Path, t_is_constant: bool, variants: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from mechval.axioms import load_disagreements
 from mechval.errors import MechvalError
 from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
 from mechval.training.recipe import Recipe
-from mechval.two_sat.circuit.evidence.record import load_evidence
+from mechval.two_sat.circuit.evidence.ablations import ABLATIONS
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.configs import (
     AxiomsConfig,
@@ -28,6 +28,7 @@ from mechval.two_sat.configs import (
     VariantsConfig,
 )
 from mechval.two_sat.network.training import load_network
+from mechval.two_sat.stages import circuit, data, train
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.unit.transformer.test_foreign import foreign_weights
@@ -222,8 +223,20 @@ def test_sizes_name_the_programs_of_the_front_as_the_front_does(workspace: Works
 
 
 def test_the_circuit_comes_with_its_evidence(workspace: Workspace) -> None:
-    evidence = load_evidence(place(workspace, "circuit") / "evidence")
-    assert evidence.facts["ablation.no_skip"].n == 160
+    assert {row.n for row in ABLATIONS.read(place(workspace, "circuit"))} == {160}
+
+
+@pytest.mark.parametrize("stage", [data, train, circuit], ids=["data", "train", "circuit"])
+def test_every_table_of_a_stage_is_declared_and_can_be_read(
+    workspace: Workspace, stage: Any
+) -> None:
+    (name,) = {table.stage for table in stage.TABLES}
+    folder = place(workspace, name)
+    for table in stage.TABLES:
+        assert table.read(folder)
+    written = {path for kind in ("csv", "json") for path in folder.rglob(f"*.{kind}")}
+    declared = {folder / table.file.partition("/")[2] for table in stage.TABLES}
+    assert {path for path in written if path.name not in ("manifest.json", "run.json")} == declared
 
 
 def test_the_report_shows_every_figure_and_compares_with_no_paper(workspace: Workspace) -> None:

@@ -5,14 +5,15 @@ A label is the argmax over all tokens; it flips if the ablated network's differs
 Source: PAPER.md section 2, circuit evidence, and deviation D1.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mechval import tables
 from mechval.axioms import clopper_pearson_lower, clopper_pearson_upper
-from mechval.reporting.tables import Row
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit.evidence.record import Evidence, Fact
 from mechval.two_sat.circuit.evidence.recording import AnswerRecord
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.formulas.tokens import Vocabulary
@@ -21,73 +22,49 @@ from mechval.two_sat.problem import Problem
 SIDE_CONFIDENCE = 0.975
 """Of each of the two bounds, so that both hold together at 95 %."""
 
-ABLATIONS = {
+DESCRIPTIONS = {
     "mlp_is_identity": "MLP replaced by the identity",
     "no_skip": "skip around the MLP dropped",
-    "skip_is_mean_attn_out": "skip replaced by mean attention output (published, D1)",
-    "skip_is_mean_resid_mid": "skip replaced by mean residual stream (corrected)",
+    "skip_is_mean_attn_out": "skip replaced by mean attention output (as in the paper, D1)",
+    "skip_is_mean_resid_mid": "skip replaced by mean residual stream",
     "no_attn_out_in_skip": "attention output dropped from the skip",
     "mean_attn_out_in_skip": "attention output in the skip replaced by its mean",
 }
 
 
-@torch.inference_mode()
-def ablation_evidence(
-    model: Transformer, problem: Problem, circuit: Circuit, record: AnswerRecord
-) -> Evidence:
-    """Label flips of every ablation, and the s-u logit differences of the residual stream."""
-    model_out = model.block(1).mlp.project(record.hidden.to(model.W_U.device)).cpu()
-    answers = _answers(model, record.resid_mid + model_out)
-    n = len(answers)
-    flips = {
-        name: int((_answers(model, resid) != answers).sum())
-        for name, resid in _ablated(record, circuit, model_out).items()
-    }
-    rows = logit_difference_rows(model, problem, record)
-    facts = {f"ablation.{name}": Fact.rate(count, n) for name, count in flips.items()}
-    for row in rows:
-        for part in ("smallest", "largest", "mean"):
-            facts[f"logit_difference.{row['part']}.{part}"] = Fact(float(str(row[part])), n)
-    facts["unembedding.norm_of_s_plus_u"] = Fact(_norm_of_sum(model, problem))
-    return Evidence(
-        {
-            "ablations": [_flip_row(name, count, n) for name, count in flips.items()],
-            "logit_differences": rows,
-        },
-        facts,
-    )
+@dataclass(frozen=True)
+class AblationRow:
+    """Labels that flip when a part of block 1 is replaced, with a two-sided 95 % interval."""
+
+    ablation: str = tables.told()
+    description: str = tables.told("what is changed")
+    flips: int = tables.count()
+    n: int = tables.told("N")
+    rate: float = tables.rate(unit="%")
+    lower: float = tables.rate("at least", unit="%")
+    upper: float = tables.rate("at most", unit="%")
+
+
+@dataclass(frozen=True)
+class LogitDifferenceRow:
+    """Direct effect of a part of the residual stream at ``:`` on logit s minus logit u."""
+
+    part: str = tables.told()
+    smallest: float = tables.number(unit="logits")
+    mean: float = tables.number(unit="logits")
+    largest: float = tables.number(unit="logits")
+    n: int = tables.told("N")
+
+
+ABLATIONS = tables.Table("circuit/evidence/ablations.csv", AblationRow)
+LOGIT_DIFFERENCES = tables.Table("circuit/evidence/logit_differences.csv", LogitDifferenceRow)
 
 
 @torch.inference_mode()
-def logit_difference_rows(model: Transformer, problem: Problem, record: AnswerRecord) -> list[Row]:
-    """Direct effect on the s-u logit difference of what the residual stream holds at ``:``."""
-    vocabulary = Vocabulary(problem)
-    unembedding = model.W_U.cpu()
-    direction = unembedding[:, vocabulary.satisfiable] - unembedding[:, vocabulary.unsatisfiable]
-    parts = {
-        "resid_pre": record.resid_pre,
-        "attn_out": record.attn_out,
-        "resid_mid": record.resid_mid,
-    }
-    rows: list[Row] = []
-    for name, part in parts.items():
-        values = (part @ direction).double()
-        rows.append(
-            {
-                "part": name,
-                "smallest": float(values.min()),
-                "mean": float(values.mean()),
-                "largest": float(values.max()),
-                "n": len(values),
-            }
-        )
-    return rows
-
-
-def _ablated(
-    record: AnswerRecord, circuit: Circuit, mlp_out: Float[Tensor, "formula d_model"]
-) -> dict[str, Float[Tensor, "formula d_model"]]:
-    """The residual stream after block 1 of every ablation, by the names of ``ABLATIONS``."""
+def ablation_rows(model: Transformer, circuit: Circuit, record: AnswerRecord) -> list[AblationRow]:
+    """Label flips of every ablation, in the order of ``DESCRIPTIONS``."""
+    mlp_out = model.block(1).mlp.project(record.hidden.to(model.W_U.device)).cpu()
+    answers = _answers(model, record.resid_mid + mlp_out)
     streams = (
         # With the MLP as identity the skip counts twice, which leaves the argmax as it is.
         record.resid_mid,
@@ -97,7 +74,39 @@ def _ablated(
         record.resid_pre + mlp_out,
         record.resid_pre + circuit.mean_attn_out + mlp_out,
     )
-    return dict(zip(ABLATIONS, streams, strict=True))
+    return [
+        _flip_row(name, int((_answers(model, stream) != answers).sum()), len(answers))
+        for name, stream in zip(DESCRIPTIONS, streams, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def logit_difference_rows(
+    model: Transformer, problem: Problem, record: AnswerRecord
+) -> list[LogitDifferenceRow]:
+    """What the residual stream holds at ``:`` before, from and after block 1's attention."""
+    satisfiable, unsatisfiable = _answer_vectors(model, problem).T
+    parts = {
+        "resid_pre": record.resid_pre,
+        "attn_out": record.attn_out,
+        "resid_mid": record.resid_mid,
+    }
+    rows = []
+    for name, part in parts.items():
+        values = (part @ (satisfiable - unsatisfiable)).double()
+        least, mean, most = (float(value) for value in (values.min(), values.mean(), values.max()))
+        rows.append(LogitDifferenceRow(name, least, mean, most, len(values)))
+    return rows
+
+
+def norm_of_answer_sum(model: Transformer, problem: Problem) -> float:
+    """Norm of the sum of the unembedding vectors of s and u: 0 where they are opposite."""
+    return float(_answer_vectors(model, problem).double().sum(dim=1).norm())
+
+
+def _answer_vectors(model: Transformer, problem: Problem) -> Float[Tensor, "d_model 2"]:
+    vocabulary = Vocabulary(problem)
+    return model.W_U.detach().cpu()[:, [vocabulary.satisfiable, vocabulary.unsatisfiable]]
 
 
 def _answers(
@@ -106,19 +115,8 @@ def _answers(
     return (resid_post @ model.W_U.cpu()).argmax(dim=-1)
 
 
-def _flip_row(name: str, count: int, n: int) -> Row:
-    return {
-        "ablation": name,
-        "description": ABLATIONS[name],
-        "flips": count,
-        "n": n,
-        "rate": count / n,
-        "lower": clopper_pearson_lower(count, n, SIDE_CONFIDENCE),
-        "upper": clopper_pearson_upper(count, n, SIDE_CONFIDENCE),
-    }
-
-
-def _norm_of_sum(model: Transformer, problem: Problem) -> float:
-    vocabulary = Vocabulary(problem)
-    both = model.W_U[:, [vocabulary.satisfiable, vocabulary.unsatisfiable]]
-    return float(both.double().sum(dim=1).norm())
+def _flip_row(name: str, flips: int, n: int) -> AblationRow:
+    lower, upper = (
+        bound(flips, n, SIDE_CONFIDENCE) for bound in (clopper_pearson_lower, clopper_pearson_upper)
+    )
+    return AblationRow(name, DESCRIPTIONS[name], flips, n, flips / n, lower, upper)

@@ -7,77 +7,80 @@ Source: PAPER.md section 2, circuit evidence.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechval.reporting.tables import Row
-from mechval.two_sat.circuit.evidence.record import Fact
+from mechval import tables
 from mechval.two_sat.circuit.evidence.scores import ScoreTables
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals
 
-Version = Literal["published", "corrected", "admissible"]
-"""``published`` and ``corrected``: every token of a formula at every position, one position at
-its extreme score and all others at the opposite one, with and without D2. ``admissible``: exact
-over all formulas: no other token, clauses of two different variables, the smaller first."""
+Version = Literal["paper", "corrected", "admissible"]
 
 
-def answer_extreme_rows(tables: ScoreTables, problem: Problem) -> list[Row]:
-    """Smallest and largest attention weight of ``:`` per head and version.
+@dataclass(frozen=True)
+class AnswerExtremeRow:
+    """Extreme attention weights of ``:`` in one head of block 0.
 
-    ``published`` is left out where the context is so short that its mistaken index does not exist.
+    ``paper`` and ``corrected``: every token of a formula at every position, one position at its
+    extreme score and all others at the opposite one, with and without D2. ``admissible``: exact
+    over all formulas: no other token, clauses of two different variables, the smaller first.
     """
-    last_token_id = Vocabulary(problem).colon
+
+    version: Version = tables.told()
+    head: int = tables.told()
+    smallest: float = tables.number()
+    largest: float = tables.number()
+
+
+ANSWER_EXTREMES = tables.Table("circuit/evidence/answer_attention_extremes.csv", AnswerExtremeRow)
+
+
+def answer_extreme_rows(scores: ScoreTables, problem: Problem) -> list[AnswerExtremeRow]:
+    """Smallest and largest attention weight of ``:`` per version and head.
+
+    ``paper`` is left out where the context is so short that its mistaken index does not exist.
+    """
     versions: list[Version] = ["corrected", "admissible"]
-    if last_token_id < FormulaLayout(problem).n_ctx:
-        versions.insert(0, "published")
+    if Vocabulary(problem).colon < FormulaLayout(problem).n_ctx:
+        versions.insert(0, "paper")
     return [
-        {"version": version, "head": head, "smallest": smallest, "largest": largest}
+        AnswerExtremeRow(version, head, *_extremes(scores, problem, version, head))
         for version in versions
-        for head in range(tables.n_heads)
-        for smallest, largest in [_extremes(tables, problem, version, head)]
+        for head in range(scores.n_heads)
     ]
 
 
-def answer_extreme_facts(rows: list[Row]) -> dict[str, Fact]:
-    """The most extreme weights over all heads, per version."""
-    facts = {}
-    for version in dict.fromkeys(str(row["version"]) for row in rows):
-        chosen = [row for row in rows if row["version"] == version]
-        for name, pick in (("smallest", min), ("largest", max)):
-            value = pick(float(str(row[name])) for row in chosen)
-            facts[f"answer_attention.{version}.{name}"] = Fact(value)
-    return facts
-
-
 def _extremes(
-    tables: ScoreTables, problem: Problem, version: Version, head: int
+    scores: ScoreTables, problem: Problem, version: Version, head: int
 ) -> tuple[float, float]:
+    of_answer = _from_answer(scores, problem, head)
     if version == "admissible":
-        return _exact(_scores(tables, problem, head), problem)
-    correction = _misread(tables, problem, head) if version == "published" else 0
-    scores = _scores(tables, problem, head) + correction
-    scores = scores[:, : Vocabulary(problem).colon + 1]
-    spread = float(scores.max() - scores.min())
-    others = len(scores) - 1
+        return _exact(of_answer, problem)
+    if version == "paper":
+        of_answer = of_answer + _misread(scores, problem, head)
+    of_answer = of_answer[:, : Vocabulary(problem).colon + 1]
+    spread = float(of_answer.max() - of_answer.min())
+    others = len(of_answer) - 1
     return 1 / (1 + others * math.exp(spread)), 1 / (1 + others * math.exp(-spread))
 
 
-def _scores(tables: ScoreTables, problem: Problem, head: int) -> Float[Tensor, "pos token"]:
+def _from_answer(scores: ScoreTables, problem: Problem, head: int) -> Float[Tensor, "pos token"]:
     """Score from ``:`` at its position to each token at each position."""
     position = FormulaLayout(problem).answer_position
-    return tables.from_position(position)[head, Vocabulary(problem).colon]
+    return scores.from_position(position)[head, Vocabulary(problem).colon]
 
 
-def _misread(tables: ScoreTables, problem: Problem, head: int) -> Float[Tensor, " token"]:
+def _misread(scores: ScoreTables, problem: Problem, head: int) -> Float[Tensor, " token"]:
     """What D2 adds to the score of each token that has a position of the same number."""
-    colon, d_vocab = Vocabulary(problem).colon, tables.token_token.shape[-1]
-    by_number = tables.token_position[head, colon, :d_vocab]
+    colon, d_vocab = Vocabulary(problem).colon, scores.token_token.shape[-1]
+    by_number = scores.token_position[head, colon, :d_vocab]
     by_number = torch.nn.functional.pad(by_number, (0, d_vocab - len(by_number)))
-    return by_number - tables.token_token[head, colon]
+    return by_number - scores.token_token[head, colon]
 
 
 def _exact(scores: Float[Tensor, "pos token"], problem: Problem) -> tuple[float, float]:

@@ -4,16 +4,32 @@ Source: PAPER.md section 2, circuit evidence: unscaled scores; the answer token'
 uniform attention in block 0.
 """
 
+from dataclasses import dataclass
+from itertools import product
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechval.reporting.tables import Row
+from mechval import tables
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence.scores import token_shares
 from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem
+
+
+@dataclass(frozen=True)
+class ClauseScoreRow:
+    """Unscaled score of an ordered literal pair in a head of block 1."""
+
+    head: int = tables.told()
+    first: str = tables.told()
+    second: str = tables.told()
+    score: float = tables.number()
+
+
+CLAUSE_SCORES = tables.Table("circuit/evidence/block1_clause_scores.csv", ClauseScoreRow)
 
 
 @torch.inference_mode()
@@ -45,16 +61,11 @@ def clause_scores(model: Transformer, problem: Problem) -> Float[Tensor, "head_i
     return torch.einsum("he,hpe->hp", query, keys).cpu()
 
 
-def clause_score_rows(model: Transformer, problem: Problem) -> list[Row]:
+def clause_score_rows(model: Transformer, problem: Problem) -> list[ClauseScoreRow]:
     """One row per head and ordered literal pair."""
-    symbols = Vocabulary(problem).symbols
+    literals = Vocabulary(problem).symbols[: problem.n_literals]
     return [
-        {
-            "head": head,
-            "first": symbols[pair // problem.n_literals],
-            "second": symbols[pair % problem.n_literals],
-            "score": float(score),
-        }
-        for head, scores in enumerate(clause_scores(model, problem))
-        for pair, score in enumerate(scores)
+        ClauseScoreRow(head, first, second, score)
+        for head, scores in enumerate(clause_scores(model, problem).tolist())
+        for (first, second), score in zip(product(literals, repeat=2), scores, strict=True)
     ]

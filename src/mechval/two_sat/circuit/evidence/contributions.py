@@ -7,8 +7,8 @@ and ``exp(score)`` times its value along the neuron's input weights to the numer
 Source: PAPER.md section 2, circuit evidence.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -47,6 +47,11 @@ class Contributions:
     denominator: Float[Tensor, "batch head_index pos"]
     violated: Int[Tensor, "batch clause_position neuron"]
 
+    @classmethod
+    def concatenate(cls, batches: "Sequence[Contributions]") -> "Contributions":
+        """Several batches as one."""
+        return cls(*(torch.cat([getattr(b, field.name) for b in batches]) for field in fields(cls)))
+
     def parts(self, positions: list[int]) -> Float[Tensor, "batch head_index neuron"]:
         """What some positions add to the pre-activation."""
         total = self.denominator.sum(dim=-1)[..., None]
@@ -72,15 +77,24 @@ def violation_groups(
 
 
 def contribution_batches(
-    model: Transformer, problem: Problem, split: Split, reading: Reading, device: torch.device
+    model: Transformer,
+    problem: Problem,
+    split: Split,
+    neurons: Int[Tensor, " neuron"],
+    assignments: Bool[Tensor, "neuron assignment"],
+    device: torch.device,
 ) -> Iterator[Contributions]:
-    """Take the pre-activations of a reading's neurons apart; iterate under ``inference_mode``."""
+    """Take the pre-activations of neurons apart; iterate under ``inference_mode``.
+
+    Args:
+        assignments: those that each neuron stands for.
+    """
     components = Components(model, problem)
-    groups = violation_groups(problem, neuron_assignments(reading))
+    groups = violation_groups(problem, assignments)
     for first in track(range(0, len(split), BATCH_SIZE), "contributions to neurons"):
         clause_ids = torch.from_numpy(split.clause_ids[first : first + BATCH_SIZE].astype(np.int64))
         resid = components.parse(encode_formulas(problem, clause_ids.to(device)))
-        yield _take_apart(model, resid, reading.neurons.to(device), groups[clause_ids])
+        yield _take_apart(model, resid, neurons.to(device), groups[clause_ids])
 
 
 def clause_positions(problem: Problem) -> tuple[list[int], list[int]]:

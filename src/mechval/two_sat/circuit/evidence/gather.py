@@ -1,26 +1,54 @@
 """All circuit evidence of one network in one call."""
 
 import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Bool
 
+from mechval import tables
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit.evidence.ablations import ablation_evidence
-from mechval.two_sat.circuit.evidence.attention import formula_attention_rows, mean_attention_rows
-from mechval.two_sat.circuit.evidence.clause_scores import clause_score_rows
-from mechval.two_sat.circuit.evidence.contribution_tables import contribution_evidence
-from mechval.two_sat.circuit.evidence.neuron_tables import assignment_evidence, coefficient_evidence
-from mechval.two_sat.circuit.evidence.program_tables import LabelledTables, program_evidence
-from mechval.two_sat.circuit.evidence.record import Evidence
-from mechval.two_sat.circuit.evidence.recording import AnswerRecord, record_answers, record_hidden
-from mechval.two_sat.circuit.evidence.weights import weight_evidence
+from mechval.two_sat.circuit.evidence import (
+    ablations,
+    answer_extremes,
+    attention,
+    clause_scores,
+    contribution_rows,
+    neuron_rows,
+    program_rows,
+    scores,
+    worst_case,
+)
+from mechval.two_sat.circuit.evidence.recording import record_answers, record_hidden
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import TruthTableCounts
+
+Filled: TypeAlias = Mapping[tables.Table[Any], Sequence[Any]]
+
+TABLES: tuple[tables.Table[Any], ...] = (
+    neuron_rows.NEURONS,
+    neuron_rows.MEAN_ACTIVATIONS,
+    attention.OWN_CLAUSE_ATTENTION,
+    attention.FORMULA_ATTENTION,
+    attention.MEAN_ATTENTION,
+    scores.SCORES,
+    scores.EXPECTED_ATTENTION,
+    worst_case.WORST_CASES,
+    answer_extremes.ANSWER_EXTREMES,
+    clause_scores.CLAUSE_SCORES,
+    ablations.ABLATIONS,
+    ablations.LOGIT_DIFFERENCES,
+    neuron_rows.ASSIGNMENT_EFFECTS,
+    program_rows.COVERAGE,
+    program_rows.PROGRAM_QUALITY,
+    contribution_rows.CLAUSE_CONTRIBUTIONS,
+    contribution_rows.PREACTIVATION_PARTS,
+    contribution_rows.HISTOGRAMS,
+)
 
 
 def gather_evidence(
@@ -29,83 +57,75 @@ def gather_evidence(
     circuit: Circuit,
     fit: Split,
     test: Split,
+    *,
+    max_leaves: int,
     seed: int,
     device: torch.device,
-) -> Evidence:
+) -> Filled:
     """Measure everything PAPER.md lists as circuit evidence for the 2-SAT network.
 
     Args:
         model: a network of two blocks.
         problem: the size of its formulas.
-        circuit: extracted from ``fit``; its means, effects, readings and disjunctions are used.
-        fit: formulas that trees are fitted on.
+        circuit: extracted from ``fit``; its means, effects, readings and programs are used.
+        fit: formulas that further trees are fitted on.
         test: formulas that every other number is measured on.
+        max_leaves: what the circuit's trees were fitted with.
         seed: decides between equally good splits of the trees.
         device: where the network runs; tables are made on the CPU.
+
+    Returns:
+        The rows of each of ``TABLES``.
     """
     model = model.to(device)
     # Of sums that cancel, float32 leaves digits that differ between machines.
     precise = copy.deepcopy(model).double()
     record = record_answers(model, problem, test, device)
-    attention = Evidence(
-        {
-            "formula_attention": formula_attention_rows(model, problem, test, device),
-            "mean_attention": mean_attention_rows(model, problem, test, record, device),
-            "block1_clause_scores": clause_score_rows(precise, problem),
-        },
-        {},
-    )
-    return Evidence.of(
-        [
-            attention,
-            weight_evidence(model, problem),
-            ablation_evidence(model, problem, circuit, record),
-            coefficient_evidence(circuit.effects),
-            *_neuron_evidence(model, problem, circuit, fit, test, record, seed, device),
-            contribution_evidence(precise, problem, circuit, test, device),
-        ]
-    )
-
-
-def _neuron_evidence(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    fit: Split,
-    test: Split,
-    record: AnswerRecord,
-    seed: int,
-    device: torch.device,
-) -> list[Evidence]:
+    fit_truth, test_truth = _truth(problem, fit), _truth(problem, test)
     neurons = torch.cat([reading.neurons for reading in circuit.readings.values()]).unique()
     fitted = record_hidden(model, problem, fit, neurons, device)
-    fit_truth, test_truth = _truth(problem, fit), _truth(problem, test)
-    fit_tables, test_tables = TruthTableCounts.of(fit_truth), TruthTableCounts.of(test_truth)
-    programs: list[Evidence] = []
+    coverage, quality = [], []
     for name, reading in circuit.readings.items():
-        fit_bits = fitted[:, torch.searchsorted(neurons, reading.neurons)] >= reading.levels.cut
-        test_bits = record.hidden[:, reading.neurons] >= reading.levels.cut
-        programs.append(
-            program_evidence(
-                name,
-                reading,
-                circuit.effects,
-                LabelledTables(fit_tables, fit_bits.numpy()),
-                LabelledTables(test_tables, test_bits.numpy()),
-                seed,
-            )
+        columns = torch.searchsorted(neurons, reading.neurons)
+        programs = program_rows.reading_programs(
+            reading,
+            program_rows.label_tables(reading, fit_truth, fitted[:, columns]),
+            max_leaves=max_leaves,
+            seed=seed,
         )
-    assignments = assignment_evidence(circuit, record.hidden, torch.from_numpy(test_truth))
-    return [assignments, _merged(programs)]
-
-
-def _merged(parts: list[Evidence]) -> Evidence:
-    """Parts that share tables, with their rows one after the other."""
-    tables = {
-        name: [row for part in parts for row in part.tables[name]] for name in parts[0].tables
+        labelled = program_rows.label_tables(reading, test_truth, record.hidden[:, reading.neurons])
+        coverage += program_rows.coverage_rows(name, programs, problem.n_assignments)
+        quality += program_rows.quality_rows(name, reading, programs, labelled)
+    return {
+        neuron_rows.NEURONS: neuron_rows.neuron_rows(circuit),
+        neuron_rows.MEAN_ACTIVATIONS: neuron_rows.mean_activation_rows(circuit),
+        neuron_rows.ASSIGNMENT_EFFECTS: neuron_rows.assignment_effect_rows(
+            circuit, record.hidden, torch.from_numpy(test_truth)
+        ),
+        attention.OWN_CLAUSE_ATTENTION: attention.own_clause_rows(circuit),
+        attention.FORMULA_ATTENTION: attention.formula_attention_rows(model, problem, test, device),
+        attention.MEAN_ATTENTION: attention.mean_attention_rows(
+            model, problem, test, record, device
+        ),
+        clause_scores.CLAUSE_SCORES: clause_scores.clause_score_rows(precise, problem),
+        ablations.ABLATIONS: ablations.ablation_rows(model, circuit, record),
+        ablations.LOGIT_DIFFERENCES: ablations.logit_difference_rows(model, problem, record),
+        program_rows.COVERAGE: coverage,
+        program_rows.PROGRAM_QUALITY: quality,
+        **_first_block_tables(model, problem),
+        **contribution_rows.contribution_tables(precise, problem, circuit, test, device),
     }
-    facts = {name: fact for part in parts for name, fact in part.facts.items()}
-    return Evidence(tables, facts)
+
+
+def _first_block_tables(model: Transformer, problem: Problem) -> Filled:
+    """What the weights alone say about block 0's attention."""
+    found = scores.first_block_scores(model)
+    return {
+        scores.SCORES: scores.score_rows(found, problem),
+        scores.EXPECTED_ATTENTION: scores.expected_pattern_rows(found, problem),
+        worst_case.WORST_CASES: worst_case.worst_case_rows(found, problem),
+        answer_extremes.ANSWER_EXTREMES: answer_extremes.answer_extreme_rows(found, problem),
+    }
 
 
 def _truth(problem: Problem, split: Split) -> Bool[np.ndarray, "formula assignment"]:

@@ -7,13 +7,14 @@ Source: PAPER.md section 2, circuit evidence; blocks counted from 0.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechval.reporting.tables import Row
+from mechval import tables
 from mechval.transformer import Transformer
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals
@@ -42,6 +43,33 @@ class ScoreTables:
             + self.position_token[:, position, None, None]
             + self.position_position[:, position, seen][:, None, :, None]
         )
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """Scores of one head of block 0 from a token or position; None for positions not seen.
+
+    Tokens are named by their symbols, positions ``p0``, ``p1``, ...
+    """
+
+    head: int = tables.told()
+    query: str = tables.told()
+    score: Mapping[str, float | None] = tables.number()
+
+
+@dataclass(frozen=True)
+class PatternRow:
+    """Attention of one head from one position, by the position asked; None for later ones."""
+
+    block: int = tables.told()
+    head: int = tables.told()
+    position: int = tables.told()
+    token: str = tables.told()
+    attention: Mapping[str, float | None] = tables.number()
+
+
+SCORES = tables.Table("circuit/evidence/block0_scores.csv", ScoreRow)
+EXPECTED_ATTENTION = tables.Table("circuit/evidence/block0_expected_attention.csv", PatternRow)
 
 
 @torch.inference_mode()
@@ -75,7 +103,7 @@ def token_shares(problem: Problem) -> Float[Tensor, "pos token"]:
 
 
 def expected_pattern(
-    tables: ScoreTables, problem: Problem
+    scores: ScoreTables, problem: Problem
 ) -> Float[Tensor, "head_index query_pos key_pos"]:
     """Softmax of the mean scores, clauses drawn uniformly and independently.
 
@@ -83,46 +111,57 @@ def expected_pattern(
     are averaged over the tokens that occur together.
     """
     shares = token_shares(problem)
-    mean = shares @ tables.token_token @ shares.T
-    own = tables.token_token.diagonal(dim1=-2, dim2=-1) @ shares.T
+    mean = shares @ scores.token_token @ shares.T
+    own = scores.token_token.diagonal(dim1=-2, dim2=-1) @ shares.T
     mean.diagonal(dim1=-2, dim2=-1).copy_(own)
     second = torch.tensor(FormulaLayout(problem).second_literal_positions)
-    within = (tables.token_token * _clause_shares(problem).T).sum(dim=(-2, -1))
+    within = (scores.token_token * _clause_shares(problem).T).sum(dim=(-2, -1))
     mean[:, second, second - 1] = within[:, None]
-    mean = mean + shares @ tables.token_position + tables.position_token @ shares.T
-    mean = mean + tables.position_position
+    mean = mean + shares @ scores.token_position + scores.position_token @ shares.T
+    mean = mean + scores.position_position
     future = torch.ones(mean.shape[-2:], dtype=torch.bool).triu(1)
     return mean.masked_fill(future, -torch.inf).softmax(dim=-1)
 
 
-def score_rows(tables: ScoreTables, problem: Problem) -> list[Row]:
-    """One row per head and asking token or position; a column per token or position asked."""
-    names = _entry_names(problem, tables.position_position.shape[-1])
-    top = torch.cat([tables.token_token, tables.token_position], dim=-1)
-    bottom = torch.cat([tables.position_token, tables.position_position], dim=-1)
-    scores = torch.cat([top, bottom], dim=1)
+def score_rows(scores: ScoreTables, problem: Problem) -> list[ScoreRow]:
+    """One row per head and asking token or position."""
+    n_ctx = scores.position_position.shape[-1]
+    names = [*Vocabulary(problem).symbols, *(f"p{position}" for position in range(n_ctx))]
+    future = torch.ones(n_ctx, n_ctx, dtype=torch.bool).triu(1)
+    seen = scores.position_position.masked_fill(future, torch.nan)
+    top = torch.cat([scores.token_token, scores.token_position], dim=-1)
+    bottom = torch.cat([scores.position_token, seen], dim=-1)
     return [
-        {"head": head, "query": name, **dict(zip(names, row.tolist(), strict=True))}
-        for head, rows in enumerate(scores)
+        ScoreRow(head, name, _by_name(names, row))
+        for head, rows in enumerate(torch.cat([top, bottom], dim=1))
         for name, row in zip(names, rows, strict=True)
     ]
 
 
+def expected_pattern_rows(scores: ScoreTables, problem: Problem) -> list[PatternRow]:
+    """The expected pattern from every second literal."""
+    second = FormulaLayout(problem).second_literal_positions
+    patterns = expected_pattern(scores, problem)
+    return pattern_rows(patterns, 0, {position: "literal" for position in second})
+
+
 def pattern_rows(
-    patterns: Float[Tensor, "head_index query_pos key_pos"], block: int, symbols: list[str]
-) -> list[Row]:
-    """One row per head and asking position; a column per position asked, named ``p<position>``."""
+    patterns: Float[Tensor, "head_index query_pos key_pos"], block: int, asking: Mapping[int, str]
+) -> list[PatternRow]:
+    """One row per head and asking position, of which ``asking`` says the tokens."""
+    names = [str(position) for position in range(patterns.shape[-1])]
+    future = torch.ones(patterns.shape[-2:], dtype=torch.bool).triu(1)
     return [
-        {
-            "block": block,
-            "head": head,
-            "position": position,
-            "token": symbols[position],
-            **{f"p{source}": value for source, value in enumerate(row.tolist())},
-        }
-        for head, pattern in enumerate(patterns)
-        for position, row in enumerate(pattern)
+        PatternRow(block, head, position, token, _by_name(names, pattern[position]))
+        for head, pattern in enumerate(patterns.masked_fill(future, torch.nan))
+        for position, token in asking.items()
     ]
+
+
+def _by_name(names: Sequence[str], values: Float[Tensor, " name"]) -> dict[str, float | None]:
+    """The values by name; NaN stands for what is not seen."""
+    plain = [None if math.isnan(value) else value for value in values.tolist()]
+    return dict(zip(names, plain, strict=True))
 
 
 def _clause_shares(problem: Problem) -> Float[Tensor, "token token"]:
@@ -132,7 +171,3 @@ def _clause_shares(problem: Problem) -> Float[Tensor, "token token"]:
     first, second = torch.as_tensor(clause_literals(problem)).T
     shares[first, second] = 1 / problem.n_distinct_clauses
     return shares
-
-
-def _entry_names(problem: Problem, n_ctx: int) -> list[str]:
-    return [*Vocabulary(problem).symbols, *(f"p{position}" for position in range(n_ctx))]

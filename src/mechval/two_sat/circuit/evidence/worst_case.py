@@ -8,20 +8,21 @@ Source: PAPER.md section 2, circuit evidence.
 """
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mechval.reporting.tables import Row
+from mechval import tables
 from mechval.two_sat.circuit.evidence.scores import ScoreTables
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals
 
-Choice = Literal["published", "admissible"]
-CHOICES: tuple[Choice, ...] = ("published", "admissible")
-"""``published``: any literal wherever a literal stands. ``admissible``: clauses that formulas have,
+Choice = Literal["paper", "admissible"]
+CHOICES: tuple[Choice, ...] = ("paper", "admissible")
+"""``paper``: any literal wherever a literal stands. ``admissible``: clauses that formulas have,
 two different variables, the smaller first."""
 
 
@@ -42,41 +43,51 @@ class WorstCase:
     own_clause_at: Int[Tensor, "head_index 2"]
 
 
-def worst_case(tables: ScoreTables, problem: Problem, clause: int, choice: Choice) -> WorstCase:
+@dataclass(frozen=True)
+class WorstCaseRow:
+    """The least weight of a head at a clause position, and the own clause at which it happens."""
+
+    choice: Choice = tables.told()
+    head: int = tables.told()
+    clause: int = tables.told()
+    target: Literal["first_literal", "own_clause"] = tables.told()
+    weight: float = tables.number()
+    first: str = tables.told()
+    second: str = tables.told()
+
+
+WORST_CASES = tables.Table("circuit/evidence/block0_worst_case.csv", WorstCaseRow)
+
+
+def worst_case(scores: ScoreTables, problem: Problem, clause: int, choice: Choice) -> WorstCase:
     """Minimise both weights over all token choices, for every head on its own."""
     position = FormulaLayout(problem).second_literal_positions[clause]
-    scores = tables.from_position(position)
+    seen = scores.from_position(position)
     own = _own_clauses(problem, choice)
     first, second = own.T
-    to_first = scores[:, second, position - 1, first]
-    to_second = scores[:, second, position, second]
-    elsewhere = _largest_elsewhere(scores, problem, clause, choice)[:, second]
+    to_first = seen[:, second, position - 1, first]
+    to_second = seen[:, second, position, second]
+    elsewhere = _largest_elsewhere(seen, problem, clause, choice)[:, second]
     on_first = (to_first - torch.logaddexp(to_second, elsewhere)).sigmoid().min(dim=1)
     on_both = (torch.logaddexp(to_first, to_second) - elsewhere).sigmoid().min(dim=1)
     return WorstCase(on_first.values, on_both.values, own[on_first.indices], own[on_both.indices])
 
 
-def worst_case_rows(tables: ScoreTables, problem: Problem) -> list[Row]:
-    """One row per choice of tokens, head, clause position and target."""
+def worst_case_rows(scores: ScoreTables, problem: Problem) -> list[WorstCaseRow]:
+    """One row per choice of tokens, clause position, head and target."""
     symbols = Vocabulary(problem).symbols
-    rows: list[Row] = []
-    for choice in CHOICES:
-        for clause in range(problem.n_clauses):
-            found = worst_case(tables, problem, clause, choice)
-            for head in range(tables.n_heads):
-                for target in ("first_literal", "own_clause"):
-                    first, second = getattr(found, f"{target}_at")[head].tolist()
-                    rows.append(
-                        {
-                            "choice": choice,
-                            "head": head,
-                            "clause": clause,
-                            "target": target,
-                            "weight": float(getattr(found, target)[head]),
-                            "first": symbols[first],
-                            "second": symbols[second],
-                        }
-                    )
+    rows = []
+    for choice, clause in product(CHOICES, range(problem.n_clauses)):
+        found = worst_case(scores, problem, clause, choice)
+        for head in range(scores.n_heads):
+            on_first, at_first = float(found.first_literal[head]), found.first_literal_at[head]
+            on_both, at_both = float(found.own_clause[head]), found.own_clause_at[head]
+            first, second = (symbols[literal] for literal in at_first.tolist())
+            rows.append(
+                WorstCaseRow(choice, head, clause, "first_literal", on_first, first, second)
+            )
+            first, second = (symbols[literal] for literal in at_both.tolist())
+            rows.append(WorstCaseRow(choice, head, clause, "own_clause", on_both, first, second))
     return rows
 
 

@@ -5,27 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from mechval.reporting.tables import Row
-from mechval.two_sat.report.figures.panels import (
-    COLOURS,
-    MARKERS,
-    distinct,
-    grid,
-    heatmap,
-    number,
-    values_in,
-)
+from mechval.two_sat.circuit.evidence.attention import MeanAttentionRow
+from mechval.two_sat.circuit.evidence.scores import PatternRow
+from mechval.two_sat.report.figures.panels import COLOURS, MARKERS, grid, heatmap
 
 
-def draw_formula_attention(rows: Sequence[Row]) -> Figure:
+def draw_formula_attention(rows: Sequence[PatternRow]) -> Figure:
     """Every head of both blocks on one formula."""
-    heads = list(dict.fromkeys((row["block"], row["head"]) for row in rows))
+    heads = list(dict.fromkeys((row.block, row.head) for row in rows))
     figure, panels = grid(len(heads), columns=3, panel_height=2.3)
-    names = [name for name in rows[0] if name.startswith("p") and name[1:].isdigit()]
     image = None
     for axes, (block, head) in zip(panels, heads, strict=True):
-        chosen = [row for row in rows if (row["block"], row["head"]) == (block, head)]
-        pattern = np.array([values_in(row, names) for row in chosen])
+        chosen = [row for row in rows if (row.block, row.head) == (block, head)]
+        pattern = np.array([[value or 0.0 for value in row.attention.values()] for row in chosen])
         image = heatmap(axes, pattern, cmap="cividis", low=0.0, high=1.0)
         axes.set_title(f"block {block}, head {head}")
         axes.set_xlabel("position asked")
@@ -36,18 +28,17 @@ def draw_formula_attention(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_mean_attention(rows: Sequence[Row]) -> Figure:
+def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
     """Mean attention by position asked, per block."""
     figure, panels = grid(2, columns=1, panel_height=2.2)
-    means = [row for row in rows if row["clause"] is None]
     for block, axes in enumerate(panels):
-        own = [row for row in means if row["block"] == block]
-        heads = distinct(own, "head")
+        own = [row for row in rows if row.block == block]
+        heads = list(dict.fromkeys(row.head for row in own))
         for index, head in enumerate(heads):
-            chosen = [row for row in own if row["head"] == head]
+            chosen = [row for row in own if row.head == head]
             axes.plot(
-                [number(row, "position") for row in chosen],
-                [number(row, "attention") for row in chosen],
+                [row.position for row in chosen],
+                [row.attention for row in chosen],
                 color=COLOURS[index % len(COLOURS)],
                 marker=MARKERS[index % len(MARKERS)],
                 markersize=3,
@@ -57,7 +48,7 @@ def draw_mean_attention(rows: Sequence[Row]) -> Figure:
         axes.set_ylabel("mean attention weight")
         axes.set_ylim(bottom=0)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(heads) // 9)
-        axes.set_title(f"block {block}, {_ASKING[block]} ({own[0]['n']} formulas)")
+        axes.set_title(f"block {block}, {_ASKING[block]} ({own[0].n} formulas)")
     panels[-1].set_xlabel("position asked (second literals stand at 4i+2)")
     return figure
 

@@ -11,32 +11,30 @@ from matplotlib.ticker import MaxNLocator
 
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
+from mechval.two_sat.circuit.evidence.attention import OwnClauseRow
+from mechval.two_sat.circuit.evidence.facts import CircuitFacts
+from mechval.two_sat.circuit.evidence.neuron_rows import MeanActivationRow, NeuronRow
 from mechval.two_sat.configs import ReadingName
-from mechval.two_sat.report.report_records import (
-    AssignmentMean,
-    CircuitFacts,
-    Neuron,
-    OwnClauseAttention,
-)
 
 _MOST_LABELLED_NEURONS = 60
 _MOST_MARKED_CELLS = 2_500
 
 
-def draw_assignments(rows: Sequence[AssignmentMean], reading: ReadingName) -> Figure:
+def draw_assignments(
+    rows: Sequence[MeanActivationRow], read: Sequence[NeuronRow], reading: ReadingName
+) -> Figure:
     """Mean activation of each evaluating neuron over the formulas each assignment satisfies.
 
     Each row is divided by its largest value, which the bars on the left show; rows are sorted by
     their strongest assignment, so that a neuron's neighbours respond to the same ones.
     """
-    neurons = sorted({row.neuron for row in rows})
-    n_assignments = 1 + max(row.assignment for row in rows)
-    means = np.zeros((len(neurons), n_assignments))
-    marked = np.zeros((len(neurons), n_assignments), dtype=bool)
-    position = {neuron: index for index, neuron in enumerate(neurons)}
-    for row in rows:
-        means[position[row.neuron], row.assignment] = row.mean_activation
-        marked[position[row.neuron], row.assignment] = row.in_disjunction
+    readings = {row.neuron: row.reading[reading] for row in read}
+    chosen = [row for row in rows if readings[row.neuron].evaluates]
+    neurons = [row.neuron for row in chosen]
+    means = np.array([list(row.mean_activation.values()) for row in chosen])
+    marked = np.zeros(means.shape, dtype=bool)
+    for index, neuron in enumerate(neurons):
+        marked[index, list(readings[neuron].assignments)] = True
     order = np.lexsort((-means.max(axis=1), means.argmax(axis=1)))
     figure = Figure(
         figsize=(PAGE_WIDTH, float(np.clip(1.4 + 0.13 * len(neurons), 3, 7))), layout="constrained"
@@ -48,9 +46,15 @@ def draw_assignments(rows: Sequence[AssignmentMean], reading: ReadingName) -> Fi
     return figure
 
 
-def draw_effects(neurons: Sequence[Neuron], facts: CircuitFacts) -> Figure:
+def draw_effects(neurons: Sequence[NeuronRow], facts: CircuitFacts) -> Figure:
     """Effects in falling order, and the share of the total that the first k neurons carry."""
-    ordered = sorted(neurons, key=lambda neuron: -neuron.effect)
+    shown = [
+        neuron
+        for neuron in neurons
+        if neuron.is_carrying
+        or any(read.evaluates or read.is_constant for read in neuron.reading.values())
+    ]
+    ordered = sorted(shown, key=lambda neuron: -neuron.effect)
     ranks = np.arange(1, len(ordered) + 1)
     effects = np.array([neuron.effect for neuron in ordered])
     positive = np.array([neuron.coefficient > 0 for neuron in ordered])
@@ -78,7 +82,7 @@ def draw_effects(neurons: Sequence[Neuron], facts: CircuitFacts) -> Figure:
     return figure
 
 
-def draw_own_clause_attention(rows: Sequence[OwnClauseAttention]) -> Figure:
+def draw_own_clause_attention(rows: Sequence[OwnClauseRow]) -> Figure:
     """Attention from each second literal to the two literals of its clause, per head."""
     figure = Figure(figsize=(PAGE_WIDTH, 3.2), layout="constrained")
     axes = figure.subplots()

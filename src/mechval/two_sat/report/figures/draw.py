@@ -19,9 +19,7 @@ def draw_figures(tables: ReportTables) -> dict[str, Figure]:
     with_published = tables.run.has_published_values
     figures = {
         "axioms": draw_axiom_table(interpretations_of(tables, variant), variant, with_published),
-        "assignments": draw_assignments(
-            [row for row in tables.assignments if row.reading == variant.reading], variant.reading
-        ),
+        "assignments": draw_assignments(tables.means, tables.neurons, variant.reading),
         "neuron-effects": draw_effects(tables.neurons, tables.circuit),
         "own-clause-attention": draw_own_clause_attention(tables.attention),
     }

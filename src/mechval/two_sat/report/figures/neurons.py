@@ -7,26 +7,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mechval.reporting.palette import BLACK, BLUE, ORANGE, VERMILLION
-from mechval.reporting.tables import Row
-from mechval.two_sat.report.figures.panels import (
-    COLOURS,
-    MARKERS,
-    distinct,
-    grid,
-    heatmap,
-    number,
-    values_in,
-)
+from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
+from mechval.two_sat.circuit.evidence.contribution_rows import HistogramRow, PreactivationRow
+from mechval.two_sat.circuit.evidence.contributions import GROUPS
+from mechval.two_sat.circuit.evidence.neuron_rows import AssignmentEffectRow, NeuronRow
+from mechval.two_sat.circuit.evidence.program_rows import CoverageRow, QualityRow
+from mechval.two_sat.report.figures.panels import COLOURS, MARKERS, grid
 
 _WIDE_RANGE = 100
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 
-def draw_ablations(rows: Sequence[Row], differences: Sequence[Row]) -> Figure:
+def draw_ablations(
+    rows: Sequence[AblationRow], differences: Sequence[LogitDifferenceRow]
+) -> Figure:
     """Label flips of each ablation with 95 % intervals, and the direct effects behind them."""
     figure, (flips, logits) = grid(2, columns=1, panel_height=2.0)
-    rates = np.array([number(row, "rate") for row in rows])
-    bounds = np.array([[number(row, "lower"), number(row, "upper")] for row in rows]).T
+    rates = np.array([row.rate for row in rows])
+    bounds = np.array([[row.lower, row.upper] for row in rows]).T
     flips.barh(range(len(rows)), 100 * rates, color=BLUE, height=0.6)
     errors = 100 * np.abs(bounds - rates)
     flips.errorbar(
@@ -41,16 +39,15 @@ def draw_ablations(rows: Sequence[Row], differences: Sequence[Row]) -> Figure:
             va="center",
             fontsize=7,
         )
-    flips.set_yticks(range(len(rows)), [str(row["description"]) for row in rows], fontsize=7)
+    flips.set_yticks(range(len(rows)), [row.description for row in rows], fontsize=7)
     flips.invert_yaxis()
     flips.set_xlim(right=max(5.0, 115 * float(bounds[1].max())))
     flips.set_xlabel("labels that flip (%)")
-    flips.set_title(f"block 1: label flips, {rows[0]['n']} test formulas, 95 % intervals")
+    flips.set_title(f"block 1: label flips, {rows[0].n} test formulas, 95 % intervals")
     for place, row in enumerate(differences):
-        low, mean, high = values_in(row, ("smallest", "mean", "largest"))
-        logits.plot([low, high], [place, place], color=BLUE, linewidth=2)
-        logits.plot(mean, place, "o", color=VERMILLION)
-    logits.set_yticks(range(len(differences)), [str(row["part"]) for row in differences])
+        logits.plot([row.smallest, row.largest], [place, place], color=BLUE, linewidth=2)
+        logits.plot(row.mean, place, "o", color=VERMILLION)
+    logits.set_yticks(range(len(differences)), [row.part for row in differences])
     logits.invert_yaxis()
     logits.margins(y=0.2)
     logits.axvline(0, color=BLACK, linestyle=":", linewidth=1)
@@ -59,11 +56,11 @@ def draw_ablations(rows: Sequence[Row], differences: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_coefficients(rows: Sequence[Row]) -> Figure:
+def draw_coefficients(rows: Sequence[NeuronRow]) -> Figure:
     """Size of every neuron's coefficient on the ``s`` logit, in falling order."""
     figure, (axes,) = grid(1, columns=1, panel_height=2.6)
-    ordered = sorted(rows, key=lambda row: -abs(number(row, "coefficient")))
-    values = np.array([number(row, "coefficient") for row in ordered])
+    ordered = sorted(rows, key=lambda row: -abs(row.coefficient))
+    values = np.array([row.coefficient for row in ordered])
     ranks = np.arange(1, len(values) + 1)
     for chosen, colour, marker, label in (
         (values > 0, BLUE, "o", "positive"),
@@ -87,46 +84,36 @@ def draw_coefficients(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_assignments(means: Sequence[Row], effects: Sequence[Row]) -> Figure:
-    """Total effect per assignment, above the neurons' mean activations."""
-    figure, (bars, cells) = grid(2, columns=1, panel_height=2.4)
-    places = [number(row, "assignment") for row in effects]
-    bars.bar(places, [number(row, "total_effect") for row in effects], color=BLUE)
-    bars.set_ylabel("total effect\n(logits on s)")
-    bars.set_title("mean over the test formulas that an assignment satisfies")
-    bars.set_xlim(-0.5, len(effects) - 0.5)
-    names = [name for name in means[0] if name != "neuron"]
-    values = np.array([values_in(row, names) for row in means])
-    order = np.argsort(values.argmax(axis=1), kind="stable")
-    image = heatmap(cells, values[order], cmap="cividis", low=0.0, high=float(values.max()) or 1.0)
-    cells.set_yticks([])
-    cells.set_ylabel(f"{len(means)} evaluating neurons,\nby strongest assignment")
-    cells.set_xlabel("assignment a (bit v is the value of variable v)")
-    figure.colorbar(image, ax=[bars, cells], label="mean activation", location="right")
+def draw_assignments(effects: Sequence[AssignmentEffectRow]) -> Figure:
+    """Total effect of all neurons per assignment."""
+    figure, (axes,) = grid(1, columns=1, panel_height=2.4)
+    axes.bar([row.assignment for row in effects], [row.total_effect for row in effects], color=BLUE)
+    axes.set_ylabel("total effect\n(logits on s)")
+    axes.set_xlabel("assignment a (bit v is the value of variable v)")
+    axes.set_title("mean over the test formulas that an assignment satisfies")
+    axes.set_xlim(-0.5, len(effects) - 0.5)
     return figure
 
 
-def draw_programs(quality: Sequence[Row], coverage: Sequence[Row]) -> Figure:
+def draw_programs(
+    quality: Sequence[QualityRow], coverage: Sequence[CoverageRow], neurons: Sequence[NeuronRow]
+) -> Figure:
     """F1 of each program against the neurons' largest effects, per reading."""
-    readings = distinct(quality, "reading")
+    readings = list(dict.fromkeys(row.reading for row in coverage))
+    effects = {row.neuron: row.effect for row in neurons}
     figure, panels = grid(len(readings), columns=1, panel_height=2.5)
     for axes, reading in zip(panels, readings, strict=True):
-        for index, program in enumerate(distinct(quality, "program")):
-            chosen = [
-                row for row in quality if (row["reading"], row["program"]) == (reading, program)
-            ]
-            (covered,) = (
-                row for row in coverage if (row["reading"], row["program"]) == (reading, program)
-            )
+        chosen = [row for row in quality if row.reading == reading]
+        for index, covered in enumerate(row for row in coverage if row.reading == reading):
             axes.scatter(
-                [number(row, "max_effect") for row in chosen],
-                [number(row, "f1") for row in chosen],
+                [effects[row.neuron] for row in chosen],
+                [row.f1(covered.program) for row in chosen],
                 s=14,
                 color=COLOURS[index],
                 marker=MARKERS[index],
                 alpha=0.8,
-                label=f"{program}: {covered['covered_pruned']} "
-                f"({covered['covered_unpruned']}) of {covered['assignments']}",
+                label=f"{covered.program}: {covered.covered_pruned} "
+                f"({covered.covered_unpruned}) of {covered.assignments}",
             )
         axes.set_ylabel("F1 on test formulas")
         axes.set_xlabel("largest effect of the neuron (logits on s)")
@@ -140,23 +127,20 @@ def draw_programs(quality: Sequence[Row], coverage: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_contributions(rows: Sequence[Row]) -> Figure:
-    """What each clause adds to numerator and denominator, per head, for the default neuron."""
-    heads = distinct(rows, "head")
+def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
+    """What each clause adds to numerator and denominator, per head, for one neuron."""
+    heads = list(dict.fromkeys(row.head for row in rows))
     figure, panels = grid(2 * len(heads), columns=2, panel_height=1.5)
-    groups = ("violates none", "violates some", "violates all")
-    colours = dict(zip(groups, (BLUE, ORANGE, VERMILLION), strict=True))
+    colours: dict[str, str] = dict(zip(GROUPS, (BLUE, ORANGE, VERMILLION), strict=True))
     cells = [(head, quantity) for head in heads for quantity in ("numerator", "denominator")]
     for axes, (head, quantity) in zip(panels, cells, strict=True):
-        own = [row for row in rows if (row["head"], row["quantity"]) == (head, quantity)]
-        for group in groups:
-            chosen = [row for row in own if row["group"] == group]
-            if chosen:
-                edges = [number(row, "low") for row in chosen] + [number(chosen[-1], "high")]
-                counts = np.array([number(row, "clauses") for row in chosen])
-                share = 100 * counts / max(counts.sum(), 1)
-                axes.stairs(share, edges, fill=True, color=colours[group], alpha=0.45, label=group)
-                axes.stairs(share, edges, color=colours[group], linewidth=1)
+        own = [row for row in rows if (row.head, row.quantity) == (head, quantity)]
+        edges = [row.low for row in own] + [own[-1].high]
+        for group in own[0].clauses:
+            counts = np.array([row.clauses[group] for row in own])
+            share = 100 * counts / max(counts.sum(), 1)
+            axes.stairs(share, edges, fill=True, color=colours[group], alpha=0.45, label=group)
+            axes.stairs(share, edges, color=colours[group], linewidth=1)
         axes.set_yscale("log")
         axes.set_title(f"head {head}, {quantity}")
         axes.set_ylabel("clauses (%)")
@@ -164,32 +148,31 @@ def draw_contributions(rows: Sequence[Row]) -> Figure:
         axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    title = f"neuron {rows[0]['neuron']}: clauses by whether they violate its assignments"
+    title = f"neuron {neuron}: clauses by whether they violate its assignments"
     figure.suptitle(title, fontsize=9)
     return figure
 
 
-def draw_preactivation(rows: Sequence[Row], neuron: int) -> Figure:
+def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
     """Mean parts of one neuron's pre-activation, where it is active and where it is silent."""
     figure, (axes,) = grid(1, columns=1, panel_height=2.6)
-    own = [row for row in rows if row["neuron"] == neuron]
-    parts = distinct(own, "part")
+    parts = list(dict.fromkeys(row.part for row in rows))
     for shift, active, colour, label in (
         (-0.2, False, VERMILLION, "silent"),
         (0.2, True, BLUE, "active"),
     ):
-        chosen = [row for row in own if row["is_active"] is active]
+        chosen = [row for row in rows if row.is_active is active]
         if chosen:
             axes.barh(
-                [parts.index(row["part"]) + shift for row in chosen],
-                [number(row, "mean") for row in chosen],
-                xerr=[number(row, "sd") for row in chosen],
+                [parts.index(row.part) + shift for row in chosen],
+                [row.value.mean for row in chosen],
+                xerr=[row.value.sd for row in chosen],
                 height=0.38,
                 color=colour,
                 error_kw={"elinewidth": 0.8},
-                label=f"{label}, {chosen[0]['n']} formulas",
+                label=f"{label}, {chosen[0].n} formulas",
             )
-    axes.set_yticks(range(len(parts)), [str(part) for part in parts], fontsize=7)
+    axes.set_yticks(range(len(parts)), parts, fontsize=7)
     axes.invert_yaxis()
     axes.axvline(0, color=BLACK, linewidth=0.8)
     axes.xaxis.set_major_locator(MaxNLocator(8))

@@ -11,28 +11,10 @@ from matplotlib.image import AxesImage
 
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.palette import BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
-from mechval.reporting.tables import Row
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY_BLUE)
 MARKERS = "osv^D*"
 _MOST_LABELLED = 24
-
-
-def number(row: Row, key: str) -> float:
-    """A cell that holds a number."""
-    value = row[key]
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-def values_in(row: Row, names: Sequence[str]) -> list[float]:
-    """The numbers of several columns."""
-    return [number(row, name) for name in names]
-
-
-def distinct(rows: Sequence[Row], key: str) -> list[str | int | float | bool | None]:
-    """The values of one column in their order of appearance."""
-    return list(dict.fromkeys(row[key] for row in rows))
 
 
 def grid(n_panels: int, columns: int, panel_height: float) -> tuple[Figure, list[Axes]]:

@@ -8,35 +8,27 @@ from matplotlib.ticker import MaxNLocator
 
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.palette import BLACK
-from mechval.reporting.tables import Row
-from mechval.two_sat.report.figures.panels import (
-    COLOURS,
-    MARKERS,
-    distinct,
-    grid,
-    heatmap,
-    label_ticks,
-    number,
-    values_in,
-)
+from mechval.two_sat.circuit.evidence.answer_extremes import AnswerExtremeRow
+from mechval.two_sat.circuit.evidence.clause_scores import ClauseScoreRow
+from mechval.two_sat.circuit.evidence.scores import PatternRow, ScoreRow
+from mechval.two_sat.circuit.evidence.worst_case import WorstCaseRow
+from mechval.two_sat.report.figures.panels import COLOURS, MARKERS, grid, heatmap, label_ticks
 
-_CHOICE_NAMES = {"published": "any literals", "admissible": "admissible clauses"}
+_CHOICE_NAMES = {"paper": "any literals", "admissible": "admissible clauses"}
 
 
-def draw_block0_scores(rows: Sequence[Row], head: int) -> Figure:
+def draw_block0_scores(rows: Sequence[ScoreRow], head: int) -> Figure:
     """The four score tables of one head of block 0."""
-    own = [row for row in rows if row["head"] == head]
-    names = [str(row["query"]) for row in own]
-    scores = np.array([values_in(row, names) for row in own])
+    own = [row for row in rows if row.head == head]
+    names = [row.query for row in own]
+    scores = np.array([list(row.score.values()) for row in own], dtype=float)
     positions = sum(name.startswith("p") for name in names)
     tokens = len(names) - positions
-    position_scores = scores[tokens:, tokens:]
-    position_scores[np.triu_indices(positions, 1)] = np.nan
     parts = {
         "token to token": scores[:tokens, :tokens],
         "token to position": scores[:tokens, tokens:],
         "position to token": scores[tokens:, :tokens],
-        "position to position (causal part)": position_scores,
+        "position to position (causal part)": scores[tokens:, tokens:],
     }
     figure, panels = grid(4, columns=2, panel_height=2.7)
     for axes, (title, part) in zip(panels, parts.items(), strict=True):
@@ -55,19 +47,14 @@ def draw_block0_scores(rows: Sequence[Row], head: int) -> Figure:
     return figure
 
 
-def draw_expected_attention(rows: Sequence[Row]) -> Figure:
+def draw_expected_attention(rows: Sequence[PatternRow]) -> Figure:
     """Softmax of the mean scores, from the positions of second literals."""
-    heads = distinct(rows, "head")
-    names = [name for name in rows[0] if name.startswith("p") and name[1:].isdigit()]
+    heads = list(dict.fromkeys(row.head for row in rows))
     figure, panels = grid(len(heads), columns=2, panel_height=2.6)
     image = None
     for axes, head in zip(panels, heads, strict=True):
-        chosen = [
-            row
-            for row in rows
-            if row["head"] == head and number(row, "position") % 4 == 2  # second literals
-        ]
-        pattern = np.array([values_in(row, names) for row in chosen])
+        chosen = [row for row in rows if row.head == head]
+        pattern = np.array([[value or 0.0 for value in row.attention.values()] for row in chosen])
         image = heatmap(axes, pattern, cmap="cividis", low=0.0, high=1.0)
         axes.set_title(f"block 0, head {head}: softmax of the mean scores")
         axes.set_xlabel("position asked")
@@ -78,11 +65,11 @@ def draw_expected_attention(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_worst_case(rows: Sequence[Row]) -> Figure:
+def draw_worst_case(rows: Sequence[WorstCaseRow]) -> Figure:
     """The least weight per clause, over all literals and over admissible clauses."""
-    heads = distinct(rows, "head")
+    heads = list(dict.fromkeys(row.head for row in rows))
     figure, panels = grid(len(heads), columns=2, panel_height=2.6)
-    styles = (("published", "--"), ("admissible", "-"))
+    styles = (("paper", "--"), ("admissible", "-"))
     targets = (("own_clause", "own clause"), ("first_literal", "first literal"))
     for axes, head in zip(panels, heads, strict=True):
         for choice, style in styles:
@@ -90,11 +77,11 @@ def draw_worst_case(rows: Sequence[Row]) -> Figure:
                 chosen = [
                     row
                     for row in rows
-                    if (row["head"], row["choice"], row["target"]) == (head, choice, target)
+                    if (row.head, row.choice, row.target) == (head, choice, target)
                 ]
                 axes.plot(
-                    [number(row, "clause") for row in chosen],
-                    [number(row, "weight") for row in chosen],
+                    [row.clause for row in chosen],
+                    [row.weight for row in chosen],
                     style,
                     color=COLOURS[index],
                     marker=MARKERS[index],
@@ -111,12 +98,12 @@ def draw_worst_case(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_answer_extremes(rows: Sequence[Row], n_ctx: int) -> Figure:
+def draw_answer_extremes(rows: Sequence[AnswerExtremeRow], n_ctx: int) -> Figure:
     """Range of attention weights that ``:`` can give in block 0."""
     figure = Figure(figsize=(PAGE_WIDTH, 1.2 + 0.28 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for place, row in enumerate(rows):
-        low, high = number(row, "smallest"), number(row, "largest")
+        low, high = row.smallest, row.largest
         axes.plot([low, high], [place, place], "o-", color=COLOURS[0], markersize=5)
         for value, side in ((low, "right"), (high, "left")):
             shift = -6 if side == "right" else 6
@@ -129,7 +116,7 @@ def draw_answer_extremes(rows: Sequence[Row], n_ctx: int) -> Figure:
                 va="center",
                 fontsize=8,
             )
-    axes.set_yticks(range(len(rows)), [f"{row['version']}, head {row['head']}" for row in rows])
+    axes.set_yticks(range(len(rows)), [f"{row.version}, head {row.head}" for row in rows])
     axes.invert_yaxis()
     axes.margins(x=0.2, y=0.2)
     axes.axvline(1 / n_ctx, color=BLACK, linestyle=":", label=f"uniform, 1/{n_ctx}")
@@ -139,14 +126,15 @@ def draw_answer_extremes(rows: Sequence[Row], n_ctx: int) -> Figure:
     return figure
 
 
-def draw_clause_scores(rows: Sequence[Row]) -> Figure:
+def draw_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
     """Unscaled block-1 score of every ordered literal pair, per head."""
-    heads, literals = distinct(rows, "head"), [str(x) for x in distinct(rows, "second")]
+    heads = list(dict.fromkeys(row.head for row in rows))
+    literals = list(dict.fromkeys(row.second for row in rows))
     figure, panels = grid(len(heads), columns=2, panel_height=2.6)
-    reach = max(abs(number(row, "score")) for row in rows) or 1.0
+    reach = max(abs(row.score) for row in rows) or 1.0
     image = None
     for axes, head in zip(panels, heads, strict=True):
-        own = [number(row, "score") for row in rows if row["head"] == head]
+        own = [row.score for row in rows if row.head == head]
         scores = np.array(own).reshape(len(literals), len(literals))
         image = heatmap(axes, scores, cmap="PuOr", low=-reach, high=reach)
         axes.set_title(f"block 1, head {head}")

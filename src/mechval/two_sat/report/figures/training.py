@@ -8,8 +8,9 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.palette import BLUE, ORANGE, PURPLE, VERMILLION
+from mechval.two_sat.circuit.sparsity import SnapshotRow
+from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.report import published_values
-from mechval.two_sat.report.report_records import CurvePoint, Snapshot
 
 _TITLES = {
     "training": "phase training: all weights",
@@ -18,7 +19,7 @@ _TITLES = {
 
 
 def draw_learning_curve(
-    curve: Sequence[CurvePoint], n_formulas: Mapping[str, int], with_published: bool
+    curve: Sequence[LearningCurveRow], n_formulas: Mapping[str, int], with_published: bool
 ) -> Figure:
     """Error and loss against formulas seen, one column per phase.
 
@@ -45,7 +46,7 @@ def draw_learning_curve(
     return figure
 
 
-def draw_sparsity(snapshots: Sequence[Snapshot], with_published: bool) -> Figure:
+def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Figure:
     """Neurons that carry 99.9 % of the effect at each weight snapshot, one column per phase."""
     phases = list(dict.fromkeys(point.phase for point in snapshots))
     figure = Figure(figsize=(PAGE_WIDTH, 3.2), layout="constrained")
@@ -73,7 +74,7 @@ def draw_sparsity(snapshots: Sequence[Snapshot], with_published: bool) -> Figure
     return figure
 
 
-def _draw_error(axes: Axes, points: Sequence[CurvePoint], n_formulas: int) -> None:
+def _draw_error(axes: Axes, points: Sequence[LearningCurveRow], n_formulas: int) -> None:
     # A measured error of zero has no place on a log axis: it is drawn at half an error.
     errors = [max(1 - point.selection_accuracy, 0.5 / n_formulas) for point in points]
     label = f"error: this run, selection split (N = {n_formulas:,})"
@@ -89,7 +90,7 @@ def _draw_error(axes: Axes, points: Sequence[CurvePoint], n_formulas: int) -> No
         )
 
 
-def _draw_loss(axes: Axes, points: Sequence[CurvePoint]) -> None:
+def _draw_loss(axes: Axes, points: Sequence[LearningCurveRow]) -> None:
     training = [point.train_loss for point in points]
     selection = [point.selection_loss for point in points]
     axes.plot(
@@ -130,7 +131,7 @@ def _format_counts(axes: Axes, *, is_log: bool) -> None:
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
 
 
-def _finish_sparsity(axes: Axes, snapshots: Sequence[Snapshot], with_published: bool) -> None:
+def _finish_sparsity(axes: Axes, snapshots: Sequence[SnapshotRow], with_published: bool) -> None:
     sizes = sorted({point.n for point in snapshots})
     n_formulas = " or ".join(f"{n:,}" for n in sizes)
     axes.set_ylabel(f"neurons with 99.9 % of the effect\n(N = {n_formulas} selection formulas)")
@@ -147,5 +148,5 @@ def _finish_sparsity(axes: Axes, snapshots: Sequence[Snapshot], with_published: 
         )
 
 
-def _examples(points: Sequence[CurvePoint]) -> list[int]:
+def _examples(points: Sequence[LearningCurveRow]) -> list[int]:
     return [point.examples for point in points]

@@ -5,13 +5,19 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mechval.two_sat.circuit.evidence.contribution_rows import (
+    CLAUSE_CONTRIBUTIONS,
+    HISTOGRAMS,
+    PREACTIVATION_PARTS,
+    Spread,
+    contribution_tables,
+)
 from mechval.two_sat.circuit.evidence.contributions import (
     clause_positions,
     contribution_batches,
     neuron_assignments,
     violation_groups,
 )
-from mechval.two_sat.circuit.evidence.moments import Moments
 from mechval.two_sat.circuit.evidence.recording import (
     answer_attention,
     mean_first_pattern,
@@ -27,6 +33,7 @@ from tests.networks import (
     CPU,
     SMALL_ARCHITECTURE,
     SMALL_PROBLEM,
+    hand_made_circuit,
     one_neuron_per_assignment,
     random_network,
     small_corpora,
@@ -44,7 +51,9 @@ def split() -> Split:
 @torch.inference_mode()
 def test_the_parts_add_up_to_the_pre_activation(split: Split) -> None:
     reading = one_neuron_per_assignment(SMALL_PROBLEM.n_assignments)
-    batches = contribution_batches(MODEL, SMALL_PROBLEM, split, reading, CPU)
+    batches = contribution_batches(
+        MODEL, SMALL_PROBLEM, split, reading.neurons, neuron_assignments(reading), CPU
+    )
     parsed, others = clause_positions(SMALL_PROBLEM)
     total = torch.cat(
         [b.constant + (b.parts(parsed) + b.parts(others)).sum(dim=1) for b in batches]
@@ -99,16 +108,26 @@ def test_activations_of_some_neurons_are_those_of_all(split: Split) -> None:
     )
 
 
-def test_moments_in_two_batches_are_those_of_all_values() -> None:
-    values = torch.randn(50, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    chosen = values > -0.5
-    moments = Moments.empty(1, 2, 3)
-    for half in (slice(0, 20), slice(20, None)):
-        moments.add(0, values[half], chosen[half])
-    kept = values[:, 1, 2][chosen[:, 1, 2]]
-    assert list(moments.columns((0, 1, 2)).values()) == pytest.approx(
-        [float(kept.mean()), float(kept.std(correction=0)), float(kept.min()), float(kept.max())]
-    )
+def test_a_spread_is_of_the_values_themselves() -> None:
+    found = Spread.of(torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64))
+    assert (found.mean, found.smallest, found.largest) == (3.0, 1.0, 6.0)
+    assert found.sd == pytest.approx((14 / 3) ** 0.5)
+
+
+def test_clauses_and_formulas_are_all_counted(split: Split) -> None:
+    circuit = hand_made_circuit(SMALL_PROBLEM)
+    tables = contribution_tables(MODEL, SMALL_PROBLEM, circuit, split, CPU)
+    n_clauses = len(split) * SMALL_PROBLEM.n_clauses
+    for head in (0, 1):
+        own = [row for row in tables[CLAUSE_CONTRIBUTIONS] if row.head == head]
+        assert sum(row.clauses for row in own) == n_clauses
+        for quantity in ("numerator", "denominator"):
+            bins = [
+                row for row in tables[HISTOGRAMS] if (row.head, row.quantity) == (head, quantity)
+            ]
+            assert sum(sum(row.clauses.values()) for row in bins) == n_clauses
+    parts = [row for row in tables[PREACTIVATION_PARTS] if row.part == "residual and bias"]
+    assert sum(row.n for row in parts) == len(split)
 
 
 def test_positions_of_clauses_and_others_are_all_positions() -> None:

@@ -1,72 +1,112 @@
 """All evidence at once: any size, any number of heads, same bytes from same inputs."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
+from matplotlib.figure import Figure
 
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.transformer import Architecture
-from mechval.two_sat.circuit.evidence.gather import gather_evidence
-from mechval.two_sat.circuit.evidence.record import Evidence, load_evidence, save_evidence
+from mechval.two_sat.circuit.evidence import ablations, facts
+from mechval.two_sat.circuit.evidence.gather import TABLES, Filled, gather_evidence
+from mechval.two_sat.circuit.evidence.program_rows import COVERAGE
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.report.evidence_facts import evidence_facts
 from mechval.two_sat.report.figures.evidence import evidence_figures
-from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.networks import (
+    CPU,
+    SMALL_PROBLEM,
+    hand_made_circuit,
+    random_network,
+    small_corpora,
+)
 
 SIZES = [
     (SMALL_PROBLEM, (2, 2)),
     (Problem(n_variables=8, n_clauses=4), (1, 8)),
     (Problem(n_variables=3, n_clauses=20), (4, 1)),
 ]
+CONFIG = CircuitConfig(readings=("calibrated",), max_leaves=3)
 
 
-def gather(problem: Problem, heads: tuple[int, ...]) -> Evidence:
+@dataclass(frozen=True)
+class Gathered:
+    evidence: Filled
+    facts: facts.CircuitFacts
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        return evidence_figures(self.evidence, evidence_facts(self.evidence, self.facts))
+
+
+def gather(problem: Problem, heads: tuple[int, ...]) -> Gathered:
     model = random_network(problem, architecture=Architecture(d_model=16, d_mlp=24, n_heads=heads))
     splits = small_corpora(problem, 200).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
-    config = CircuitConfig(readings=("calibrated",))
-    circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
-    return gather_evidence(model, problem, circuit, fit, test, seed=0, device=CPU)
+    circuit = extract_circuit(model, problem, fit, config=CONFIG, seed=0, device=CPU)
+    evidence = gather_evidence(model, problem, circuit, fit, test, max_leaves=3, seed=0, device=CPU)
+    return Gathered(evidence, facts.circuit_facts(model, problem, circuit))
+
+
+def save(evidence: Filled, directory: Path) -> None:
+    (directory / "evidence").mkdir(parents=True)
+    for table, rows in evidence.items():
+        table.write(rows, directory)
 
 
 @pytest.fixture(scope="module")
-def small() -> Evidence:
+def small() -> Gathered:
     return gather(*SIZES[0])
 
 
 @pytest.mark.parametrize(("problem", "heads"), SIZES[1:])
-def test_corner_sizes_give_every_table_and_figure(
-    small: Evidence, problem: Problem, heads: tuple[int, ...]
-) -> None:
-    evidence = gather(problem, heads)
-    assert evidence.tables.keys() == small.tables.keys()
-    assert all(evidence.tables.values())
+def test_corner_sizes_give_every_table_and_figure(problem: Problem, heads: tuple[int, ...]) -> None:
+    found = gather(problem, heads)
+    assert found.evidence.keys() == set(TABLES)
+    assert all(found.evidence.values())
     with figure_style():
-        figures = evidence_figures(evidence)
+        figures = found.figures
     drawn = {name for name in figures if name.startswith("block0-scores")}
     assert drawn == {f"block0-scores-head-{head}" for head in range(heads[0])}
 
 
-def test_same_inputs_give_the_same_files(small: Evidence, tmp_path: Path) -> None:
-    for name, evidence in (("a", small), ("b", gather(*SIZES[0]))):
-        save_evidence(evidence, tmp_path / name)
+def test_same_inputs_give_the_same_files(small: Gathered, tmp_path: Path) -> None:
+    for name, gathered in (("a", small), ("b", gather(*SIZES[0]))):
+        save(gathered.evidence, tmp_path / name)
     first, second = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
+        {path.name: path.read_bytes() for path in (tmp_path / name).rglob("*.csv")} for name in "ab"
     )
     assert first == second
-    assert load_evidence(tmp_path / "a") == small
+    assert len(first) == len(TABLES)
 
 
-def test_figures_are_drawn_from_the_files_alone(small: Evidence, tmp_path: Path) -> None:
-    save_evidence(small, tmp_path)
+def test_figures_are_drawn_from_the_files_alone(small: Gathered, tmp_path: Path) -> None:
+    save(small.evidence, tmp_path)
+    read = [Gathered({t: t.read(tmp_path) for t in TABLES}, small.facts) for _ in range(2)]
+    assert read[0] == read[1]
     with figure_style():
-        figure = evidence_figures(load_evidence(tmp_path))["ablations"]
-        again = evidence_figures(small)["ablations"]
-        save_figure(figure, tmp_path, "one")
-        save_figure(again, tmp_path, "two")
+        save_figure(read[0].figures["ablations"], tmp_path, "one")
+        save_figure(read[1].figures["ablations"], tmp_path, "two")
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
-def test_rates_are_measured_on_the_test_formulas(small: Evidence) -> None:
-    assert small.facts["ablation.no_skip"].n == 100
+def test_rates_are_measured_on_the_test_formulas(small: Gathered) -> None:
+    assert {row.n for row in small.evidence[ablations.ABLATIONS]} == {100}
+
+
+def test_the_circuit_s_own_trees_are_among_the_programs(small: Gathered) -> None:
+    own = [row.program for row in small.evidence[COVERAGE] if row.in_circuit]
+    assert own == ["trees-3", "disjunction"]
+
+
+def test_own_clause_attention_is_that_of_the_strongest_head_and_never_a_sum() -> None:
+    attention = torch.full((2, SMALL_PROBLEM.n_clauses), 0.4)
+    attention[0, 0], attention[1, 3] = 0.9, 0.7
+    attention[:, 1:3] = 0.5
+    circuit = replace(hand_made_circuit(SMALL_PROBLEM), own_clause_attention=attention)
+    found = facts.circuit_facts(random_network(SMALL_PROBLEM), SMALL_PROBLEM, circuit)
+    assert found.smallest_mean_own_clause_attention == pytest.approx(0.4)

@@ -68,8 +68,8 @@ CASES = [
     ("admissible", 0),
     ("admissible", 1),
     ("admissible", 2),
-    ("published", 0),
-    ("published", 1),
+    ("paper", 0),
+    ("paper", 1),
 ]
 
 
@@ -98,7 +98,7 @@ def test_the_worst_case_happens_at_the_clause_it_names(
 
 def test_more_choices_never_raise_the_worst_case(tables: ScoreTables) -> None:
     for clause in range(TINY.n_clauses):
-        free, strict = (worst_case(tables, TINY, clause, c) for c in ("published", "admissible"))
+        free, strict = (worst_case(tables, TINY, clause, c) for c in ("paper", "admissible"))
         assert bool((free.own_clause <= strict.own_clause).all())
         assert bool((free.first_literal <= strict.first_literal).all())
 
@@ -107,9 +107,9 @@ def test_admissible_extremes_of_the_answer_token_are_those_of_every_formula(
     model: Transformer, tables: ScoreTables
 ) -> None:
     pattern = attention(model, every_formula(4), LAYOUT.answer_position)
-    rows = [row for row in answer_extreme_rows(tables, TINY) if row["version"] == "admissible"]
-    assert [row["smallest"] for row in rows] == pytest.approx(pattern.amin(dim=(0, 2)).tolist())
-    assert [row["largest"] for row in rows] == pytest.approx(pattern.amax(dim=(0, 2)).tolist())
+    rows = [row for row in answer_extreme_rows(tables, TINY) if row.version == "admissible"]
+    assert [row.smallest for row in rows] == pytest.approx(pattern.amin(dim=(0, 2)).tolist())
+    assert [row.largest for row in rows] == pytest.approx(pattern.amax(dim=(0, 2)).tolist())
 
 
 def test_corrected_extremes_hold_for_every_token_at_every_position(
@@ -121,13 +121,13 @@ def test_corrected_extremes_hold_for_every_token_at_every_position(
     tokens[:, -1] = colon
     pattern = attention(model, tokens, LAYOUT.answer_position)
     for row in answer_extreme_rows(tables, TINY):
-        if row["version"] == "corrected":
-            own = pattern[:, int(str(row["head"]))]
-            assert float(str(row["smallest"])) < float(own.min())
-            assert float(str(row["largest"])) > float(own.max())
+        if row.version == "corrected":
+            own = pattern[:, row.head]
+            assert row.smallest < float(own.min())
+            assert row.largest > float(own.max())
 
 
-def test_published_extremes_are_the_corrected_ones_where_the_misread_entries_agree() -> None:
+def test_the_paper_s_extremes_are_the_corrected_ones_where_the_misread_entries_agree() -> None:
     n_ctx, d_vocab = LAYOUT.n_ctx, Vocabulary(TINY).d_vocab
     scores = torch.linspace(-1, 1, n_ctx, dtype=torch.float64)
     positions = torch.zeros(1, n_ctx, n_ctx, dtype=torch.float64)
@@ -137,19 +137,19 @@ def test_published_extremes_are_the_corrected_ones_where_the_misread_entries_agr
         position_token=torch.zeros(1, n_ctx, d_vocab, dtype=torch.float64),
         position_position=positions,
     )
-    published, corrected, _ = answer_extreme_rows(same, TINY)
-    assert published["largest"] == corrected["largest"]
+    paper, corrected, _ = answer_extreme_rows(same, TINY)
+    assert paper.largest == corrected.largest
 
 
-def test_published_extremes_differ_otherwise(tables: ScoreTables) -> None:
-    found = {row["version"]: row["largest"] for row in answer_extreme_rows(tables, TINY)}
-    assert found["published"] != found["corrected"]
+def test_the_paper_s_extremes_differ_otherwise(tables: ScoreTables) -> None:
+    found = {row.version: row.largest for row in answer_extreme_rows(tables, TINY)}
+    assert found["paper"] != found["corrected"]
 
 
-def test_published_extremes_are_left_out_where_their_index_does_not_exist() -> None:
+def test_the_paper_s_extremes_are_left_out_where_their_index_does_not_exist() -> None:
     problem = Problem(n_variables=8, n_clauses=4)
     tables = first_block_scores(random_network(problem))
-    versions = [row["version"] for row in answer_extreme_rows(tables, problem)]
+    versions = [row.version for row in answer_extreme_rows(tables, problem)]
     assert versions == ["corrected", "admissible"]
 
 
