@@ -115,9 +115,10 @@ def answer_failure(judged: Judged) -> Answer:
     cells, bar = judged.distinct, judged.bar
     limits = {cell.name: fails_at(cell, len(cells), bar) for cell in cells}
     closest = min(cells, key=lambda cell: limits[cell.name] - cell.disagreements)
+    told = []
     if failing := [cell for cell in cells if not holds(cell, bar)]:
-        names = "; ".join(map(name_of, failing))
-        verdict, tone = f"{len(failing)} of {len(cells)} cells fail already: {names}", "mixed"
+        verdict, tone = f"{len(failing)} of {len(cells)} cells fail already", "mixed"
+        told.append(f"Failing: {'; '.join(map(name_of, failing))}.")
     else:
         gap = limits[closest.name] - closest.disagreements
         verdict, tone = (
@@ -125,7 +126,7 @@ def answer_failure(judged: Judged) -> Answer:
             "cell as many as listed below",
             "good",
         )
-    sentence = (
+    told.append(
         f"A cell fails once its ε is above {bar:g}, or once a program that always answers the "
         "same does as well."
     )
@@ -137,7 +138,7 @@ def answer_failure(judged: Judged) -> Answer:
         ("fails from", lambda cell: limits[cell.name]),
         ("of N", "n"),
     )
-    return Answer(verdict, (sentence, *_null_sentence(judged)), details, tone)
+    return Answer(verdict, (*told, *_null_sentence(judged)), details, tone)
 
 
 def fails_at(cell: Cell, n_cells: int, bar: float) -> int:

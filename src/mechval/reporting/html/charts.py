@@ -37,6 +37,7 @@ _LAYOUT: dict[str, Any] = {
     "plot_bgcolor": "rgba(0,0,0,0)",
     "legend": {"orientation": "h"},
 }
+_POWERS: dict[str, Any] = {"dtick": 1, "exponentformat": "power", "title_font_size": 13}
 
 
 class Point(NamedTuple):
@@ -63,8 +64,8 @@ def cells_chart(name: str, caption: str, groups: Mapping[str, Sequence[Cell]]) -
 def ledger_chart(statements: Sequence[Statement]) -> Chart:
     """Each statement's rate as an interval, coloured by how it is known."""
     caption = (
-        "Rates of statements about the network and the claimed interpretation, and how they are "
-        "known; hover over a point for its statement."
+        "Rates of the statements below, and how they are known: hover over a point for what it "
+        "says. A line leads from the least to the greatest that a rate can be."
     )
     return Chart("ledger", caption, lambda place: _html(draw_ledger(statements), place))
 
@@ -134,31 +135,22 @@ def draw_cells(groups: Mapping[str, Sequence[Cell]]) -> go.Figure:
 
 
 def draw_ledger(statements: Sequence[Statement]) -> go.Figure:
-    """Intervals; of statements on an interpretation only those on the first, which is claimed."""
-    claimed = next((row.interpretation for row in statements if row.interpretation), None)
-    shown = [
-        (number, row)
-        for number, row in enumerate(statements, 1)
-        if row.value_upper is not None and row.interpretation in (None, claimed)
-    ]
-    figure = go.Figure()
+    """Intervals, the strongest kind of evidence on top; what has no bound is left out."""
+    known = [row for row in statements if row.value_upper is not None]
+    figure, n_above = go.Figure(), 0
     for kind, colour in _KIND_COLOURS.items():
-        own = {at: row for at, (_, row) in enumerate(shown) if row.kind is kind}
-        upper = [max(row.value_upper or 0, SMALLEST) for row in own.values()]
-        lower = [max(row.value_lower or 0, SMALLEST) for row in own.values()]
+        own = [row for row in known if row.kind is kind]
+        upper = [max(row.value_upper or 0, SMALLEST) for row in own]
+        lower = [max(row.value_lower or 0, SMALLEST) for row in own]
         lengths = [high - low for low, high in zip(lower, upper, strict=True)]
-        trace = _points(upper, list(own), kind, colour, map(_statement_hover, own.values()))
+        places = list(range(n_above, n_above + len(own)))
+        trace = _points(upper, places, kind, colour, map(_statement_hover, own))
         trace.update(error_x={"symmetric": False, "array": [0] * len(own), "arrayminus": lengths})
-        if own:
-            figure.add_trace(trace)
-    figure.update_layout(**_LAYOUT, height=150 + 22 * len(shown))
-    figure.update_xaxes(type="log", title=f"rate (drawn at {SMALLEST:g} if smaller)", dtick=1)
-    figure.update_yaxes(
-        autorange="reversed",
-        title="statement, by its number in the ledger",
-        tickvals=list(range(len(shown))),
-        ticktext=[str(number) for number, _ in shown],
-    )
+        figure.add_trace(trace)
+        n_above += len(own)
+    figure.update_layout(**_LAYOUT, height=150 + 13 * n_above)
+    figure.update_xaxes(type="log", title=f"rate (drawn at {SMALLEST:g} if smaller)", **_POWERS)
+    figure.update_yaxes(autorange="reversed", title="statements", showticklabels=False)
     return figure
 
 
@@ -174,8 +166,8 @@ def draw_front(points: Sequence[Point]) -> go.Figure:
         figure.add_trace(trace.update(mode="lines+markers"))
     figure.update_layout(**_LAYOUT, height=380)
     figure.update_layout(legend={"y": -0.25})
-    figure.update_xaxes(type="log", title="size of the program (bits)", dtick=1)
-    figure.update_yaxes(type="log", title="ε", dtick=1)
+    figure.update_xaxes(type="log", title="size of the program (bits)", **_POWERS)
+    figure.update_yaxes(type="log", title="ε", **_POWERS)
     return figure
 
 

@@ -139,7 +139,7 @@ def _facts(state: StageState) -> str:
     if made := state.manifest:
         facts = {"seed": made.seed, "code": made.code[:12], "manifest": made.digest[:12]}
     told = ("git_commit", "host", "device", "seconds", "ended")
-    facts |= {name: state.record[name] for name in told if name in state.record}
+    facts |= {name: state.record[name] for name in told if state.record.get(name)}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
 
 

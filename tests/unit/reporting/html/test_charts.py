@@ -1,5 +1,7 @@
 """What charts show and leave out."""
 
+from dataclasses import replace
+
 from mechval.axioms import Axiom, EvidenceKind, Statement
 from mechval.reporting.html import charts
 from tests.unit.reporting.html.toy_run import cell, cells
@@ -25,17 +27,15 @@ def statement(interpretation: str | None, upper: float | None = 0.5) -> Statemen
     )
 
 
-def test_the_ledger_chart_shows_the_claimed_interpretation_and_the_network() -> None:
-    rows = [
-        statement(None),
-        statement("claimed"),
-        statement("another"),
-        statement("claimed"),
-        statement("claimed", None),
-    ]
-    figure = charts.draw_ledger(rows).to_plotly_json()
-    assert list(figure["layout"]["yaxis"]["ticktext"]) == ["1", "2", "4"]
-    assert sum(len(trace["y"]) for trace in figure["data"]) == 3
+def test_the_ledger_chart_shows_every_statement_with_a_bound_the_strongest_kind_on_top() -> None:
+    proved = replace(
+        statement(None, 0.0), kind=EvidenceKind.CERTIFIED, margin=1.0, numerical_error=0.0
+    )
+    traces = charts.draw_ledger(
+        [statement("a"), statement("b", None), proved, statement("b")]
+    ).to_plotly_json()["data"]
+    places = {trace["name"]: list(trace["y"]) for trace in traces}
+    assert places == {"certified": [0], "exact": [1, 2], "sampled": [], "unknown": []}
 
 
 def test_hovering_over_a_cell_tells_its_counts_and_bounds() -> None:
