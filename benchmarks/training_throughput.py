@@ -33,7 +33,7 @@ from mechval.two_sat.problem import Problem
 
 _PROBLEM = Problem(n_variables=5, n_clauses=10)
 _CPU = torch.device("cpu")
-_PRESET = Path(__file__).resolve().parents[1] / "conf/settings/two_sat/cpu.yaml"
+_PRESET = Path(__file__).resolve().parents[1] / "conf/settings/two_sat/base.yaml"
 _FORMULAS = 200_000
 _SEED = 0
 

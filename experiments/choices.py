@@ -4,6 +4,7 @@ sentence and not a traceback."""
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from experiments.studies import allowed_stages
 from mechval.errors import MechvalError
 
 DEFAULTS = {"study": "two_sat", "preset": "reference"}
@@ -20,22 +21,20 @@ def check_choices(arguments: Sequence[str], conf: Path) -> None:
     Raises:
         MechvalError: naming the group, the value and the options.
     """
-    chosen = {name: [option] for name, option in DEFAULTS.items()}
-    for group, options in _group_words(arguments):
-        allowed = _options(conf / group)
-        for option in options:
-            if option not in allowed:
-                raise MechvalError(
-                    f"{group}={option} is not allowed; allowed: {', '.join(allowed)}."
-                )
-        chosen[group] = options
+    chosen = {name: [option] for name, option in DEFAULTS.items()} | dict(_group_words(arguments))
+    for group, options in chosen.items():
+        if group != "stage":
+            _require("", group, options, _options(conf / group))
     for study in chosen["study"]:
-        _check_presets(study, chosen["preset"], _options(conf / "settings" / study))
+        presets = [name for name in _options(conf / "settings" / study) if name != "base"]
+        _require(f" with study={study}", "preset", chosen["preset"], presets)
+        if "stage" in chosen:
+            _require("", "stage", chosen["stage"], allowed_stages(study))
 
 
-def missing_stage(conf: Path) -> MechvalError:
+def missing_stage(study: str) -> MechvalError:
     """The refusal of a command that names no stage."""
-    return MechvalError(f"+stage=… is missing; allowed: {', '.join(_options(conf / 'stage'))}.")
+    return MechvalError(f"+stage=… is missing; allowed: {', '.join(allowed_stages(study))}.")
 
 
 def _group_words(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -57,9 +56,9 @@ def _options(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def _check_presets(study: str, presets: list[str], allowed: list[str]) -> None:
-    for preset in presets:
-        if preset not in allowed:
+def _require(place: str, group: str, options: Sequence[str], allowed: Sequence[str]) -> None:
+    for option in options:
+        if option not in allowed:
             raise MechvalError(
-                f"preset={preset} is not allowed with study={study}; allowed: {', '.join(allowed)}."
+                f"{group}={option} is not allowed{place}; allowed: {', '.join(allowed)}."
             )

@@ -39,7 +39,7 @@ def run(config: DictConfig) -> None:
     """Run or verify the stages that one composed config asks for."""
     with _exit_codes():
         if "stage" not in config:
-            raise missing_stage(CONF)
+            raise missing_stage(config.study)
         words = HydraConfig.get().overrides.task
         execute(read_request(config, words, Workspace(Path.cwd())))
 

@@ -12,3 +12,8 @@ STUDIES = {
 def load_study(name: str) -> Any:
     """A study's :class:`mechval.pipeline.study.Study`, imported when it is asked for."""
     return import_module(STUDIES[name]).STUDY
+
+
+def allowed_stages(name: str) -> list[str]:
+    """What ``+stage=`` may be: every stage of the study, and the words that are none."""
+    return ["all", *load_study(name).stage_names, "dashboard"]

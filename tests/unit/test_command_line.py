@@ -67,14 +67,14 @@ def names(directory: Path) -> set[str]:
 
 
 WRONG = {
-    "no stage": ((), "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, "),
+    "no stage": ((), "+stage=… is missing; allowed: all, data, train, circuit, axioms, report, "),
     "negative seed": (
         ("+stage=all", "seed=-1"),
         "seed=-1 is not allowed; allowed: an integer from 0 to ",
     ),
     "unknown stage in a sweep": (
         ("+stage=all,x", "-m"),
-        "stage=x is not allowed; allowed: all, axioms, ",
+        "stage=x is not allowed; allowed: all, data, ",
     ),
 }
 HELP, CONFIG = ("--help",), ("--cfg", "job", "preset=smoke")

@@ -1,5 +1,6 @@
 """The composed config becomes the study's settings and the run's options, or one sentence."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,8 @@ from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
-STAGES = (
-    "data",
-    "nulls",
-    "train",
-    "circuit",
-    "improve",
-    "axioms",
-    "progress",
-    "certify",
-    "report",
-    "dashboard",
-)
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "settings.json"
+STAGES = "all, data, nulls, train, circuit, improve, axioms, progress, certify, report, dashboard"
 PRESETS = ("reference", "cpu", "paper", "smoke")
 
 
@@ -54,13 +45,18 @@ def test_the_preset_chooses_the_settings() -> None:
 
 
 def test_every_preset_has_settings_of_the_study() -> None:
-    assert {path.stem for path in (CONF / "settings" / "two_sat").iterdir()} == set(PRESETS)
+    assert {path.stem for path in (CONF / "settings" / "two_sat").iterdir()} == {*PRESETS, "base"}
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "all"])
-def test_every_stage_composes_with_its_own_name(stage: str) -> None:
-    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        assert compose("config", overrides=[f"+stage={stage}"]).stage == stage
+@pytest.mark.parametrize("study", ["two_sat", "modular_addition"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_resolves_to_the_settings_that_results_were_made_with(
+    tmp_path: Path, study: str, preset: str
+) -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    words = (f"study={study}", f"preset={preset}")
+    settings = read_request(composed(*words), words, Workspace(tmp_path)).settings
+    assert settings.model_dump(mode="json") == golden[f"{study}/{preset}"]
 
 
 def test_settings_reach_the_study(workspace: Workspace) -> None:
@@ -176,7 +172,8 @@ def test_known_choices_pass(words: list[str]) -> None:
 
 
 def test_a_preset_without_settings_for_the_study_is_refused(tmp_path: Path) -> None:
-    for name in ("study/two_sat", "preset/reference", "preset/paper", "settings/two_sat/paper"):
+    for name in ("study/two_sat", "preset/reference", "preset/paper", "settings/two_sat/paper",
+                 "settings/two_sat/base"):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.yaml").touch()
     with pytest.raises(MechvalError, match="preset=reference is not allowed with study=two_sat"):
@@ -184,7 +181,9 @@ def test_a_preset_without_settings_for_the_study_is_refused(tmp_path: Path) -> N
 
 
 def test_a_missing_stage_lists_the_stages() -> None:
-    assert str(missing_stage(CONF)) == (
-        "+stage=… is missing; allowed: all, axioms, certify, circuit, dashboard, data, improve, "
-        "nulls, progress, report, train."
-    )
+    assert str(missing_stage("two_sat")) == f"+stage=… is missing; allowed: {STAGES}."
+
+
+def test_a_stage_of_another_study_is_refused() -> None:
+    with pytest.raises(MechvalError, match="stage=nulls is not allowed; allowed: all, data, train"):
+        check_choices(["+stage=nulls", "study=modular_addition"], CONF)

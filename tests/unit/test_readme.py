@@ -1,6 +1,7 @@
 """The README's library example, run as it is printed, with a small settings file in its place."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = Path("conf/settings/two_sat/smoke.yaml")
+SETTINGS = Path("conf/settings/two_sat")
 SMALLER: dict[str, dict[str, Any]] = {
     "data": {"training_formulas": 800, "analysis_formulas": 400},
     "architecture": {"d_model": 16, "d_mlp": 8},
@@ -45,11 +46,11 @@ def test_the_library_example_validates_a_network_it_trained(
     assert {cell.n for report in names["found"].reports for cell in report.cells} == {160}
 
 
-def write_smaller_settings(path: Path) -> None:
-    settings = yaml.safe_load((ROOT / SETTINGS).read_text(encoding="utf-8"))
+def write_smaller_settings(folder: Path) -> None:
+    shutil.copytree(ROOT / SETTINGS, folder)
+    settings = yaml.safe_load((folder / "smoke.yaml").read_text(encoding="utf-8"))
     for part, changes in SMALLER.items():
-        settings[part].update(changes)
+        settings.setdefault(part, {}).update(changes)
     # It would leave so small a network no neuron that evaluates.
     settings["finishing"] = None
-    path.parent.mkdir(parents=True)
-    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (folder / "smoke.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")

@@ -147,6 +147,10 @@ class ToyStudy:
     name: str = "two_sat"
     settings: type[Config] = ToySettings
 
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        return tuple(TABLES)
+
     def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
         return tuple(
             replace(stage, **{"tables": TABLES[stage.name], **self.changes.get(stage.name, {})})
