@@ -4,24 +4,18 @@
 """
 
 import logging
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from experiments.settings import Request
 from experiments.studies import STUDIES
 from mechval.errors import MechvalError
+from mechval.pipeline import FinishedRun, Workspace
 from mechval.progress import track
 from mechval.reporting.page import PageContent, RunFolder, build_index, build_page
 from mechval.reporting.page.build import find_runs
-
-SETTINGS = Path(__file__).resolve().parents[1] / "conf" / "settings"
-_GENERATED_NAME = re.compile(r"(?P<preset>[a-z]+)-[0-9a-f]{8}-s\d+")
 
 _logger = logging.getLogger(__name__)
 
@@ -57,38 +51,9 @@ def build_all(root: Path) -> list[Path]:
 
 
 def run_words(folder: RunFolder) -> str:
-    """Command-line words that make a run, from its name and its stages' manifests."""
-    generated = _GENERATED_NAME.fullmatch(folder.run)
-    preset = generated["preset"] if generated else "reference"
-    words = [] if folder.study == "two_sat" else [f"study={folder.study}"]
-    if folder.run == "published":
-        words += ["model=published", "model.path=<file>"]
-    elif not generated and folder.run != "reference":
-        words.append(f"run={folder.run}")
-    words += [f"preset={preset}"] if preset != "reference" else []
-    manifests = [state.manifest for state in folder.stages.values() if state.manifest]
-    words += [f"seed={seed}" for seed in {manifest.seed for manifest in manifests} if seed]
-    path = SETTINGS / folder.study / f"{preset}.yaml"
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    changed = (word for manifest in manifests for word in _changed_words(manifest.config, values))
-    return " ".join([*words, *dict.fromkeys(changed)])
-
-
-def _changed_words(
-    config: Mapping[str, Any], preset: Mapping[str, Any], path: str = ""
-) -> Iterator[str]:
-    for name, value in config.items():
-        if name not in preset:
-            continue
-        if isinstance(value, Mapping) and isinstance(preset[name], Mapping):
-            yield from _changed_words(value, preset[name], f"{path}{name}.")
-        elif not isinstance(preset[name], Mapping) and not _equal(value, preset[name]):
-            yield f"{path}{name}={value}".replace(" ", "")
-
-
-def _equal(value: Any, preset: Any) -> bool:
-    # YAML 1.1 reads 1e-3 as text.
-    return float(preset) == value if isinstance(value, float) else preset == value
+    """The words of the command line that made a run, as its ``config.json`` says."""
+    root = folder.directory.parents[2]
+    return FinishedRun(Workspace(root), folder.study, folder.run).command
 
 
 def _index(root: Path, known: Mapping[Path, str]) -> Path:

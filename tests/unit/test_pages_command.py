@@ -4,13 +4,12 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from experiments.pages import STUDIES, build_all, run_words
 from mechval.modular_addition.report.page import PAGE as ADDITION
-from mechval.pipeline.manifest import StageKey, hash_file, make_manifest, manifest_text
+from mechval.pipeline.manifest import hash_file
 from mechval.reporting.page import PageContent, RunFolder
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.report.page import PAGE as TWO_SAT
@@ -27,30 +26,12 @@ def sketch(root: Path, run: str) -> RunFolder:
     return RunFolder(root / "results" / run)
 
 
-@pytest.mark.parametrize(
-    ("run", "config", "seed", "words"),
-    [
-        ("two_sat/reference", {}, 0, ""),
-        ("two_sat/published", {}, 0, "model=published model.path=<file>"),
-        ("two_sat/cpu-1234abcd-s1", {}, 1, "preset=cpu seed=1"),
-        ("two_sat/mine", {}, 0, "run=mine"),
-        (
-            "modular_addition/reference-1234abcd-s2",
-            {"problem": {"p": 97}, "data": {"train_fraction": 0.3}},
-            2,
-            "study=modular_addition seed=2 problem.p=97",
-        ),
-    ],
-)
-def test_the_words_of_a_run_are_read_off_its_manifest(
-    run: str, config: dict[str, Any], seed: int, words: str, tmp_path: Path
-) -> None:
-    directory = tmp_path / run / "data"
-    directory.mkdir(parents=True)
-    key = StageKey(config=config, seed=seed, code="c0de", inputs={})
-    manifest = make_manifest("data", key, directory, directory / "absent")
-    (directory / "manifest.json").write_text(manifest_text(manifest), encoding="utf-8")
-    assert run_words(RunFolder(tmp_path / run)) == words
+def test_the_words_of_a_run_are_those_that_made_it(tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "two_sat" / "mine"
+    folder.mkdir(parents=True)
+    assert run_words(RunFolder(folder)) == ""
+    (folder / "config.json").write_text('{"words": ["preset=cpu", "seed=1"]}', encoding="utf-8")
+    assert run_words(RunFolder(folder)) == "preset=cpu seed=1"
 
 
 @pytest.mark.parametrize("study", STUDIES)
