@@ -16,11 +16,11 @@ from mechval.axioms import AxiomReport, Interpretation
 from mechval.modular_addition.circuit.fourier import waves
 from mechval.modular_addition.claim.program import WaveProgram
 from mechval.modular_addition.claim.translations import Translations, fit_translations
-from mechval.modular_addition.claim.validation import evaluate_everywhere
+from mechval.modular_addition.claim.validation import evaluate_on
 from mechval.modular_addition.configs import AxiomsConfig, DataConfig
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Activations, Components, record_activations
-from mechval.modular_addition.network.dataset import draw_split
+from mechval.modular_addition.network.dataset import Split, draw_split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 
@@ -65,7 +65,7 @@ class Subject:
     problem: ModularAddition
     model: Transformer
     activations: Activations
-    train: torch.Tensor
+    split: Split
     translations: Translations
 
     @classmethod
@@ -73,11 +73,11 @@ class Subject:
         cls, problem: ModularAddition, model: Transformer, frequencies: Sequence[int]
     ) -> "Subject":
         """Fitted on 30 % of the inputs (seed 0)."""
-        activations = record_activations(model, problem, CPU)
-        train = torch.from_numpy(draw_split(problem, DataConfig(), 0).train)
+        activations = record_activations(model, problem)
+        split = draw_split(problem, DataConfig(), 0)
         key = torch.tensor(frequencies)
-        translations = fit_translations(model, problem, key, activations, train)
-        return cls(problem, model, activations, train, translations)
+        translations = fit_translations(model, problem, key, activations, split.train)
+        return cls(problem, model, activations, split, translations)
 
     def interpretation(
         self,
@@ -98,13 +98,12 @@ class Subject:
 
     def judge(self, interpretation: Interpretation) -> AxiomReport:
         """All cells on all inputs."""
-        (report,) = evaluate_everywhere(
+        (report,) = evaluate_on(
+            {"train": self.split.train, "held_out": self.split.test},
             [interpretation],
             self.problem,
-            self.train,
             0.95,
             self.translations.constant_label,
-            CPU,
         )
         return report
 

@@ -34,7 +34,7 @@ def network(path: Path) -> Transformer:
 
 
 def test_it_answers_7_of_12769_inputs_wrongly(network: Transformer) -> None:
-    logits, answers = all_logits(PROBLEM, network, CPU)
+    logits, answers = all_logits(PROBLEM, network)
     assert int((logits.argmax(dim=-1) != answers).sum()) == 7
 
 
@@ -43,7 +43,7 @@ def test_the_file_s_own_loss_names_the_seed_of_its_split(network: Transformer, p
     content = torch.load(path, map_location="cpu", weights_only=True)
     recorded_train, recorded_test = content["train_losses"][-1], content["test_losses"][-1]
     found = {
-        seed: measure(PROBLEM, network, draw_split(PROBLEM, DataConfig(), seed), CPU)
+        seed: measure(PROBLEM, network, draw_split(PROBLEM, DataConfig(), seed))
         for seed in range(10)
     }
     assert recorded_train == pytest.approx(found[1]["train_loss"], rel=0.05)
@@ -54,5 +54,5 @@ def test_the_file_s_own_loss_names_the_seed_of_its_split(network: Transformer, p
 
 def test_all_its_errors_are_on_inputs_held_out_by_that_split(network: Transformer) -> None:
     split = draw_split(PROBLEM, DataConfig(), 1)
-    found = judge_answers(PROBLEM, network, split, CPU)
+    found = judge_answers(PROBLEM, network, split)
     assert (found.train.wrong_count, found.test.wrong_count) == (0, 7)

@@ -92,11 +92,11 @@ def test_frequencies_off_by_one_answer_rightly_and_fail_where_they_meet_the_netw
 def test_a_reading_of_shuffled_sums_fails_where_sums_are_read_and_nowhere_else(
     subject: Subject, table: torch.Tensor
 ) -> None:
-    answers = PROBLEM.answers(PROBLEM.pairs(subject.train))
+    answers = PROBLEM.answers(PROBLEM.pairs(subject.split.train))
     order = torch.randperm(len(answers), generator=torch.Generator().manual_seed(0))
     hidden, resid_mid = subject.activations.hidden, subject.activations.resid_mid
     shuffled = fit_sum_translation(
-        hidden[subject.train], resid_mid[subject.train], table[answers[order]]
+        hidden[subject.split.train], resid_mid[subject.split.train], table[answers[order]]
     )
     sums = replace(subject.translations.sums, read=shuffled.read)
     translations = replace(subject.translations, sums=sums)
@@ -116,7 +116,7 @@ def memorised() -> Subject:
     )
     model.initialise(torch.Generator().manual_seed(0))
     frequencies = (2, 5, 7)
-    train = Subject.of(problem, model, frequencies).train
+    train = Subject.of(problem, model, frequencies).split.train
     tokens, answers = problem.tokens(problem.pairs(train)), problem.answers(problem.pairs(train))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(150):
@@ -131,7 +131,7 @@ def test_a_memorised_network_fails_every_cell_that_compares_its_answers(
 ) -> None:
     problem = memorised.problem
     is_right = memorised.activations.labels == problem.answers(problem.all_pairs())
-    assert bool(is_right[memorised.train].all())
+    assert bool(is_right[memorised.split.train].all())
     assert float(is_right.double().mean()) < 0.5
     report = memorised.judge(memorised.interpretation())
     labels = [cell for cell in report.cells if cell.axiom.is_replaceability]

@@ -8,11 +8,9 @@ that carries the claim is the pseudo-inverse of γ_1, which can fail; the paper'
 Source: PAPER.md section 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-
-import torch
 
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
 from mechval.modular_addition.claim import equivalences
@@ -51,11 +49,11 @@ def make_interpretations(
     """One interpretation per variant of cut 1 and of cut 2, of one network.
 
     Args:
-        translations: on the network's device.
         readings: which α_1 of ``translations`` to use.
     """
     concrete = (components.embed, components.hidden, components.output)
-    program = WaveProgram.of(problem.p, translations.frequencies)
+    frequencies = translations.frequencies.to(components.model.W_E.device)
+    program = WaveProgram.of(problem.p, frequencies)
     answer = program.best_residue
     first = first_cuts(program, translations, config, readings)
     second = second_cuts(problem, program.add, translations, config, (concrete[-1], answer))
@@ -70,40 +68,27 @@ def make_interpretations(
             gammas=(identity, embedded.gamma, added.gamma, identity),
             equivalences=(exact_labels, embedded.equivalence, added.equivalence, exact_labels),
         )
-        for embedded, added in product(first, second)
+        for embedded, added in product(first, list(second))
     ]
 
 
 def first_cuts(
-    program: WaveProgram,
-    translations: Translations,
-    config: AxiomsConfig,
-    readings: Sequence[str],
-) -> list[Cut]:
+    program: WaveProgram, translations: Translations, config: AxiomsConfig, readings: Sequence[str]
+) -> Iterator[Cut]:
     """Cut 1: per reading, rounded to ``config.embedding_decimals`` and not rounded.
 
     Rounding sits in α_1 and in h_1, as in the paper, so it propagates to what follows.
     """
-    look_up = {
-        decimals: WaveProgram(program.table, decimals).look_up
-        for decimals in (config.embedding_decimals, None)
-    }
+    precisions = (config.embedding_decimals, None)
+    look_up = {decimals: WaveProgram(program.table, decimals).look_up for decimals in precisions}
     n_parts = 4 * len(translations.frequencies)
-    cuts: list[Cut] = []
     for reading in readings:
         translation = translations.embedding(reading)
         gamma = translation.gamma
-        for decimals, program_step in look_up.items():
-            cuts.append(
-                Cut(
-                    {"reading": reading, "rounding": rounding(decimals)},
-                    program_step,
-                    rounded_alpha(translation, decimals),
-                    gamma,
-                    equivalences.compared_waves(decimals, n_parts),
-                )
-            )
-    return cuts
+        for decimals in precisions:
+            tags = {"reading": reading, "rounding": rounding(decimals)}
+            same = equivalences.compared_waves(decimals, n_parts)
+            yield Cut(tags, look_up[decimals], rounded_alpha(translation, decimals), gamma, same)
 
 
 def rounding(decimals: int | None) -> str:
@@ -113,11 +98,7 @@ def rounding(decimals: int | None) -> str:
 
 def rounded_alpha(translation: EmbeddingTranslation, decimals: int | None) -> Map:
     """α_1 whose waves are rounded to so many decimals; None keeps them."""
-
-    def alpha(embedded: torch.Tensor) -> torch.Tensor:
-        return round_waves(translation.alpha(embedded), decimals)
-
-    return alpha
+    return lambda embedded: round_waves(translation.alpha(embedded), decimals)
 
 
 def second_cuts(
@@ -126,22 +107,20 @@ def second_cuts(
     translations: Translations,
     config: AxiomsConfig,
     rests: tuple[Map, Map],
-) -> list[Cut]:
+) -> Iterator[Cut]:
     """Cut 2: one variant per equivalence of ``config``.
 
     Args:
         rests: what the network and what the program do after the cut.
     """
     alpha, gamma = translations.sums.alpha, translations.sums.gamma
-    n = len(translations.frequencies)
+    n, decimals = len(translations.frequencies), config.sum_decimals
     known: dict[SumEquivalence, tuple[str, Equivalence]] = {
         "exact": ("exact", equivalences.compared_waves(None, 2 * n)),
-        "rounded": (
-            rounding(config.sum_decimals),
-            equivalences.compared_waves(config.sum_decimals, 2 * n),
-        ),
+        "rounded": (rounding(decimals), equivalences.compared_waves(decimals, 2 * n)),
         "angle": ("angle", equivalences.nearest_angles(problem.p, n)),
         "downstream": ("downstream", equivalences.same_downstream(gamma, *rests)),
     }
-    chosen = (known[name] for name in config.equivalences)
-    return [Cut({"equivalence": name}, add, alpha, gamma, same) for name, same in chosen]
+    for chosen in config.equivalences:
+        name, same = known[chosen]
+        yield Cut({"equivalence": name}, add, alpha, gamma, same)

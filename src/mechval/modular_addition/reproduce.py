@@ -12,7 +12,7 @@ from mechval.axioms import AxiomReport
 from mechval.modular_addition.certify.failing import FailingPair, find_failing_pairs
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
 from mechval.modular_addition.claim.translations import fit_translations
-from mechval.modular_addition.claim.validation import evaluate_everywhere
+from mechval.modular_addition.claim.validation import evaluate_on
 from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations
@@ -73,30 +73,24 @@ def reproduce(
     """
     problem = settings.problem
     split = draw_split(problem, settings.data, seed)
-    train = torch.from_numpy(split.train)
 
     network = make_network(problem, settings.architecture)
     network.initialise(torch.Generator().manual_seed(seed))
+    recipe = settings.training
     grokking, _ = train_network(
-        network,
-        problem,
-        settings.training,
-        split=split,
-        seed=seed,
-        directory=scratch,
-        device=device,
+        network, problem, recipe, split=split, seed=seed, directory=scratch, device=device
     )
 
-    activations = record_activations(network, problem, device)
+    activations = record_activations(network.to(device), problem)
     circuit = extract_circuit(network, problem, activations, settings.circuit)
-    fitted = fit_translations(network, problem, circuit.key.frequencies, activations, train)
+    fitted = fit_translations(network, problem, circuit.key.frequencies, activations, split.train)
     interpretations = make_interpretations(
-        Components(network), problem, fitted.to(device), settings.axioms, settings.axioms.readings
+        Components(network), problem, fitted, settings.axioms, settings.axioms.readings
     )
 
-    reports = evaluate_everywhere(
-        interpretations, problem, train, settings.axioms.confidence, fitted.constant_label, device
-    )
+    everything = {"train": split.train, "held_out": split.test}
+    judged_by = (settings.axioms.confidence, fitted.constant_label)
+    reports = evaluate_on(everything, interpretations, problem, *judged_by)
     main, limit = reports[0], settings.certify.counterexamples
-    failing = find_failing_pairs(main.cells, main.disagreements, network.cpu(), problem, limit)
+    failing = find_failing_pairs(main.cells, main.disagreements, network, problem, limit)
     return Reproduction(network, grokking, circuit, reports, list(failing))

@@ -11,7 +11,7 @@ from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
-from tests.waves import CPU, Subject, wave_network
+from tests.waves import Subject, wave_network
 
 PROBLEM = ModularAddition(p=23)
 FREQUENCIES = (2, 5, 9)
@@ -33,7 +33,7 @@ def validate_again(subject: Subject, half: torch.Tensor) -> Validation:
         PROBLEM,
         subject.translations.frequencies,
         subject.activations,
-        subject.train,
+        subject.split.train,
         half=half,
     )
     return validate(
@@ -41,9 +41,8 @@ def validate_again(subject: Subject, half: torch.Tensor) -> Validation:
         PROBLEM,
         translations,
         AxiomsConfig(),
-        train=subject.train,
-        half=half,
-        device=CPU,
+        subject.split,
+        half,
     )
 
 
@@ -68,7 +67,7 @@ def test_without_key_frequencies_there_is_nothing_to_translate_to(subject: Subje
             PROBLEM,
             torch.zeros(0, dtype=torch.long),
             subject.activations,
-            subject.train,
+            subject.split.train,
         )
 
 

@@ -38,11 +38,12 @@ class Examples:
 
 def pick_examples(problem: ModularAddition, activations: Activations, circuit: Circuit) -> Examples:
     """Pick the neurons and shade their activations on all inputs."""
-    found = circuit.neurons
-    is_had = torch.isin(circuit.key.frequencies, found.frequency)
-    frequencies = circuit.key.frequencies[is_had]
-    mine = found.frequency == frequencies[:, None]
-    neurons = torch.where(mine, found.explained, -1.0).argmax(dim=1)
+    best = torch.tensor([row.frequency for row in circuit.neurons])
+    explained = torch.tensor(
+        [row.variance_explained for row in circuit.neurons], dtype=torch.float64
+    )
+    frequencies = circuit.key.frequencies[torch.isin(circuit.key.frequencies, best)]
+    neurons = torch.where(best == frequencies[:, None], explained, -1.0).argmax(dim=1)
     shown = activations.hidden.T[neurons].double()
     least = shown.amin(dim=1, keepdim=True)
     span = (shown.amax(dim=1, keepdim=True) - least).clamp_min(torch.finfo(shown.dtype).tiny)

@@ -1,18 +1,20 @@
 """The Fourier circuit of any network for modular addition, read off its weights and outputs.
 
 Key frequencies come from the embedding; what the hidden neurons, the logits and the loss say about
-them is measured beside, on all p² inputs, and chooses nothing.
+them is measured beside, on all p² inputs, and chooses nothing. The circuit is its tables.
 
 Source: Nanda et al., ICLR 2023; PAPER.md section 3.
 """
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+from mechval import tables
 from mechval.modular_addition.circuit.fourier import (
     KeyFrequencies,
     all_frequencies,
@@ -25,39 +27,68 @@ from mechval.modular_addition.network.components import Activations
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
 
-
-@dataclass(frozen=True)
-class NeuronWaves:
-    """By which frequency each hidden neuron is explained best.
-
-    Attributes:
-        frequency: the best one of all frequencies.
-        explained: of the neuron's variance over all inputs, the share of terms of degree up to
-            two in that frequency alone (cos and sin of w_k a, of w_k b, and their products); 0
-            for a neuron that is constant.
-        variance: of the activation over all inputs.
-    """
-
-    frequency: Int[Tensor, " neuron"]
-    explained: Float64[Tensor, " neuron"]
-    variance: Float64[Tensor, " neuron"]
+EXPLAINED = 0.85
+"""A neuron counts as one of a frequency's if it explains this share (Nanda et al.'s number)."""
 
 
 @dataclass(frozen=True)
-class LogitWaves:
-    """The logits of the numbers as Σ_k coefficient_k · cos(w_k(a + b - c)).
+class Frequency:
+    """Where one frequency occurs.
 
     Attributes:
-        coefficient: per frequency, by least squares.
-        share: of the variance that each term explains. The logits of an input are centred first,
-            since the softmax does not see their mean.
-        sum_share: of the variance of each number's logit over the inputs, the share on the waves
-            of ``a + b`` at this frequency, whatever number they favour.
+        neurons: how many it explains best; ``neurons_explained`` of them by at least EXPLAINED.
+        logit_coefficient, logit_variance_share, logit_sum_wave_share: see :func:`logit_waves`.
     """
 
-    coefficient: Float64[Tensor, " frequency"]
-    share: Float64[Tensor, " frequency"]
-    sum_share: Float64[Tensor, " frequency"]
+    frequency: int
+    is_key: bool
+    embedding_cos_norm: float
+    embedding_sin_norm: float
+    embedding_power_share: float = tables.number("embedding power", "%")
+    unembedding_power_share: float = tables.number("unembedding power", "%")
+    neurons: int = tables.told()
+    neurons_explained: int = tables.told("neurons ≥ 85 %")
+    logit_coefficient: float = tables.number(unit="logits")
+    logit_variance_share: float = tables.number("logit variance", "%")
+    logit_sum_wave_share: float = tables.number("on waves of a + b", "%")
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """By which frequency a hidden neuron is explained best.
+
+    Attributes:
+        variance_explained: of its variance over all inputs, the share of terms of degree up to two
+            in that frequency alone (cos and sin of w_k a, of w_k b, and their products); 0 for a
+            neuron that is constant.
+    """
+
+    neuron: int
+    frequency: int
+    variance_explained: float
+    variance: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The circuit in a few numbers; shares are those of the key frequencies."""
+
+    key_frequencies: tuple[int, ...]
+    key_frequency_count: int
+    gap: float
+    embedding_power_share: float
+    neurons: int
+    neurons_of_key_frequencies: int
+    neurons_explained: int
+    neuron_variance_explained: float
+    logit_variance_share: float
+    logit_variance_share_all_frequencies: float
+    logit_sum_wave_share: float
+
+
+FREQUENCIES = tables.Table("circuit/frequencies.csv", Frequency)
+NEURONS = tables.Table("circuit/neurons.csv", Neuron)
+FACTS = tables.Record("circuit/metrics.json", Facts)
 
 
 @dataclass(frozen=True)
@@ -65,18 +96,36 @@ class Circuit:
     """The circuit of one network.
 
     Attributes:
-        frequencies: all of them; the axis of ``power`` and ``logits``.
-        power: squared norm of the embedding along each cosine and sine.
-        unembedding_power: the same for the unembedding of the numbers.
         key: the frequencies that stand out of the embedding.
+        frequencies: all of them, ascending.
+        neurons: all hidden ones.
     """
 
-    frequencies: Int[Tensor, " frequency"]
-    power: Float64[Tensor, "frequency 2"]
-    unembedding_power: Float64[Tensor, "frequency 2"]
     key: KeyFrequencies
-    neurons: NeuronWaves
-    logits: LogitWaves
+    frequencies: tuple[Frequency, ...]
+    neurons: tuple[Neuron, ...]
+
+    @property
+    def facts(self) -> Facts:
+        """The circuit in a few numbers."""
+        keys = [row for row in self.frequencies if row.is_key]
+        variance = sum(row.variance for row in self.neurons) or 1.0
+        explained = sum(row.variance_explained * row.variance for row in self.neurons)
+        return Facts(
+            key_frequencies=tuple(row.frequency for row in keys),
+            key_frequency_count=len(keys),
+            gap=self.key.gap,
+            embedding_power_share=self.key.share,
+            neurons=len(self.neurons),
+            neurons_of_key_frequencies=sum(row.neurons for row in keys),
+            neurons_explained=sum(row.neurons_explained for row in self.frequencies),
+            neuron_variance_explained=explained / variance,
+            logit_variance_share=sum((row.logit_variance_share for row in keys), 0.0),
+            logit_variance_share_all_frequencies=sum(
+                row.logit_variance_share for row in self.frequencies
+            ),
+            logit_sum_wave_share=sum((row.logit_sum_wave_share for row in keys), 0.0),
+        )
 
 
 def extract_circuit(
@@ -84,20 +133,37 @@ def extract_circuit(
 ) -> Circuit:
     """Read the circuit off; ``activations`` are those of ``model`` on all inputs."""
     frequencies = all_frequencies(problem.p)
-    embedding = model.W_E.detach().cpu()[: problem.p]
-    unembedding = model.W_U.detach().cpu().T[: problem.p]
-    power = wave_power(embedding, frequencies)
-    return Circuit(
-        frequencies=frequencies,
-        power=power,
-        unembedding_power=wave_power(unembedding, frequencies),
-        key=find_key_frequencies(power.sum(dim=1), frequencies, config.smallest_gap),
-        neurons=neuron_waves(problem, activations.hidden),
-        logits=logit_waves(problem, activations.logits),
+    cos_sin = wave_power(model.W_E.detach().cpu()[: problem.p], frequencies)
+    unembedding = wave_power(model.W_U.detach().cpu().T[: problem.p], frequencies).sum(dim=1)
+    power = cos_sin.sum(dim=1)
+    key = find_key_frequencies(power, frequencies, config.smallest_gap)
+    neurons = neuron_waves(problem, activations.hidden)
+    best = torch.tensor([row.frequency for row in neurons])
+    is_explained = torch.tensor([row.variance_explained >= EXPLAINED for row in neurons])
+    columns = (
+        frequencies,
+        torch.isin(frequencies, key.frequencies),
+        *cos_sin.sqrt().T,
+        *(each / (float(each.sum()) or 1.0) for each in (power, unembedding)),
+        *(
+            torch.bincount(each, minlength=len(frequencies) + 1)[1:]
+            for each in (best, best[is_explained])
+        ),
+        *logit_waves(problem, activations.logits),
     )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return Circuit(key, tuple(Frequency(*row) for row in rows), neurons)
 
 
-def neuron_waves(problem: ModularAddition, hidden: Float[Tensor, "pair d_mlp"]) -> NeuronWaves:
+def load_key_frequencies(directory: Path) -> Int[Tensor, " key"]:
+    """The key frequencies that the circuit stage found, empty if none; see ``Table.read``."""
+    chosen = [row.frequency for row in FREQUENCIES.read(directory) if row.is_key]
+    return torch.tensor(chosen, dtype=torch.long)
+
+
+def neuron_waves(
+    problem: ModularAddition, hidden: Float[Tensor, "pair d_mlp"]
+) -> tuple[Neuron, ...]:
     """Explain every hidden neuron by one frequency."""
     p, frequencies = problem.p, all_frequencies(problem.p)
     grid = hidden.unflatten(0, (p, p)).double()
@@ -111,11 +177,21 @@ def neuron_waves(problem: ModularAddition, hidden: Float[Tensor, "pair d_mlp"]) 
     on_axes = (power[ends, 0] + power[0, ends]).sum(dim=1)
     products = power[ends[:, :, None], ends[:, None, :]].sum(dim=(1, 2))
     best = ((on_axes + products) / _at_least_tiny(variance)).max(dim=0)
-    return NeuronWaves(frequencies[best.indices], best.values, variance)
+    columns = (frequencies[best.indices].tolist(), best.values.tolist(), variance.tolist())
+    return tuple(Neuron(index, *row) for index, row in enumerate(zip(*columns, strict=True)))
 
 
-def logit_waves(problem: ModularAddition, logits: Float[Tensor, "pair d_vocab"]) -> LogitWaves:
-    """Expand the numbers' logits in cos(w_k(a + b - c))."""
+def logit_waves(
+    problem: ModularAddition, logits: Float[Tensor, "pair d_vocab"]
+) -> tuple[Float64[Tensor, " frequency"], ...]:
+    """Expand the numbers' logits as Σ_k coefficient_k · cos(w_k(a + b - c)).
+
+    Returns:
+        By frequency, the coefficient, by least squares; the share of the variance that its term
+        explains (the logits of an input are centred first, since the softmax does not see their
+        mean); and, of the variance of each number's logit over the inputs, the share on the waves
+        of ``a + b`` at this frequency, whatever number they favour.
+    """
     p, frequencies = problem.p, all_frequencies(problem.p)
     centred = logits[:, :p].double()
     centred = centred - centred.mean(dim=1, keepdim=True)
@@ -130,7 +206,7 @@ def logit_waves(problem: ModularAddition, logits: Float[Tensor, "pair d_vocab"])
     over_inputs = centred - centred.mean(dim=0)
     on_waves = _sum_basis(problem, frequencies).T @ over_inputs
     sum_share = on_waves.square().sum(dim=1).unflatten(0, (-1, 2)).sum(dim=1)
-    return LogitWaves(coefficient, share, sum_share / _at_least_tiny(over_inputs.square().sum()))
+    return coefficient, share, sum_share / _at_least_tiny(over_inputs.square().sum())
 
 
 def keep_sum_waves(

@@ -4,7 +4,7 @@ Source: Nanda et al., ICLR 2023 (figure 7: the progress measures of that paper).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +20,14 @@ from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.progress import track
 from mechval.transformer import Transformer
+
+FOLLOWED = {
+    "train": ("full", "train"),
+    "test": ("full", "held-out"),
+    "restricted": ("restricted", "all"),
+    "excluded": ("excluded", "train"),
+}
+"""The losses that are followed over a training: of which logits, on which inputs."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +50,11 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True)
 class LossPoint(Snapshot):
-    """The network's own losses, the restricted and the excluded one, at one snapshot.
-
-    Each stands beside the number of inputs it is a mean over: ``restricted`` all of them,
-    ``excluded`` those trained on.
-    """
+    """The losses (nats) of one snapshot, by the names of FOLLOWED, over so many inputs each."""
 
     key_frequencies: tuple[int, ...]
-    train_loss: float
-    test_loss: float
-    restricted_loss: float
-    excluded_loss: float
-    train_n: int
-    test_n: int
-    restricted_n: int
-    excluded_n: int
+    loss: Mapping[str, float]
+    n: Mapping[str, int]
 
 
 LOSSES = tables.Table("circuit/losses.csv", Loss)
@@ -72,19 +70,12 @@ def losses_of(
     """The losses of one network's logits and of their ablations, on each part of the inputs."""
     logits = logits.double()
     key = keep_sum_waves(problem, logits, frequencies)
-    variants = {
-        "full": logits,
-        "restricted": logits.mean(dim=0) + key,
-        "excluded": logits - key,
-    }
+    variants = {"full": logits, "restricted": logits.mean(dim=0) + key, "excluded": logits - key}
     for number in frequencies:
         one = keep_sum_waves(problem, logits, number[None])
         variants[f"excluded {int(number)}"] = logits - one
-    parts = {
-        "all": torch.arange(problem.n_pairs),
-        "train": torch.from_numpy(split.train),
-        "held-out": torch.from_numpy(split.test),
-    }
+    everything = torch.arange(problem.n_pairs)
+    parts = {"all": everything, "train": split.train, "held-out": split.test}
     answers = problem.answers(problem.all_pairs())
     return [
         Loss(
@@ -103,9 +94,7 @@ def losses_over_training(
     networks: Mapping[Snapshot, Callable[[], Transformer]],
     problem: ModularAddition,
     split: Split,
-    *,
     circuit: CircuitConfig,
-    device: torch.device,
 ) -> list[LossPoint]:
     """One row per snapshot, in the given order; none if no frequency of the final network is key.
 
@@ -115,13 +104,11 @@ def losses_over_training(
         networks: loads each snapshot's network; ``FINAL`` is one of them.
     """
     final = networks[FINAL]().double()
-    activations = record_activations(final, problem, device)
+    activations = record_activations(final, problem)
     key = extract_circuit(final, problem, activations, circuit).key.frequencies
-    if not len(key):
-        return []
     points: list[LossPoint] = []
-    for snapshot, load in track(networks.items(), "losses", len(networks)):
-        logits = record_activations(load().double(), problem, device).logits
+    for snapshot, load in track(networks.items(), "losses", len(networks)) if len(key) else ():
+        logits = record_activations(load().double(), problem).logits
         points.append(loss_point(snapshot, problem, logits, key, split))
     return points
 
@@ -133,20 +120,12 @@ def loss_point(
     frequencies: Int[Tensor, " frequency"],
     split: Split,
 ) -> LossPoint:
-    """The four losses that are followed over a training, of one network."""
+    """The losses of one network that are followed."""
     rows = losses_of(problem, logits, frequencies, split)
     found = {(row.logits, row.inputs): row for row in rows}
-    train, test = found["full", "train"], found["full", "held-out"]
-    restricted, excluded = found["restricted", "all"], found["excluded", "train"]
     return LossPoint(
-        **asdict(snapshot),
+        **vars(snapshot),
         key_frequencies=tuple(frequencies.tolist()),
-        train_loss=train.loss,
-        test_loss=test.loss,
-        restricted_loss=restricted.loss,
-        excluded_loss=excluded.loss,
-        train_n=train.n,
-        test_n=test.n,
-        restricted_n=restricted.n,
-        excluded_n=excluded.n,
+        loss={name: found[where].loss for name, where in FOLLOWED.items()},
+        n={name: found[where].n for name, where in FOLLOWED.items()},
     )

@@ -1,15 +1,15 @@
 """Circuit, translations and axioms of any network in one call, for its training snapshots."""
 
 import copy
+from dataclasses import dataclass
+from typing import Any
 
-import torch
-
-from mechval.axioms import evaluate_axioms
-from mechval.axioms.progress import Validation
+from mechval import tables
+from mechval.axioms.progress import SnapshotRow, Validation
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import extract_circuit
 from mechval.modular_addition.claim.translations import fit_translations
-from mechval.modular_addition.claim.validation import batches
+from mechval.modular_addition.claim.validation import evaluate_on
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, Reading, SumEquivalence
 from mechval.modular_addition.interpretation import make_interpretations, rounding
 from mechval.modular_addition.network.components import Components, record_activations
@@ -24,50 +24,54 @@ READING: Reading = "pseudo_inverse"
 EQUIVALENCE: SumEquivalence = "downstream"
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkFacts:
+    """Losses (nats) and accuracies on both parts of the split, and the key frequencies.
+
+    Attributes:
+        n: held-out inputs.
+    """
+
+    train_loss: float
+    test_loss: float
+    train_accuracy: float = tables.rate()
+    test_accuracy: float = tables.rate()
+    n: int
+    key_frequencies: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssessedSnapshot(NetworkFacts, SnapshotRow):
+    """What is told of the network of one snapshot."""
+
+
+SNAPSHOTS = tables.Table("progress/snapshots.csv", AssessedSnapshot)
+
+
 def assess_network(
     model: Transformer,
     problem: ModularAddition,
     split: Split,
-    *,
     circuit: CircuitConfig,
     axioms: AxiomsConfig,
-    device: torch.device,
-) -> Validation:
+) -> Validation[NetworkFacts]:
     """Fit everything on the train inputs and measure the axioms on the held-out ones.
 
-    A network without key frequencies has no interpretation: the reason is kept. ``facts`` holds
-    loss (nats) and accuracy on both parts of the split, and the key frequencies.
+    A network without key frequencies has no interpretation: the reason is kept.
     """
-    model = model.to(device)
-    activations = record_activations(model, problem, device)
-    key = extract_circuit(model, problem, activations, circuit).key
-    facts = {
-        # In float64 a loss of 1e-8 has digits that another machine finds again.
-        **measure(problem, copy.deepcopy(model).double(), split, device),
-        "n": len(split.test),
-        "key_frequencies": " ".join(map(str, key.frequencies.tolist())),
-    }
-    try:
-        translations = fit_translations(
-            model, problem, key.frequencies, activations, torch.from_numpy(split.train)
-        )
-    except MechvalError as refusal:
-        return Validation((), dict.fromkeys(_names(axioms), str(refusal)), facts)
+    activations = record_activations(model, problem)
+    key = extract_circuit(model, problem, activations, circuit).key.frequencies
+    # In float64 a loss of 1e-8 has digits that another machine finds again.
+    measured: dict[str, Any] = measure(problem, copy.deepcopy(model).double(), split)
+    facts = NetworkFacts(**measured, n=len(split.test), key_frequencies=tuple(key.tolist()))
     chosen = axioms.model_copy(update={"equivalences": (EQUIVALENCE,)})
-    held_out = torch.from_numpy(split.test)
-    reports = evaluate_axioms(
-        make_interpretations(
-            Components(model), problem, translations.to(device), chosen, [READING]
-        ),
-        batches(problem, held_out, torch.zeros_like(held_out), device),
-        strata_names=("held out",),
-        mixtures={},
-        confidence=axioms.confidence,
-        constant_label=translations.constant_label,
-    )
+    try:
+        fitted = fit_translations(model, problem, key, activations, split.train)
+    except MechvalError as refusal:
+        precisions = (rounding(axioms.embedding_decimals), rounding(None))
+        names = ["/".join((READING, precision, EQUIVALENCE)) for precision in precisions]
+        return Validation((), dict.fromkeys(names, str(refusal)), facts)
+    claimed = make_interpretations(Components(model), problem, fitted, chosen, [READING])
+    held_out = {"held out": split.test}
+    reports = evaluate_on(held_out, claimed, problem, axioms.confidence, fitted.constant_label)
     return Validation(tuple(reports), {}, facts)
-
-
-def _names(axioms: AxiomsConfig) -> list[str]:
-    precisions = (rounding(axioms.embedding_decimals), rounding(None))
-    return ["/".join((READING, precision, EQUIVALENCE)) for precision in precisions]

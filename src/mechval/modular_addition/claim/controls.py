@@ -23,6 +23,7 @@ from mechval.modular_addition.claim.translations import (
     pseudo_inverse,
 )
 from mechval.modular_addition.network.components import Activations, record_activations
+from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
 
@@ -88,8 +89,7 @@ class Reader:
     """One α and what it does on one set of points.
 
     Attributes:
-        found: what it reads on those points.
-        expected: what it should read.
+        found, expected: what it reads on those points, and should read.
     """
 
     judged: Judged
@@ -140,27 +140,24 @@ def sum_readers(
     problem: ModularAddition,
     frequencies: Int[Tensor, " frequency"],
     activations: Activations,
-    train: Int[Tensor, " train"],
+    split: Split,
     generator: torch.Generator,
-    device: torch.device,
 ) -> Iterator[Reader]:
     """α_2 fitted to the network and to the two controls; points are inputs."""
     table = waves(problem.p, frequencies)
     targets = table[problem.answers(problem.all_pairs())].flatten(1)
     order = torch.randperm(problem.n_pairs, generator=generator)
-    everything = torch.arange(problem.n_pairs)
-    held_out = everything[~torch.isin(everything, train)]
     randomised = deepcopy(model)
     with torch.no_grad():
         randomised.W_E[: problem.p] = random_like(model.W_E[: problem.p].cpu(), generator)
     subjects = {
         NETWORK: (activations.hidden, targets),
-        RANDOM_EMBEDDING: (record_activations(randomised, problem, device).hidden, targets),
+        RANDOM_EMBEDDING: (record_activations(randomised, problem).hidden, targets),
         SHUFFLED: (activations.hidden, targets[order]),
     }
     for subject, (hidden, wanted) in subjects.items():
-        affine = fit_affine(hidden[train], wanted[train])
-        for words, judged in ((FITTED_INPUTS, train), (HELD_OUT, held_out)):
+        affine = fit_affine(hidden[split.train], wanted[split.train])
+        for words, judged in ((FITTED_INPUTS, split.train), (HELD_OUT, split.test)):
             told = Judged(map="alpha_2", reading="regression", subject=subject, judged_on=words)
             yield Reader(told, affine, affine(hidden[judged]), wanted[judged])
 

@@ -28,7 +28,7 @@ HALF_TOKENS = "half_tokens"
 
 @dataclass(frozen=True)
 class Affine:
-    """``x @ weight + bias`` in float64.
+    """``x @ weight + bias`` in float64, on the device of ``x``.
 
     Attributes:
         n_points: on how many points it was fitted.
@@ -41,11 +41,7 @@ class Affine:
     n_features: int
 
     def __call__(self, x: Float[Tensor, "*batch features"]) -> Float64[Tensor, "*batch targets"]:
-        return x.double() @ self.weight + self.bias
-
-    def to(self, device: torch.device) -> "Affine":
-        """The same map on a device."""
-        return replace(self, weight=self.weight.to(device), bias=self.bias.to(device))
+        return x.double() @ self.weight.to(x.device) + self.bias.to(x.device)
 
     @property
     def is_vacuous(self) -> bool:
@@ -78,11 +74,9 @@ def pseudo_inverse(affine: Affine) -> Affine:
 
 @dataclass(frozen=True)
 class EmbeddingTranslation:
-    """Cut 1: the waves of ``a`` and ``b`` against the token embeddings.
+    """Cut 1: K pairs of cosine and sine of ``a`` and of ``b`` against the token embeddings.
 
     Attributes:
-        read: α_1 of one number: embedding to waves (K pairs of cosine and sine, flattened).
-        write: γ_1 of one number: waves to embedding.
         equals: the embedding of ``=``, which γ_1 puts at the last position.
     """
 
@@ -101,7 +95,8 @@ class EmbeddingTranslation:
     ) -> Float[Tensor, "batch pos d_model"]:
         """Embeddings made of waves alone, and that of ``=`` (γ_1)."""
         written = self.write(numbers.flatten(2)).to(self.equals.dtype)
-        return torch.cat([written, self.equals.expand(len(written), 1, -1)], dim=1)
+        equals = self.equals.to(written.device).expand(len(written), 1, -1)
+        return torch.cat([written, equals], dim=1)
 
 
 @dataclass(frozen=True)
@@ -109,8 +104,6 @@ class SumTranslation:
     """Cut 2: the waves of ``a + b`` against the hidden layer at ``=``.
 
     Attributes:
-        read: α_2: hidden activations to waves.
-        write: γ_2: waves to hidden activations.
         mean_resid_mid: the train mean of the residual stream, which γ_2 puts in.
     """
 
@@ -124,11 +117,8 @@ class SumTranslation:
 
     def gamma(self, total: Float64[Tensor, "batch frequency 2"]) -> AnswerState:
         """Hidden activations made of waves alone, beside the mean residual stream (γ_2)."""
-        dtype = self.mean_resid_mid.dtype
-        return AnswerState(
-            self.write(total.flatten(1)).to(dtype),
-            self.mean_resid_mid.expand(len(total), -1),
-        )
+        hidden = self.write(total.flatten(1)).to(self.mean_resid_mid.dtype)
+        return AnswerState(hidden, self.mean_resid_mid.to(total.device).expand(len(total), -1))
 
 
 @dataclass(frozen=True)
@@ -153,20 +143,6 @@ class Translations:
     def embedding(self, reading: str) -> EmbeddingTranslation:
         """α_1 and γ_1 of a reading."""
         return EmbeddingTranslation(self.readers[reading], self.writer, self.equals)
-
-    def to(self, device: torch.device) -> "Translations":
-        """The same maps on a device."""
-        sums = self.sums
-        return Translations(
-            self.frequencies.to(device),
-            {name: reader.to(device) for name, reader in self.readers.items()},
-            self.writer.to(device),
-            self.equals.to(device),
-            SumTranslation(
-                sums.read.to(device), sums.write.to(device), sums.mean_resid_mid.to(device)
-            ),
-            self.constant_label,
-        )
 
 
 def fit_translations(

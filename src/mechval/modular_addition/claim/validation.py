@@ -17,12 +17,12 @@ from mechval.modular_addition.claim.translations import HALF_TOKENS, Translation
 from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import BATCH, Components
+from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.progress import track
 from mechval.transformer import Transformer
 
 HELD_OUT = "held_out"
-STRATA = ("train", HELD_OUT)
 
 
 @dataclass(frozen=True)
@@ -64,69 +64,54 @@ def validate(
     problem: ModularAddition,
     translations: Translations,
     config: AxiomsConfig,
-    *,
-    train: Int[Tensor, " train"],
+    split: Split,
     half: Int[Tensor, " token"],
-    device: torch.device,
 ) -> Validation:
     """Run the axiom suite for every interpretation that ``config`` asks for.
 
     Args:
-        train: indices of the inputs the network was trained on; the others are held out.
         half: the numbers that the α_1 of ``half_tokens`` was fitted on.
     """
-    components, fitted = Components(model.to(device)), translations.to(device)
     main, others = (
-        make_interpretations(components, problem, fitted, config, readings)
+        make_interpretations(Components(model), problem, translations, config, readings)
         for readings in (config.readings, (HALF_TOKENS,))
     )
-    constant_label = translations.constant_label
     unseen = (~torch.isin(problem.all_pairs(), half).any(dim=1)).nonzero().flatten()
+    everything = {"train": split.train, HELD_OUT: split.test}
+    judged_by = (config.confidence, translations.constant_label)
     return Validation(
-        on_all=evaluate_everywhere(main, problem, train, config.confidence, constant_label, device),
-        on_unseen=evaluate_axioms(
-            others,
-            track(batches(problem, unseen, torch.zeros_like(unseen), device), "axioms"),
-            strata_names=("unseen",),
-            mixtures={},
-            confidence=config.confidence,
-            constant_label=constant_label,
-        ),
+        evaluate_on(everything, main, problem, *judged_by),
+        evaluate_on({"unseen": unseen}, others, problem, *judged_by),
     )
 
 
-def evaluate_everywhere(
+def evaluate_on(
+    strata: Mapping[str, Int[Tensor, " pair"]],
     interpretations: Sequence[Interpretation],
     problem: ModularAddition,
-    train: Int[Tensor, " train"],
     confidence: float,
     constant_label: int,
-    device: torch.device,
 ) -> list[AxiomReport]:
-    """Run the suite on all p² inputs, with the train and the held-out ones as strata."""
-    everything = torch.arange(problem.n_pairs)
-    is_held_out = (~torch.isin(everything, train)).long()
+    """Run the suite on the inputs of all strata, in the order of their index.
+
+    Args:
+        strata: indices of inputs, by the name of their stratum.
+        constant_label: the network's most frequent label on the fitting inputs.
+    """
+    numbered = enumerate(strata.values())
+    inputs = torch.cat([torch.stack([part, 0 * part + i]) for i, part in numbered], dim=1)
+    batches = [
+        Batch(problem.tokens(problem.pairs(indices)), stratum)
+        for indices, stratum in inputs[:, inputs[0].argsort()].split(BATCH, dim=1)
+    ]
     return evaluate_axioms(
         interpretations,
-        track(batches(problem, everything, is_held_out, device), "axioms"),
-        strata_names=STRATA,
+        track(batches, "axioms"),
+        strata_names=tuple(strata),
         mixtures={},
         confidence=confidence,
         constant_label=constant_label,
     )
-
-
-def batches(
-    problem: ModularAddition,
-    indices: Int[Tensor, " pair"],
-    strata: Int[Tensor, " pair"],
-    device: torch.device,
-) -> list[Batch]:
-    """These inputs, each in its stratum, as the suite takes them."""
-    return [
-        Batch(problem.tokens(problem.pairs(chosen)).to(device), stratum)
-        for chosen, stratum in zip(indices.split(BATCH), strata.split(BATCH), strict=True)
-    ]
 
 
 def _exact(cell: Cell, bounded: Sequence[str]) -> Cell:

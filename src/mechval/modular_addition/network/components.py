@@ -6,7 +6,6 @@ Embed: token embedding; hidden: position embedding, attention and the MLP's hidd
 Source: PAPER.md section 3.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -23,12 +22,7 @@ BATCH = 4096
 
 @dataclass(frozen=True)
 class AnswerState:
-    """The concrete state at cut 2, at ``=``.
-
-    Attributes:
-        hidden: post-ReLU activations (``blocks.0.mlp.hook_post``).
-        resid_mid: residual stream after the attention (``blocks.0.hook_resid_mid``).
-    """
+    """Cut 2, at ``=``: ``blocks.0.mlp.hook_post`` and ``blocks.0.hook_resid_mid``."""
 
     hidden: Float[Tensor, "batch d_mlp"]
     resid_mid: Float[Tensor, "batch d_model"]
@@ -42,7 +36,7 @@ class Components:
 
     def embed(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
         """The token embeddings (``hook_embed``)."""
-        return functional.embedding(tokens, self.model.W_E)
+        return functional.embedding(tokens.to(self.model.W_E.device), self.model.W_E)
 
     def hidden(self, embedded: Float[Tensor, "batch pos d_model"]) -> AnswerState:
         """Position embedding, attention and hidden layer; only what reaches ``=`` is computed."""
@@ -63,11 +57,9 @@ class Components:
 
 
 @dataclass(frozen=True)
-class Activations:
+class Activations(AnswerState):
     """What the network computes at ``=`` on every one of the p² inputs, in their order."""
 
-    hidden: Float[Tensor, "pair d_mlp"]
-    resid_mid: Float[Tensor, "pair d_model"]
     logits: Float[Tensor, "pair d_vocab"]
 
     @property
@@ -77,26 +69,10 @@ class Activations:
 
 
 @torch.inference_mode()
-def record_activations(
-    model: Transformer, problem: ModularAddition, device: torch.device
-) -> Activations:
-    """Run the network on all p² inputs; the results lie on the CPU."""
-    components = Components(model.to(device))
-    states, logits = [], []
-    for tokens in token_batches(problem, device):
-        state = components.hidden(components.embed(tokens))
-        states.append(AnswerState(state.hidden.cpu(), state.resid_mid.cpu()))
-        logits.append(components.logits(state).cpu())
-    return Activations(
-        hidden=torch.cat([state.hidden for state in states]),
-        resid_mid=torch.cat([state.resid_mid for state in states]),
-        logits=torch.cat(logits),
-    )
-
-
-def token_batches(
-    problem: ModularAddition, device: torch.device
-) -> Iterator[Int[Tensor, "batch 3"]]:
-    """The tokens of all p² inputs, in their order."""
+def record_activations(model: Transformer, problem: ModularAddition) -> Activations:
+    """Run the network, on its device, on all p² inputs; the results lie on the CPU."""
+    components, found = Components(model), []
     for pairs in problem.all_pairs().split(BATCH):
-        yield problem.tokens(pairs).to(device)
+        state = components.hidden(components.embed(problem.tokens(pairs)))
+        found.append((state.hidden.cpu(), state.resid_mid.cpu(), components.logits(state).cpu()))
+    return Activations(*map(torch.cat, zip(*found, strict=True)))

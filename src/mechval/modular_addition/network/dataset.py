@@ -5,10 +5,11 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import safetensors.numpy
+import safetensors.torch
+import torch
 from jaxtyping import Int
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from mechval import tables
 from mechval.errors import MechvalError
@@ -21,15 +22,10 @@ _HEADER = "mechval"
 
 @dataclass(frozen=True)
 class Split:
-    """Pair indices ``a * p + b``, ascending; together they are all p² inputs.
+    """Pair indices ``a * p + b``, ascending: trained on and held out, together all p² inputs."""
 
-    Attributes:
-        train: the inputs that the network is trained on.
-        test: the inputs held out.
-    """
-
-    train: Int[np.ndarray, " train"]
-    test: Int[np.ndarray, " test"]
+    train: Int[Tensor, " train"]
+    test: Int[Tensor, " test"]
 
 
 @dataclass(frozen=True)
@@ -56,15 +52,14 @@ def draw_split(problem: ModularAddition, config: DataConfig, seed: int) -> Split
     n_train = require_both_parts(problem, config)
     shuffled = list(range(problem.n_pairs))
     random.Random(seed).shuffle(shuffled)
-    order = np.array(shuffled)
-    return Split(train=np.sort(order[:n_train]), test=np.sort(order[n_train:]))
+    return Split(torch.tensor(sorted(shuffled[:n_train])), torch.tensor(sorted(shuffled[n_train:])))
 
 
 def save_split(split: Split, problem: ModularAddition, directory: Path) -> Path:
     """Write a split into ``FILE_NAME`` in ``directory``; the same split gives the same bytes."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
-    content = safetensors.numpy.save(
+    content = safetensors.torch.save(
         {"train": split.train, "test": split.test}, metadata={_HEADER: problem.model_dump_json()}
     )
     path.write_bytes(content)
@@ -81,21 +76,20 @@ def load_split(directory: Path, problem: ModularAddition) -> Split:
     if not path.is_file():
         raise MechvalError(f"{path} is missing; allowed: the file that the data stage writes.")
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(path, framework="pt") as file:
             modulus = json.loads((file.metadata() or {})[_HEADER])["p"]
             split = Split(train=file.get_tensor("train"), test=file.get_tensor("test"))
     except (SafetensorError, LookupError, TypeError, ValueError):
         raise _damaged(path, "it cannot be read") from None
     if modulus != problem.p:
         raise MechvalError(f"{path} holds a split for p={modulus}; allowed: p={problem.p}.")
-    indices = np.concatenate([split.train, split.test])
-    if not np.array_equal(np.sort(indices), np.arange(problem.n_pairs)):
+    indices = torch.cat([split.train, split.test]).sort().values
+    if not indices.equal(torch.arange(problem.n_pairs)):
         raise _damaged(path, "its parts are not all inputs, each once")
     return split
 
 
 def _damaged(path: Path, finding: str) -> MechvalError:
     return MechvalError(
-        f"{path} is not a split of this project ({finding}); "
-        "allowed: the file that the data stage writes."
+        f"{path} is not a split of this project ({finding}); allowed: as the data stage writes it."
     )

@@ -41,22 +41,18 @@ def logits_at_equals(
     if model.is_hooked:
         raise ValueError("logits_at_equals needs a network without hook functions")
     block, at_equals = model.block(0), model.W_E[problem.equals_token] + model.W_pos[-1]
-    resid_mid = at_equals + _attention_from(block.attn, at_equals, _streams(problem, model), pairs)
+    streams = model.W_E[: problem.p] + model.W_pos[:-1, None]
+    resid_mid = at_equals + _attention_from(block.attn, at_equals, streams, pairs)
     return (resid_mid + block.mlp.project(block.mlp.hidden(resid_mid))) @ model.W_U
 
 
 @torch.inference_mode()
 def all_logits(
-    problem: ModularAddition, model: Transformer, device: torch.device
+    problem: ModularAddition, model: Transformer
 ) -> tuple[Float[Tensor, "pair d_vocab"], Int[Tensor, " pair"]]:
     """Logits at ``=`` and the right answers, of all inputs in the order of their index."""
-    pairs = problem.all_pairs().to(device)
-    return logits_at_equals(problem, model.to(device), pairs), problem.answers(pairs)
-
-
-def _streams(problem: ModularAddition, model: Transformer) -> Float[Tensor, "2 number d_model"]:
-    """The residual stream of every number at the positions of ``a`` and ``b``."""
-    return model.W_E[: problem.p] + model.W_pos[:-1, None]
+    pairs = problem.all_pairs().to(model.W_E.device)
+    return logits_at_equals(problem, model, pairs), problem.answers(pairs)
 
 
 def _attention_from(
@@ -72,14 +68,11 @@ def _attention_from(
     per_head = (attn.n_heads, attn.d_head)
     query = (at_equals @ attn.query).unflatten(0, per_head) / math.sqrt(attn.d_head)
     tables = torch.cat([streams.flatten(0, 1), at_equals[None]])
-    rows = _table_rows(pairs, streams.shape[1])
+    n = streams.shape[1]
+    a, b = pairs.unbind(dim=1)
+    # Rows of a at the first position, of b at the second, and of =.
+    rows = torch.stack([a, b + n, torch.full_like(a, 2 * n)], dim=1)
     scores = ((tables @ attn.key).unflatten(-1, per_head) * query).sum(dim=-1)[rows]
     values = (tables @ attn.value)[rows].unflatten(-1, per_head)
     mixed = (scores.softmax(dim=1)[..., None] * values).sum(dim=1)
     return mixed.flatten(1) @ attn.output
-
-
-def _table_rows(pairs: Int[Tensor, "batch 2"], n_numbers: int) -> Int[Tensor, "batch 3"]:
-    """Rows of ``a`` at the first position, ``b`` at the second, and ``=``."""
-    equals = torch.full_like(pairs[:, :1], 2 * n_numbers)
-    return torch.cat([pairs[:, :1], pairs[:, 1:] + n_numbers, equals], dim=1)

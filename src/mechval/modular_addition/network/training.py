@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -90,7 +89,7 @@ def train_network(
 ) -> tuple[Grokking, tuple[CurvePoint, ...]]:
     """Train ``model`` in place until it is done, resuming from ``directory`` if it was killed."""
     watch = Watch(
-        measure=lambda network, where: measure(problem, network, split, where),
+        measure=lambda network, _: measure(problem, network, split),
         is_done=lambda measured: is_done(measured, recipe),
     )
     fitted = fit(
@@ -137,9 +136,9 @@ def estimate_training(
     )
 
 
-def labelled_inputs(problem: ModularAddition, indices: Int[np.ndarray, " n"]) -> LabelledInputs:
+def labelled_inputs(problem: ModularAddition, indices: Int[Tensor, " n"]) -> LabelledInputs:
     """Pairs of numbers with their answers."""
-    pairs = problem.pairs(torch.from_numpy(indices))
+    pairs = problem.pairs(indices)
     return LabelledInputs(pairs, problem.answers(pairs))
 
 
@@ -153,28 +152,24 @@ def precise_cross_entropy(
     return functional.cross_entropy(logits.double(), answers)
 
 
-def measure(
-    problem: ModularAddition, model: Transformer, split: Split, device: torch.device
-) -> dict[str, float]:
+def measure(problem: ModularAddition, model: Transformer, split: Split) -> dict[str, float]:
     """``train_loss``, ``test_loss``, ``train_accuracy``, ``test_accuracy``; losses in nats."""
-    logits, answers = all_logits(problem, model, device)
+    logits, answers = all_logits(problem, model)
     losses = functional.cross_entropy(logits.double(), answers, reduction="none").cpu()
     correct = (logits.argmax(dim=-1) == answers).double().cpu()
     return {
-        f"{name}_{quantity}": float(values[torch.from_numpy(indices)].mean())
+        f"{name}_{quantity}": float(values[indices].mean())
         for quantity, values in (("loss", losses), ("accuracy", correct))
         for name, indices in (("train", split.train), ("test", split.test))
     }
 
 
-def judge_answers(
-    problem: ModularAddition, model: Transformer, split: Split, device: torch.device
-) -> Answers:
+def judge_answers(problem: ModularAddition, model: Transformer, split: Split) -> Answers:
     """Count the wrong answers on both parts of the inputs."""
-    logits, answers = all_logits(problem, model, device)
-    wrong = (logits.argmax(dim=-1) != answers).cpu().numpy()
+    logits, answers = all_logits(problem, model)
+    wrong = (logits.argmax(dim=-1) != answers).cpu()
     # In float64 a loss of 1e-8 has digits that another machine finds again.
-    losses = measure(problem, copy.deepcopy(model).double(), split, device)
+    losses = measure(problem, copy.deepcopy(model).double(), split)
     train, test = (
         PartAnswers(len(part), int(wrong[part].sum()), losses[f"{name}_loss"])
         for name, part in (("train", split.train), ("test", split.test))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from mechval.modular_addition.circuit import examples, losses
-from mechval.modular_addition.circuit import tables as circuit
+from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import claim_content
 from mechval.modular_addition.report.figures import circuit as circuit_figures
@@ -138,18 +138,19 @@ def _example_figures(files: RunFiles, neurons: Sequence[circuit.Neuron]) -> list
 
 
 def progress(files: RunFiles) -> Section | None:
-    """Losses over the training; nothing without snapshots of known examples."""
+    """The axioms and the losses over the training; nothing without its snapshots."""
     points = files.rows(losses.LOSS_POINTS)
-    if all(point.examples is None for point in points):
-        return None
     unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
-    figure = Figure(
+    figures: list[Figure] = []
+    over_training = Figure(
         "losses-over-training",
         "Nanda et al.'s progress measures: the restricted loss falls and the excluded loss rises "
         "while the network moves to its key waves, before held-out loss falls.",
         lambda: claim_figures.draw_loss_progress(points, unit),
     )
-    return Section("Over the training", "progress.md", {"losses": figure})
+    if any(point.examples is not None for point in points):
+        figures.append(over_training)
+    return Section("Over the training", "progress.md", {"figures": figures}) if figures else None
 
 
 MAKERS: tuple[report.Maker, ...] = (

@@ -1,6 +1,6 @@
 """What the modular-addition study says on its pages beside the sections of its report."""
 
-from mechval.modular_addition.circuit import tables as circuit
+from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.report import claim_content, content
 from mechval.reporting import report
 from mechval.reporting.html.content import Answer, Component, PageContent

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from mechval.axioms import Interpretation, Sides, examine_cells
+from mechval.axioms import Axiom, Sides, examine_cells
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.tables import load_key_frequencies
+from mechval.modular_addition.circuit.extract import load_key_frequencies
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING
 from mechval.modular_addition.claim.program import WaveProgram
 from mechval.modular_addition.claim.translations import Translations, fit_translations
@@ -25,7 +25,6 @@ from mechval.transformer.architecture import Architecture
 from mechval.transformer.foreign import load_foreign_checkpoint
 
 N_CANDIDATES = 5
-_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -37,36 +36,15 @@ class Explained:
     translations: Translations
     config: AxiomsConfig
 
-    @property
-    def interpretation(self) -> Interpretation:
-        """The interpretation whose α_1 can fail, rounded as the run's config says."""
-        config = self.config.model_copy(update={"equivalences": (EQUIVALENCE,)})
-        components = Components(self.model)
-        return make_interpretations(components, self.problem, self.translations, config, [READING])[
-            0
-        ]
-
 
 @dataclass(frozen=True)
 class Wave:
-    """One number as an angle at one key frequency.
-
-    Attributes:
-        number: a, b or a + b.
-        frequency: the wave number k.
-        program: cos and sin of w_k times the number.
-        network: the same two, read off the network by α.
-    """
+    """Cosine and sine of 2πk/p times a, b or a + b: the program's, and read off by α."""
 
     number: str
     frequency: int
-    program: tuple[float, float]
-    network: tuple[float, float]
-
-    @property
-    def error(self) -> float:
-        """The larger of the two differences."""
-        return max(abs(p - n) for p, n in zip(self.program, self.network, strict=True))
+    program: tuple[float, ...]
+    network: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -83,20 +61,17 @@ class CellOutcome:
     """One distinct cell on this input.
 
     Attributes:
-        axiom: its name in words.
-        component: whose cell it is.
-        disagrees: whether the two sides part ways.
         network: the network's side.
-        interpreted: the side with the program in it.
+        program: the side with the program in it.
         wrong: which side contradicts the sum: network, interpretation, both, or nothing where
             they agree or the sum does not tell.
     """
 
-    axiom: str
+    axiom: Axiom
     component: str
     disagrees: bool
     network: str
-    interpreted: str
+    program: str
     wrong: str
 
 
@@ -105,12 +80,9 @@ class Explanation:
     """Everything about one sum.
 
     Attributes:
-        tokens: what the network was given.
         right: a + b modulo p.
-        answer: the network's.
-        margin: of its logit over the next best.
-        program_answer: the program's.
-        program_margin: of its score over the next best.
+        answer, margin: the network's, and its logit over the next best.
+        program_answer, program_margin: the program's, and its score over the next best.
         candidates: the network's best answers, best first.
     """
 
@@ -145,13 +117,9 @@ def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
     else:
         model = load_network(problem, architecture, run.file("train", WEIGHTS))
     split = load_split(run.file("data", FILE_NAME).parent, problem)
-    translations = fit_translations(
-        model,
-        problem,
-        load_key_frequencies(run.file("circuit", "frequencies.csv").parent),
-        record_activations(model, problem, _CPU),
-        torch.from_numpy(split.train),
-    )
+    frequencies = load_key_frequencies(run.file("circuit", "frequencies.csv").parent)
+    activations = record_activations(model, problem)
+    translations = fit_translations(model, problem, frequencies, activations, split.train)
     return Explained(problem, model, translations, AxiomsConfig.model_validate(values["axioms"]))
 
 
@@ -159,24 +127,35 @@ def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
 def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
     """Run one pair of numbers through the network and the program.
 
+    The cells are those of the interpretation whose α_1 can fail, rounded as the run's config says.
+
     Raises:
         MechvalError: if a number is not below the modulus.
     """
-    problem = explained.problem
+    problem, translations = explained.problem, explained.translations
     for name, number in (("a", a), ("b", b)):
         if not 0 <= number < problem.p:
             raise MechvalError(
                 f"{name}={number} is not allowed; allowed: an integer from 0 to {problem.p - 1}."
             )
     pair = torch.tensor([[a, b]])
-    tokens = problem.tokens(pair)
+    tokens, right = problem.tokens(pair), int(problem.answers(pair))
     components = Components(explained.model)
-    state = components.hidden(components.embed(tokens))
+    embedded = components.embed(tokens)
+    state = components.hidden(embedded)
     logits = components.logits(state)[0, : problem.p].double()
-    program = WaveProgram.of(problem.p, explained.translations.frequencies)
-    total = program.add(program.look_up(tokens))
+    program = WaveProgram.of(problem.p, translations.frequencies)
+    numbers = program.look_up(tokens)
+    total = program.add(numbers)
     scores = (total.flatten(1) @ program.table.flatten(1).T)[0]
-    right = int(problem.answers(pair))
+    read = translations.embedding(READING).alpha(embedded)[0]
+    sides = {
+        "a": (numbers[0, 0], read[0]),
+        "b": (numbers[0, 1], read[1]),
+        "a + b": (total[0], translations.sums.alpha(state)[0]),
+    }
+    config = explained.config.model_copy(update={"equivalences": (EQUIVALENCE,)})
+    claim = make_interpretations(components, problem, translations, config, [READING])[0]
     return Explanation(
         tokens=(str(a), str(b), "="),
         right=right,
@@ -184,15 +163,19 @@ def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
         margin=_margin(logits),
         program_answer=int(scores.argmax()),
         program_margin=_margin(scores),
-        interpretation=explained.interpretation.name,
-        waves=_waves(explained, components, tokens),
+        interpretation=claim.name,
+        waves=tuple(
+            Wave(name, k, tuple(ours.tolist()), tuple(theirs.tolist()))
+            for name, (expected, found) in sides.items()
+            for k, ours, theirs in zip(
+                translations.frequencies.tolist(), expected, found, strict=True
+            )
+        ),
         candidates=tuple(
             Candidate(c, float(logits[c]), float(scores[c]))
             for c in logits.topk(min(N_CANDIDATES, problem.p)).indices.tolist()
         ),
-        cells=tuple(
-            _outcome(sides, right) for sides in examine_cells(explained.interpretation, tokens)
-        ),
+        cells=tuple(_outcome(cell, right) for cell in examine_cells(claim, tokens)),
     )
 
 
@@ -201,49 +184,19 @@ def _margin(values: Float64[Tensor, " p"]) -> float:
     return best - second
 
 
-def _waves(explained: Explained, components: Components, tokens: Tensor) -> tuple[Wave, ...]:
-    """a and b as the embedding holds them, their sum as the hidden layer does."""
-    translations = explained.translations
-    program = WaveProgram.of(explained.problem.p, translations.frequencies)
-    embedded = components.embed(tokens)
-    numbers, summed = program.look_up(tokens), program.add(program.look_up(tokens))
-    read = translations.embedding(READING).alpha(embedded)
-    read_sum = translations.sums.alpha(components.hidden(embedded))
-    sides = (
-        ("a", numbers[0, 0], read[0, 0]),
-        ("b", numbers[0, 1], read[0, 1]),
-        ("a + b", summed[0], read_sum[0]),
-    )
-    return tuple(
-        Wave(name, int(k), (float(ours[0]), float(ours[1])), (float(theirs[0]), float(theirs[1])))
-        for name, expected, found in sides
-        for k, ours, theirs in zip(translations.frequencies, expected, found, strict=True)
-    )
-
-
 def _outcome(sides: Sides, right: int) -> CellOutcome:
-    disagrees, n_apart = bool(sides.disagrees[0]), int(sides.distance[0])
-    network, interpreted = sides.network[0], sides.program[0]
-    wrong = ""
+    disagrees, wrong = bool(sides.disagrees[0]), ""
+    network, program = sides.network[0], sides.program[0]
     if network.ndim == 0:
-        texts = [str(int(answer)) for answer in (network, interpreted)]
-        if disagrees:
-            is_wrong = [int(answer) != right for answer in (network, interpreted)]
-            names = ("network", "interpretation")
-            wrong = "both" if all(is_wrong) else names[is_wrong.index(True)]
+        texts = [str(int(answer)) for answer in (network, program)]
+        blamed = ("network", "interpretation")
+        who = [name for name, text in zip(blamed, texts, strict=True) if int(text) != right]
+        wrong = ("both" if len(who) > 1 else who[0]) if disagrees else ""
+    elif disagrees:
+        place = int((network - program).abs().argmax())
+        found, expected = (float(state.flatten()[place]) for state in (network, program))
+        texts = [f"{int(sides.distance[0])} parts differ, the widest: {found:.3f}"]
+        texts.append(f"{expected:.3f}")
     else:
-        texts = _widest(network, interpreted, n_apart) if disagrees else ["the same", "the same"]
-    return CellOutcome(
-        axiom=sides.key.axiom.value,
-        component=sides.component,
-        disagrees=disagrees,
-        network=texts[0],
-        interpreted=texts[1],
-        wrong=wrong,
-    )
-
-
-def _widest(network: Tensor, interpreted: Tensor, n_apart: int) -> list[str]:
-    place = int((network - interpreted).abs().argmax())
-    found, expected = (float(state.flatten()[place]) for state in (network, interpreted))
-    return [f"{n_apart} parts differ, the widest: {found:.3f}", f"{expected:.3f}"]
+        texts = ["the same", "the same"]
+    return CellOutcome(sides.key.axiom, sides.component, disagrees, texts[0], texts[1], wrong)

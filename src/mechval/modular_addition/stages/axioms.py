@@ -3,7 +3,7 @@
 import torch
 
 from mechval import axioms
-from mechval.modular_addition.circuit.tables import load_key_frequencies
+from mechval.modular_addition.circuit.extract import load_key_frequencies
 from mechval.modular_addition.claim import controls, validation
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.network.components import record_activations
@@ -21,25 +21,22 @@ TABLES = (
 
 def run(context: Context) -> None:
     """Fit the translations on the train inputs, evaluate the suite on all, write the tables."""
-    settings, device = context.settings, torch.device(context.device)
-    problem, config = settings.problem, settings.axioms
-    model = load_stage_network(context).to(device)
-    train = torch.from_numpy(load_stage_split(context).train)
+    problem, config = context.settings.problem, context.settings.axioms
+    model = load_stage_network(context)
+    split = load_stage_split(context)
     frequencies = load_key_frequencies(context.upstream["circuit"].directory)
-    activations = record_activations(model, problem, device)
+    activations = record_activations(model, problem)
     generator = torch.Generator().manual_seed(context.seed)
     half = controls.half_of_the_numbers(problem, generator)
-    fitted = fit_translations(model, problem, frequencies, activations, train, half=half)
-    found = validation.validate(
-        model, problem, fitted, config, train=train, half=half, device=device
-    )
+    fitted = fit_translations(model, problem, frequencies, activations, split.train, half=half)
+    found = validation.validate(model, problem, fitted, config, split, half)
     axioms.CELLS.write(found.cells, context.directory)
     axioms.INTERPRETATIONS.write(found.on_all, context.directory)
     axioms.save_disagreements(found.on_all[0], context.directory / "disagreements.safetensors")
     validation.HEADLINES.write(found.headlines, context.directory)
     readers = [
         *controls.embedding_readers(model, problem, frequencies, half, generator),
-        *controls.sum_readers(model, problem, frequencies, activations, train, generator, device),
+        *controls.sum_readers(model, problem, frequencies, activations, split, generator),
     ]
     controls.READINGS.write(map(controls.reading_row, readers), context.directory)
     rows = (

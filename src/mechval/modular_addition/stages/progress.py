@@ -1,84 +1,62 @@
-"""Stage ``progress``: the axioms on every training snapshot, drawn below the learning curve.
+"""Stage ``progress``: the axioms on every training snapshot, and the losses that go with them."""
 
-Beside them the losses without and with only the key frequencies, over the same snapshots.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
-import torch
-
-from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, measure_progress
+from mechval import tables
+from mechval.axioms import progress
+from mechval.axioms.progress import FINAL, Progress, Snapshot
 from mechval.modular_addition.circuit.losses import LOSS_POINTS, LossPoint, losses_over_training
-from mechval.modular_addition.claim.assess import assess_network
+from mechval.modular_addition.claim.assess import SNAPSHOTS, AssessedSnapshot, assess_network
 from mechval.modular_addition.network.model import load_network
 from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.modular_addition.stages.train import PHASE, load_stage_network
 from mechval.pipeline.stage import StageArtifacts
-from mechval.reporting.progress_files import (
-    Measures,
-    error_of,
-    rewrite_progress,
-    value_of,
-    write_progress,
-)
 from mechval.training.snapshots import saved_snapshots
 from mechval.transformer import Transformer
 
-MEASURES: Measures = {
-    "cross-entropy, train": value_of("train_loss"),
-    "cross-entropy, held out": value_of("test_loss"),
-    "1 − accuracy, held out": error_of("test_accuracy"),
-}
-
-TABLES = (LOSS_POINTS,)
+TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS, LOSS_POINTS)
 
 
 def run(context: Context) -> None:
-    """Validate the snapshots that there are and the final network; write tables and figures."""
-    tables, losses = _measure(context)
-    write_progress(tables, context.directory, measures=MEASURES, unit=_unit(context))
+    """Validate the snapshots that there are and the final network; write the tables."""
+    found, losses = _measure(context)
+    progress.CELLS.write(found.cells, context.directory)
+    SNAPSHOTS.write(found.snapshots, context.directory)
     LOSS_POINTS.write(losses, context.directory)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Recompute the rows of every snapshot that is still there; the final network always is."""
-    tables, losses = _measure(context)
-    rewrite_progress(tables, artifacts.directory, context.directory)
-    finished = LOSS_POINTS.read(artifacts.directory)
-    merged = {(row.phase, row.step): row for row in (*finished, *losses)}
-    LOSS_POINTS.write(merged.values(), context.directory)
+    found, losses = _measure(context)
+    measured: tuple[Sequence[Any], ...] = (found.cells, found.snapshots, losses)
+    for table, rows in zip(TABLES, measured, strict=True):
+        merged = progress.merge_snapshots(table.read(artifacts.directory), rows)
+        table.write(merged, context.directory)
 
 
-def _unit(context: Context) -> str:
-    return f"inputs seen ({len(load_stage_split(context).train):,} in each step)"
-
-
-def _measure(context: Context) -> tuple[ProgressTables, list[LossPoint]]:
-    settings, split = context.settings, load_stage_split(context)
-    networks, device = _networks(context), torch.device(context.device)
+def _measure(context: Context) -> tuple[Progress[AssessedSnapshot], list[LossPoint]]:
+    settings, split, networks = context.settings, load_stage_split(context), _networks(context)
+    problem, circuit = settings.problem, settings.circuit
+    losses = losses_over_training(networks, problem, split, circuit)
     assess = partial(
-        assess_network,
-        problem=settings.problem,
-        split=split,
-        circuit=settings.circuit,
-        axioms=settings.axioms,
-        device=device,
+        assess_network, problem=problem, split=split, circuit=circuit, axioms=settings.axioms
     )
-    losses = losses_over_training(
-        networks, settings.problem, split, circuit=settings.circuit, device=device
-    )
-    return measure_progress(networks, assess), losses
+    return progress.measure_snapshots(networks, assess, AssessedSnapshot), losses
 
 
-def _networks(context: Context) -> Mapping[Snapshot, Callable[[], Transformer]]:
+def _networks(context: Context) -> dict[Snapshot, Callable[[], Transformer]]:
     settings = context.settings
     # Full batch: a step sees all train inputs.
     batch_sizes = {PHASE: len(load_stage_split(context).train)}
     paths = saved_snapshots(context.upstream["train"].bulk / "snapshots", batch_sizes)
-    load = partial(load_network, settings.problem, settings.architecture)
-    networks: dict[Snapshot, Callable[[], Transformer]] = {
-        snapshot: partial(load, path) for snapshot, path in paths.items()
+
+    def load(path: Path) -> Transformer:
+        return load_network(settings.problem, settings.architecture, path).to(context.device)
+
+    return {
+        **{snapshot: partial(load, path) for snapshot, path in paths.items()},
+        FINAL: partial(load_stage_network, context),
     }
-    networks[FINAL] = partial(load_stage_network, context)
-    return networks

@@ -1,7 +1,7 @@
 """Stage ``report``: a page and figures for reading, from the tracked tables alone."""
 
 from mechval import axioms
-from mechval.modular_addition.circuit import tables as circuit
+from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import content, published_values
 from mechval.modular_addition.stages.data import Context

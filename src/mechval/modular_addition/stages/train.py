@@ -66,11 +66,12 @@ def estimate(context: Context) -> float:
 
 
 def load_stage_network(context: Context) -> Transformer:
-    """The network that the finished ``train`` stage of this run left."""
+    """The network that the finished ``train`` stage of this run left, on the run's device."""
     artifacts, settings = context.upstream["train"], context.settings
     is_own = settings.model.kind == "own"
     directory = artifacts.directory if is_own else artifacts.bulk
-    return load_network(settings.problem, settings.architecture, directory / WEIGHTS)
+    model = load_network(settings.problem, settings.architecture, directory / WEIGHTS)
+    return model.to(context.device)
 
 
 def _initial_network(context: Context) -> Transformer:
@@ -80,7 +81,6 @@ def _initial_network(context: Context) -> Transformer:
 
 
 def _write_answers(context: Context, model: Transformer) -> None:
-    answers = training.judge_answers(
-        context.settings.problem, model, load_stage_split(context), torch.device(context.device)
-    )
+    split, model = load_stage_split(context), model.to(context.device)
+    answers = training.judge_answers(context.settings.problem, model, split)
     training.ANSWERS.write(answers, context.directory)

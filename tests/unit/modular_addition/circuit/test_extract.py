@@ -5,22 +5,21 @@ import torch
 
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit import examples
-from mechval.modular_addition.circuit.extract import Circuit, extract_circuit, neuron_waves
+from mechval.modular_addition.circuit.extract import (
+    FREQUENCIES,
+    Circuit,
+    extract_circuit,
+    load_key_frequencies,
+    neuron_waves,
+)
 from mechval.modular_addition.circuit.fourier import waves
 from mechval.modular_addition.circuit.losses import Loss, losses_of
-from mechval.modular_addition.circuit.tables import (
-    FREQUENCIES,
-    circuit_facts,
-    frequency_rows,
-    load_key_frequencies,
-    neuron_rows,
-)
 from mechval.modular_addition.configs import CircuitConfig, DataConfig
 from mechval.modular_addition.network.components import Activations, Components, record_activations
 from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
-from tests.waves import CPU, wave_network
+from tests.waves import wave_network
 
 PROBLEM = ModularAddition(p=23)
 KEY = (2, 5, 9)
@@ -29,7 +28,7 @@ SPLIT = draw_split(PROBLEM, DataConfig(), 0)
 
 @pytest.fixture(scope="module")
 def activations() -> Activations:
-    return record_activations(wave_network(PROBLEM, KEY), PROBLEM, CPU)
+    return record_activations(wave_network(PROBLEM, KEY), PROBLEM)
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +58,14 @@ def test_key_frequencies_are_those_the_network_was_made_of(circuit: Circuit) -> 
 
 
 def test_every_neuron_belongs_to_the_frequency_it_was_made_for(circuit: Circuit) -> None:
-    expected = torch.tensor(KEY).repeat_interleave(len(circuit.neurons.frequency) // 3)
-    assert circuit.neurons.frequency.equal(expected)
-    assert float(circuit.neurons.explained.min()) > 0.9
+    expected = torch.tensor(KEY).repeat_interleave(len(circuit.neurons) // 3)
+    assert [row.frequency for row in circuit.neurons] == expected.tolist()
+    assert min(row.variance_explained for row in circuit.neurons) > 0.9
 
 
 def test_the_logits_expand_in_the_key_frequencies_alone(circuit: Circuit) -> None:
-    is_key = torch.isin(circuit.frequencies, torch.tensor(KEY))
-    assert float(circuit.logits.coefficient[is_key].min()) > 1
-    assert float(circuit.logits.coefficient[~is_key].abs().max()) < 1e-5
+    for row in circuit.frequencies:
+        assert row.logit_coefficient > 1 if row.is_key else abs(row.logit_coefficient) < 1e-5
 
 
 def test_logits_that_are_one_cosine_are_explained_whole() -> None:
@@ -77,23 +75,24 @@ def test_logits_that_are_one_cosine_are_explained_whole() -> None:
     logits = torch.cat([numbers, torch.zeros(PROBLEM.n_pairs, 1, dtype=torch.float64)], dim=1)
     nothing = torch.zeros(PROBLEM.n_pairs, 1)
     activations = Activations(nothing, nothing, logits)
-    found = extract_circuit(random_network(), PROBLEM, activations, CircuitConfig()).logits
-    assert found.coefficient[3].item() == pytest.approx(3)
-    assert found.share[3].item() == pytest.approx(1)
-    assert found.sum_share[3].item() == pytest.approx(1)
+    found = extract_circuit(random_network(), PROBLEM, activations, CircuitConfig())
+    row = found.frequencies[3]
+    assert row.logit_coefficient == pytest.approx(3)
+    assert row.logit_variance_share == pytest.approx(1)
+    assert row.logit_sum_wave_share == pytest.approx(1)
 
 
 def test_a_constant_neuron_is_explained_by_nothing() -> None:
     found = neuron_waves(PROBLEM, torch.ones(PROBLEM.n_pairs, 2))
-    assert found.explained.tolist() == [0, 0]
+    assert [row.variance_explained for row in found] == [0, 0]
 
 
 def test_a_random_network_has_no_key_frequency_and_its_neurons_are_not_explained() -> None:
     model = random_network()
-    found = record_activations(model, PROBLEM, CPU)
+    found = record_activations(model, PROBLEM)
     circuit = extract_circuit(model, PROBLEM, found, CircuitConfig())
-    assert circuit_facts(circuit).key_frequency_count == 0
-    assert circuit_facts(circuit).neurons_explained == 0
+    assert circuit.facts.key_frequency_count == 0
+    assert circuit.facts.neurons_explained == 0
     assert losses_of(PROBLEM, found.logits, circuit.key.frequencies, SPLIT)[0].n == 529
 
 
@@ -117,10 +116,10 @@ def test_other_frequencies_carry_none_of_it(activations: Activations) -> None:
 
 
 def test_tables_give_the_key_frequencies_back(circuit: Circuit, tmp_path: Path) -> None:
-    FREQUENCIES.write(frequency_rows(circuit), tmp_path)
+    FREQUENCIES.write(circuit.frequencies, tmp_path)
     assert load_key_frequencies(tmp_path).tolist() == [*KEY]
-    assert len(frequency_rows(circuit)) == 11
-    assert len(neuron_rows(circuit)) == 48
+    assert len(circuit.frequencies) == 11
+    assert len(circuit.neurons) == 48
 
 
 def test_a_missing_and_a_damaged_table_are_refused(tmp_path: Path) -> None:
@@ -137,7 +136,7 @@ def test_examples_show_the_best_neuron_of_each_key_frequency(
     examples.save_examples(examples.pick_examples(PROBLEM, activations, circuit), tmp_path)
     found = examples.load_examples(tmp_path)
     assert found.frequencies.tolist() == [*KEY]
-    assert circuit.neurons.frequency[found.neurons].tolist() == [*KEY]
+    assert [circuit.neurons[i].frequency for i in found.neurons.tolist()] == [*KEY]
     for neuron, levels in zip(found.neurons, found.levels, strict=True):
         shown = activations.hidden[:, neuron]
         error = levels.flatten() / examples.BRIGHTEST - (shown - shown.min()) / shown.max()

@@ -17,7 +17,7 @@ from mechval.modular_addition.claim.controls import (
 from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
-from tests.waves import CPU, Subject, wave_network
+from tests.waves import Subject, wave_network
 
 PROBLEM = ModularAddition(p=29)
 FREQUENCIES = (2, 5, 9)
@@ -28,10 +28,10 @@ def rows_of(model: Transformer) -> dict[tuple[str, str, str], ReadingErrors]:
     half = half_of_the_numbers(PROBLEM, generator)
     subject = Subject.of(PROBLEM, model, FREQUENCIES)
     key = subject.translations.frequencies
-    activations = record_activations(model, PROBLEM, CPU)
+    activations = record_activations(model, PROBLEM)
     readers = [
         *embedding_readers(model, PROBLEM, key, half, generator),
-        *sum_readers(model, PROBLEM, key, activations, subject.train, generator, CPU),
+        *sum_readers(model, PROBLEM, key, activations, subject.split, generator),
     ]
     rows = [reading_row(reader) for reader in readers]
     return {(row.reading, row.subject, row.judged_on): row for row in rows}

@@ -3,11 +3,11 @@
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.numpy import save_file
+from safetensors.torch import save_file
 
 from mechval.errors import MechvalError
 from mechval.modular_addition.configs import DataConfig
@@ -33,7 +33,7 @@ def test_every_input_is_in_exactly_one_part(p: int, fraction: float, seed: int) 
     problem = ModularAddition(p=p)
     split = draw_split(problem, DataConfig(train_fraction=fraction), seed)
     assert len(split.train) == int(fraction * p * p)
-    assert sorted([*split.train, *split.test]) == list(range(p * p))
+    assert sorted([*split.train.tolist(), *split.test.tolist()]) == list(range(p * p))
 
 
 def test_the_sizes_at_the_paper_s_modulus() -> None:
@@ -42,8 +42,8 @@ def test_the_sizes_at_the_paper_s_modulus() -> None:
 
 
 def test_a_seed_gives_one_split_and_another_seed_another() -> None:
-    assert np.array_equal(drawn(3).train, drawn(3).train)
-    assert not np.array_equal(drawn(3).train, drawn(4).train)
+    assert drawn(3).train.equal(drawn(3).train)
+    assert not drawn(3).train.equal(drawn(4).train)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 598])
@@ -69,8 +69,8 @@ def test_a_stored_split_comes_back_and_the_same_split_gives_the_same_bytes(tmp_p
     first = save_split(drawn(), PROBLEM, tmp_path / "first")
     second = save_split(drawn(), PROBLEM, tmp_path / "second")
     loaded = load_split(tmp_path / "first", PROBLEM)
-    assert np.array_equal(loaded.train, drawn().train)
-    assert np.array_equal(loaded.test, drawn().test)
+    assert loaded.train.equal(drawn().train)
+    assert loaded.test.equal(drawn().test)
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -87,7 +87,7 @@ def test_a_split_for_another_modulus_is_refused(tmp_path: Path) -> None:
 
 def test_a_split_that_leaks_is_refused(tmp_path: Path) -> None:
     split = drawn()
-    leaking = Split(train=np.append(split.train, split.test[0]), test=split.test)
+    leaking = Split(train=torch.cat([split.train, split.test[:1]]), test=split.test)
     save_split(leaking, PROBLEM, tmp_path)
     with pytest.raises(MechvalError, match="its parts are not all inputs, each once"):
         load_split(tmp_path, PROBLEM)
@@ -101,6 +101,6 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_foreign_tensor_file_is_refused(tmp_path: Path) -> None:
-    save_file({"train": np.arange(3), "test": np.arange(3)}, tmp_path / FILE_NAME)
+    save_file({"train": torch.arange(3), "test": torch.arange(3)}, tmp_path / FILE_NAME)
     with pytest.raises(MechvalError, match="it cannot be read"):
         load_split(tmp_path, PROBLEM)

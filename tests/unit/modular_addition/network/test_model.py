@@ -79,14 +79,14 @@ def test_a_network_that_ignores_its_positions_is_told_apart() -> None:
 def test_errors_are_counted_on_the_part_they_are_in() -> None:
     split = draw_split(PROBLEM, DataConfig(), 0)
     model = random_network(PROBLEM)
-    logits, answers = all_logits(PROBLEM, model, CPU)
+    logits, answers = all_logits(PROBLEM, model)
     wrong = (logits.argmax(dim=-1) != answers).nonzero().flatten().tolist()
     assert 0 < len(wrong) < PROBLEM.n_pairs
     expected = {
         "train": len({*wrong} & {*split.train.tolist()}),
         "test": len({*wrong} & {*split.test.tolist()}),
     }
-    found = judge_answers(PROBLEM, model, split, CPU)
+    found = judge_answers(PROBLEM, model, split)
     assert {"train": found.train.wrong_count, "test": found.test.wrong_count} == expected
     assert found.wrong_count == len(wrong)
 
@@ -102,4 +102,4 @@ def test_stored_weights_come_back(tmp_path: Path) -> None:
     model = random_network(PROBLEM)
     save_weights(model, tmp_path / "weights.safetensors")
     loaded = load_network(PROBLEM, ARCHITECTURE, tmp_path / "weights.safetensors")
-    assert all_logits(PROBLEM, loaded, CPU)[0].equal(all_logits(PROBLEM, model, CPU)[0])
+    assert all_logits(PROBLEM, loaded)[0].equal(all_logits(PROBLEM, model)[0])

@@ -7,7 +7,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -38,7 +37,7 @@ from tests.unit.modular_addition.tiny import (
 ROOT = Path(__file__).resolve().parents[4]
 EASY = RECIPE.model_copy(update={"max_steps": 1000})
 # Everything is trained on, so memorising is enough.
-EVERYTHING = Split(train=np.arange(PROBLEM.n_pairs), test=np.arange(5))
+EVERYTHING = Split(train=torch.arange(PROBLEM.n_pairs), test=torch.arange(5))
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def test_small_losses_keep_their_value_and_their_gradient() -> None:
 
 
 def test_the_first_point_is_that_of_the_untrained_network(short: Trained) -> None:
-    expected = measure(PROBLEM, tiny_network(), tiny_split(), CPU)
+    expected = measure(PROBLEM, tiny_network(), tiny_split())
     assert short.curve[0] == CurvePoint(step=0, **expected)
 
 
@@ -118,7 +117,7 @@ def test_training_stops_at_the_last_of_the_errorless_evaluations(grokked: Traine
     assert first.train_accuracy == second.train_accuracy == 1
     assert grokked.found.grokked_at_step == first.step
     assert grokked.found.steps == second.step < EASY.max_steps
-    assert measure(PROBLEM, grokked.model, EVERYTHING, CPU)["test_accuracy"] == 1
+    assert measure(PROBLEM, grokked.model, EVERYTHING)["test_accuracy"] == 1
 
 
 def test_the_last_snapshot_holds_the_final_weights(grokked: Trained) -> None:

@@ -12,7 +12,7 @@ from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.single.explain import Explained, explain_sum
 from mechval.modular_addition.single.explain_view import explanation_parts
-from tests.unit.modular_addition.tiny import CPU, PROBLEM, tiny_network, tiny_split
+from tests.unit.modular_addition.tiny import PROBLEM, tiny_network, tiny_split
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def explained() -> Explained:
         model,
         PROBLEM,
         frequencies,
-        record_activations(model, PROBLEM, CPU),
-        torch.from_numpy(tiny_split().train),
+        record_activations(model, PROBLEM),
+        tiny_split().train,
     )
     return Explained(PROBLEM, model, translations, AxiomsConfig())
 
@@ -53,9 +53,9 @@ def test_each_label_that_differs_says_who_is_wrong(explained: Explained) -> None
         labels = [cell for cell in found.cells if cell.network.isdecimal()]
         assert len(found.cells) == 8
         for cell in labels:
-            sides = {"network": cell.network, "interpretation": cell.interpreted}
+            sides = {"network": cell.network, "interpretation": cell.program}
             wrong = [name for name, side in sides.items() if int(side) != found.right]
-            assert cell.disagrees == (cell.network != cell.interpreted)
+            assert cell.disagrees == (cell.network != cell.program)
             expected = "" if not cell.disagrees else "both" if len(wrong) == 2 else wrong[0]
             assert cell.wrong == expected
 

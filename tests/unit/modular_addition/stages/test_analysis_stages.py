@@ -11,7 +11,7 @@ from mechval import axioms
 from mechval.axioms import Cell, EvidenceKind, clopper_pearson_lower, clopper_pearson_upper
 from mechval.errors import MechvalError
 from mechval.modular_addition.certify.failing import FAILING
-from mechval.modular_addition.circuit.losses import LOSS_POINTS, LOSSES
+from mechval.modular_addition.circuit.losses import FOLLOWED, LOSS_POINTS, LOSSES
 from mechval.modular_addition.configs import DataConfig, ModularAdditionSettings
 from mechval.modular_addition.network import training
 from mechval.modular_addition.network.dataset import draw_split, save_split
@@ -117,10 +117,8 @@ def test_the_last_losses_of_the_training_are_those_of_the_circuit(finished: Path
     of_circuit = {
         (row.logits, row.inputs): (row.loss, row.n) for row in LOSSES.read(finished / "circuit")
     }
-    assert (last.train_loss, last.train_n) == of_circuit["full", "train"]
-    assert (last.test_loss, last.test_n) == of_circuit["full", "held-out"]
-    assert (last.restricted_loss, last.restricted_n) == of_circuit["restricted", "all"]
-    assert (last.excluded_loss, last.excluded_n) == of_circuit["excluded", "train"]
+    for name, where in FOLLOWED.items():
+        assert (last.loss[name], last.n[name]) == of_circuit[where]
 
 
 def test_losses_over_the_training_are_shown_only_if_there_are_snapshots(

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from mechval.axioms.progress import CELLS
+from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.modular_addition.stages import progress
 from mechval.modular_addition.study import STUDY
 from mechval.pipeline import StageArtifacts, StageContext, Workspace, run_stages
-from mechval.reporting.tables import read_csv
 from tests.unit.modular_addition.stages.test_train_stage import RUN, settings
 
 
@@ -44,18 +45,20 @@ def test_every_snapshot_and_the_final_network_are_in_both_tables(
     trained: Workspace, finished: Path
 ) -> None:
     saved = trained.stage("modular_addition", "tiny", "train").bulk / "snapshots" / "training"
-    expected = [str(int(path.stem.removeprefix("step-"))) for path in sorted(saved.iterdir())]
-    assert [row["step"] for row in read_csv(finished / "snapshots.csv")] == [*expected, ""]
-    cells = read_csv(finished / "progress.csv")
-    assert list(dict.fromkeys(row["step"] for row in cells)) == [*expected, ""]
+    expected = [int(path.stem.removeprefix("step-")) for path in sorted(saved.iterdir())]
+    snapshots = SNAPSHOTS.read(finished)
+    assert [row.step for row in snapshots] == [*expected, None]
+    told = {row.step for row in CELLS.read(finished)}
+    assert told | {row.step for row in snapshots if any(row.refusals.values())} == {*expected, None}
 
 
-def test_each_row_has_a_number_or_a_reason(finished: Path) -> None:
-    for row in read_csv(finished / "progress.csv"):
-        assert bool(row["epsilon"]) != bool(row["reason"])
+def test_each_snapshot_has_cells_or_a_reason(finished: Path) -> None:
+    measured = {row.step for row in CELLS.read(finished)}
+    for row in SNAPSHOTS.read(finished):
+        assert (row.step in measured) != any(row.refusals.values())
 
 
-@pytest.mark.parametrize("name", ["progress.csv", "snapshots.csv"])
+@pytest.mark.parametrize("name", ["progress.csv", "snapshots.csv", "losses.csv"])
 def test_it_is_measured_again_from_finished_artifacts(
     trained: Workspace, finished: Path, tmp_path: Path, name: str
 ) -> None:

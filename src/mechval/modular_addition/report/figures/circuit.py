@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mechval.modular_addition.circuit.examples import BRIGHTEST, Examples
+from mechval.modular_addition.circuit.extract import EXPLAINED, Frequency, Neuron
 from mechval.modular_addition.circuit.losses import Loss
-from mechval.modular_addition.circuit.tables import EXPLAINED, Frequency, Neuron
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.palette import BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
 
@@ -27,8 +27,7 @@ def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
         if row.is_key:
             _label_bar(top, str(row.frequency), row.frequency, max(norms))
     top.margins(y=0.15)
-    top.set_xlabel("frequency k (waves over the residues)")
-    top.set_ylabel("norm of the embedding")
+    top.set(xlabel="frequency k (waves over the residues)", ylabel="norm of the embedding")
     top.set_title("embedding of the numbers along cos and sin of w_k n (labelled: key frequencies)")
     top.legend()
     _draw_cut(bottom, frequencies)
@@ -46,8 +45,7 @@ def _draw_cut(axes: Axes, frequencies: Sequence[Frequency]) -> None:
         axes.axvline(is_key.sum() + 0.5, color="0.4", linestyle="--", label="largest ratio")
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("rank by power")
-    axes.set_ylabel("share of all waves' power")
+    axes.set(xlabel="rank by power", ylabel="share of all waves' power")
     axes.set_title(
         "the cut: largest ratio between neighbours with at least half of the power\n"
         "and at most half of the frequencies above it"
@@ -63,8 +61,7 @@ def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) ->
     left.hist(explained, bins=np.linspace(0, 1, 41).tolist(), color=BLUE)
     left.axvline(EXPLAINED, color=VERMILLION, linestyle="--", label=f"{EXPLAINED:.0%}")
     left.set_xlabel("share of a neuron's variance that its best frequency explains")
-    left.set_ylabel(f"neurons (of {len(neurons):,})")
-    left.set_title("hidden neurons on all inputs")
+    left.set(ylabel=f"neurons (of {len(neurons):,})", title="hidden neurons on all inputs")
     left.legend()
     occurring = [row for row in frequencies if row.neurons]
     places = np.arange(len(occurring))
@@ -73,8 +70,7 @@ def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) ->
     right.bar(places, counted, 0.5, color=BLUE, label=f"≥ {EXPLAINED:.0%} explained")
     labels = [f"{row.frequency}{'*' if row.is_key else ''}" for row in occurring]
     right.set_xticks(places, labels, rotation=90 if len(places) > 8 else 0)
-    right.set_xlabel("best frequency (*: key)")
-    right.set_ylabel("neurons")
+    right.set(xlabel="best frequency (*: key)", ylabel="neurons")
     right.margins(y=0.35)
     right.legend(loc="upper center", ncols=2)
     return figure
@@ -95,8 +91,7 @@ def draw_logits(frequencies: Sequence[Frequency]) -> Figure:
             _label_bar(axes, text, row.frequency, row.logit_coefficient)
     axes.axhline(0, color="0.4", linewidth=0.8)
     axes.margins(y=0.15)
-    axes.set_xlabel("frequency k")
-    axes.set_ylabel("coefficient (logits)")
+    axes.set(xlabel="frequency k", ylabel="coefficient (logits)")
     axes.set_title("logits as Σ coefficient · cos(w_k(a+b−c)); label: share of their variance")
     axes.legend()
     return figure
@@ -142,8 +137,7 @@ def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> F
             interpolation="nearest",
         )
         share = neurons[neuron].variance_explained
-        axes.set_title(f"k = {frequency}\nneuron {neuron} ({share:.0%})")
-        axes.set_xlabel("b")
+        axes.set(title=f"k = {frequency}\nneuron {neuron} ({share:.0%})", xlabel="b")
     panels[0].set_ylabel("a")
     figure.suptitle("activation of one neuron per key frequency (bright: high)", fontsize=10)
     return figure
@@ -156,8 +150,7 @@ def draw_logit_spectrum(examples: Examples) -> Figure:
     image = axes.imshow(
         examples.spectrum.numpy(), cmap="cividis", origin="lower", interpolation="nearest"
     )
-    axes.set_xlabel("frequency of b (0: constant)")
-    axes.set_ylabel("frequency of a (0: constant)")
+    axes.set(xlabel="frequency of b (0: constant)", ylabel="frequency of a (0: constant)")
     axes.set_title("logits over the inputs, norm by two-dimensional frequency\n(mean left out)")
     figure.colorbar(image, ax=axes, label="norm over numbers and phases (logits)")
     return figure

@@ -87,8 +87,7 @@ def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure
         bottom.plot(steps, errors, style, color=colour)
     for axes in (top, bottom):
         axes.set_yscale("log")
-    top.set_ylabel("cross-entropy (nats)")
-    top.set_title("loss and error during training")
+    top.set(ylabel="cross-entropy (nats)", title="loss and error during training")
     top.legend()
     bottom.set_ylabel("1 − accuracy\n(no error: drawn at half an error)")
     bottom.set_xlabel("optimizer step (full batch)")
@@ -115,11 +114,10 @@ def draw_loss_progress(points: Sequence[LossPoint], unit: str) -> Figure:
         ("o--", BLUE, "restricted", "restricted: only the key frequencies kept (all inputs, "),
         ("^--", GREEN, "excluded", "excluded: the key frequencies removed (train inputs, "),
     ):
-        losses = [getattr(point, f"{name}_loss") for point in timed]
-        label = f"{words}N = {getattr(first, f'{name}_n'):,})"
+        losses = [point.loss[name] for point in timed]
+        label = f"{words}N = {first.n[name]:,})"
         axes.plot(examples, losses, style, color=colour, markersize=3.5, label=label)
-    axes.set_yscale("log")
-    axes.set_ylabel("cross-entropy (nats)")
+    axes.set(yscale="log", ylabel="cross-entropy (nats)")
     format_examples(axes, examples, unit)
     numbers = ", ".join(map(str, first.key_frequencies))
     axes.set_title(f"loss on training snapshots; key frequencies of the final network: {numbers}")
