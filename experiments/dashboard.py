@@ -5,7 +5,7 @@ Which panels there are follows from the run's results on disk, through the keys 
 interface is a preview. Building makes no network call as long as the report's runset is blank.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from experiments import stage_contents
 from experiments.settings import Request
 from experiments.tracking import artifact_name, group_name, import_wandb
 from mechval.errors import MechvalError
+from mechval.pipeline import Stage
 
 API_SECONDS = 10
 _WHOLE_WIDTH = 24
@@ -56,27 +57,28 @@ class Topic:
     panels: list[Any]
 
 
-def read_shown(study: str, run: str, directory: Path) -> Shown:
+def read_shown(study: str, run: str, directory: Path, stages: Iterable[Stage[Any]]) -> Shown:
     """Look through the stages of a run.
 
     Raises:
         MechvalError: if there is no finished stage.
     """
-    stages = sorted(path.parent for path in directory.glob("*/manifest.json"))
-    if not stages:
+    finished = [item for item in stages if (directory / item.name / "manifest.json").is_file()]
+    if not finished:
         raise MechvalError(
             f"run={run} of study={study} has no results to show; allowed: a run with at least "
             "one finished stage, made by +stage=all."
         )
-    numbers = [key for stage in stages for key in stage_contents.numbers(stage.name, stage)]
+    contents = [stage_contents.read_contents(item, directory / item.name) for item in finished]
+    numbers = [key for content in contents for key in content.numbers()]
     return Shown(
         study,
         run,
         accuracy="train/accuracy" in numbers,
         epsilons=_by_cell(numbers),
-        curves=[curve.prefix for stage in stages for curve in stage_contents.curves(stage)],
-        figures=[key for stage in stages for key in stage_contents.figures(stage)],
-        tables=[key for stage in stages for key in stage_contents.tables(stage)],
+        curves=[curve.prefix for content in contents for curve in content.curves()],
+        figures=[key for item in finished for key in stage_contents.figures(directory / item.name)],
+        tables=[key for content in contents for key in content.tables()],
     )
 
 
@@ -131,7 +133,8 @@ def publish(request: Request) -> None:
             "the W&B user or team that owns the project, wandb.entity=<name>."
         )
     study, run = request.study.name, request.run_options.run
-    shown = read_shown(study, run, request.workspace.run_directory(study, run))
+    directory = request.workspace.run_directory(study, run)
+    shown = read_shown(study, run, directory, request.study.stages(request.settings))
     wandb = import_wandb(request.workspace.tracking / "wandb")
     owner = (options.wandb.entity, options.wandb.project)
     try:
@@ -165,10 +168,10 @@ def _filter(shown: Shown) -> str:
 
 
 def _by_cell(numbers: Sequence[str]) -> dict[str, list[str]]:
-    """Keys ``axioms/epsilon/<interpretation>/<axiom>/<component>`` by their last two parts."""
+    """Keys ``epsilon/<interpretation>/<axiom>/<component>`` by their last two parts."""
     found: dict[str, list[str]] = {}
     for key in numbers:
-        if key.startswith("axioms/epsilon/"):
+        if key.startswith("epsilon/"):
             axiom, component = key.split("/")[-2:]
             found.setdefault(f"{axiom.replace('_', ' ')} of {component}", []).append(key)
     return found

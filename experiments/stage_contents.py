@@ -1,20 +1,22 @@
-"""What a finished stage shows a tracker, read from its files: one key for each thing.
+"""What a finished stage shows a tracker, read by the declarations of its tables.
 
 The tracker logs these keys and the dashboard's panels ask for them: they cannot drift apart.
 """
 
-import csv
+import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MAX_TABLE_ROWS = 10_000
-CURVE_FILE = "learning_curve.csv"
-EXACT_FLOATS = 2**53
+from mechval import axioms, tables
+from mechval.errors import MechvalError
+from mechval.pipeline import Stage
 
-Cell = str | float | int | None
+MAX_TABLE_ROWS = 10_000
+CURVE_FILE = "train/learning_curve.csv"
+EXACT_FLOATS = 2**53
 
 
 @dataclass(frozen=True)
@@ -36,44 +38,78 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A CSV file; columns that hold only numbers are numbers, empty cells None."""
+class Contents:
+    """A stage's tables and records that can be read, and what its execution cost.
 
-    columns: list[str]
-    rows: list[list[Cell]]
-
-
-def numbers(stage: str, directory: Path) -> dict[str, float]:
-    """Every number of ``metrics.json`` as ``<stage>/<name>``, and what the stage cost.
-
-    Costs come from ``run.json``: ``system/seconds`` and ``system/peak_memory_gb``.
+    Attributes:
+        record: ``run.json``: where, when and with what the stage ran; empty if it is absent.
     """
-    found = {f"{stage}/{key}": value for key, value in _flatten("", _load(directory, "metrics"))}
-    record = _load(directory, "run")
-    if record:
-        found["system/seconds"] = record["seconds"]
-        found["system/peak_memory_gb"] = record["peak_memory_bytes"] / 1e9
-    return found
+
+    stage: str
+    rows: Mapping[tables.Table[Any], tuple[Any, ...]]
+    values: Mapping[tables.Record[Any], Any]
+    record: Mapping[str, Any]
+
+    def numbers(self) -> dict[str, float]:
+        """Every number of the stage's records, the ε of its distinct cells, and its costs.
+
+        Keys: ``<stage>/<name>``, ``epsilon/<interpretation>/<axiom>/<component>``,
+        ``system/seconds`` and ``system/peak_memory_gb``.
+        """
+        flat = (pair for value in self.values.values() for pair in _flat(value))
+        found = {
+            _key(f"{self.stage}/{name}"): value
+            for name, value in flat
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        for cell in self.rows.get(axioms.CELLS, ()):
+            if cell.is_distinct:
+                found[_key(f"epsilon/{cell.interpretation}/{cell.name}")] = cell.epsilon
+        if self.record:
+            found["system/seconds"] = self.record["seconds"]
+            found["system/peak_memory_gb"] = self.record["peak_memory_bytes"] / 1e9
+        return found
+
+    def curves(self) -> list[Curve]:
+        """The learning curve, one per phase of training; none where there is no such table."""
+        found: dict[str, Curve] = {}
+        for table, rows in self.rows.items():
+            for row in rows if table.file == CURVE_FILE else ():
+                values = dict(_flat(row))
+                phase = values.pop("phase", None)
+                prefix = f"learning_curve/{phase}" if phase else "learning_curve"
+                point = {f"{prefix}/{name}": x for name, x in values.items() if x is not None}
+                found.setdefault(prefix, Curve(prefix, [])).rows.append(point)
+        return list(found.values())
+
+    def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
+        """Columns and rows of each table of at most ``MAX_TABLE_ROWS``, by ``tables/<name>``."""
+        found = {}
+        for table, rows in self.rows.items():
+            if len(rows) <= MAX_TABLE_ROWS:
+                laid_out = [dict(_flat(row)) for row in rows]
+                header = list(dict.fromkeys(name for row in laid_out for name in row))
+                columns = [_column([row.get(name) for row in laid_out]) for name in header]
+                cells = [list(row) for row in zip(*columns, strict=True)]
+                found[f"tables/{Path(table.file).stem}"] = (header, cells)
+        return found
 
 
-def record(directory: Path) -> Any:
-    """``run.json``: where, when and with what the stage ran; empty if it is absent."""
-    return _load(directory, "run")
-
-
-def curves(directory: Path) -> list[Curve]:
-    """The learning curve, one per phase of training; none where there is no such table."""
-    path = directory / CURVE_FILE
-    if not path.exists():
-        return []
-    found: dict[str, Curve] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            phase = row.pop("phase", None)
-            prefix = f"learning_curve/{phase}" if phase else "learning_curve"
-            values = {f"{prefix}/{name}": float(text) for name, text in row.items() if text}
-            found.setdefault(prefix, Curve(prefix, [])).rows.append(values)
-    return list(found.values())
+def read_contents(stage: Stage[Any], directory: Path) -> Contents:
+    """Read what there is of a stage's tables; one that its declaration refuses is left out."""
+    rows: dict[tables.Table[Any], tuple[Any, ...]] = {}
+    values: dict[tables.Record[Any], Any] = {}
+    for table in stage.tables or ():
+        try:
+            if isinstance(table, tables.Table):
+                rows[table] = table.read(directory)
+            else:
+                values[table] = table.read(directory)
+        except MechvalError:
+            continue
+    path = directory / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return Contents(stage.name, rows, values, record)
 
 
 def figures(directory: Path) -> dict[str, Path]:
@@ -81,38 +117,26 @@ def figures(directory: Path) -> dict[str, Path]:
     return {f"figures/{path.stem}": path for path in sorted(directory.rglob("*.svg"))}
 
 
-def tables(directory: Path) -> dict[str, Table]:
-    """The tables of at most ``MAX_TABLE_ROWS`` rows, by key ``tables/<name>``."""
-    found = {}
-    for path in sorted(directory.rglob("*.csv")):
-        header, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
-        if len(rows) <= MAX_TABLE_ROWS:
-            columns = [_typed(column) for column in zip(*rows, strict=True)]
-            typed = [list(row) for row in zip(*columns, strict=True)]
-            found[f"tables/{path.stem}"] = Table(header, typed)
-    return found
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted names and plain values of a row, lists as words."""
+    if dataclasses.is_dataclass(value):
+        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        yield from _flat(parts, prefix)
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _flat(part, f"{prefix}.{name}" if prefix else str(name))
+    elif isinstance(value, list | tuple):
+        yield prefix, " ".join(map(str, value))
+    else:
+        yield prefix, value
 
 
-def _flatten(key: str, value: Any) -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _flatten(f"{key}/{name}" if key else name, inner)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        # W&B takes dots for nesting and cannot sort by names with spaces.
-        yield key.replace(".", "/").replace(" ", "_"), value
+def _key(name: str) -> str:
+    # W&B takes dots for nesting and cannot sort by names with spaces.
+    return name.replace(".", "/").replace(" ", "_")
 
 
-def _typed(column: tuple[str, ...]) -> list[Cell]:
-    """A column as numbers if all of it are; counts too large for a float stay text, in full."""
-    try:
-        values = [float(text) if text else None for text in column]
-    except ValueError:
-        return [text or None for text in column]
-    if any(value is not None and abs(value) > EXACT_FLOATS for value in values):
-        return [text or None for text in column]
-    return list(values)
-
-
-def _load(directory: Path, name: str) -> Any:
-    path = directory / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def _column(cells: list[Any]) -> list[Any]:
+    """A column of one type; counts that are too large for a float make it text, in full."""
+    is_long = any(isinstance(cell, int) and abs(cell) > EXACT_FLOATS for cell in cells)
+    return [None if cell is None else str(cell) for cell in cells] if is_long else cells

@@ -12,14 +12,14 @@ peak memory that the pipeline itself recorded are logged instead.
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments import stage_contents
 from experiments.settings import Request
-from mechval.pipeline import Manifest, Observer
+from mechval.pipeline import Manifest, Observer, Stage
 from mechval.pipeline.manifest import load_manifest
 
 MAX_FILE_BYTES = 5_000_000
@@ -48,6 +48,7 @@ def make_observer(request: Request) -> Observer | None:
         study=request.study.name,
         run=request.run_options.run,
         seed=request.run_options.seed,
+        stages={stage.name: stage for stage in request.study.stages(request.settings)},
         directory=request.workspace.tracking,
         project=options.project,
         entity=options.entity,
@@ -78,6 +79,7 @@ class WandbObserver:
         study: the study's name, a tag.
         run: the run's name.
         seed: the run's seed.
+        stages: the study's stages by name, which declare what they write.
         directory: where W&B keeps its files, in a folder ``wandb``.
         project: the W&B project.
         entity: its owner; None for the account's own.
@@ -87,6 +89,7 @@ class WandbObserver:
     study: str
     run: str
     seed: int
+    stages: Mapping[str, Stage[Any]]
     directory: Path
     project: str
     entity: str | None
@@ -95,13 +98,14 @@ class WandbObserver:
         """Log config, lineage, numbers, curves, figures, tables and one artifact."""
         wandb = import_wandb(self.directory / "wandb")
         upstream = _upstream_manifests(directory, manifest)
-        with self._open(wandb, name, self._config(directory, manifest, upstream)) as tracked:
-            _log_curves(tracked, stage_contents.curves(directory))
+        contents = stage_contents.read_contents(self.stages[name], directory)
+        with self._open(wandb, name, self._config(contents, manifest, upstream)) as tracked:
+            _log_curves(tracked, contents.curves())
             for key, path in stage_contents.figures(directory).items():
                 tracked.log({key: wandb.Html(path.read_text(encoding="utf-8"))})
-            for key, table in stage_contents.tables(directory).items():
-                tracked.log({key: wandb.Table(columns=table.columns, data=table.rows)})
-            tracked.log(stage_contents.numbers(name, directory))
+            for key, (columns, rows) in contents.tables().items():
+                tracked.log({key: wandb.Table(columns=columns, data=rows)})
+            tracked.log(contents.numbers())
             if self.mode == "online":
                 for stage, made in upstream.items():
                     tracked.use_artifact(
@@ -147,7 +151,10 @@ class WandbObserver:
         )
 
     def _config(
-        self, directory: Path, manifest: Manifest, upstream: dict[str, Manifest]
+        self,
+        contents: stage_contents.Contents,
+        manifest: Manifest,
+        upstream: dict[str, Manifest],
     ) -> dict[str, Any]:
         return {
             "study": self.study,
@@ -157,7 +164,7 @@ class WandbObserver:
             "inputs": manifest.inputs,
             "upstream": {stage: artifact_alias(made) for stage, made in upstream.items()},
             "code": manifest.code,
-            "record": stage_contents.record(directory),
+            "record": dict(contents.record),
         }
 
     def _artifact(self, wandb: Any, name: str, directory: Path, manifest: Manifest) -> Any:

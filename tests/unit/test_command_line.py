@@ -67,7 +67,7 @@ def names(directory: Path) -> set[str]:
 
 
 WRONG = {
-    "no stage": ((), "+stage=… is missing; allowed: all, data, train, circuit, axioms, report, "),
+    "no stage": ((), "+stage=… is missing; allowed: all, data, nulls, train, "),
     "negative seed": (
         ("+stage=all", "seed=-1"),
         "seed=-1 is not allowed; allowed: an integer from 0 to ",

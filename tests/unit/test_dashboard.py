@@ -7,21 +7,25 @@ import json
 import re
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from experiments import dashboard, settings, stage_contents
+from experiments import dashboard, settings
 from experiments.dashboard import Shown, build_report, build_workspace, read_shown, replay_lineage
+from experiments.stage_contents import read_contents
+from mechval import axioms, tables
 from mechval.errors import MechvalError
-from mechval.pipeline import Workspace
+from mechval.pipeline import Stage, Workspace
+from tests.unit.axioms import toy
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SPECS = Path(__file__).resolve().parents[1] / "golden" / "dashboard"
-KEY = "axioms/epsilon/trees/calibrated/resid_mid/prefix_equivalence/evaluate"
+KEY = "epsilon/trees/calibrated/resid_mid/prefix_equivalence/evaluate"
 SHOWN = Shown(
     study="two_sat",
     run="mine",
@@ -84,28 +88,49 @@ def write_stage(directory: Path, name: str, files: dict[str, str]) -> None:
         (directory / name / file).write_text(text, encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Accuracy:
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Statement:
+    kind: str
+
+
+LEDGER = tables.Table("certify/ledger.csv", Statement)
+
+
+def stage(name: str, *declared: tables.Declared) -> Stage[Any]:
+    return Stage(name, (), (), lambda _: None, lambda _: {}, tables=declared)
+
+
+STAGES = (
+    stage("train", tables.Record("train/metrics.json", Accuracy)),
+    stage("axioms", axioms.CELLS),
+    stage("certify", LEDGER),
+)
+
+
 def test_the_panels_ask_for_the_keys_that_are_logged(tmp_path: Path) -> None:
     write_stage(tmp_path, "train", {"metrics.json": '{"accuracy": 1.0}'})
-    write_stage(
-        tmp_path, "axioms", {"metrics.json": '{"epsilon.a/b.prefix equivalence/parse": 0.1}'}
-    )
+    write_stage(tmp_path, "axioms", {})
+    cells = toy.evaluate_toy(toy.make_toy()).cells
+    axioms.CELLS.write(cells, tmp_path / "axioms")
     write_stage(tmp_path, "certify", {"ledger.csv": "kind\nexact\n"})
-    shown = read_shown("two_sat", "mine", tmp_path)
-    logged = [
-        key
-        for stage in ("train", "axioms", "certify")
-        for find in (lambda d, s=stage: stage_contents.numbers(s, d), stage_contents.tables)
-        for key in find(tmp_path / stage)
-    ]
+    shown = read_shown("two_sat", "mine", tmp_path, STAGES)
+    contents = [read_contents(item, tmp_path / item.name) for item in STAGES]
+    logged = {key for content in contents for key in (*content.numbers(), *content.tables())}
     asked = [*shown.tables, *(key for keys in shown.epsilons.values() for key in keys)]
     assert shown.accuracy
-    assert shown.epsilons.keys() == {"prefix equivalence of parse"}
-    assert set(asked) | {"train/accuracy"} == set(logged)
+    named = {f"{cell.axiom} of {cell.component}" for cell in cells if cell.is_distinct}
+    assert shown.epsilons.keys() == named
+    assert set(asked) | {"train/accuracy"} == logged
 
 
 def test_a_run_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MechvalError, match="run=mine of study=two_sat has no results to show"):
-        read_shown("two_sat", "mine", tmp_path)
+        read_shown("two_sat", "mine", tmp_path, STAGES)
 
 
 def test_lineage_of_synced_runs_is_replayed_from_their_config() -> None:
@@ -132,7 +157,8 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
                 verify=verify,
                 wandb=settings.WandbOptions(mode="offline", entity=entity, project="p"),
             ),
-            study=SimpleNamespace(name="two_sat"),
+            study=SimpleNamespace(name="two_sat", stages=lambda _: (stage("data"),)),
+            settings=None,
             run_options=SimpleNamespace(run="mine"),
             workspace=Workspace(tmp_path),
         )

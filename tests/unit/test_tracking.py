@@ -3,7 +3,8 @@
 import logging
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from experiments import tracking
+from experiments.stage_contents import CURVE_FILE
 from experiments.tracking import WandbObserver
-from mechval.pipeline import Manifest
+from mechval import tables
+from mechval.pipeline import Manifest, Stage
 from mechval.pipeline.manifest import load_manifest, manifest_text
 
 
@@ -103,6 +106,41 @@ FILES = {
     "large.bin": "x" * tracking.MAX_FILE_BYTES,
 }
 
+
+@dataclass(frozen=True)
+class Metrics:
+    accuracy: Mapping[str, float]
+    name: str
+    is_done: bool
+    n: int
+
+
+@dataclass(frozen=True)
+class Row:
+    a: int | None
+    b: str
+    total: int
+
+
+@dataclass(frozen=True)
+class Point:
+    phase: str
+    step: int
+    loss: float
+
+
+STAGE: Stage[Any] = Stage(
+    "axioms",
+    (),
+    (),
+    lambda _: None,
+    lambda _: {},
+    tables=(
+        tables.Record("axioms/metrics.json", Metrics),
+        tables.Table("axioms/table.csv", Row),
+        tables.Table(CURVE_FILE, Point),
+    ),
+)
 Log = Callable[..., Recorder]
 
 
@@ -115,7 +153,9 @@ def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     def log(mode: str = "offline", fails_online: bool = False, times: int = 1) -> Recorder:
         recorder = Recorder(fails_online)
         monkeypatch.setattr(tracking, "import_wandb", lambda folder: recorder)
-        observer = WandbObserver(mode, "two_sat", "mine", 0, tmp_path, "mechval", None)
+        observer = WandbObserver(
+            mode, "two_sat", "mine", 0, {"axioms": STAGE}, tmp_path, "mechval", None
+        )
         for _ in range(times):
             observer("axioms", tmp_path / "axioms", manifest)
         return recorder
@@ -187,12 +227,12 @@ def test_tables_keep_numbers_as_numbers_and_long_counts_in_full(log_stage: Log) 
     logged = log_stage().logged
     assert logged["tables/table"] == (
         ["a", "b", "total"],
-        [[1.0, "x", "36893488147419103232"], [None, "y", "1"]],
+        [[1, "x", "36893488147419103232"], [None, "y", "1"]],
     )
 
 
 def test_figures_are_logged(log_stage: Log) -> None:
-    assert "figures/figure" in log_stage().logged
+    assert log_stage().logged["figures/figure"] == "<svg/>"
 
 
 def test_the_artifact_has_its_type_and_small_files_only(log_stage: Log) -> None:
