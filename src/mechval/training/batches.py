@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
@@ -72,19 +72,6 @@ class WholeBatches(IterableDataset[tuple[Tensor, Tensor]]):
             yield self.data.inputs, self.data.answers
 
 
-class FixedBatches(Dataset[tuple[Tensor, Tensor]]):
-    """Batches that are the same at every pass."""
-
-    def __init__(self, batches: list[tuple[Tensor, Tensor]]):
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.batches[index]
-
-
 class AnswerData(lightning.LightningDataModule):
     """Train and selection splits; training resumes at the step the checkpoint was written."""
 
@@ -116,7 +103,7 @@ class AnswerData(lightning.LightningDataModule):
         stop = min(len(self.selection), self.recipe.evaluation_examples)
         rows = [slice(first, min(first + 2048, stop)) for first in range(0, stop, 2048)]
         batches = [(self.selection.inputs[part], self.selection.answers[part]) for part in rows]
-        return DataLoader(FixedBatches(batches), batch_size=None)
+        return DataLoader(cast("Dataset[tuple[Tensor, Tensor]]", batches), batch_size=None)
 
     def state_dict(self) -> dict[str, Any]:
         return {"step": self.trainer.global_step if self.trainer else 0}

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
@@ -34,18 +34,11 @@ class LearningCurve(Callback):
         self._losses: list[Tensor] = []
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any, **more: Any
     ) -> None:
         self._losses.append(outputs["loss"].detach())
 
-    def on_validation_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or not isinstance(pl_module, AnswerTraining):
             return
         metrics = trainer.callback_metrics
@@ -83,24 +76,15 @@ class StepProgress(Callback):
         self._bar = progress_bar(None, description, total=n_steps)
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any, **more: Any
     ) -> None:
         self._bar.update(trainer.global_step - self._bar.n)
 
-    def on_validation_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         accuracy = float(trainer.callback_metrics["selection_accuracy"])
         self._bar.set_postfix(selection_accuracy=f"{accuracy:.4f}", refresh=False)
 
-    def teardown(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str
-    ) -> None:
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._bar.close()
 
 
@@ -111,29 +95,20 @@ class Snapshots(Callback):
         self.directory = directory
         self.steps = set(snapshot_steps(n_snapshots, n_steps))
 
-    def on_train_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._save(trainer, pl_module)
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any, **more: Any
     ) -> None:
         self._save(trainer, pl_module)
 
-    def on_train_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # A run that stops early has its last weights here only.
         self.steps.add(trainer.global_step)
         self._save(trainer, pl_module)
 
-    def _save(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def _save(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.global_step not in self.steps or not isinstance(pl_module, AnswerTraining):
             return
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import lightning
 import torch
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from mechval.training.module import AnswerTraining
@@ -30,17 +30,13 @@ class Watch(Callback):
         self.is_done = is_done
         self.measured: list[Measured] = []
 
-    def on_train_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self.measured:
             self._add(trainer, pl_module)
         # A resumed training that was done stops at once.
         trainer.should_stop = self.is_done(self.measured)
 
-    def on_validation_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
-    ) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._add(trainer, pl_module)
         trainer.should_stop = self.is_done(self.measured)
 
@@ -50,7 +46,7 @@ class Watch(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.measured = list(state_dict["measured"])
 
-    def _add(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+    def _add(self, trainer: Trainer, pl_module: LightningModule) -> None:
         assert isinstance(pl_module, AnswerTraining)
         found = self.measure(pl_module.model, pl_module.device)
         self.measured.append({"step": trainer.global_step, **found})

@@ -3,7 +3,6 @@
 from mechval.transformer.answer_position import answer_logits
 from mechval.transformer.architecture import Architecture
 from mechval.transformer.attention import Attention
-from mechval.transformer.export import save_transformer_lens, to_transformer_lens
 from mechval.transformer.hooks import HookPoint, hook_names
 from mechval.transformer.model import MLP, Block, Transformer
 from mechval.transformer.weights import load_weights, named_weights, save_weights
@@ -19,7 +18,5 @@ __all__ = [
     "hook_names",
     "load_weights",
     "named_weights",
-    "save_transformer_lens",
     "save_weights",
-    "to_transformer_lens",
 ]
