@@ -17,7 +17,7 @@ from mechval.pipeline.manifest import hash_file, load_manifest
 from mechval.transformer import Architecture
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.configs import AxiomsConfig
-from mechval.two_sat.formulas.dimacs import read_dimacs
+from mechval.two_sat.formulas.text import read_dimacs
 from mechval.two_sat.network.training import WEIGHTS, load_network
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.single.cases import Subject, make_subject

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mechval.pipeline.code_digest import imported_modules
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "mechval"
 STUDIES = ("two_sat", "modular_addition")
 FOUNDATION = {"errors", "config", "progress", "tables"}
 MAX_LINES = 500
+MAX_DATA_MODULES = 17
 
 
 def sources(folder: Path) -> list[Path]:
@@ -121,6 +124,10 @@ def test_packages_have_no_import_cycle() -> None:
     except CycleError as error:
         pytest.fail(f"import cycle: {error.args[1]}")
     assert set(graph) <= set(order)
+
+
+def test_the_data_of_2_sat_depend_on_few_modules() -> None:
+    assert len(imported_modules(["mechval.two_sat.stages.data"])) <= MAX_DATA_MODULES
 
 
 def test_no_file_is_longer_than_the_limit() -> None:

@@ -12,9 +12,8 @@ from pysat.solvers import Minisat22
 
 from mechval.errors import MechvalError
 from mechval.progress import track
-from mechval.two_sat.formulas.dimacs import dimacs_clauses
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables, unpack_truth_tables
-from mechval.two_sat.problem import Problem
+from mechval.two_sat.problem import Problem, clause_literals
 
 _BATCH = 2**16
 
@@ -35,9 +34,9 @@ class SatOracle:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._dimacs_clauses = dimacs_clauses(problem)
+        self._signed_clauses = signed_clauses(problem)
         self._solver = Minisat22()
-        for clause, literals in enumerate(self._dimacs_clauses.tolist()):
+        for clause, literals in enumerate(self._signed_clauses.tolist()):
             self._solver.add_clause([-self._selector(clause), *literals])
 
     def __enter__(self) -> "SatOracle":
@@ -151,10 +150,17 @@ class SatOracle:
         satisfied = np.ones(len(models), dtype=bool)
         rows = np.arange(len(models))
         for clauses in clause_ids.T:
-            literals = self._dimacs_clauses[clauses]
+            literals = self._signed_clauses[clauses]
             held = [models[rows, np.abs(signed) - 1] == signed for signed in literals.T]
             satisfied &= held[0] | held[1]
         return satisfied
+
+
+def signed_clauses(problem: Problem) -> Int64[np.ndarray, "clause 2"]:
+    """Every distinct clause in the solver's integers: variable ``v`` is ``v + 1``, ¬v negative."""
+    literals = clause_literals(problem)
+    is_negated = literals >= problem.n_variables
+    return np.where(is_negated, -(literals - problem.n_variables + 1), literals + 1)
 
 
 def _refuse(

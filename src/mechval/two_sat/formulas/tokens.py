@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from jaxtyping import Bool, Int64, Integer, UInt8
+from jaxtyping import Int64, Integer
 from torch import Tensor
 
-from mechval.errors import MechvalError
-from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause_literals
+from mechval.two_sat.problem import Problem, clause_literals
 
 _TOKENS_PER_CLAUSE = 4
 
@@ -114,28 +113,6 @@ def encode_formulas(
     return torch.cat([clauses, colon.expand(len(clause_ids), 1)], dim=1)
 
 
-def decode_tokens(
-    problem: Problem, tokens: Int64[Tensor, "batch pos"]
-) -> UInt8[Tensor, "batch clause_position"]:
-    """Read formulas from tokens: the inverse of :func:`encode_formulas`.
-
-    Raises:
-        MechvalError: where a token has no place there, naming its position and the token.
-    """
-    layout = FormulaLayout(problem)
-    if tokens.shape[1] != layout.n_ctx:
-        raise MechvalError(
-            f"a formula of {tokens.shape[1]} tokens is not allowed; allowed: {layout.n_ctx} tokens."
-        )
-    _refuse_misplaced(problem, tokens)
-    first = tokens[:, list(layout.first_literal_positions)]
-    second = tokens[:, list(layout.second_literal_positions)]
-    table = torch.as_tensor(clause_ids_of_literal_pairs(problem), device=tokens.device)
-    clause_ids = table[first, second]
-    _refuse_pairs_that_are_no_clause(problem, tokens, clause_ids < 0)
-    return clause_ids.to(torch.uint8)
-
-
 @lru_cache(maxsize=8)
 def _token_tables(
     vocabulary: Vocabulary, device: torch.device
@@ -146,39 +123,3 @@ def _token_tables(
     clause_tokens[:, 0] = vocabulary.left_parenthesis
     clause_tokens[:, -1] = vocabulary.right_parenthesis
     return clause_tokens.to(device), torch.tensor([[vocabulary.colon]], device=device)
-
-
-def _refuse_misplaced(problem: Problem, tokens: Int64[Tensor, "batch pos"]) -> None:
-    vocabulary, layout = Vocabulary(problem), FormulaLayout(problem)
-    is_allowed = torch.zeros(layout.n_ctx, vocabulary.d_vocab, dtype=torch.bool)
-    for second in layout.second_literal_positions:
-        is_allowed[second - 2, vocabulary.left_parenthesis] = True
-        is_allowed[[second - 1, second], : problem.n_literals] = True
-        is_allowed[second + 1, vocabulary.right_parenthesis] = True
-    is_allowed[layout.answer_position, vocabulary.colon] = True
-    positions = torch.arange(layout.n_ctx, device=tokens.device)
-    is_known = (tokens >= 0) & (tokens < vocabulary.d_vocab)
-    known = tokens.clamp(0, vocabulary.d_vocab - 1)
-    wrong = ~(is_known & is_allowed.to(tokens.device)[positions, known])
-    if wrong.any():
-        formula, position = wrong.nonzero()[0].tolist()
-        allowed = is_allowed[position].nonzero().flatten().tolist()
-        raise MechvalError(
-            f"token {int(tokens[formula, position])} at position {position} of formula {formula} "
-            f"is not allowed; allowed: {', '.join(map(str, allowed))}."
-        )
-
-
-def _refuse_pairs_that_are_no_clause(
-    problem: Problem,
-    tokens: Int64[Tensor, "batch pos"],
-    is_no_clause: Bool[Tensor, "batch clause_position"],
-) -> None:
-    if is_no_clause.any():
-        formula, clause = is_no_clause.nonzero()[0].tolist()
-        position = FormulaLayout(problem).second_literal_positions[clause]
-        first, second = tokens[formula, position - 1 : position + 1].tolist()
-        raise MechvalError(
-            f"token {second} at position {position} of formula {formula} is not allowed after "
-            f"literal {first}; allowed: a literal of a later variable."
-        )

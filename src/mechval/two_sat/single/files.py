@@ -14,7 +14,7 @@ from mechval.axioms import Disagreements
 from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.dimacs import dimacs_text
+from mechval.two_sat.formulas.text import dimacs_text
 from mechval.two_sat.single.cases import Facts, States, Subject, cell_of
 from mechval.two_sat.single.finding import FailingCell, failing_cells, smallest_formulas
 

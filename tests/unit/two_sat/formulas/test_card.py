@@ -1,11 +1,10 @@
-import dataclasses
 import hashlib
-import json
+from dataclasses import replace
 
 import pytest
 
 from mechval.two_sat.configs import DataConfig
-from mechval.two_sat.formulas.card import DataFacts, describe_corpora, render_data_card
+from mechval.two_sat.formulas.card import DATA, DataFacts, describe_corpora, render_data_card
 from mechval.two_sat.formulas.dataset import SPLIT_NAMES, save_corpora
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.problem import Problem
@@ -26,9 +25,11 @@ def test_the_sha256_is_the_stored_file_s(tmp_path):
     assert describe_corpora(corpora, path).sha256 == digest
 
 
-def test_facts_become_json_and_back(facts):
-    plain = dataclasses.asdict(facts)
-    assert json.loads(json.dumps(plain)) == plain
+def test_facts_become_json_and_back(facts, tmp_path):
+    DATA.write(facts, tmp_path)
+    share = DATA.read(tmp_path).natural_satisfiable_share
+    assert share == pytest.approx(facts.natural_satisfiable_share, rel=1e-6)
+    assert DATA.read(tmp_path) == replace(facts, natural_satisfiable_share=share)
 
 
 @pytest.mark.parametrize("name", SPLIT_NAMES)

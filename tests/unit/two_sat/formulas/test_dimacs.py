@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechval.errors import MechvalError
-from mechval.two_sat.formulas.dimacs import dimacs_text, read_dimacs
+from mechval.two_sat.formulas.text import dimacs_text, read_dimacs
 from mechval.two_sat.problem import Problem
 
 PROBLEM = Problem(n_variables=3, n_clauses=4)
@@ -32,8 +32,17 @@ def test_a_written_formula_is_read_back_in_order(
         "p cnf 4 4\n1 2 0\n1 2 0\n1 2 0\n1 4 0\n",
         "p cnf 3 4\n1 2 0\n1 2 0\n1 2 0\none 3 0\n",
         "p cnf 3 4\n1 2 0\n1 2 0\n1 2 0\n1 0\n",
+        "(x0 | x1) & (x0 | x1) & (x0 | x1) & (x0 | x1)\n",
     ],
-    ids=["empty", "too short", "repeats a variable", "other variable", "no number", "one literal"],
+    ids=[
+        "empty",
+        "too short",
+        "repeats a variable",
+        "other variable",
+        "no number",
+        "one literal",
+        "infix",
+    ],
 )
 def test_another_kind_of_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.cnf"

@@ -1,15 +1,9 @@
 import pytest
 import torch
 
-from mechval.errors import MechvalError
-from mechval.two_sat.formulas.tokens import (
-    FormulaLayout,
-    Vocabulary,
-    decode_tokens,
-    encode_formulas,
-)
+from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.problem import Problem
-from tests.formulas import DRAWABLE_FORMULAS, UNDRAWABLE_FORMULAS, NamedFormula
+from tests.formulas import DRAWABLE_FORMULAS, NamedFormula
 
 PAPER = Problem(n_variables=5, n_clauses=10)
 SMALL = Problem(n_variables=3, n_clauses=4)
@@ -80,19 +74,6 @@ def test_a_formula_is_written_clause_by_clause(formula):
     assert torch.equal(tokens, _tokens(formula))
 
 
-@pytest.mark.parametrize("formula", DRAWABLE_FORMULAS, ids=lambda formula: formula.name)
-def test_a_written_formula_is_read_back(formula):
-    assert decode_tokens(formula.problem, _tokens(formula)).tolist() == [
-        formula.clause_ids.tolist()
-    ]
-
-
-@pytest.mark.parametrize("formula", UNDRAWABLE_FORMULAS, ids=lambda formula: formula.name)
-def test_a_formula_with_a_clause_that_has_no_id_is_refused(formula):
-    with pytest.raises(MechvalError, match=r"at position \d+ of formula 0"):
-        decode_tokens(formula.problem, _tokens(formula))
-
-
 def test_clause_ids_stored_as_bytes_are_ids_and_not_a_mask():
     clause_ids = torch.tensor([[0, 1, 1, 0]])
     as_bytes = encode_formulas(SMALL, clause_ids.to(torch.uint8))
@@ -101,41 +82,6 @@ def test_clause_ids_stored_as_bytes_are_ids_and_not_a_mask():
 
 def test_no_formula_encodes_to_no_tokens():
     assert encode_formulas(SMALL, torch.empty(0, 4, dtype=torch.uint8)).shape == (0, 17)
-
-
-@pytest.mark.parametrize(
-    ("position", "token", "allowed"),
-    [
-        (0, 7, "6"),
-        (1, 6, "0, 1, 2, 3, 4, 5"),
-        (6, 11, "0, 1, 2, 3, 4, 5"),
-        (15, 6, "7"),
-        (16, 9, "8"),
-        (16, 12, "8"),
-        (1, -1, "0, 1, 2, 3, 4, 5"),
-        (3, -1, "7"),
-    ],
-)
-def test_a_misplaced_token_is_named_with_its_position(position, token, allowed):
-    tokens = _tokens(DRAWABLE_FORMULAS[0]).repeat(2, 1)
-    tokens[1, position] = token
-    with pytest.raises(MechvalError) as error:
-        decode_tokens(SMALL, tokens)
-    assert str(error.value) == (
-        f"token {token} at position {position} of formula 1 is not allowed; allowed: {allowed}."
-    )
-
-
-def test_a_pair_that_is_no_clause_is_named_with_its_position():
-    tokens = _tokens(DRAWABLE_FORMULAS[0])
-    tokens[0, 6] = 3
-    with pytest.raises(MechvalError, match=r"token 3 at position 6 .* after literal 0"):
-        decode_tokens(SMALL, tokens)
-
-
-def test_a_formula_of_another_length_is_refused():
-    with pytest.raises(MechvalError, match="a formula of 16 tokens is not allowed; allowed: 17"):
-        decode_tokens(SMALL, _tokens(DRAWABLE_FORMULAS[0])[:, 1:])
 
 
 @pytest.mark.gpu

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mechval.errors import MechvalError
-from mechval.two_sat.formulas.dimacs import read_dimacs
 from mechval.two_sat.formulas.solver import SatOracle
+from mechval.two_sat.formulas.text import read_dimacs
 from mechval.two_sat.single.files import Case, load_cases, write_cases
 from mechval.two_sat.single.replaying import replay_case
 from tests.networks import SMALL_PROBLEM
