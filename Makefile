@@ -1,26 +1,27 @@
-# Both need Python 3.11 or newer with its venv module; everything else goes into $(VENV).
-#   make reproduce   recompute every committed result and compare
-#   make test        lint, types, unit tests, doctests and a small run of all stages
+# All need Python 3.11 or newer with its venv module; everything else goes into $(VENV).
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --constraint constraints.txt
 
-.PHONY: reproduce test types tests
+.PHONY: help reproduce test types tests
 
-reproduce: $(VENV)/installed
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+reproduce: $(VENV)/installed ## recompute every committed result and compare
 	$(BIN)/python -m experiments.run +stage=all verify=true
 
-test: $(VENV)/installed-dev
+test: $(VENV)/installed-dev ## lint, types, unit tests, doctests and a small run of all stages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(MAKE) --jobs=2 types tests
 
-types: $(VENV)/installed-dev
+types: $(VENV)/installed-dev ## the types alone
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The long files come first in their order, so that no worker begins one when the others are done.
-tests: $(VENV)/installed-dev
+tests: $(VENV)/installed-dev ## the tests alone
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
 		--no-loadscope-reorder
 

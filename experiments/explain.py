@@ -19,9 +19,9 @@ from experiments.studies import STUDIES
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
-from mechval.pipeline.model_source import ModelSource
 from mechval.pipeline.run import FinishedRun
 from mechval.pipeline.run_name import PROTECTED
+from mechval.pipeline.stage import ModelSource
 from mechval.reporting.terminal import show
 
 RANDOM = "random"

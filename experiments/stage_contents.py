@@ -57,7 +57,7 @@ class Contents:
         ``system/seconds`` and ``system/peak_memory_gb``.
         """
         flat = (pair for value in self.values.values() for pair in _flat(value))
-        found = {
+        found: dict[str, float] = {
             _key(f"{self.stage}/{name}"): value
             for name, value in flat
             if isinstance(value, int | float) and not isinstance(value, bool)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.modular_addition.problem import ModularAddition
-from mechval.pipeline.model_source import ModelSource
+from mechval.pipeline.stage import ModelSource
 from mechval.training.recipe import Recipe
 from mechval.transformer.architecture import Architecture
 

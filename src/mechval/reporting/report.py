@@ -212,11 +212,19 @@ def interval(lower: int | float | None, upper: int | float | None) -> CellText:
     return CellText(" to ".join(ends), upper)
 
 
-def write_report(title: str, sections: Sequence[Section], package: str, folder: Path) -> None:
-    """Write ``README.md`` and ``figures/<name>.svg`` of all sections into a stage's folder."""
+def write_report(
+    title: str, sections: Sequence[Section], package: str, folder: Path, *, draw: bool = True
+) -> None:
+    """Write ``README.md`` and ``figures/<name>.svg`` of all sections into a stage's folder.
+
+    Args:
+        draw: whether the figures are wanted.
+    """
     page = render_markdown(title, sections, package)
     (folder / "README.md").write_text(page, encoding="utf-8")
     figures = [figure for section in sections for figure in section.figures]
+    if not draw:
+        return
     (folder / "figures").mkdir()
     with figure_style():
         for figure in track(figures, "figures"):

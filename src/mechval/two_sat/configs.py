@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
 from mechval.config import Config
-from mechval.pipeline.model_source import ModelSource
+from mechval.pipeline.stage import ModelSource
 from mechval.training.recipe import Recipe
 from mechval.transformer.architecture import Architecture
 from mechval.two_sat.problem import Problem

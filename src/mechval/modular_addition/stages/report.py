@@ -15,7 +15,9 @@ def run(context: Context) -> None:
     directories = {name: artifacts.directory for name, artifacts in context.upstream.items()}
     files = report.RunFiles(context.settings, context.seed, directories)
     sections = report.make_sections(content.MAKERS, files)
-    report.write_report(content.title(files), sections, content.PACKAGE, context.directory)
+    report.write_report(
+        content.title(files), sections, content.PACKAGE, context.directory, draw=context.draw
+    )
     comparisons = published_values.compare_with_paper(
         context.settings.problem, files.rows(axioms.CELLS)
     )

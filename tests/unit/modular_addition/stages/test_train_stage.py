@@ -14,7 +14,7 @@ from mechval.modular_addition.network.dataset import draw_split, load_split
 from mechval.modular_addition.network.model import load_network
 from mechval.modular_addition.study import STUDY
 from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
-from mechval.pipeline.model_source import ModelSource
+from mechval.pipeline.stage import ModelSource
 from mechval.transformer import named_weights
 from tests.unit.modular_addition.tiny import ARCHITECTURE, DATA, PROBLEM, RECIPE, tiny_network
 
