@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from mechval.axioms import AxiomReport
 from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.claim.translations import fit_sum_translation
+from mechval.modular_addition.claim.translations import fit_affine
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 from tests.waves import Subject, broken, wave_network, with_program
@@ -94,12 +94,9 @@ def test_a_reading_of_shuffled_sums_fails_where_sums_are_read_and_nowhere_else(
 ) -> None:
     answers = PROBLEM.answers(PROBLEM.pairs(subject.split.train))
     order = torch.randperm(len(answers), generator=torch.Generator().manual_seed(0))
-    hidden, resid_mid = subject.activations.hidden, subject.activations.resid_mid
-    shuffled = fit_sum_translation(
-        hidden[subject.split.train], resid_mid[subject.split.train], table[answers[order]]
-    )
-    sums = replace(subject.translations.sums, read=shuffled.read)
-    translations = replace(subject.translations, sums=sums)
+    hidden = subject.activations.hidden[subject.split.train]
+    shuffled = fit_affine(hidden, table[answers[order]].flatten(1))
+    translations = replace(subject.translations, sum_reader=shuffled)
     found = broken(subject.judge(subject.interpretation(translations)))
     assert set(found) == ADD | ANSWER_COMPONENT
     assert min(found.values()) > 0.9 * N

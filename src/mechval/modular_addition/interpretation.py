@@ -15,7 +15,7 @@ from itertools import product
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
 from mechval.modular_addition.claim import equivalences
 from mechval.modular_addition.claim.program import WaveProgram, round_waves
-from mechval.modular_addition.claim.translations import EmbeddingTranslation, Translations
+from mechval.modular_addition.claim.translations import Translations
 from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
@@ -82,13 +82,12 @@ def first_cuts(
     precisions = (config.embedding_decimals, None)
     look_up = {decimals: WaveProgram(program.table, decimals).look_up for decimals in precisions}
     n_parts = 4 * len(translations.frequencies)
-    for reading in readings:
-        translation = translations.embedding(reading)
-        gamma = translation.gamma
-        for decimals in precisions:
-            tags = {"reading": reading, "rounding": rounding(decimals)}
-            same = equivalences.compared_waves(decimals, n_parts)
-            yield Cut(tags, look_up[decimals], rounded_alpha(translation, decimals), gamma, same)
+    gamma = translations.gamma_1
+    for reading, decimals in product(readings, precisions):
+        tags = {"reading": reading, "rounding": rounding(decimals)}
+        alpha = rounded_alpha(translations, reading, decimals)
+        same = equivalences.compared_waves(decimals, n_parts)
+        yield Cut(tags, look_up[decimals], alpha, gamma, same)
 
 
 def rounding(decimals: int | None) -> str:
@@ -96,9 +95,9 @@ def rounding(decimals: int | None) -> str:
     return "unrounded" if decimals is None else f"rounded-{decimals}"
 
 
-def rounded_alpha(translation: EmbeddingTranslation, decimals: int | None) -> Map:
+def rounded_alpha(translations: Translations, reading: str, decimals: int | None) -> Map:
     """α_1 whose waves are rounded to so many decimals; None keeps them."""
-    return lambda embedded: round_waves(translation.alpha(embedded), decimals)
+    return lambda embedded: round_waves(translations.alpha_1(embedded, reading), decimals)
 
 
 def second_cuts(
@@ -113,7 +112,7 @@ def second_cuts(
     Args:
         rests: what the network and what the program do after the cut.
     """
-    alpha, gamma = translations.sums.alpha, translations.sums.gamma
+    alpha, gamma = translations.alpha_2, translations.gamma_2
     n, decimals = len(translations.frequencies), config.sum_decimals
     known: dict[SumEquivalence, tuple[str, Equivalence]] = {
         "exact": ("exact", equivalences.compared_waves(None, 2 * n)),

@@ -37,7 +37,7 @@ def test_every_preset_says_every_setting(preset: str) -> None:
 
 def test_there_is_a_file_per_preset() -> None:
     folder = CONF / "settings" / "modular_addition"
-    assert {path.stem for path in folder.iterdir()} == set(PRESETS)
+    assert {path.stem for path in folder.iterdir()} == {"base", *PRESETS}
 
 
 def test_the_paper_preset_is_the_published_recipe() -> None:

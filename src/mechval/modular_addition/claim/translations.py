@@ -73,63 +73,18 @@ def pseudo_inverse(affine: Affine) -> Affine:
 
 
 @dataclass(frozen=True)
-class EmbeddingTranslation:
-    """Cut 1: K pairs of cosine and sine of ``a`` and of ``b`` against the token embeddings.
-
-    Attributes:
-        equals: the embedding of ``=``, which γ_1 puts at the last position.
-    """
-
-    read: Affine
-    write: Affine
-    equals: Float[Tensor, " d_model"]
-
-    def alpha(
-        self, embedded: Float[Tensor, "batch pos d_model"]
-    ) -> Float64[Tensor, "batch number frequency 2"]:
-        """The waves read off the embeddings of ``a`` and ``b`` (α_1)."""
-        return self.read(embedded[:, :-1]).unflatten(-1, (-1, 2))
-
-    def gamma(
-        self, numbers: Float64[Tensor, "batch number frequency 2"]
-    ) -> Float[Tensor, "batch pos d_model"]:
-        """Embeddings made of waves alone, and that of ``=`` (γ_1)."""
-        written = self.write(numbers.flatten(2)).to(self.equals.dtype)
-        equals = self.equals.to(written.device).expand(len(written), 1, -1)
-        return torch.cat([written, equals], dim=1)
-
-
-@dataclass(frozen=True)
-class SumTranslation:
-    """Cut 2: the waves of ``a + b`` against the hidden layer at ``=``.
-
-    Attributes:
-        mean_resid_mid: the train mean of the residual stream, which γ_2 puts in.
-    """
-
-    read: Affine
-    write: Affine
-    mean_resid_mid: Float[Tensor, " d_model"]
-
-    def alpha(self, state: AnswerState) -> Float64[Tensor, "batch frequency 2"]:
-        """The waves read off the hidden activations; the residual stream is not read (α_2)."""
-        return self.read(state.hidden).unflatten(-1, (-1, 2))
-
-    def gamma(self, total: Float64[Tensor, "batch frequency 2"]) -> AnswerState:
-        """Hidden activations made of waves alone, beside the mean residual stream (γ_2)."""
-        hidden = self.write(total.flatten(1)).to(self.mean_resid_mid.dtype)
-        return AnswerState(hidden, self.mean_resid_mid.to(total.device).expand(len(total), -1))
-
-
-@dataclass(frozen=True)
 class Translations:
     """Everything fitted to one network: α_1 by each reading, γ_1, α_2, γ_2.
 
     Attributes:
         frequencies: the key frequencies, in the order of the states' frequency axis.
-        readers: α_1 of one number, by how it was had: ``all_tokens`` (regression on all numbers,
-            the paper's), ``pseudo_inverse`` (of γ_1), ``half_tokens`` if it was asked for.
-        writer: γ_1 of one number.
+        readers: embedding of one number to its waves (K pairs of cosine and sine, flattened), by
+            how it was had: ``all_tokens`` (regression on all numbers, the paper's),
+            ``pseudo_inverse`` (of ``writer``), ``half_tokens`` if it was asked for.
+        writer: waves of one number to its embedding.
+        equals: the embedding of ``=``, which γ_1 puts at the last position.
+        sum_reader, sum_writer: hidden activations to the waves of ``a + b``, and back.
+        mean_resid_mid: the train mean of the residual stream, which γ_2 puts in.
         constant_label: the network's most frequent label on the fitting inputs.
     """
 
@@ -137,12 +92,33 @@ class Translations:
     readers: Mapping[str, Affine]
     writer: Affine
     equals: Float[Tensor, " d_model"]
-    sums: SumTranslation
+    sum_reader: Affine
+    sum_writer: Affine
+    mean_resid_mid: Float[Tensor, " d_model"]
     constant_label: int
 
-    def embedding(self, reading: str) -> EmbeddingTranslation:
-        """α_1 and γ_1 of a reading."""
-        return EmbeddingTranslation(self.readers[reading], self.writer, self.equals)
+    def alpha_1(
+        self, embedded: Float[Tensor, "batch pos d_model"], reading: str
+    ) -> Float64[Tensor, "batch number frequency 2"]:
+        """The waves of ``a`` and ``b``, read off their embeddings."""
+        return self.readers[reading](embedded[:, :-1]).unflatten(-1, (-1, 2))
+
+    def gamma_1(
+        self, numbers: Float64[Tensor, "batch number frequency 2"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Embeddings made of waves alone, and that of ``=``."""
+        written = self.writer(numbers.flatten(2)).to(self.equals.dtype)
+        equals = self.equals.to(written.device).expand(len(written), 1, -1)
+        return torch.cat([written, equals], dim=1)
+
+    def alpha_2(self, state: AnswerState) -> Float64[Tensor, "batch frequency 2"]:
+        """The waves of ``a + b``, read off the hidden activations; nothing else is read."""
+        return self.sum_reader(state.hidden).unflatten(-1, (-1, 2))
+
+    def gamma_2(self, total: Float64[Tensor, "batch frequency 2"]) -> AnswerState:
+        """Hidden activations made of waves alone, beside the mean residual stream."""
+        hidden = self.sum_writer(total.flatten(1)).to(self.mean_resid_mid.dtype)
+        return AnswerState(hidden, self.mean_resid_mid.to(total.device).expand(len(total), -1))
 
 
 def fit_translations(
@@ -176,26 +152,15 @@ def fit_translations(
     }
     if half is not None:
         readers[HALF_TOKENS] = fit_affine(numbers[half], table[half].flatten(1))
-    sums = table[problem.answers(problem.pairs(train))]
+    sums = table[problem.answers(problem.pairs(train))].flatten(1)
+    hidden, resid_mid = activations.hidden[train], activations.resid_mid[train]
     return Translations(
         frequencies=frequencies,
         readers=readers,
         writer=writer,
         equals=embedding[problem.equals_token],
-        sums=fit_sum_translation(activations.hidden[train], activations.resid_mid[train], sums),
-        constant_label=int(activations.labels[train].mode().values),
-    )
-
-
-def fit_sum_translation(
-    hidden: Float[Tensor, "pair d_mlp"],
-    resid_mid: Float[Tensor, "pair d_model"],
-    total: Float64[Tensor, "pair frequency 2"],
-) -> SumTranslation:
-    """α_2, γ_2 and the mean residual stream, fitted on the given (train) inputs."""
-    targets = total.flatten(1)
-    return SumTranslation(
-        read=fit_affine(hidden, targets),
-        write=fit_affine(targets, hidden),
+        sum_reader=fit_affine(hidden, sums),
+        sum_writer=fit_affine(sums, hidden),
         mean_resid_mid=resid_mid.double().mean(dim=0).to(resid_mid.dtype),
+        constant_label=int(activations.labels[train].mode().values),
     )

@@ -5,6 +5,7 @@ from functools import partial
 
 from mechval.modular_addition.circuit import examples, losses
 from mechval.modular_addition.circuit import extract as circuit
+from mechval.modular_addition.circuit.loss_progress import LOSS_POINTS
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import claim_content
 from mechval.modular_addition.report.figures import circuit as circuit_figures
@@ -139,7 +140,7 @@ def _example_figures(files: RunFiles, neurons: Sequence[circuit.Neuron]) -> list
 
 def progress(files: RunFiles) -> Section | None:
     """The axioms and the losses over the training; nothing without its snapshots."""
-    points = files.rows(losses.LOSS_POINTS)
+    points = files.rows(LOSS_POINTS)
     unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
     figures: list[Figure] = []
     over_training = Figure(

@@ -148,11 +148,11 @@ def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
     numbers = program.look_up(tokens)
     total = program.add(numbers)
     scores = (total.flatten(1) @ program.table.flatten(1).T)[0]
-    read = translations.embedding(READING).alpha(embedded)[0]
+    read = translations.alpha_1(embedded, READING)[0]
     sides = {
         "a": (numbers[0, 0], read[0]),
         "b": (numbers[0, 1], read[1]),
-        "a + b": (total[0], translations.sums.alpha(state)[0]),
+        "a + b": (total[0], translations.alpha_2(state)[0]),
     }
     config = explained.config.model_copy(update={"equivalences": (EQUIVALENCE,)})
     claim = make_interpretations(components, problem, translations, config, [READING])[0]

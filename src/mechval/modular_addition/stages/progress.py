@@ -8,7 +8,11 @@ from typing import Any
 from mechval import tables
 from mechval.axioms import progress
 from mechval.axioms.progress import FINAL, Progress, Snapshot
-from mechval.modular_addition.circuit.losses import LOSS_POINTS, LossPoint, losses_over_training
+from mechval.modular_addition.circuit.loss_progress import (
+    LOSS_POINTS,
+    LossPoint,
+    losses_over_training,
+)
 from mechval.modular_addition.claim.assess import SNAPSHOTS, AssessedSnapshot, assess_network
 from mechval.modular_addition.network.model import load_network
 from mechval.modular_addition.stages.data import Context, load_stage_split

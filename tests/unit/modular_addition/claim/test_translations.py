@@ -65,11 +65,10 @@ def test_states_go_through_gamma_and_back() -> None:
     problem = ModularAddition(p=P)
     translations = Subject.of(problem, wave_network(problem, (2, 5, 9)), (2, 5, 9)).translations
     numbers = TABLE[problem.all_pairs()]
-    cut = translations.embedding("pseudo_inverse")
-    embedded = cut.gamma(numbers)
+    embedded = translations.gamma_1(numbers)
     assert embedded.shape == (529, 3, translations.equals.shape[0])
     assert embedded[:, -1].equal(translations.equals.expand(529, -1))
-    assert cut.alpha(embedded).allclose(numbers, atol=1e-6)
-    state = translations.sums.gamma(TABLE)
+    assert translations.alpha_1(embedded, "pseudo_inverse").allclose(numbers, atol=1e-6)
+    state = translations.gamma_2(TABLE)
     # The state says what γ_2 puts into the residual stream: one and the same train mean.
-    assert state.resid_mid.equal(translations.sums.mean_resid_mid.expand(P, -1))
+    assert state.resid_mid.equal(translations.mean_resid_mid.expand(P, -1))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mechval.axioms.progress import FINAL, Snapshot
-from mechval.modular_addition.circuit.losses import (
+from mechval.modular_addition.circuit.loss_progress import (
     LOSS_POINTS,
     LossPoint,
     loss_point,
