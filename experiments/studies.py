@@ -17,3 +17,9 @@ def load_study(name: str) -> Any:
 def allowed_stages(name: str) -> list[str]:
     """What ``+stage=`` may be: every stage of the study, and the words that are none."""
     return ["all", *load_study(name).stage_names, "dashboard"]
+
+
+def load_explainer(name: str) -> Any:
+    """A study's ``explain_words``: the words of a command to what is shown of one input."""
+    package = STUDIES[name].rpartition(".")[0]
+    return import_module(f"{package}.single.explain_view").explain_words

@@ -198,10 +198,13 @@ def _tolerance(committed: int | float, column: Column, rows: tuple[Any, ...]) ->
 
 
 def _samples(name: str, rows: tuple[Any, ...]) -> int:
-    """The number that a count is out of, in its own row or in the nearest one around it."""
+    """The number that a count is out of, in its own row or in the nearest one around it.
+
+    None drawn is 0: what was counted without drawing must be equal.
+    """
     for row in reversed(rows):
         if hasattr(row, name):
-            return getattr(row, name)
+            return getattr(row, name) or 0
     raise AttributeError(f"{type(rows[-1]).__name__} has no field {name!r} that a count is out of")
 
 

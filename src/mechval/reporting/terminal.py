@@ -72,6 +72,17 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str) -
     return table
 
 
+def verdict(disagrees: bool, wrong: str) -> str:
+    """What is to be said of a cell: nothing where both sides agree, else who is wrong, if told."""
+    return (f"{wrong} wrong" if wrong else "DIFFERS") if disagrees else ""
+
+
+def parting(n_apart: int, n_cells: int) -> Text:
+    """In how many cells network and interpretation part ways."""
+    ways = f"part ways in {n_apart} of" if n_apart else "agree in all"
+    return Text(f"Network and interpretation {ways} {n_cells} cells.", style="bold")
+
+
 def show(parts: Sequence[RenderableType], *, title: str, page: Path | None) -> None:
     """Print to standard output and, if a place is given, write the same there as HTML.
 

@@ -11,7 +11,7 @@ import torch
 from mechval.axioms import AxiomReport
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.parsing.certificate import ParsingCertificate
-from mechval.two_sat.certify.parsing.certifying import certify_parsing
+from mechval.two_sat.certify.parsing.prover import certify_parsing
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim import assess
 from mechval.two_sat.configs import TwoSatSettings

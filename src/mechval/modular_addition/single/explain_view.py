@@ -1,12 +1,29 @@
 """One explained sum as tables for the terminal or a page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from mechval.modular_addition.single.explain import CellOutcome, Explanation, Wave
-from mechval.reporting.terminal import grid
+from mechval.errors import MechvalError
+from mechval.modular_addition.single.explain import Explanation, Wave, explain_sum, load_explained
+from mechval.pipeline.run import FinishedRun
+from mechval.reporting.terminal import grid, parting, verdict
+
+
+def explain_words(
+    run: FinishedRun, asked: Sequence[str], *, seed: int | None, checkpoint: Path | None
+) -> Iterator[RenderableType]:
+    """What a run's network does with a sum, asked as two numbers; ``seed`` plays no part.
+
+    Raises:
+        MechvalError: for other words, or as :func:`load_explained`.
+    """
+    if len(asked) != 2 or not all(word.lstrip("-").isdecimal() for word in asked):
+        raise MechvalError(f"{' '.join(asked)!r} is not allowed; allowed: two integers, a and b.")
+    explained = load_explained(run, checkpoint)
+    return explanation_parts(explain_sum(explained, int(asked[0]), int(asked[1])))
 
 
 def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
@@ -35,23 +52,21 @@ def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
     yield grid(
         ("axiom", "component", "network", "interpretation", ""),
         (
-            (cell.axiom, cell.component, cell.network, cell.program, _verdict(cell))
+            (
+                cell.axiom,
+                cell.component,
+                cell.network,
+                cell.program,
+                verdict(cell.disagrees, cell.wrong),
+            )
             for cell in explanation.cells
         ),
         title=f"Axioms on this sum, {explanation.interpretation}",
     )
-    n, n_apart = len(explanation.cells), sum(cell.disagrees for cell in explanation.cells)
-    outcome = f"part ways in {n_apart} of {n} cells" if n_apart else f"agree in all {n} cells"
-    yield Text(f"Network and interpretation {outcome}.", style="bold")
+    yield parting(sum(cell.disagrees for cell in explanation.cells), len(explanation.cells))
 
 
 def _wave(wave: Wave) -> tuple[str, ...]:
     apart = max(abs(p - n) for p, n in zip(wave.program, wave.network, strict=True))
     parts = (f"{part:+.3f}" for part in (*wave.program, *wave.network))
     return (wave.number, str(wave.frequency), *parts, f"{apart:.3f}")
-
-
-def _verdict(cell: CellOutcome) -> str:
-    if not cell.disagrees:
-        return ""
-    return f"{cell.wrong} wrong" if cell.wrong else "DIFFERS"

@@ -15,6 +15,7 @@ from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, Unexp
 
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.solver import signed_clauses
+from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause_literals
 
 _INFIX = r"""
@@ -165,26 +166,21 @@ def complete_formula(problem: Problem, written: WrittenFormula) -> tuple[int, ..
     return (*written.clause_ids, *written.clause_ids[-1:] * missing)
 
 
-def write_literal(problem: Problem, literal: int) -> str:
-    """The literal with this token id, as :func:`read_formula` reads it.
-
-    >>> write_literal(Problem(n_variables=5, n_clauses=10), 6)
-    '~x1'
-    """
-    n = problem.n_variables
-    return f"x{literal}" if literal < n else f"~x{literal - n}"
-
-
 def write_clause(problem: Problem, clause_id: int) -> str:
-    """The clause with this id, as :func:`read_formula` reads it."""
+    """The clause with this id, as :func:`read_formula` reads it.
+
+    >>> write_clause(Problem(n_variables=5, n_clauses=10), 1)
+    '(x0 ∨ ¬x1)'
+    """
     first, second = clause_literals(problem)[clause_id]
     return write_pair(problem, int(first) * problem.n_literals + int(second))
 
 
 def write_pair(problem: Problem, pair: int) -> str:
     """The ordered pair of literals ``first * n_literals + second``, written as a clause."""
+    symbols = Vocabulary(problem).symbols
     first, second = divmod(pair, problem.n_literals)
-    return f"({write_literal(problem, first)} | {write_literal(problem, second)})"
+    return f"({symbols[first]} ∨ {symbols[second]})"
 
 
 def _read(problem: Problem, text: str, is_dimacs: bool) -> WrittenFormula:

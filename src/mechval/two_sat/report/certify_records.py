@@ -8,7 +8,8 @@ class ParsingRow(Record):
     """A row of ``certify/parsing.csv``."""
 
     clause_position: int
-    clause: str
+    clause: int
+    literals: str
     status: CaseStatus
     margin: float
     numerical_error: float

@@ -11,7 +11,7 @@ from mechval.two_sat.report.certify_records import DriftRow, ParsingRow
 from mechval.two_sat.report.report_claims import Claims
 from mechval.two_sat.report.report_sections import figure, source
 from mechval.two_sat.report.report_variants import MAIN
-from mechval.two_sat.single.files import PADDING_RULE, Case
+from mechval.two_sat.single.counterexamples import PADDING_RULE, Counterexample
 
 _LONGEST = 90
 """Characters of a list of neurons that are shown; the table has all of them."""
@@ -59,7 +59,7 @@ def _worst_margins(rows: Sequence[ParsingRow]) -> str:
                 significant(worst.margin),
                 significant(min(row.attained_margin for row in found)),
                 significant(max(row.numerical_error for row in found)),
-                f"`{worst.clause}`",
+                f"`{worst.literals}`",
                 significant(min(row.own_clause_attention for row in found)),
                 f"{sum(row.n_branches for row in found):,}",
             ]
@@ -109,17 +109,15 @@ def _drift(rows: Sequence[DriftRow]) -> str:
     )
 
 
-def _counterexamples(cases: Sequence[Case]) -> str:
+def _counterexamples(cases: Sequence[Counterexample]) -> str:
     if not cases:
         return (
             "### Counterexamples\n\nNo cell of a main interpretation fails on a held-out formula."
         )
-    smallest = {
-        (case.axiom_name, case.component, case.interpretation): case for case in cases[::-1]
-    }
+    smallest = {(case.axiom, case.component, case.interpretation): case for case in cases[::-1]}
     rows = [
         [
-            f"{case.axiom_name}, {case.component}",
+            f"{case.axiom}, {case.component}",
             f"`{case.interpretation}`",
             f"{case.held_out_disagreements:,} of {case.held_out:,}",
             str(case.distinct_clauses),

@@ -29,7 +29,7 @@ from mechval.two_sat.report.figures.variants import draw_leaves, draw_rivals, dr
 from mechval.two_sat.report.paper_table import VARIANTS, compare_with_paper, unmeasured
 from mechval.two_sat.report.published_values import AXIOM_TABLE
 from mechval.two_sat.report.report_tables import RunFacts
-from mechval.two_sat.single.files import COUNTEREXAMPLES, Case, load_cases
+from mechval.two_sat.single.counterexamples import COUNTEREXAMPLES, Counterexample, load_cases
 
 FRONT_EPSILON = 0.05
 """What evaluate equivalence of a better program is to reach."""
@@ -60,7 +60,7 @@ class Claims:
     nulls: list[dict[str, str]]
     progress_figures: tuple[str, ...]
     ledger: tuple[Statement, ...]
-    cases: tuple[Case, ...]
+    cases: tuple[Counterexample, ...]
     parsing: tuple[ParsingRow, ...]
     drift: tuple[DriftRow, ...]
 

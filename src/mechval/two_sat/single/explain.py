@@ -1,6 +1,6 @@
 """One formula through one network: what every part of it does, and what the claim says it does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +9,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from mechval.two_sat.circuit.extract import Circuit
+from mechval.axioms import distinct_cells
 from mechval.two_sat.configs import ReadingName, Version
-from mechval.two_sat.formulas.solver import SatOracle
 from mechval.two_sat.formulas.text import WrittenFormula, complete_formula, write_clause, write_pair
-from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
+from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
-from mechval.two_sat.interpretation import formula_evaluator
-from mechval.two_sat.network.components import Components
-from mechval.two_sat.problem import Problem
-from mechval.two_sat.single.explain_cells import VERSIONS, CellOutcome, examine_formula
-from mechval.two_sat.single.subject import Explained
+from mechval.two_sat.interpretation import OUTPUT, PARSE, formula_evaluator
+from mechval.two_sat.single.subject import Subject, find_witness, write_assignment, write_label
+
+RESIDUAL = "resid_mid"
 
 
 @dataclass(frozen=True)
@@ -63,27 +61,25 @@ class NeuronReading:
 
 
 @dataclass(frozen=True)
-class NetworkAnswer:
-    """What the network answers: the token with the largest logit, and s minus u."""
-
-    token: str
-    satisfiable: bool
-    margin: float
-
-
-@dataclass(frozen=True)
-class SolverAnswer:
-    """What PySAT answers, with its witness.
+class CellOutcome:
+    """One distinct cell of one version of the program on this formula.
 
     Attributes:
-        satisfiable: whether there is a model.
-        model: a satisfying assignment, None if there is none.
-        core: clauses of the formula that are unsatisfiable together, empty if it has a model.
+        network: the network's side.
+        program: the side with the program in it.
+        responsible: what a disagreement is due to, empty where there is none.
+        wrong: which side contradicts the formula itself (its clauses, or the solver's answer):
+            network, interpretation, or nothing where they agree or the formula does not tell.
     """
 
-    satisfiable: bool
-    model: str | None
-    core: tuple[str, ...]
+    version: str
+    axiom: str
+    component: str
+    disagrees: bool
+    network: str
+    program: str
+    responsible: str
+    wrong: str
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,12 @@ class Explanation:
         n_written: clauses as written; the rest repeats the last one.
         n_swapped: clauses whose literals were put into the network's order.
         assignments: all that satisfy the formula.
-        reading: by which rules neurons are read.
+        reading: by which rules neurons are read: calibrated if the circuit has them, as the
+            constants of the paper suit one network only.
+        token: the network's answer, the token with the largest logit.
+        label: the same in words.
+        margin: its logit of s minus that of u.
+        satisfiable: the solver's answer, with its ``witness``.
     """
 
     tokens: tuple[str, ...]
@@ -105,50 +106,58 @@ class Explanation:
     assignments: tuple[str, ...]
     reading: ReadingName
     neurons: tuple[NeuronReading, ...]
-    answer: NetworkAnswer
-    solver: SolverAnswer
+    token: str
+    label: str
+    margin: float
+    satisfiable: bool
+    witness: str
     cells: tuple[CellOutcome, ...]
 
 
 @torch.inference_mode()
-def explain_formula(explained: Explained, written: WrittenFormula) -> Explanation:
+def explain_formula(subject: Subject, written: WrittenFormula) -> Explanation:
     """Run one formula through the network, the programs and the solver."""
-    problem, circuit = explained.problem, explained.circuit
+    problem, components = subject.problem, subject.components
     clause_ids = np.array(complete_formula(problem, written))
     tokens = encode_formulas(problem, torch.from_numpy(clause_ids)[None])
-    components = Components(explained.model, problem)
-    solver = _ask_solver(problem, clause_ids)
-    symbols = Vocabulary(problem).symbols
+    resid = components.parse(tokens)
+    answer = components.evaluate(resid)
+    logits, vocabulary = components.answer_logits(answer)[0], components.vocabulary
+    best, s = int(logits.argmax()), vocabulary.satisfiable
+    satisfiable, witness = find_witness(problem, clause_ids)
     table = unpack_truth_tables(truth_tables(problem, clause_ids[None]), problem.n_variables)[0]
+    reading: ReadingName = "calibrated" if "calibrated" in subject.circuit.readings else "paper"
     return Explanation(
-        tokens=tuple(symbols[token] for token in tokens[0].tolist()),
+        tokens=tuple(vocabulary.symbols[token] for token in tokens[0].tolist()),
         n_written=len(written.clause_ids),
         n_swapped=written.n_swapped,
-        clauses=_read_clauses(problem, circuit, clause_ids, components.parse(tokens)),
-        assignments=tuple(_write_assignment(problem, a) for a in table.nonzero()[0].tolist()),
-        reading=explained.reading,
-        neurons=_read_neurons(explained, components, tokens),
-        answer=_answer(components, tokens),
-        solver=solver,
-        cells=examine_formula(explained, components, tokens, satisfiable=solver.satisfiable),
+        clauses=_read_clauses(subject, clause_ids, resid),
+        assignments=tuple(write_assignment(a, problem) for a in table.nonzero()[0].tolist()),
+        reading=reading,
+        neurons=_read_neurons(subject, reading, tokens, answer.hidden[0]),
+        token=vocabulary.symbols[best],
+        label=write_label(best == s),
+        margin=float(logits[s] - logits[vocabulary.unsatisfiable]),
+        satisfiable=satisfiable,
+        witness=witness,
+        cells=tuple(_examine(subject, reading, clause_ids)),
     )
 
 
 def _read_clauses(
-    problem: Problem,
-    circuit: Circuit,
+    subject: Subject,
     clause_ids: Int[np.ndarray, " clause_position"],
     resid: Float[Tensor, "1 pos d_model"],
 ) -> tuple[ClauseReading, ...]:
-    second = list(FormulaLayout(problem).second_literal_positions)
-    cosines = normalize(resid[0, second], dim=-1) @ normalize(circuit.prototypes, dim=-1).T
-    n = problem.n_literals
+    problem, n = subject.problem, subject.problem.n_literals
+    second = list(subject.components.layout.second_literal_positions)
+    cosines = normalize(resid[0, second], dim=-1) @ normalize(subject.circuit.prototypes, dim=-1).T
     readings = []
     for clause_id, cosine in zip(clause_ids.tolist(), cosines, strict=True):
         best = int(cosine.argmax())
-        swapped = best % n * n + best // n
+        same = [best, best % n * n + best // n]
         is_other = torch.ones(n * n, dtype=torch.bool)
-        is_other[[best, swapped]] = False
+        is_other[same] = False
         written = write_clause(problem, clause_id)
         readings.append(
             ClauseReading(
@@ -156,25 +165,25 @@ def _read_clauses(
                 read=write_pair(problem, best),
                 cosine=float(cosine[best]),
                 margin=float(cosine[best] - cosine[is_other].max()),
-                agrees=written in (write_pair(problem, best), write_pair(problem, swapped)),
+                agrees=written in [write_pair(problem, pair) for pair in same],
             )
         )
     return tuple(readings)
 
 
 def _read_neurons(
-    explained: Explained, components: Components, tokens: Int[Tensor, "1 pos"]
+    subject: Subject,
+    name: ReadingName,
+    tokens: Int[Tensor, "1 pos"],
+    hidden: Float[Tensor, " d_mlp"],
 ) -> tuple[NeuronReading, ...]:
-    problem, circuit = explained.problem, explained.circuit
-    reading = circuit.readings[explained.reading]
-    hidden = components.evaluate(components.parse(tokens)).hidden[0]
-    second = list(components.layout.second_literal_positions)
-    first = [position - 1 for position in second]
-    pairs = tokens[:, first] * problem.n_literals + tokens[:, second]
-    programs = {"trees": reading.trees.program, "disjunction": reading.disjunctions}
+    circuit, problem = subject.circuit, subject.problem
+    reading = circuit.readings[name]
+    second = list(subject.components.layout.second_literal_positions)
+    pairs = tokens[:, [place - 1 for place in second]] * problem.n_literals + tokens[:, second]
     expected: dict[Version, Bool[Tensor, " neuron"]] = {
-        version: formula_evaluator(problem, programs[version], tokens.device)(pairs)[0]
-        for version in VERSIONS
+        version: formula_evaluator(problem, program, tokens.device)(pairs)[0]
+        for version, program in reading.programs.items()
     }
     return tuple(
         NeuronReading(
@@ -189,24 +198,30 @@ def _read_neurons(
     )
 
 
-def _answer(components: Components, tokens: Int[Tensor, "1 pos"]) -> NetworkAnswer:
-    vocabulary = components.vocabulary
-    logits = components.answer_logits(components.evaluate(components.parse(tokens)))[0]
-    best = int(logits.argmax())
-    margin = logits[vocabulary.satisfiable] - logits[vocabulary.unsatisfiable]
-    return NetworkAnswer(
-        vocabulary.symbols[best], best == vocabulary.satisfiable, margin=float(margin)
-    )
-
-
-def _ask_solver(problem: Problem, clause_ids: Int[np.ndarray, " clause_position"]) -> SolverAnswer:
-    with SatOracle(problem) as oracle:
-        if oracle.is_satisfiable(clause_ids):
-            assignment = int(oracle.model(clause_ids) @ (1 << np.arange(problem.n_variables)))
-            return SolverAnswer(True, _write_assignment(problem, assignment), ())
-        core = oracle.core(clause_ids)
-        return SolverAnswer(False, None, tuple(write_clause(problem, c) for c in core.tolist()))
-
-
-def _write_assignment(problem: Problem, assignment: int) -> str:
-    return " ".join(f"x{v}={assignment >> v & 1}" for v in range(problem.n_variables))
+def _examine(
+    subject: Subject, reading: ReadingName, clause_ids: Int[np.ndarray, " clause"]
+) -> Iterator[CellOutcome]:
+    """Every distinct cell of both versions, under one reading and the state γ_2 should put in."""
+    for name, interpretation in subject.interpretations.items():
+        tags = interpretation.tags
+        if (tags["reading"], tags["residual"]) != (reading, RESIDUAL):
+            continue
+        for cell in distinct_cells(interpretation):
+            facts, _, disagrees = subject.observe(name, cell, clause_ids)
+            component = interpretation.components[cell.component - 1]
+            wrong = ""
+            if disagrees and (cell.axiom.is_replaceability or component == OUTPUT):
+                is_network = facts.network != write_label(facts.satisfiable)
+                wrong = "network" if is_network else "interpretation"
+            elif disagrees and component == PARSE:
+                wrong = "network"
+            yield CellOutcome(
+                version=tags["version"],
+                axiom=cell.axiom,
+                component=component,
+                disagrees=disagrees,
+                network=facts.network,
+                program=facts.program,
+                responsible=facts.responsible,
+                wrong=wrong,
+            )

@@ -1,16 +1,65 @@
 """One explained formula as tables for the terminal or a page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from mechval.reporting.terminal import grid
-from mechval.two_sat.single.explain import Explanation
-from mechval.two_sat.single.explain_cells import VERSIONS, CellOutcome
+from mechval.errors import MechvalError
+from mechval.pipeline.run import FinishedRun
+from mechval.reporting.terminal import grid, parting, verdict
+from mechval.two_sat.formulas import text
+from mechval.two_sat.single.explain import CellOutcome, Explanation, explain_formula
+from mechval.two_sat.single.subject import load_subject, write_label
 
 MOST_ASSIGNMENTS = 8
-_LABELS = {True: "SAT", False: "UNSAT"}
+RANDOM = "random"
+
+
+def explain_words(
+    run: FinishedRun, asked: Sequence[str], *, seed: int | None, checkpoint: Path | None
+) -> Iterator[RenderableType]:
+    """What a run's network does with a formula.
+
+    Args:
+        run: of this study.
+        asked: one word: the formula, the name of a file that holds it, or ``random``.
+        seed: of a random formula, None for any other.
+        checkpoint: as for :func:`load_subject`.
+
+    Raises:
+        MechvalError: for other words, a file that cannot be read, a formula that is none, or as
+            :func:`load_subject`.
+    """
+    if len(asked) != 1:
+        raise MechvalError(
+            f"{len(asked)} formulas {asked} are not allowed; allowed: one, in quotes."
+        )
+    (word,) = asked
+    if (word == RANDOM) != (seed is not None):
+        raise MechvalError(f"seed={seed} with {word!r} is not allowed; allowed: seed=… "
+                           f"with {RANDOM} and with nothing else.")  # fmt: skip
+    subject = load_subject(run, checkpoint)
+    if seed is not None:
+        written = text.random_formula(subject.problem, seed)
+    else:
+        written = text.read_formula(subject.problem, _content(word))
+    return explanation_parts(explain_formula(subject, written))
+
+
+def _content(word: str) -> str:
+    """A formula, or what a file of that name holds."""
+    is_one_word = len(word.split()) == 1 or Path(word).suffix != ""
+    if "(" in word or not is_one_word:
+        return word
+    try:
+        return Path(word).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MechvalError(
+            f"formula file {word} cannot be read ({type(error).__name__}); allowed: a DIMACS file, "
+            "or clauses in parentheses."
+        ) from None
 
 
 def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
@@ -22,22 +71,14 @@ def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
     yield Text(_assignments(explanation.assignments))
     yield _neurons(explanation)
     yield _cells(explanation)
-    yield Text(_parting(explanation.cells), style="bold")
+    yield parting(sum(cell.disagrees for cell in explanation.cells), len(explanation.cells))
 
 
 def _answers(explanation: Explanation) -> RenderableType:
-    answer, solver = explanation.answer, explanation.solver
-    witness = f"model {solver.model}" if solver.satisfiable else f"core {' & '.join(solver.core)}"
-    rows = [
-        (
-            "network",
-            _LABELS[answer.satisfiable],
-            f"token {answer.token}, s - u {answer.margin:+.2f}",
-        ),
-        ("PySAT", _LABELS[solver.satisfiable], witness),
-    ]
-    is_right = answer.satisfiable == solver.satisfiable
-    title = f"The network is {'right' if is_right else 'WRONG'}"
+    right = write_label(explanation.satisfiable)
+    told = f"token {explanation.token}, s - u {explanation.margin:+.2f}"
+    rows = [("network", explanation.label, told), ("PySAT", right, explanation.witness)]
+    title = f"The network is {'right' if explanation.label == right else 'WRONG'}"
     return grid(("who", "answer", "with"), rows, title=title)
 
 
@@ -69,8 +110,8 @@ def _clauses(explanation: Explanation) -> RenderableType:
         )
         for place, clause in enumerate(explanation.clauses, start=1)
     ]
-    columns = ("clause", "written", "block 1 reads", "cosine", "margin to the next clause", "")
-    return grid(columns, rows, title="Parse: what block 1 wrote at each second literal")
+    columns = ("clause", "written", "block 0 reads", "cosine", "margin to the next clause", "")
+    return grid(columns, rows, title="Parse: what block 0 wrote at each second literal")
 
 
 def _assignments(found: tuple[str, ...]) -> str:
@@ -90,47 +131,36 @@ def _neurons(explanation: Explanation) -> RenderableType:
             str(neuron.neuron),
             f"{neuron.activation:.2f}",
             f"{neuron.cut:.2f}",
-            _mark(neuron.fires),
-            *(_mark(neuron.expected[version]) for version in VERSIONS),
+            *("on" if is_on else "off" for is_on in (neuron.fires, *neuron.expected.values())),
             f"{neuron.effect:+.2f}",
             "" if set(neuron.expected.values()) == {neuron.fires} else "DIFFERS",
         )
         for neuron in shown
     ]
-    columns = ("neuron", "activation", "cut", "fires", *VERSIONS, "adds to s", "")
+    versions = explanation.neurons[0].expected
+    columns = ("neuron", "activation", "cut", "fires", *versions, "adds to s", "")
     n_silent = len(explanation.neurons) - len(shown)
     title = f"Evaluate: neurons that fire or should ({n_silent} more do neither)"
     return grid(columns, rows, title=title)
 
 
-def _mark(is_on: bool) -> str:
-    return "on" if is_on else "off"
-
-
 def _cells(explanation: Explanation) -> RenderableType:
+    """Both sides, and what a disagreement is due to; sides that agree are not written twice."""
     rows = [
         (
-            cell.interpretation.partition("/")[0],
+            cell.version,
             cell.axiom,
             cell.component,
-            cell.network,
-            cell.interpreted,
-            _verdict(cell),
+            *_sides(cell),
+            cell.responsible,
+            verdict(cell.disagrees, cell.wrong),
         )
         for cell in explanation.cells
     ]
-    columns = ("program", "axiom", "component", "network", "interpretation", "")
+    columns = ("program", "axiom", "component", "network", "interpretation", "due to", "")
     return grid(columns, rows, title=f"Axioms on this formula, reading {explanation.reading}")
 
 
-def _verdict(cell: CellOutcome) -> str:
-    if not cell.disagrees:
-        return ""
-    return f"{cell.wrong} wrong" if cell.wrong else "DIFFERS"
-
-
-def _parting(cells: tuple[CellOutcome, ...]) -> str:
-    n_apart = sum(cell.disagrees for cell in cells)
-    if not n_apart:
-        return f"Network and interpretation agree in all {len(cells)} cells."
-    return f"Network and interpretation part ways in {n_apart} of {len(cells)} cells."
+def _sides(cell: CellOutcome) -> tuple[str, str]:
+    is_long = not cell.disagrees and cell.network not in map(write_label, (0, 1))
+    return ("agree", "agree") if is_long else (cell.network, cell.program)

@@ -7,9 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechval.axioms import Axiom, Interpretation, run_components
+from mechval.axioms import Interpretation, run_components
 from mechval.axioms.base import Sides
-from mechval.axioms.cells import CellKey
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.network.components import AnswerState, Components
 
@@ -45,7 +44,7 @@ class Attribution:
     components: Components
     circuit: Circuit
 
-    def explain(self, interpretation: Interpretation, key: CellKey, sides: Sides) -> str:
+    def explain(self, interpretation: Interpretation, sides: Sides) -> str:
         """Say what is responsible in a cell, for the one formula that ``sides`` are of.
 
         Equivalence: the positions or neurons read differently. Replaceability: the parts of
@@ -53,24 +52,25 @@ class Attribution:
         output: the neurons whose bits say satisfiable, or, if none does, those that make the
         network say so.
         """
+        key = sides.key
         if key.axiom.is_replaceability:
-            return self._restoring(interpretation, key, sides)
+            return self._restoring(interpretation, sides)
         if key.component == 1:
             return self._misread_clauses(interpretation, sides)
         neurons = self._evaluating_neurons(interpretation)
         if key.component == 2:
             return _differing_neurons(neurons, sides)
-        return self._deciding_neurons(interpretation, key, sides, neurons)
+        return self._deciding_neurons(interpretation, sides, neurons)
 
     def _evaluating_neurons(self, interpretation: Interpretation) -> Int[Tensor, " neuron"]:
-        _, name, _ = interpretation.name.split("/")
         readings = {str(key): reading for key, reading in self.circuit.readings.items()}
-        return readings[name].neurons
+        return readings[interpretation.tags["reading"]].neurons
 
-    def _restoring(self, interpretation: Interpretation, key: CellKey, sides: Sides) -> str:
-        own, label = sides.concrete[key.component], int(sides.network)
-        replaced = interpretation.gammas[key.component](sides.abstract)
-        if key.component == 1:
+    def _restoring(self, interpretation: Interpretation, sides: Sides) -> str:
+        cut = sides.key.component
+        own, label = sides.concrete[cut], int(sides.network)
+        replaced = interpretation.gammas[cut](sides.abstract)
+        if cut == 1:
             parts = smallest_set(self._positions_restored(own, replaced), own.shape[1], label)
             return f"positions restored: {self._position_names(parts or [])}"
         n_neurons = own.hidden.shape[1]
@@ -99,11 +99,10 @@ class Attribution:
     def _deciding_neurons(
         self,
         interpretation: Interpretation,
-        key: CellKey,
         sides: Sides,
         neurons: Int[Tensor, " neuron"],
     ) -> str:
-        if key.axiom == Axiom.PREFIX_EQUIVALENCE:
+        if sides.key.axiom.is_prefix:
             bits = run_components(interpretation.abstract[:2], sides.concrete[0])[-1]
         else:
             bits = interpretation.alphas[2](sides.concrete[2])
@@ -128,15 +127,8 @@ class Attribution:
 
     def _misread_clauses(self, interpretation: Interpretation, sides: Sides) -> str:
         distance = interpretation.equivalences[1].distance
-        differs = [
-            clause
-            for clause in range(sides.network.shape[1])
-            if bool(
-                distance(
-                    sides.network[:, clause : clause + 1], sides.program[:, clause : clause + 1]
-                )
-            )
-        ]
+        pairs = zip(sides.network.split(1, dim=1), sides.program.split(1, dim=1), strict=True)
+        differs = [clause for clause, pair in enumerate(pairs) if bool(distance(*pair))]
         positions = self.components.layout.second_literal_positions
         return f"positions misread: {self._position_names([positions[c] for c in differs])}"
 

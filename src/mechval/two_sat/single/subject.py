@@ -1,35 +1,159 @@
-"""The network and the circuit of a finished run, to be asked about single formulas."""
+"""A network with its circuit and all that is claimed of it, asked about one formula at a time."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
+import torch
+from jaxtyping import Float32, Int, UInt8
+from torch import Tensor
+
+from mechval.axioms import Axiom, CellKey, Interpretation
+from mechval.axioms.base import Sides
+from mechval.axioms.equations import cell_sides
 from mechval.pipeline.run import FinishedRun
 from mechval.transformer import Transformer
 from mechval.transformer.architecture import Architecture
 from mechval.transformer.foreign import load_foreign_checkpoint
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.files import PROGRAMS, TENSORS, load_circuit
-from mechval.two_sat.configs import ReadingName
+from mechval.two_sat.configs import Residual, Version
+from mechval.two_sat.formulas.solver import SatOracle
+from mechval.two_sat.formulas.text import write_clause, write_pair
+from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.interpretation import EVALUATE, PARSE, make_interpretations
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import WEIGHTS, load_network, make_network
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.single.responsible import Attribution
+from mechval.two_sat.single.shrinking import distinct_clauses
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a formula shows about a cell.
+
+    Attributes:
+        distinct_clauses: how many different clauses the formula has.
+        formula: as people write it.
+        satisfiable: as the solver says.
+        witness: a satisfying assignment, or clauses that are unsatisfiable together.
+        network_label: the network's own answer.
+        network: what the network's side of the cell says.
+        program: what the program's side says.
+        responsible: the positions or neurons that a disagreement is due to.
+    """
+
+    distinct_clauses: int
+    formula: str
+    satisfiable: bool
+    witness: str
+    network_label: str
+    network: str
+    program: str
+    responsible: str
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """The network's own numbers on one formula, which a replay finds again to the last bit.
+
+    Attributes:
+        logits: at the answer position.
+        digest: sha256 of the residual stream after block 0, the hidden layer and the residual
+            stream after block 1's attention.
+    """
+
+    logits: Float32[np.ndarray, " d_vocab"]
+    digest: UInt8[np.ndarray, " byte"]
 
 
 @dataclass(frozen=True)
-class Explained:
-    """A network with its circuit, on the CPU."""
+class Subject:
+    """A network with everything that is said about it.
+
+    Attributes:
+        interpretations: the main ones, by name.
+    """
 
     problem: Problem
-    model: Transformer
+    components: Components
     circuit: Circuit
+    interpretations: Mapping[str, Interpretation]
+    device: torch.device
 
-    @property
-    def reading(self) -> ReadingName:
-        """Calibrated if the circuit has it: the constants of the paper suit one network only."""
-        return "calibrated" if "calibrated" in self.circuit.readings else "paper"
+    def observe(
+        self, name: str, cell: CellKey, clause_ids: Int[np.ndarray, " clause_position"]
+    ) -> tuple[Facts, States, bool]:
+        """Evaluate a cell of an interpretation on one formula alone.
+
+        Returns:
+            What it shows, the network's states, and whether the two sides disagree.
+        """
+        interpretation, problem = self.interpretations[name], self.problem
+        # On one thread: the order of additions must not depend on the number of cores.
+        with _one_thread(), torch.inference_mode():
+            tokens = encode_formulas(problem, torch.from_numpy(clause_ids[None]))
+            sides = cell_sides(interpretation, tokens.to(self.device), cell)
+            disagree = bool(sides.disagrees)
+            explain = Attribution(self.components, self.circuit).explain
+            responsible = explain(interpretation, sides) if disagree else ""
+        written = "" if cell.axiom.is_replaceability else sides.component
+        satisfiable, witness = find_witness(problem, clause_ids)
+        facts = Facts(
+            distinct_clauses=len(distinct_clauses(clause_ids)),
+            formula=" ".join(write_clause(problem, clause) for clause in clause_ids.tolist()),
+            satisfiable=satisfiable,
+            witness=witness,
+            network_label=write_label(int(sides.concrete[-1])),
+            network=_write_state(problem, written, sides.network),
+            program=_write_state(problem, written, sides.program),
+            responsible=responsible,
+        )
+        return facts, self._states(sides), disagree
+
+    def cell_of(self, name: str, axiom: Axiom, component: str) -> CellKey:
+        """The cell of an interpretation that tables name so."""
+        return CellKey(axiom, self.interpretations[name].components.index(component) + 1)
+
+    def _states(self, sides: Sides) -> States:
+        _, resid, answer, _ = sides.concrete
+        digest = hashlib.sha256()
+        for tensor in (resid, answer.hidden, answer.resid_mid):
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        with _one_thread(), torch.inference_mode():
+            logits = self.components.answer_logits(answer)[0].cpu().numpy()
+        return States(logits, np.frombuffer(digest.digest(), dtype=np.uint8))
 
 
-def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
-    """The network and the circuit of a finished run.
+def make_subject(
+    model: Transformer,
+    problem: Problem,
+    circuit: Circuit,
+    *,
+    versions: tuple[Version, ...] = get_args(Version),
+    residuals: tuple[Residual, ...] = get_args(Residual),
+    device: torch.device,
+) -> Subject:
+    """A network with its main interpretations, as stage ``axioms`` validates them."""
+    components = Components(model.to(device), problem)
+    interpretations = make_interpretations(
+        components, problem, circuit, versions=versions, residuals=residuals, device=device
+    )
+    names = ("version", "reading", "residual")
+    named = {
+        known.name: replace(known, tags=dict(zip(names, known.name.split("/"), strict=True)))
+        for known in interpretations
+    }
+    return Subject(problem, components, circuit, named, device)
+
+
+def load_subject(run: FinishedRun, checkpoint: Path | None = None) -> Subject:
+    """The network and the circuit of a finished run, on the CPU.
 
     Args:
         run: of this study.
@@ -48,4 +172,49 @@ def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
         model = load_network(problem, architecture, run.file("train", WEIGHTS))
     directory = run.file("circuit", TENSORS).parent
     run.file("circuit", PROGRAMS.file.removeprefix("circuit/"))
-    return Explained(problem, model, load_circuit(directory, problem))
+    circuit = load_circuit(directory, problem)
+    return make_subject(model, problem, circuit, device=torch.device("cpu"))
+
+
+def find_witness(
+    problem: Problem, clause_ids: Int[np.ndarray, " clause_position"]
+) -> tuple[bool, str]:
+    """Whether a formula is satisfiable, and the solver's model or core, in words."""
+    with SatOracle(problem) as oracle:
+        if oracle.is_satisfiable(clause_ids):
+            model = oracle.model(clause_ids)
+            return (
+                True,
+                f"model {write_assignment(int(model @ (1 << np.arange(len(model)))), problem)}",
+            )
+        core = np.sort(oracle.core(clause_ids)).tolist()
+        return False, "core " + " ".join(write_clause(problem, clause) for clause in core)
+
+
+def write_assignment(assignment: int, problem: Problem) -> str:
+    """The assignment whose bits are the variables' values, such as ``x0=1 x1=0``."""
+    return " ".join(f"x{v}={assignment >> v & 1}" for v in range(problem.n_variables))
+
+
+def write_label(label: int) -> str:
+    """A label of the network in words."""
+    return "satisfiable" if label else "unsatisfiable"
+
+
+def _write_state(problem: Problem, component: str, state: Tensor) -> str:
+    """A label, or the state after a component."""
+    if component == PARSE:
+        return " ".join(write_pair(problem, pair) for pair in state[0].tolist())
+    if component == EVALUATE:
+        return "bits " + "".join(str(int(bit)) for bit in state[0].tolist())
+    return write_label(int(state))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

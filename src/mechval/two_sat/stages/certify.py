@@ -22,11 +22,11 @@ from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_split
 from mechval.two_sat.interpretation import OUTPUT
-from mechval.two_sat.single import files
-from mechval.two_sat.single.cases import Subject, make_subject
+from mechval.two_sat.single import counterexamples
+from mechval.two_sat.single.subject import Subject, make_subject
 from mechval.two_sat.stages.train import load_stage_network, stage_weights
 
-CERTIFICATE = "parsing.safetensors"
+CERTIFICATE, COUNTEREXAMPLES = "parsing.safetensors", counterexamples.COUNTEREXAMPLES
 TABLES: tuple[tables.Declared, ...] = (
     certificates.PARSING,
     DRIFT,
@@ -37,7 +37,7 @@ TABLES: tuple[tables.Declared, ...] = (
     programs.PROGRAM_DISTANCES,
     ledger.LEDGER,
     ledger.METRICS,
-    files.CASES,
+    counterexamples.CASES,
 )
 
 Context = StageContext[TwoSatSettings]
@@ -57,7 +57,9 @@ def run(context: Context) -> None:
         for name in subject.interpretations
     }
     test = load_split(context.upstream["data"].bulk, problem, "analysis.test")
-    findings = files.find_cases(subject, audits, test, context.settings.certify.counterexamples)
+    findings = counterexamples.find_cases(
+        subject, audits, test, context.settings.certify.counterexamples
+    )
     _finish(context, subject, proof, _count(context, subject), findings)
 
 
@@ -66,7 +68,7 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
     subject, finished = _load_subject(context), artifacts.directory
     proof = certificates.load_certificate(finished / CERTIFICATE)
     check_parsing(finished / CERTIFICATE, stage_weights(context))
-    cases = files.load_cases(finished / files.COUNTEREXAMPLES)
+    cases = counterexamples.load_cases(finished / COUNTEREXAMPLES)
     findings = [case.finding for case, _ in cases]
     _finish(context, subject, proof, _count(context, subject, finished), findings)
 
@@ -76,11 +78,13 @@ def _finish(
     subject: Subject,
     proof: certificates.ParsingCertificate,
     counts: list[Statement],
-    findings: Sequence[files.Finding],
+    findings: Sequence[counterexamples.Finding],
 ) -> None:
     directory = context.directory
     certificates.PARSING.write(proof.rows(), directory)
-    cases = files.write_cases(subject, findings, directory / files.COUNTEREXAMPLES)
+    cases = counterexamples.write_cases(
+        subject, findings, directory / counterexamples.COUNTEREXAMPLES
+    )
     statements = [
         ledger.parsing_statement(proof),
         *_bound_drift(context, subject),

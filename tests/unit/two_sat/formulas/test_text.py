@@ -53,13 +53,13 @@ def test_any_text_is_read_or_refused_at_a_character(text: str) -> None:
 @pytest.mark.parametrize("text", ["(x1|x0)", "( x1 | x0 )", "2 1 0", "(x1 ∨ x0)"])
 def test_the_literals_of_a_clause_are_put_in_the_networks_order(text: str) -> None:
     found = read_formula(PROBLEM, text)
-    assert (write_clause(PROBLEM, found.clause_ids[0]), found.n_swapped) == ("(x0 | x1)", 1)
+    assert (write_clause(PROBLEM, found.clause_ids[0]), found.n_swapped) == ("(x0 ∨ x1)", 1)
 
 
 @pytest.mark.parametrize("sign", ["~", "¬", "!"])
 def test_each_sign_of_negation_is_read(sign: str) -> None:
     (clause_id,) = read_formula(PROBLEM, f"({sign}x0 | x1)").clause_ids
-    assert write_clause(PROBLEM, clause_id) == "(~x0 | x1)"
+    assert write_clause(PROBLEM, clause_id) == "(¬x0 ∨ x1)"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from mechval.two_sat.claim.assess import CLASSES, axiom_batches
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
-from mechval.two_sat.single.cases import Subject, make_subject
-from mechval.two_sat.single.files import Finding, find_cases
+from mechval.two_sat.single.counterexamples import Finding, find_cases
+from mechval.two_sat.single.subject import Subject, make_subject
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 
 LIMIT = 2

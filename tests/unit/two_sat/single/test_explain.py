@@ -1,5 +1,6 @@
-"""One formula explained: each part is what the pieces it is made of say."""
+"""One formula subject: each part is what the pieces it is made of say."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,27 +11,26 @@ from rich.console import Console
 from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.formulas.text import WrittenFormula, read_formula
 from mechval.two_sat.formulas.tokens import encode_formulas
-from mechval.two_sat.network.components import Components
 from mechval.two_sat.single.explain import Explanation, explain_formula
 from mechval.two_sat.single.explain_view import explanation_parts
-from mechval.two_sat.single.subject import Explained
-from tests.networks import SMALL_PROBLEM, Architecture, hand_made_circuit, random_network
+from mechval.two_sat.single.subject import Subject, make_subject
+from tests.networks import CPU, SMALL_PROBLEM, Architecture, hand_made_circuit, random_network
 
 SAT = "(x0 | ~x1) & (x2 | x1)"
 UNSAT = "(x0 | x1) & (x0 | ~x1) & (~x0 | x1) & (~x0 | ~x1) & (x1 | x2)"
 
 
 @pytest.fixture(scope="module")
-def explained() -> Explained:
+def subject() -> Subject:
     model = random_network(SMALL_PROBLEM, architecture=Architecture(d_model=16, d_mlp=8))
     circuit = replace(
         hand_made_circuit(SMALL_PROBLEM), prototypes=clause_prototypes(model, SMALL_PROBLEM)
     )
-    return Explained(SMALL_PROBLEM, model, circuit)
+    return make_subject(model, SMALL_PROBLEM, circuit, device=CPU)
 
 
-def explain(explained: Explained, text: str) -> Explanation:
-    return explain_formula(explained, read_formula(SMALL_PROBLEM, text))
+def explain(subject: Subject, text: str) -> Explanation:
+    return explain_formula(subject, read_formula(SMALL_PROBLEM, text))
 
 
 def rendered(explanation: Explanation) -> str:
@@ -40,68 +40,68 @@ def rendered(explanation: Explanation) -> str:
     return capture.get()
 
 
-def test_the_last_clause_is_repeated_and_the_turned_one_is_told(explained: Explained) -> None:
-    found = explain(explained, SAT)
+def test_the_last_clause_is_repeated_and_the_turned_one_is_told(subject: Subject) -> None:
+    found = explain(subject, SAT)
     assert (found.n_written, found.n_swapped, len(found.clauses)) == (2, 1, 6)
-    assert {clause.written for clause in found.clauses[1:]} == {"(x1 | x2)"}
+    assert {clause.written for clause in found.clauses[1:]} == {"(x1 ∨ x2)"}
     text = rendered(found)
     assert "2 of 6 clauses were written, so the last one is repeated 4 times more" in text
     assert "1 clauses were turned round" in text
 
 
 def test_a_satisfiable_formula_has_all_its_assignments_and_a_model_among_them(
-    explained: Explained,
+    subject: Subject,
 ) -> None:
-    found = explain(explained, SAT)
+    found = explain(subject, SAT)
     assert found.assignments == (
         "x0=1 x1=1 x2=0",
         "x0=0 x1=0 x2=1",
         "x0=1 x1=0 x2=1",
         "x0=1 x1=1 x2=1",
     )
-    assert found.solver.satisfiable
-    assert found.solver.model in found.assignments
-    assert found.solver.core == ()
+    assert found.satisfiable
+    assert found.witness.removeprefix("model ") in found.assignments
 
 
-def test_an_unsatisfiable_formula_has_a_core(explained: Explained) -> None:
-    found = explain(explained, UNSAT)
+def test_an_unsatisfiable_formula_has_a_core(subject: Subject) -> None:
+    found = explain(subject, UNSAT)
     assert found.assignments == ()
-    assert (found.solver.satisfiable, found.solver.model) == (False, None)
-    assert set(found.solver.core) == {clause.written for clause in found.clauses[:4]}
+    assert not found.satisfiable
+    core = re.findall(r"\(.*?\)", found.witness.removeprefix("core "))
+    assert set(core) == {clause.written for clause in found.clauses[:4]}
     assert "satisfying assignments: none" in rendered(found)
 
 
-def test_neurons_are_held_against_the_truth_table(explained: Explained) -> None:
+def test_neurons_are_held_against_the_truth_table(subject: Subject) -> None:
     """The hand-made circuit has one neuron per assignment, in the assignments' order."""
-    found = explain(explained, SAT)
+    found = explain(subject, SAT)
     expected = {3, 4, 5, 7}
     for version in ("trees", "disjunction"):
         assert {n.neuron for n in found.neurons if n.expected[version]} == expected
     assert all(n.fires == (n.activation >= n.cut) for n in found.neurons)
 
 
-def test_the_answer_is_the_networks_own(explained: Explained) -> None:
-    found = explain(explained, SAT)
-    components = Components(explained.model, SMALL_PROBLEM)
+def test_the_answer_is_the_networks_own(subject: Subject) -> None:
+    found = explain(subject, SAT)
+    components = subject.components
     ids = torch.tensor([read_formula(SMALL_PROBLEM, SAT).clause_ids])
     tokens = encode_formulas(SMALL_PROBLEM, torch.cat([ids, ids[:, 1:].expand(1, 4)], dim=1))
-    logits = explained.model(tokens)[0, -1].detach()
+    logits = subject.components.model(tokens)[0, -1].detach()
     vocabulary = components.vocabulary
     expected = float(logits[vocabulary.satisfiable] - logits[vocabulary.unsatisfiable])
-    assert found.answer.margin == pytest.approx(expected, abs=1e-5)
-    assert found.answer.token == vocabulary.symbols[int(logits.argmax())]
+    assert found.margin == pytest.approx(expected, abs=1e-5)
+    assert found.token == vocabulary.symbols[int(logits.argmax())]
 
 
-def test_a_clause_read_wrongly_is_told_with_both_sides(explained: Explained) -> None:
+def test_a_clause_read_wrongly_is_told_with_both_sides(subject: Subject) -> None:
     """With the prototypes of two clauses exchanged, every parse of the one is the other."""
-    prototypes = explained.circuit.prototypes.clone()
+    prototypes = subject.circuit.prototypes.clone()
     n = SMALL_PROBLEM.n_literals
     for first, second in (((0, 4), (1, 2)), ((4, 0), (2, 1))):
         a, b = first[0] * n + first[1], second[0] * n + second[1]
         prototypes[[a, b]] = prototypes[[b, a]]
-    wrong = replace(explained, circuit=replace(explained.circuit, prototypes=prototypes))
-    before, after = explain(explained, SAT), explain(wrong, SAT)
+    wrong = replace(subject, circuit=replace(subject.circuit, prototypes=prototypes))
+    before, after = explain(subject, SAT), explain(wrong, SAT)
     changed = [
         clause.written
         for clause, other in zip(before.clauses, after.clauses, strict=True)
@@ -111,34 +111,34 @@ def test_a_clause_read_wrongly_is_told_with_both_sides(explained: Explained) -> 
     cell = after.cells[0]
     assert (cell.axiom, cell.component, cell.disagrees) == ("prefix equivalence", "parse", True)
     assert cell.wrong == "network"
-    assert cell.network != cell.interpreted
+    assert cell.network != cell.program
     assert "network wrong" in rendered(after)
 
 
 def test_the_margin_is_to_another_clause_not_to_the_same_in_other_order(
-    explained: Explained,
+    subject: Subject,
 ) -> None:
-    prototypes = explained.circuit.prototypes.reshape(6, 6, -1)
+    prototypes = subject.circuit.prototypes.reshape(6, 6, -1)
     same_both_ways = (prototypes + prototypes.transpose(0, 1)).reshape(36, -1)
-    circuit = replace(explained.circuit, prototypes=same_both_ways)
-    found = explain(replace(explained, circuit=circuit), SAT)
+    circuit = replace(subject.circuit, prototypes=same_both_ways)
+    found = explain(replace(subject, circuit=circuit), SAT)
     assert all(clause.margin > 1e-4 for clause in found.clauses)
 
 
-def test_every_distinct_cell_of_both_programs_is_there(explained: Explained) -> None:
-    cells = explain(explained, SAT).cells
+def test_every_distinct_cell_of_both_programs_is_there(subject: Subject) -> None:
+    cells = explain(subject, SAT).cells
     assert len(cells) == 16
-    assert len({(c.interpretation, c.axiom, c.component) for c in cells}) == 16
-    labels = [c for c in cells if c.network in ("SAT", "UNSAT")]
-    assert all(c.disagrees == (c.network != c.interpreted) for c in labels)
+    assert len({(c.version, c.axiom, c.component) for c in cells}) == 16
+    labels = [c for c in cells if c.network in ("satisfiable", "unsatisfiable")]
+    assert all(c.disagrees == (c.network != c.program) for c in labels)
     assert all((c.wrong != "") == c.disagrees for c in labels)
 
 
-def test_long_lists_of_assignments_are_cut_and_counted(explained: Explained) -> None:
-    found = replace(explain(explained, SAT), assignments=tuple(map(str, range(20))))
+def test_long_lists_of_assignments_are_cut_and_counted(subject: Subject) -> None:
+    found = replace(explain(subject, SAT), assignments=tuple(map(str, range(20))))
     assert "satisfying assignments, 20: 0; 1; 2; 3; 4; 5; 6; 7; … and 12 more" in rendered(found)
 
 
-def test_the_same_formula_gives_the_same_explanation(explained: Explained) -> None:
+def test_the_same_formula_gives_the_same_explanation(subject: Subject) -> None:
     written = WrittenFormula(tuple(np.arange(6).tolist()), 0)
-    assert explain_formula(explained, written) == explain_formula(explained, written)
+    assert explain_formula(subject, written) == explain_formula(subject, written)

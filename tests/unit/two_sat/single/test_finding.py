@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from mechval.axioms.report import cell_name
-from mechval.two_sat.single.finding import failing_cells, smallest_formulas
+from mechval.two_sat.single.counterexamples import failing_cells, smallest_formulas
 from mechval.two_sat.single.shrinking import distinct_clauses
-from tests.networks import CPU, SMALL_PROBLEM
 from tests.unit.two_sat.single.examples import LIMIT, audits, corpora_splits, subject
 
 
@@ -46,7 +45,7 @@ def test_a_cell_without_disagreements_is_not_searched() -> None:
 def test_the_smallest_formulas_come_first_and_are_no_larger_than_any_found() -> None:
     _, test = corpora_splits()
     for cell in cells():
-        found = smallest_formulas(cell, SMALL_PROBLEM, test, limit=LIMIT, device=CPU)
+        found = smallest_formulas(subject(), cell, test, LIMIT)
         sizes = [len(distinct_clauses(formula)) for formula in found]
         failing = test.clause_ids[cell.disagrees]
         assert 1 <= len(found) <= LIMIT

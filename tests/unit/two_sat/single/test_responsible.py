@@ -5,7 +5,6 @@ from torch import Tensor
 
 from mechval.axioms.equations import cell_sides
 from mechval.two_sat.formulas.tokens import encode_formulas
-from mechval.two_sat.single.cases import cell_of
 from mechval.two_sat.single.responsible import smallest_set
 from tests.networks import SMALL_PROBLEM
 from tests.unit.two_sat.single.examples import findings, subject
@@ -37,13 +36,13 @@ def test_restoring_the_positions_that_are_named_restores_the_label() -> None:
     found = [
         finding
         for finding in findings()
-        if (finding.axiom_name, finding.component) == ("prefix replaceability", "parse")
+        if (finding.axiom, finding.component) == ("prefix replaceability", "parse")
     ]
     assert found
     for finding in found:
         interpretation = subject().interpretations[finding.interpretation]
-        cell = cell_of(interpretation, finding.axiom_name, finding.component)
-        facts, _, disagrees = subject().observe(finding.interpretation, cell, finding.ids)
+        cell = subject().cell_of(finding.interpretation, finding.axiom, finding.component)
+        facts, _, disagrees = finding.observe(subject())
         tokens = encode_formulas(SMALL_PROBLEM, torch.from_numpy(finding.ids[None]))
         sides = cell_sides(interpretation, tokens, cell)
         mixed = interpretation.gammas[1](sides.abstract)
@@ -56,9 +55,7 @@ def test_restoring_the_positions_that_are_named_restores_the_label() -> None:
 
 def test_every_case_names_positions_or_neurons() -> None:
     for finding in findings():
-        interpretation = subject().interpretations[finding.interpretation]
-        cell = cell_of(interpretation, finding.axiom_name, finding.component)
-        facts, _, _ = subject().observe(finding.interpretation, cell, finding.ids)
+        facts, _, _ = finding.observe(subject())
         words = ("position", "neuron")
         assert any(word in facts.responsible for word in words)
         assert any(letter.isdigit() for letter in facts.responsible) or (

@@ -10,8 +10,12 @@ import pytest
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.solver import SatOracle
 from mechval.two_sat.formulas.text import read_dimacs
-from mechval.two_sat.single.files import Case, load_cases, write_cases
-from mechval.two_sat.single.replaying import replay_case
+from mechval.two_sat.single.counterexamples import (
+    Counterexample,
+    load_cases,
+    replay_case,
+    write_cases,
+)
 from tests.networks import SMALL_PROBLEM
 from tests.unit.two_sat.single.examples import audits, corpora_splits, findings, subject
 
@@ -24,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_axiom_is_contradicted_by_a_written_formula(folder: Path) -> None:
-    assert {case.axiom_name for case, _ in load_cases(folder)} == {
+    assert {case.axiom for case, _ in load_cases(folder)} == {
         "prefix equivalence",
         "component equivalence",
         "prefix replaceability",
@@ -61,7 +65,7 @@ def test_the_dimacs_file_is_the_formula_in_its_order(folder: Path) -> None:
 
 
 def test_a_witness_is_a_model_or_an_unsatisfiable_core(folder: Path) -> None:
-    cases: list[Case] = [case for case, _ in load_cases(folder)]
+    cases: list[Counterexample] = [case for case, _ in load_cases(folder)]
     with SatOracle(SMALL_PROBLEM) as oracle:
         labels = oracle.label(np.stack([case.ids for case in cases]))
     assert labels.tolist() == [case.satisfiable for case in cases]
@@ -70,11 +74,11 @@ def test_a_witness_is_a_model_or_an_unsatisfiable_core(folder: Path) -> None:
 
 
 def test_a_formula_on_which_the_cell_holds_is_refused(tmp_path: Path) -> None:
-    finding = next(found for found in findings() if found.axiom_name == "prefix replaceability")
+    finding = next(found for found in findings() if found.axiom == "prefix replaceability")
     audit = audits()[finding.interpretation]
-    disagrees = audit.disagreements[audit.cells.index(f"{finding.axiom_name}/{finding.component}")]
+    disagrees = audit.disagreements[audit.cells.index(f"{finding.axiom}/{finding.component}")]
     holds = corpora_splits()[1].clause_ids[~disagrees.numpy()][0]
-    changed = replace(finding, clause_ids=" ".join(map(str, holds.tolist())))
+    changed = replace(finding, clause_ids=tuple(holds.tolist()))
     with pytest.raises(MechvalError, match="is none: prefix replaceability of"):
         write_cases(subject(), [changed], tmp_path / "out")
 
