@@ -24,15 +24,7 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.network.activations import Activations, record_activations
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import (
-    DisjunctionProgram,
-    EvaluateProgram,
-    FittedTrees,
-    TruthTableCounts,
-    fit_disjunctions,
-    fit_trees,
-    mean_activation_by_assignment,
-)
+from mechval.two_sat.programs import evaluate
 
 READINGS: Mapping[ReadingName, tuple[Selection, Thresholds]] = {
     "calibrated": ("effect_share", "calibrated"),
@@ -56,11 +48,11 @@ class Reading:
     levels: Levels
     on_rate: Float[Tensor, " neuron"]
     mean_activation: Float[Tensor, "neuron assignment"]
-    trees: FittedTrees
-    disjunctions: DisjunctionProgram
+    trees: evaluate.FittedTrees
+    disjunctions: evaluate.DisjunctionProgram
 
     @property
-    def programs(self) -> Mapping[Version, EvaluateProgram]:
+    def programs(self) -> Mapping[Version, evaluate.EvaluateProgram]:
         """Both programs, by version."""
         return {"trees": self.trees.program, "disjunction": self.disjunctions}
 
@@ -103,11 +95,13 @@ def extract_circuit(
     """
     activations = record_activations(model, problem, split, device)
     effects = neuron_effects(model, problem, activations.hidden)
-    readings: dict[ReadingName, Reading] = {}
-    for name in config.readings:
-        reading = _read_neurons(name, effects, activations, problem, split, config, seed)
-        if reading is not None:
-            readings[name] = reading
+    found: dict[ReadingName, Reading | None] = {
+        name: _read_neurons(name, effects, activations, problem, split, config, seed)
+        for name in config.readings
+    }
+    readings: dict[ReadingName, Reading] = {
+        name: reading for name, reading in found.items() if reading is not None
+    }
     if not readings:
         raise MechvalError(
             f"circuit.readings={list(config.readings)} find no neuron whose bit changes on the "
@@ -146,7 +140,7 @@ def _read_neurons(
     changing = ~constant
     kept = Levels(levels.cut[changing], levels.high[changing])
     tables = unpack_truth_tables(truth_tables(problem, split.clause_ids), problem.n_variables)
-    mean_activation = mean_activation_by_assignment(
+    mean_activation = evaluate.mean_activation_by_assignment(
         activations.hidden[:, selected[changing]], torch.from_numpy(tables)
     )
     return Reading(
@@ -155,11 +149,11 @@ def _read_neurons(
         levels=kept,
         on_rate=bits[:, changing].float().mean(dim=0),
         mean_activation=mean_activation,
-        trees=fit_trees(
-            TruthTableCounts.of(tables),
+        trees=evaluate.fit_trees(
+            evaluate.TruthTableCounts.of(tables),
             bits[:, changing].numpy(),
             max_leaves=config.max_leaves,
             seed=seed,
         ),
-        disjunctions=fit_disjunctions(mean_activation, kept.cut),
+        disjunctions=evaluate.fit_disjunctions(mean_activation, kept.cut),
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int, Integer
@@ -81,15 +82,10 @@ class WrittenFormula:
     n_swapped: int
 
 
-@dataclass(frozen=True)
-class _Literal:
+class _Literal(NamedTuple):
     variable: int
-    is_negated: bool
+    token: int
     position: int
-
-    def token_id(self, problem: Problem) -> int:
-        """The literal as a token."""
-        return self.variable + problem.n_variables * self.is_negated
 
 
 def read_formula(problem: Problem, text: str) -> WrittenFormula:
@@ -191,12 +187,12 @@ def _read(problem: Problem, text: str, is_dimacs: bool) -> WrittenFormula:
     clause_ids, n_swapped = [], 0
     for clause in clauses:
         written = [_literal(problem, text, part) for part in clause.find_data("literal")]
-        first, second = sorted(written, key=lambda literal: literal.variable)
+        first, second = sorted(written)
         if first.variable == second.variable:
             sentence = "the clause has this variable twice; allowed: two different variables"
             raise FormulaError(text, written[1].position, sentence)
-        clause_ids.append(int(table[first.token_id(problem), second.token_id(problem)]))
-        n_swapped += written[0] is not first
+        clause_ids.append(int(table[first.token, second.token]))
+        n_swapped += written[0].variable > written[1].variable
     return WrittenFormula(tuple(clause_ids), n_swapped)
 
 
@@ -277,7 +273,8 @@ def _literal(problem: Problem, text: str, literal: Tree[Token]) -> _Literal:
             text, position, f"{name!r} is no variable; allowed: {', '.join(variables)}"
         )
     is_negated = name.startswith("-") or len(literal.children) > 1
-    return _Literal(variables.index(name.lstrip("-")), is_negated, position)
+    variable = variables.index(name.lstrip("-"))
+    return _Literal(variable, variable + problem.n_variables * is_negated, position)
 
 
 def _place(text: str, position: int) -> str:

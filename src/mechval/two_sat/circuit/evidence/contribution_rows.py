@@ -5,7 +5,7 @@ Source: PAPER.md section 2, circuit evidence ("how one neuron evaluates").
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -32,33 +32,6 @@ BINS = 40
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Where values lie."""
-
-    mean: float = tables.number()
-    sd: float = tables.number("standard deviation")
-    smallest: float = tables.number()
-    largest: float = tables.number()
-
-    @classmethod
-    def of(cls, values: Float[Tensor, " value"]) -> "Spread":
-        """Of at least one value."""
-        sd = values.std(correction=0)
-        return cls(*(float(value) for value in (values.mean(), sd, values.min(), values.max())))
-
-
-@dataclass(frozen=True)
-class ClauseContributionRow:
-    """What the clauses of a group add to a head's numerator and denominator."""
-
-    head: int = tables.told()
-    group: str = tables.told()
-    clauses: int = tables.told()
-    numerator: Spread = tables.told()
-    denominator: Spread = tables.told()
-
-
-@dataclass(frozen=True)
 class PreactivationRow:
     """A part of the pre-activation, over the ``n`` formulas where it is above 0, or is not."""
 
@@ -66,7 +39,8 @@ class PreactivationRow:
     is_active: bool = tables.told()
     n: int = tables.count("N", of="formulas")
     formulas: int = tables.told()
-    value: Spread = tables.told()
+    mean: float = tables.number()
+    sd: float = tables.number("standard deviation")
 
 
 @dataclass(frozen=True)
@@ -81,9 +55,6 @@ class HistogramRow:
     clauses: Mapping[str, int] = tables.count()
 
 
-CLAUSE_CONTRIBUTIONS = tables.Table(
-    "circuit/evidence/clause_contributions.csv", ClauseContributionRow
-)
 PREACTIVATION_PARTS = tables.Table("circuit/evidence/preactivation_parts.csv", PreactivationRow)
 HISTOGRAMS = tables.Table("circuit/evidence/contribution_histograms.csv", HistogramRow)
 
@@ -115,30 +86,12 @@ def contribution_tables(
     denominator = found.denominator[:, :, parsed].transpose(1, 2).flatten(0, 1)
     groups = found.violated.flatten()
     return {
-        CLAUSE_CONTRIBUTIONS: _clause_rows(numerator, denominator, groups),
         PREACTIVATION_PARTS: _part_rows(found, parsed, others),
         HISTOGRAMS: [
             *_histogram_rows("numerator", numerator, groups),
             *_histogram_rows("denominator", denominator, groups),
         ],
     }
-
-
-def _clause_rows(
-    numerator: Float[Tensor, "clause head_index"],
-    denominator: Float[Tensor, "clause head_index"],
-    groups: Int[Tensor, " clause"],
-) -> list[ClauseContributionRow]:
-    return [
-        ClauseContributionRow(
-            head,
-            GROUPS[group],
-            int((groups == group).sum()),
-            numerator=Spread.of(numerator[groups == group, head]),
-            denominator=Spread.of(denominator[groups == group, head]),
-        )
-        for head, group in product(range(numerator.shape[1]), groups.unique().tolist())
-    ]
 
 
 def _part_rows(
@@ -154,7 +107,14 @@ def _part_rows(
     parts = torch.cat([found.constant, *by_head], dim=1)
     is_active = parts.sum(dim=1) > 0
     return [
-        PreactivationRow(name, active, int(chosen.sum()), len(parts), Spread.of(values[chosen]))
+        PreactivationRow(
+            name,
+            active,
+            int(chosen.sum()),
+            len(parts),
+            mean=float(values[chosen].mean()),
+            sd=float(values[chosen].std(correction=0)),
+        )
         for name, values in zip(names, parts.T, strict=True)
         for active, chosen in ((False, ~is_active), (True, is_active))
         if chosen.any()

@@ -45,7 +45,6 @@ TABLES: tuple[tables.Table[Any], ...] = (
     neuron_rows.ASSIGNMENT_EFFECTS,
     program_rows.COVERAGE,
     program_rows.PROGRAM_QUALITY,
-    contribution_rows.CLAUSE_CONTRIBUTIONS,
     contribution_rows.PREACTIVATION_PARTS,
     contribution_rows.HISTOGRAMS,
 )

@@ -14,12 +14,7 @@ from torch import Tensor
 from mechval import tables
 from mechval.two_sat.circuit.extract import Reading
 from mechval.two_sat.configs import ReadingName
-from mechval.two_sat.programs.evaluate import (
-    DisjunctionProgram,
-    TreeProgram,
-    TruthTableCounts,
-    fit_trees,
-)
+from mechval.two_sat.programs import evaluate
 
 LEAVES = (2, 4, 16)
 """Sizes of the trees, besides the circuit's own and unlimited ones."""
@@ -74,7 +69,7 @@ PROGRAM_QUALITY = tables.Table("circuit/evidence/program_quality.csv", QualityRo
 class LabelledTables:
     """Formulas of one split as distinct truth tables, and neurons' bits on them."""
 
-    tables: TruthTableCounts
+    tables: evaluate.TruthTableCounts
     bits: Bool[np.ndarray, "formula neuron"]
 
 
@@ -84,15 +79,17 @@ def label_tables(
     hidden: Float[Tensor, "formula neuron"],
 ) -> LabelledTables:
     """Read the activations of a reading's neurons as bits."""
-    return LabelledTables(TruthTableCounts.of(truth), (hidden >= reading.levels.cut).numpy())
+    return LabelledTables(
+        evaluate.TruthTableCounts.of(truth), (hidden >= reading.levels.cut).numpy()
+    )
 
 
 @dataclass(frozen=True)
 class ReadingPrograms:
     """One program per neuron, and the same before pruning."""
 
-    program: TreeProgram | DisjunctionProgram
-    unpruned: TreeProgram | DisjunctionProgram
+    program: evaluate.TreeProgram | evaluate.DisjunctionProgram
+    unpruned: evaluate.TreeProgram | evaluate.DisjunctionProgram
     in_circuit: bool
 
 
@@ -110,7 +107,7 @@ def reading_programs(
         trees = (
             reading.trees
             if in_circuit
-            else fit_trees(fit.tables, fit.bits, max_leaves=leaves, seed=seed)
+            else evaluate.fit_trees(fit.tables, fit.bits, max_leaves=leaves, seed=seed)
         )
         name = f"trees-{leaves or 'unlimited'}"
         programs[name] = ReadingPrograms(trees.program, trees.unpruned, in_circuit)

@@ -165,8 +165,8 @@ def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
         if chosen:
             axes.barh(
                 [parts.index(row.part) + shift for row in chosen],
-                [row.value.mean for row in chosen],
-                xerr=[row.value.sd for row in chosen],
+                [row.mean for row in chosen],
+                xerr=[row.sd for row in chosen],
                 height=0.38,
                 color=colour,
                 error_kw={"elinewidth": 0.8},

@@ -6,10 +6,8 @@ import pytest
 import torch
 
 from mechval.two_sat.circuit.evidence.contribution_rows import (
-    CLAUSE_CONTRIBUTIONS,
     HISTOGRAMS,
     PREACTIVATION_PARTS,
-    Spread,
     contribution_tables,
 )
 from mechval.two_sat.circuit.evidence.contributions import (
@@ -108,19 +106,11 @@ def test_activations_of_some_neurons_are_those_of_all(split: Split) -> None:
     )
 
 
-def test_a_spread_is_of_the_values_themselves() -> None:
-    found = Spread.of(torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64))
-    assert (found.mean, found.smallest, found.largest) == (3.0, 1.0, 6.0)
-    assert found.sd == pytest.approx((14 / 3) ** 0.5)
-
-
 def test_clauses_and_formulas_are_all_counted(split: Split) -> None:
     circuit = hand_made_circuit(SMALL_PROBLEM)
     tables = contribution_tables(MODEL, SMALL_PROBLEM, circuit, split, CPU)
     n_clauses = len(split) * SMALL_PROBLEM.n_clauses
     for head in (0, 1):
-        own = [row for row in tables[CLAUSE_CONTRIBUTIONS] if row.head == head]
-        assert sum(row.clauses for row in own) == n_clauses
         for quantity in ("numerator", "denominator"):
             bins = [
                 row for row in tables[HISTOGRAMS] if (row.head, row.quantity) == (head, quantity)
