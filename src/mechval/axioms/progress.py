@@ -5,12 +5,12 @@ anew on each snapshot by the same rules; of a snapshot for which the rules give 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from mechval import tables
-from mechval.axioms.report import AxiomReport, Cell
+from mechval.axioms.report import AxiomReport, Cell, CellName, Estimate, Verdict
 from mechval.axioms.tables import Row
 from mechval.progress import track
 
@@ -53,8 +53,18 @@ class Validation(Generic[Facts]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SnapshotCell(Cell, Snapshot):
-    """One cell of one interpretation of a snapshot's network: a row of progress.csv."""
+class SnapshotCell(Estimate, CellName, Snapshot):
+    """What a training's table keeps of a `Cell` of a snapshot's network: a row of progress.csv."""
+
+    repeats: str | None = tables.told()
+    mean_part_error: float = tables.rate("mean error per part")
+    constant_rate: float | None = tables.rate("rate of the constant program")
+    verdict: Verdict = tables.told()
+
+    @property
+    def is_distinct(self) -> bool:
+        """Whether no earlier cell measures the same thing."""
+        return self.repeats is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +106,7 @@ def measure_snapshots(
     for snapshot, load in track(networks.items(), "progress measures", len(networks)):
         found, when = validate(load()), vars(snapshot)
         for report in found.reports:
-            cells += (SnapshotCell(**when, **vars(cell)) for cell in report.cells)
+            cells += (SnapshotCell(**when, **_kept(cell)) for cell in report.cells)
         rows.append(row(**when, **vars(found.facts), refusals=found.refusals))
     return Progress(tuple(cells), tuple(rows))
 
@@ -106,6 +116,11 @@ def merge_snapshots(finished: Iterable[Saved], recomputed: Iterable[Saved]) -> l
     fresh = {key: list(rows) for key, rows in groupby(recomputed, _place)}
     kept = [fresh.pop(key, list(rows)) for key, rows in groupby(finished, _place)]
     return [row for rows in (*kept, *fresh.values()) for row in rows]
+
+
+def _kept(cell: Cell) -> dict[str, Any]:
+    names = {field.name for field in fields(SnapshotCell)}
+    return {name: value for name, value in vars(cell).items() if name in names}
 
 
 def _place(row: Snapshot) -> tuple[str, int | None]:
