@@ -84,7 +84,7 @@ def identifier(title: str) -> str:
     >>> identifier("Paper versus measured")
     'paper-versus-measured'
     """
-    return re.sub(r"\W+", "-", title.lower()).strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def markdown(text: str) -> str:
