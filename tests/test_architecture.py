@@ -19,7 +19,7 @@ MAX_DATA_MODULES = 17
 PLAIN_FILES = {
     *("tables.py", "axioms/spec.py", "transformer/export.py"),
     # config.json, manifest.json and run.json
-    *(f"pipeline/{name}.py" for name in ("manifest", "run", "run_name", "run_record", "runner")),
+    *(f"pipeline/{name}.py" for name in ("manifest", "run", "run_name")),
     # headers of safetensors
     *("two_sat/formulas/dataset.py", "modular_addition/network/dataset.py"),
     *("two_sat/certify/parsing/certificate.py", "two_sat/certify/parsing/checker.py"),

@@ -8,6 +8,7 @@ package does no work at import).
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
@@ -36,11 +37,10 @@ def code_digest(modules: Iterable[str], package_root: Path = PACKAGE_ROOT) -> st
 
 def imported_modules(modules: Iterable[str], package_root: Path = PACKAGE_ROOT) -> list[str]:
     """Names of the package's modules reached from ``modules``, themselves included, sorted."""
-    waiting = list(modules)
+    waiting, reached = list(modules), set[str]()
     for name in waiting:
         if module_file(name, package_root) is None:
             raise ValueError(f"module {name!r} is not in {package_root}")
-    reached: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name not in reached:
@@ -52,38 +52,27 @@ def imported_modules(modules: Iterable[str], package_root: Path = PACKAGE_ROOT) 
 def module_file(name: str, package_root: Path = PACKAGE_ROOT) -> Path | None:
     """The source file of a module of the package, None if there is none."""
     top, *parts = name.split(".")
-    if top != package_root.name:
-        return None
     base = package_root.joinpath(*parts)
-    for candidate in (base / "__init__.py", base.with_suffix(".py")):
-        if candidate.is_file():
-            return candidate
-    return None
+    candidates = (base / "__init__.py", base.with_suffix(".py"))
+    return next((p for p in candidates if top == package_root.name and p.is_file()), None)
+
+
+@cache
+def _import_statements(source: bytes) -> list[ast.Import | ast.ImportFrom]:
+    nodes = ast.walk(ast.parse(source))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def _imports(name: str, package_root: Path) -> Iterator[str]:
     source = module_file(name, package_root)
     assert source is not None
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source.read_bytes())):
-        for target in _targets(node, package, package_root):
-            if module_file(target, package_root) is not None:
-                yield target
-
-
-def _targets(node: ast.AST, package: str, package_root: Path) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        origin = _origin(node, package)
-        for alias in node.names:
-            submodule = f"{origin}.{alias.name}"
-            yield submodule if module_file(submodule, package_root) else origin
-
-
-def _origin(node: ast.ImportFrom, package: str) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".")
-    base = parts[: len(parts) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
+    for node in _import_statements(source.read_bytes()):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        else:
+            base = package.split(".")[: 1 - node.level or None] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{origin}.{alias.name}" for alias in node.names]
+            targets = [found if module_file(found, package_root) else origin for found in names]
+        yield from (target for target in targets if module_file(target, package_root))

@@ -38,7 +38,7 @@ class StageKey:
     @property
     def digest(self) -> str:
         """16 hex digits that name this key."""
-        return text_digest(_to_text(vars(self)))[:16]
+        return text_digest(json_text(vars(self)))[:16]
 
 
 class Manifest(Config):
@@ -72,8 +72,8 @@ def make_manifest(stage: str, key: StageKey, directory: Path, bulk: Path) -> Man
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """The file's text: keys sorted, trailing newline."""
-    return _to_text(manifest.model_dump())
+    """The file's text."""
+    return json_text(manifest.model_dump())
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -83,15 +83,11 @@ def load_manifest(path: Path) -> Manifest:
         MechvalError: if the file is missing, is not JSON or is not a manifest.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return parse_config(Manifest, dict(json.loads(path.read_text(encoding="utf-8"))))
     except FileNotFoundError:
         raise MechvalError(f"{path} is missing.") from None
-    except ValueError:
-        raise MechvalError(f"{path} is corrupt: it is not JSON.") from None
-    if not isinstance(values, dict):
-        raise MechvalError(f"{path} is corrupt: it is not a manifest.")
-    try:
-        return parse_config(Manifest, values)
+    except (ValueError, TypeError):
+        raise MechvalError(f"{path} is corrupt: it is no object in JSON.") from None
     except MechvalError as error:
         raise MechvalError(f"{path} is corrupt: {error}") from None
 
@@ -148,5 +144,6 @@ def write_text_atomically(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _to_text(values: Mapping[str, Any]) -> str:
+def json_text(values: Mapping[str, Any]) -> str:
+    """An object as a JSON file: keys sorted, trailing newline."""
     return json.dumps(values, indent=2, sort_keys=True) + "\n"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,8 @@ class FinishedRun:
 
     def __post_init__(self) -> None:
         # Not of the run itself: a name such as ../x must not lead elsewhere.
-        runs = run_names(self.workspace, self.study)
+        folder = self.workspace.run_directory(self.study, "any").parent
+        runs = sorted(path.name for path in folder.glob("*") if path.is_dir())
         if self.run not in runs:
             raise MechvalError(
                 f"run={self.run} has no results of study={self.study} here; allowed: "
@@ -72,11 +72,6 @@ class FinishedRun:
     def states(self, stages: Iterable[str]) -> dict[str, StageState]:
         """What there is of each of the stages; an absent one has a fault."""
         return {stage: self._state(stage) for stage in stages}
-
-    def directories(self, stages: Iterable[str]) -> dict[str, Path]:
-        """The folders of those stages that are finished and unaltered."""
-        states = self.states(stages).values()
-        return {state.name: self.directory / state.name for state in states if not state.fault}
 
     def manifest(self, stage: str) -> Manifest:
         """What a stage was made from; raises MechvalError if the stage is missing or corrupt."""
@@ -110,12 +105,6 @@ class FinishedRun:
             )
         return path
 
-    def matching(self, stage: str, pattern: str) -> list[Path]:
-        """The tracked files of a stage whose names match; none if it has no manifest."""
-        manifest = self._state(stage).manifest
-        names = manifest.tracked if manifest else ()
-        return [self.directory / stage / name for name in names if fnmatchcase(name, pattern)]
-
     def checkpoint(self, path: Path) -> Path:
         """A published checkpoint, if it is the one that this run is about.
 
@@ -146,12 +135,6 @@ class FinishedRun:
         ]
         fault = f"missing or altered: {', '.join(altered)}" if altered else ""
         return StageState(stage, manifest, fault, _load_object(folder / "run.json"))
-
-
-def run_names(workspace: Workspace, study: str) -> list[str]:
-    """The names of the runs that a study has."""
-    folder = workspace.run_directory(study, "any").parent
-    return sorted(path.name for path in folder.glob("*") if path.is_dir())
 
 
 def _load_object(path: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The untracked record of one execution: where, when, with what, how long, how much memory."""
 
-import json
 import platform
 import resource
 import subprocess
@@ -11,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from mechval.config import Config
-from mechval.pipeline.manifest import write_text_atomically
+from mechval.pipeline.manifest import json_text, write_text_atomically
 
 RECORDED_PACKAGES = (
     *("mechval", "torch", "lightning", "hydra-core", "wandb", "python-sat"),
@@ -54,7 +53,7 @@ class Stopwatch:
         record = RunRecord(
             action=action,
             git_commit=git_commit(self._root),
-            packages=_package_versions(),
+            packages={name: version(name) for name in RECORDED_PACKAGES},
             python=platform.python_version(),
             host=platform.node(),
             device=self._device,
@@ -63,8 +62,7 @@ class Stopwatch:
             seconds=round(time.perf_counter() - self._clock, 3),
             peak_memory_bytes=_peak_memory_bytes(),
         )
-        text = json.dumps(record.model_dump(), indent=2, sort_keys=True) + "\n"
-        write_text_atomically(path, text)
+        write_text_atomically(path, json_text(record.model_dump()))
 
 
 def git_commit(root: Path) -> str | None:
@@ -75,10 +73,6 @@ def git_commit(root: Path) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()
-
-
-def _package_versions() -> dict[str, str]:
-    return {name: version(name) for name in RECORDED_PACKAGES}
 
 
 def _peak_memory_bytes() -> int:

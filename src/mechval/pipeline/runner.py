@@ -1,6 +1,5 @@
 """Running the wanted stages of a study: skip what is up to date, redo the rest, publish whole."""
 
-import json
 import logging
 import shutil
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from mechval.pipeline.decision import Decision, decide
 from mechval.pipeline.manifest import (
     Manifest,
     StageKey,
+    json_text,
     make_manifest,
     manifest_text,
     write_text_atomically,
@@ -167,7 +167,7 @@ def _keep_config(session: Session) -> None:
         return
     kept = load_run_config(path)
     if kept is None or "words" not in kept or values_of(kept) != values_of(record):
-        write_text_atomically(path, json.dumps(record, indent=2, sort_keys=True) + "\n")
+        write_text_atomically(path, json_text(record))
 
 
 def _notify(observer: Observer | None, stage: str, places: StagePlaces, manifest: Manifest) -> None:

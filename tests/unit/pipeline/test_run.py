@@ -68,16 +68,10 @@ def test_only_the_runs_own_checkpoint_is_taken(run: FinishedRun, tmp_path: Path)
 
 def test_the_state_of_a_stage_tells_what_is_wrong(run: FinishedRun) -> None:
     assert run.states(["train", "circuit"])["circuit"].fault == "no result in this run"
-    assert set(run.directories(["train", "circuit"])) == {"train"}
     run.file("train", "tracked.txt").write_text("other")
     assert run.states(["train"])["train"].fault == "missing or altered: tracked.txt"
     (run.directory / "train" / "manifest.json").write_text("{")
     assert run.states(["train"])["train"].fault == "train/manifest.json is corrupt"
-
-
-def test_tracked_files_are_found_by_pattern(run: FinishedRun) -> None:
-    assert run.matching("train", "*.txt") == [run.file("train", "tracked.txt")]
-    assert run.matching("circuit", "*") == []
 
 
 def test_the_words_that_made_a_run_are_told(run: FinishedRun) -> None:
