@@ -66,6 +66,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
     spec = InterpretationSpec(
         format=1,
         name=interpretation.name,
+        tags=tuple(interpretation.tags.items()),
         components=interpretation.components,
         **maps,
         equivalences=equivalences,
@@ -107,6 +108,7 @@ def load_interpretation(
 
     return Interpretation(
         name=spec.name,
+        tags=dict(spec.tags),
         components=spec.components,
         concrete=concrete,
         abstract=tuple(map(find, spec.abstract)),

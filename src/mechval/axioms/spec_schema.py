@@ -43,6 +43,7 @@ class InterpretationSpec(Config):
 
     format: Literal[1] = Field(description="1")
     name: str = Field(description="a text")
+    tags: tuple[tuple[str, str], ...] = Field(description="a list of pairs of texts")
     components: tuple[str, ...] = Field(description="a list of names")
     abstract: tuple[PartSpec, ...] = Field(description="a list of parts")
     alphas: tuple[PartSpec, ...] = Field(description="a list of parts")

@@ -89,6 +89,13 @@ def test_a_reloaded_interpretation_gives_the_very_same_report(tmp_path: Path) ->
     assert counts(after) != [[0] * 3] * 4
 
 
+def test_tags_come_back_in_their_order(tmp_path: Path) -> None:
+    tags = {"version": "trees", "reading": "paper"}
+    save_interpretation(replace(make_toy(), name="trees/paper", tags=tags), tmp_path)
+    again = load_interpretation(tmp_path, make_toy().concrete, PARTS)
+    assert list(again.tags.items()) == list(tags.items())
+
+
 def test_identity_comes_back_as_the_same_object(tmp_path: Path) -> None:
     saved(tmp_path)
     found = reload(tmp_path)
