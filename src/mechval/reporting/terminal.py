@@ -49,7 +49,7 @@ def axiom_table(report: AxiomReport) -> Table:
     for axiom in Axiom:
         cells = [found[axiom, component] for component in components]
         texts = [f"{cell.disagreements:,} of {cell.n:,} (ε {cell.epsilon:.3g})" for cell in cells]
-        table.add_row(axiom.label, *map(Text, texts))
+        table.add_row(axiom.value, *map(Text, texts))
     return table
 
 
