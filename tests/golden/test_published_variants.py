@@ -9,18 +9,16 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from mechval.axioms import Batch, Interpretation, disagreements_from_epsilon
+from mechval.axioms import Batch, disagreements_from_epsilon
 from mechval.axioms.judging import JudgingRule
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.claim.variants.making import VariantMaker
-from mechval.two_sat.claim.variants.measuring import VariantTables, measure_variants
-from mechval.two_sat.claim.variants.observations import observe
-from mechval.two_sat.claim.variants.surface import SurfaceMaker
-from mechval.two_sat.claim.variants.surface_rows import Grid, SurfaceRow
+from mechval.two_sat.claim import measure
+from mechval.two_sat.claim.bench import Bench, observe
+from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow
+from mechval.two_sat.claim.variants.families import make_variants
 from mechval.two_sat.configs import CircuitConfig, VariantsConfig
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import Components
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow
@@ -37,17 +35,17 @@ NOISED = {
     "component replaceability": (0.0581, 0.0128, 0.00433),
 }
 CASES = [
-    ("trees", "high 0.5", "prefix replaceability/evaluate", 0.249),
-    ("disjunction", "high 0.5", "prefix replaceability/evaluate", 0.135),
+    ("trees", "high/0.5", "prefix replaceability/evaluate", 0.249),
+    ("disjunction", "high/0.5", "prefix replaceability/evaluate", 0.135),
     ("trees", "ordered clauses", "prefix equivalence/parse", 0.850),
     *(
-        ("trees", "noise pairs", f"{axiom}/{component}", epsilon)
+        ("trees", "noise/pairs", f"{axiom}/{component}", epsilon)
         for axiom, row in NOISED.items()
         for component, epsilon in zip(COMPONENTS, row, strict=True)
     ),
 ]
 
-Measured = tuple[VariantTables, list[SurfaceRow]]
+Measured = tuple[measure.Measured, list[SurfaceRow]]
 
 
 @pytest.fixture(scope="module")
@@ -57,40 +55,32 @@ def measured(published_checkpoint: Path) -> Measured:
     fit, test = splits["analysis.fit"], splits["analysis.test"]
     config = CircuitConfig(readings=("paper",))
     circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
-    components = Components(model, problem)
-    made: list[Interpretation] = make_interpretations(
-        components,
+    fitting, testing = (observe(model, problem, split, CPU) for split in (fit, test))
+    bench = Bench(model, problem, circuit, fitting, testing, 0, 0.95, CPU)
+    mains = make_interpretations(
+        bench.components,
         problem,
         circuit,
         versions=("trees", "disjunction"),
         residuals=("attn_out", "resid_mid"),
         device=CPU,
     )
-    fitting, testing = (observe(model, problem, split, CPU) for split in (fit, test))
-    maker = VariantMaker(problem, circuit, fitting, CONFIG, 0, CPU)
-    tables = measure_variants(
-        maker.checks(made),
+    measured = measure.measure(
+        mains,
+        make_variants(bench, mains, CONFIG),
         (Batch(tokens, sat.long()) for tokens, sat in token_batches(problem, test, CPU, "test")),
         JudgingRule(("UNSAT", "SAT"), {}, 0.95, circuit.majority_label),
     )
-    surface = SurfaceMaker(
-        components=components,
-        circuit=circuit,
-        fitting=fitting,
-        testing=testing,
-        versions=("trees", "disjunction"),
-        residuals=("attn_out",),
-        max_leaves=4,
-        seed=0,
-        confidence=0.95,
-        device=CPU,
-    )
-    return tables, surface.rows(Grid("paper", "activation", (0.5,), (0.5, 2.0)))
+    surface = Surface(bench, ("trees", "disjunction"), ("attn_out",), max_leaves=4)
+    return measured, surface.rows(Grid("paper", "activation", (0.5,), (0.5, 2.0)))
 
 
 def disagreements(measured: Measured, name: str, cell: str) -> int:
+    mains = [cell for report in measured[0].mains for cell in report.cells]
     (found,) = (
-        row.disagreements for row in measured[0].rows if (row.variant, row.cell) == (name, cell)
+        row.disagreements
+        for row in (*mains, *measured[0].variants)
+        if (row.interpretation, row.name) == (name, cell)
     )
     return found
 
@@ -111,7 +101,7 @@ def test_the_corrected_residual_repairs_part_of_what_a_low_high_value_breaks(
 ) -> None:
     cell = "prefix replaceability/evaluate"
     published, corrected = (
-        disagreements(measured, f"{version}/paper/{residual}/high 0.5", cell)
+        disagreements(measured, f"{version}/paper/{residual}/high/0.5", cell)
         for residual in ("attn_out", "resid_mid")
     )
     assert corrected < 0.8 * published
@@ -128,7 +118,7 @@ def test_the_surface_at_the_published_constants_is_the_table(
         for row in measured[1]
         if (row.version, row.high, row.cell) == (version, high, cell)
     )
-    assert found == disagreements(measured, f"{version}/paper/attn_out/high {high:g}", cell)
+    assert found == disagreements(measured, f"{version}/paper/attn_out/high/{high:g}", cell)
 
 
 @pytest.mark.parametrize("version", ["trees", "disjunction"])
@@ -147,6 +137,6 @@ def test_literal_counts_are_no_explanation_and_the_trees_are_better(measured: Me
     cells = ("prefix equivalence/evaluate", "prefix replaceability/evaluate")
     p_values = {(row.cell, row.first, row.second): row.p_value for row in measured[0].paired}
     for cell in cells:
-        rival = f"{base}/rival literal counts"
+        rival = f"{base}/rival/literal counts"
         assert disagreements(measured, base, cell) < 0.5 * disagreements(measured, rival, cell)
         assert float(p_values[cell, base, rival] or 0) < 1e-9

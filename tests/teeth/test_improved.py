@@ -8,10 +8,11 @@ import torch
 
 from mechval.axioms import AxiomReport, Batch, evaluate_axioms
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.claim.improved.fitting import VotingFit
-from mechval.two_sat.claim.improved.interpretations import improved_interpretations
-from mechval.two_sat.claim.improved.ladder import fit_ladder
-from mechval.two_sat.claim.improved.parsing import CountingParser, fit_colon
+from mechval.two_sat.claim.improved.fitted import fit_ladder
+from mechval.two_sat.claim.improved.improver import with_parser
+from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
+from mechval.two_sat.claim.improved.voting_fit import VotingFit
+from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.activations import record_answer_states, token_batches
@@ -53,14 +54,21 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     assert isinstance(program, VotingProgram)
     programs["votes of the next neuron"] = replace(program, votes=program.votes.roll(1, dims=0))
     colon = fit_colon(model, problem, fit, CPU)
-    parser = CountingParser(problem, circuit.prototypes, circuit.mean_resid_post, colon)
-    base = replace(base, name=TREES)
-    named = [base, *improved_interpretations(base, parser, programs)]
+    parser = RefinedParser(problem, circuit.prototypes, circuit.mean_resid_post, colon)
+    counting = with_parser(base, parser)
     literals = colon[1:].roll(problem.n_variables, dims=0)
     negated = replace(parser, colon=torch.cat([colon[:1], literals]))
-    named.append(replace(improved_interpretations(base, negated, {})[0], name=OTHERS_COUNTS))
+    named = {
+        TREES: base,
+        COUNTING: counting,
+        OTHERS_COUNTS: with_parser(base, negated),
+        **{
+            f"{COUNTING}/{name}": with_evaluate(counting, program=voting.bits)
+            for name, voting in programs.items()
+        },
+    }
     found = evaluate_axioms(
-        named,
+        [replace(made, name=name, tags={}) for name, made in named.items()],
         (
             Batch(tokens, satisfiable.long())
             for tokens, satisfiable in token_batches(problem, splits["analysis.test"], CPU, "teeth")

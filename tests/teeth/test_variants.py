@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.two_sat.claim.variants.bases import bases_of
-from mechval.two_sat.claim.variants.checks import ALL_CELLS, ordered_check
-from mechval.two_sat.claim.variants.measuring import VariantTables, measure_variants
+from mechval.two_sat.claim.measure import Measured, measure
+from mechval.two_sat.claim.variants.families import ordered_clauses
 from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
-from mechval.two_sat.claim.variants.rows import VariantRow
+from mechval.two_sat.claim.variants.variant import ALL_CELLS, VariantRow
 from mechval.two_sat.configs import VariantsConfig
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
@@ -25,39 +24,36 @@ REPLACED = ("prefix replaceability/evaluate", "component replaceability/evaluate
 
 
 @pytest.fixture(scope="module")
-def tables() -> VariantTables:
-    made = own_program.interpretations()
-    checks = own_program.maker(made, CONFIG).checks(made)
-    return measure_variants(checks, own_program.batches(), own_program.RULE)
+def tables() -> Measured:
+    return own_program.measured(own_program.interpretations(), CONFIG)
 
 
-def rows(tables: VariantTables, family: str, setting: str, version: str) -> list[VariantRow]:
-    named = [row for row in tables.rows if (row.family, row.setting or "") == (family, setting)]
-    return [row for row in named if row.version == version]
+def rows(tables: Measured, family: str, setting: str, version: str) -> list[VariantRow]:
+    wanted = {"version": version, "family": family} | ({"setting": setting} if setting else {})
+    return [row for row in tables.variants if wanted.items() <= row.tags.items()]
 
 
-def counts(tables: VariantTables, family: str, setting: str, version: str) -> dict[str, int]:
+def counts(tables: Measured, family: str, setting: str, version: str) -> dict[str, int]:
     """Disagreements by cell; variants with several residuals must agree on them."""
     found = rows(tables, family, setting, version)
     assert found
-    by_cell = {row.cell: row.disagreements for row in found}
-    assert all(by_cell[row.cell] == row.disagreements for row in found)
+    by_cell = {row.name: row.disagreements for row in found}
+    assert all(by_cell[row.name] == row.disagreements for row in found)
     return by_cell
 
 
 @pytest.mark.parametrize("version", ["trees", "disjunction"])
-def test_the_main_interpretations_hold_without_exception(
-    tables: VariantTables, version: str
-) -> None:
-    assert counts(tables, "main", "", version) == dict.fromkeys(ALL_CELLS, 0)
+def test_the_main_interpretations_hold_without_exception(tables: Measured, version: str) -> None:
+    reports = [report for report in tables.mains if report.tags["version"] == version]
+    assert {cell.disagreements for report in reports for cell in report.cells} == {0}
 
 
 @pytest.mark.parametrize("setting", ["2", "calibrated"])
-def test_a_high_value_above_the_cut_changes_nothing(tables: VariantTables, setting: str) -> None:
+def test_a_high_value_above_the_cut_changes_nothing(tables: Measured, setting: str) -> None:
     assert counts(tables, "high", setting, "trees") == dict.fromkeys(REPLACED, 0)
 
 
-def test_a_high_value_below_the_cut_loses_every_satisfiable_formula(tables: VariantTables) -> None:
+def test_a_high_value_below_the_cut_loses_every_satisfiable_formula(tables: Measured) -> None:
     found = counts(tables, "high", "0.5", "trees")
     assert found == dict.fromkeys(REPLACED, N_SATISFIABLE)
 
@@ -70,10 +66,10 @@ def test_a_parse_that_swaps_literals_fails_where_order_counts_alone() -> None:
         right,
         concrete=(lambda tokens: right.gammas[1](swap(right.alphas[1](parse(tokens)), n)), *others),
     )
-    strict = ordered_check(bases_of([swapped])[0], PROBLEM.n_clauses)
-    judged = measure_variants([strict], own_program.batches(), own_program.RULE)
-    loose = {cell.name: cell.disagreements for cell in judged.reports[0].cells}
-    assert {row.disagreements for row in judged.rows} == {len(TEST)}
+    strict = ordered_clauses(swapped, PROBLEM.n_clauses)
+    judged = measure([swapped], [strict], own_program.batches(), own_program.RULE)
+    loose = {cell.name: cell.disagreements for cell in judged.mains[0].cells}
+    assert {row.disagreements for row in judged.variants} == {len(TEST)}
     assert loose["prefix equivalence/output"] == 0
 
 
@@ -81,7 +77,7 @@ def swap(pairs: Tensor, n_literals: int) -> Tensor:
     return pairs % n_literals * n_literals + pairs // n_literals
 
 
-def test_a_parse_in_order_passes_where_order_counts(tables: VariantTables) -> None:
+def test_a_parse_in_order_passes_where_order_counts(tables: Measured) -> None:
     assert set(counts(tables, "ordered clauses", "", "trees").values()) == {0}
 
 
@@ -95,7 +91,7 @@ def noised() -> tuple[Tensor, Tensor]:
 
 
 def test_noise_breaks_parse_where_it_wrote_another_clause(
-    tables: VariantTables, noised: tuple[Tensor, Tensor]
+    tables: Measured, noised: tuple[Tensor, Tensor]
 ) -> None:
     clean, noisy = noised
     is_same = (noisy == clean) | (noisy == swap(clean, PROBLEM.n_literals))
@@ -107,7 +103,7 @@ def test_noise_breaks_parse_where_it_wrote_another_clause(
 
 
 def test_noise_breaks_what_follows_where_it_changed_the_truth_table(
-    tables: VariantTables, noised: tuple[Tensor, Tensor]
+    tables: Measured, noised: tuple[Tensor, Tensor]
 ) -> None:
     truth = literal_pair_truth(PROBLEM)
     clean, noisy = (truth[pairs].all(dim=1) for pairs in noised)
@@ -126,50 +122,50 @@ def test_noise_breaks_what_follows_where_it_changed_the_truth_table(
 
 
 @pytest.mark.parametrize("kind", ["pairs", "clauses"])
-def test_noise_never_enters_a_component_after_parse(tables: VariantTables, kind: str) -> None:
+def test_noise_never_enters_a_component_after_parse(tables: Measured, kind: str) -> None:
     found = counts(tables, "noise", kind, "trees")
     later = [cell for cell in ALL_CELLS if cell.startswith("component") and "parse" not in cell]
     assert [found[cell] for cell in later] == [0] * len(later)
 
 
 @pytest.mark.parametrize("leaves", ["2", "4", "16", "unlimited"])
-def test_two_leaves_are_enough_for_one_assignment(tables: VariantTables, leaves: str) -> None:
+def test_two_leaves_are_enough_for_one_assignment(tables: Measured, leaves: str) -> None:
     assert counts(tables, "leaves", leaves, "trees") == dict.fromkeys(ALL_CELLS, 0)
 
 
-def test_literal_counts_fail_what_needs_clauses(tables: VariantTables) -> None:
-    found = counts(tables, "rival", "literal counts", "literal counts")
+def test_literal_counts_fail_what_needs_clauses(tables: Measured) -> None:
+    found = counts(tables, "rival", "literal counts", "trees")
     assert found["prefix equivalence/evaluate"] > 0.3 * len(TEST)
     assert found["component equivalence/output"] == 0
 
 
 def test_the_lookup_table_fails_on_satisfiable_truth_tables_it_never_saw(
-    tables: VariantTables,
+    tables: Measured,
 ) -> None:
     seen = {row.tobytes() for row in own_program.tables(FIT)}
     unseen = np.array([row.tobytes() not in seen for row in own_program.tables(TEST)])
-    found = counts(tables, "rival", "lookup table", "lookup table")
+    found = counts(tables, "rival", "lookup table", "trees")
     assert found["prefix equivalence/evaluate"] == int((unseen & TEST.satisfiable).sum())
 
 
-def test_the_implication_graph_decides_every_formula(tables: VariantTables) -> None:
-    found = counts(tables, "rival", "implication graph", "implication graph")
+def test_the_implication_graph_decides_every_formula(tables: Measured) -> None:
+    found = counts(tables, "rival", "implication graph", "trees")
     decided = [cell for cell in ALL_CELLS if cell not in REPLACED]
     assert [found[cell] for cell in decided] == [0] * len(decided)
 
 
 def test_a_mean_state_that_excites_no_neuron_loses_every_satisfiable_formula(
-    tables: VariantTables,
+    tables: Measured,
 ) -> None:
     # Each assignment satisfies fewer than half of the satisfiable formulas, so that the mean of
     # its neuron, which is 0 or twice its cut, stays below the cut.
     assert own_program.tables(FIT)[FIT.satisfiable].mean(axis=0).max() < 0.5
-    found = counts(tables, "rival", "implication graph", "implication graph")
+    found = counts(tables, "rival", "implication graph", "trees")
     assert [found[cell] for cell in REPLACED] == [N_SATISFIABLE] * 2
 
 
 def test_the_paired_test_tells_literal_counts_from_trees_and_trees_from_nothing_else(
-    tables: VariantTables,
+    tables: Measured,
 ) -> None:
     p_values = {
         (row.first, row.second): row.p_value
@@ -177,5 +173,5 @@ def test_the_paired_test_tells_literal_counts_from_trees_and_trees_from_nothing_
         if row.cell == "prefix equivalence/output"
     }
     base = "trees/calibrated/resid_mid"
-    assert float(p_values[base, f"{base}/rival literal counts"] or 0) < 1e-6
-    assert p_values[base, f"{base}/rival implication graph"] == 1.0
+    assert float(p_values[base, f"{base}/rival/literal counts"] or 0) < 1e-6
+    assert p_values[base, f"{base}/rival/implication graph"] == 1.0

@@ -3,7 +3,10 @@
 Source: paper section 4; PAPER.md section 2.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -113,54 +116,52 @@ def make_interpretations(
 ) -> list[Interpretation]:
     """One interpretation per reading, version of evaluate and γ_2 residual, of one network.
 
-    Names read ``<version>/<reading>/<residual>``.
+    Their tags are ``version``, ``reading`` and ``residual``.
     """
     # Bound once, so that the suite sees which maps the interpretations share.
     concrete = (components.parse, components.evaluate, components.output)
-    parsing = _parsing_cut(
-        ClauseParser(problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device))
+    parser = ClauseParser(
+        problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device)
     )
+    parse, alpha, gamma, clauses = parser.program, parser.alpha, parser.gamma, parser.equivalence()
+    made = []
+    for tags in interpretation_tags(circuit.readings, versions, residuals):
+        reader = bit_reader(circuit, reading_of(tags), residual_of(tags), device)
+        chosen = circuit.readings[reading_of(tags)]
+        program = chosen.trees.program if tags["version"] == "trees" else chosen.disjunctions
+        made.append(
+            Interpretation(
+                name="/".join(tags.values()),
+                components=COMPONENT_NAMES,
+                concrete=concrete,
+                abstract=(parse, formula_evaluator(problem, program, device), any_bit),
+                alphas=(identity, alpha, reader.alpha, identity),
+                gammas=(identity, gamma, reader.gamma, identity),
+                equivalences=(exact_labels, clauses, reader.equivalence(), exact_labels),
+                tags=tags,
+            )
+        )
+    return made
+
+
+def interpretation_tags(
+    readings: Iterable[ReadingName], versions: Iterable[Version], residuals: Iterable[Residual]
+) -> list[dict[str, str]]:
+    """The tags of all interpretations of these kinds, in the order of every table."""
     return [
-        _interpretation(concrete, parsing, problem, circuit, (version, reading, residual), device)
-        for reading in circuit.readings
-        for version in versions
-        for residual in residuals
+        {"version": version, "reading": reading, "residual": residual}
+        for reading, version, residual in product(readings, versions, residuals)
     ]
 
 
-@dataclass(frozen=True)
-class _ParsingCut:
-    program: Map
-    alpha: Map
-    gamma: Map
-    equivalence: Equivalence
+def reading_of(tags: Mapping[str, str]) -> ReadingName:
+    """How neurons are read by an interpretation with these tags."""
+    return cast(ReadingName, tags["reading"])
 
 
-def _parsing_cut(parser: ClauseParser) -> _ParsingCut:
-    return _ParsingCut(parser.program, parser.alpha, parser.gamma, parser.equivalence())
-
-
-def _interpretation(
-    concrete: tuple[Map, ...],
-    parsing: _ParsingCut,
-    problem: Problem,
-    circuit: Circuit,
-    variant: tuple[Version, ReadingName, Residual],
-    device: torch.device,
-) -> Interpretation:
-    version, reading, residual = variant
-    reader = bit_reader(circuit, reading, residual, device)
-    chosen = circuit.readings[reading]
-    program = chosen.trees.program if version == "trees" else chosen.disjunctions
-    return Interpretation(
-        name="/".join(variant),
-        components=COMPONENT_NAMES,
-        concrete=concrete,
-        abstract=(parsing.program, formula_evaluator(problem, program, device), any_bit),
-        alphas=(identity, parsing.alpha, reader.alpha, identity),
-        gammas=(identity, parsing.gamma, reader.gamma, identity),
-        equivalences=(exact_labels, parsing.equivalence, reader.equivalence(), exact_labels),
-    )
+def residual_of(tags: Mapping[str, str]) -> Residual:
+    """What γ_2 puts in for the residual stream there."""
+    return cast(Residual, tags["residual"])
 
 
 def bit_reader(

@@ -1,11 +1,12 @@
 """Circuit and axioms of any network in one call; where the rules find no circuit, it says why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
+from mechval import tables
 from mechval.axioms import AxiomReport, Batch, evaluate_axioms
 from mechval.axioms.progress import Validation
 from mechval.errors import MechvalError
@@ -14,7 +15,7 @@ from mechval.two_sat.circuit.extract import READINGS, Circuit, extract_circuit
 from mechval.two_sat.configs import CircuitConfig, ReadingName, Residual, Version
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
-from mechval.two_sat.interpretation import make_interpretations
+from mechval.two_sat.interpretation import interpretation_tags, make_interpretations
 from mechval.two_sat.network.activations import token_batches
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
@@ -39,11 +40,32 @@ class Question:
 
     def names(self, reading: ReadingName) -> list[str]:
         """The interpretations that use a reading."""
-        return [
-            f"{version}/{reading}/{residual}"
-            for version in self.versions
-            for residual in self.residuals
-        ]
+        tags = interpretation_tags((reading,), self.versions, self.residuals)
+        return ["/".join(each.values()) for each in tags]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronCounts:
+    """How many neurons a reading reads, and how many it refuses (None without a circuit)."""
+
+    evaluating: int = tables.told("evaluating neurons")
+    constant: int | None = tables.told("constant neurons")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkFacts:
+    """What is told of every network.
+
+    Attributes:
+        n: test formulas.
+        loss: mean cross-entropy of the answer token.
+        neurons: by reading.
+    """
+
+    n: int = tables.told("N")
+    loss: float = tables.number("cross-entropy", unit="nats")
+    accuracy: float = tables.rate("accuracy")
+    neurons: Mapping[str, NeuronCounts] = tables.told()
 
 
 def assess_network(
@@ -55,15 +77,14 @@ def assess_network(
     question: Question,
     seed: int,
     device: torch.device,
-) -> Validation:
+) -> Validation[NetworkFacts]:
     """Extract the circuit of ``model`` on ``fit`` and measure the axioms on ``test``.
 
     Nothing that the rules refuse raises: the interpretations of a reading without a changing bit
-    are listed with the reason. ``facts`` holds the mean cross-entropy of the answer token (nats)
-    and the accuracy on ``test``, and how many neurons each reading reads and refuses.
+    are listed with the reason.
     """
     model = model.to(device)
-    quality = _answer_quality(model, problem, test, device)
+    loss, n_right = _answer_quality(model, problem, test, device)
     circuit, why_none = _try_extract(model, problem, fit, question, seed, device)
     reports: list[AxiomReport] = []
     if circuit is not None:
@@ -77,7 +98,12 @@ def assess_network(
             if circuit is None or reading not in circuit.readings
             for name in question.names(reading)
         },
-        facts={**quality, **_neuron_facts(circuit, readings)},
+        facts=NetworkFacts(
+            n=len(test),
+            loss=loss,
+            accuracy=n_right / len(test),
+            neurons={name: _neuron_counts(circuit, name) for name in readings},
+        ),
     )
 
 
@@ -105,15 +131,11 @@ def _why_left_out(circuit: Circuit | None, reading: ReadingName) -> str:
     return f"the {reading} rules select {n_selected} neurons, none with a bit that changes"
 
 
-def _neuron_facts(
-    circuit: Circuit | None, readings: Sequence[ReadingName]
-) -> dict[str, int | None]:
-    facts: dict[str, int | None] = {}
-    for name in readings:
-        reading = circuit.readings.get(name) if circuit else None
-        facts[f"{name}.evaluating_neurons"] = len(reading.neurons) if reading else 0
-        facts[f"{name}.constant_neurons"] = len(reading.constant_neurons) if reading else None
-    return facts
+def _neuron_counts(circuit: Circuit | None, name: ReadingName) -> NeuronCounts:
+    reading = circuit.readings.get(name) if circuit else None
+    if reading is None:
+        return NeuronCounts(evaluating=0, constant=None)
+    return NeuronCounts(evaluating=len(reading.neurons), constant=len(reading.constant_neurons))
 
 
 def validate(
@@ -165,8 +187,8 @@ def axiom_batches(problem: Problem, split: Split, device: torch.device) -> Itera
 @torch.inference_mode()
 def _answer_quality(
     model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> dict[str, int | float]:
-    """Loss and accuracy of the answer token (argmax over all tokens)."""
+) -> tuple[float, int]:
+    """Mean loss of the answer token, and how often it is right (argmax over all tokens)."""
     vocabulary = Vocabulary(problem)
     loss, n_right = 0.0, 0
     for tokens, satisfiable in token_batches(problem, split, device, "loss"):
@@ -174,4 +196,4 @@ def _answer_quality(
         answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
         loss += float(functional.cross_entropy(logits.double(), answers, reduction="sum"))
         n_right += int((logits.argmax(dim=-1) == answers).sum())
-    return {"n": len(split), "loss": loss / len(split), "accuracy": n_right / len(split)}
+    return loss / len(split), n_right

@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mechval.axioms import EvidenceKind, clopper_pearson_upper
-from mechval.reporting.tables import Row
+from mechval import tables
+from mechval.axioms import Estimate
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
@@ -79,6 +79,24 @@ EVALUATE_ABLATIONS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class DerivabilityRow(Estimate):
+    """On how many formulas one ablation changes the network's own label.
+
+    Attributes:
+        component: whose parts are tested, or ``all``.
+        replaced: in words, what is at its mean.
+        reading: None where no neuron is chosen.
+    """
+
+    component: str = tables.told()
+    replaced: str = tables.told("replaced by its mean")
+    reading: ReadingName | None = tables.told()
+
+
+DERIVABILITY = tables.Table("axioms/derivability.csv", DerivabilityRow)
+
+
 def derivability_rows(
     model: Transformer,
     problem: Problem,
@@ -87,13 +105,8 @@ def derivability_rows(
     *,
     confidence: float,
     device: torch.device,
-) -> list[Row]:
-    """Count the labels that each ablation changes on ``split``, for every reading of the circuit.
-
-    Columns: ``component``, ``replaced``, ``reading`` (None where no neuron is chosen), ``n``,
-    ``disagreements`` (with the network's own label), ``rate``, ``epsilon`` (one-sided
-    Clopper-Pearson bound at ``confidence``), ``kind`` (of the evidence).
-    """
+) -> list[DerivabilityRow]:
+    """Count the labels that each ablation changes on ``split``, for every reading."""
     means = Means(
         circuit.mean_resid_post.to(device),
         circuit.mean_hidden.to(device),
@@ -109,16 +122,12 @@ def derivability_rows(
         device=device,
     )
     return [
-        {
-            "component": ablation.component,
-            "replaced": ablation.replaced,
-            "reading": reading,
-            "n": len(split),
-            "disagreements": count,
-            "rate": count / len(split),
-            "epsilon": clopper_pearson_upper(count, len(split), confidence),
-            "kind": EvidenceKind.SAMPLED.value,
-        }
+        DerivabilityRow(
+            **vars(Estimate.of(count, len(split), confidence)),
+            component=ablation.component,
+            replaced=ablation.replaced,
+            reading=reading,
+        )
         for (ablation, reading, _), count in zip(plans, counts, strict=True)
     ]
 

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from mechval.axioms import EvidenceKind, clopper_pearson_upper
+from mechval import tables
+from mechval.axioms import Estimate
 from mechval.errors import MechvalError
-from mechval.reporting.tables import Row
 from mechval.transformer import Transformer, hook_names, named_weights
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.interpretation import COMPONENT_NAMES
@@ -79,27 +79,61 @@ def used_weights(
     }
 
 
-def part_rows(model: Transformer, problem: Problem, tokens: Int[Tensor, "batch pos"]) -> list[Row]:
-    """One row per weight tensor: the component it is declared in, and those that it reaches.
+@dataclass(frozen=True, kw_only=True)
+class PartRow:
+    """One weight tensor.
 
-    Columns: ``weight``, ``numbers``, ``component``, ``reaches`` (names joined by a space),
-    ``agrees``, ``computes`` (the component's hooks, joined by a space).
+    Attributes:
+        numbers: how many it holds.
+        component: that it is declared in.
+        reaches: components whose output it reaches.
+        computes: hook names of the component that it is declared in.
     """
+
+    weight: str = tables.told()
+    numbers: int = tables.told()
+    component: str = tables.told()
+    reaches: tuple[str, ...] = tables.told()
+    agrees: bool = tables.told()
+    computes: tuple[str, ...] = tables.told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompositionRow(Estimate):
+    """On how many labels the composed components are not the network's forward pass.
+
+    Attributes:
+        max_logit_difference: between the two, over all tokens.
+        max_logit: largest absolute value of a logit.
+    """
+
+    confidence: float = tables.told()
+    max_logit_difference: float = tables.number("largest difference of a logit")
+    max_logit: float = tables.number("largest logit")
+
+
+PARTS = tables.Table("axioms/parts.csv", PartRow)
+COMPOSITION = tables.Table("axioms/composition.csv", CompositionRow)
+
+
+def part_rows(
+    model: Transformer, problem: Problem, tokens: Int[Tensor, "batch pos"]
+) -> list[PartRow]:
+    """One row per weight tensor: the component it is declared in, and those that it reaches."""
     used = used_weights(model, problem, tokens)
-    rows: list[Row] = []
+    rows: list[PartRow] = []
     for part in network_parts(model):
         for weight in part.weights:
-            reaches = [name for name in COMPONENT_NAMES if weight in used[name]]
-            rows.append(
-                {
-                    "weight": weight,
-                    "numbers": parameter_of(model, weight).numel(),
-                    "component": part.component,
-                    "reaches": " ".join(reaches),
-                    "agrees": reaches == [part.component],
-                    "computes": " ".join(part.hooks),
-                }
+            reaches = tuple(name for name in COMPONENT_NAMES if weight in used[name])
+            row = PartRow(
+                weight=weight,
+                numbers=parameter_of(model, weight).numel(),
+                component=part.component,
+                reaches=reaches,
+                agrees=reaches == (part.component,),
+                computes=part.hooks,
             )
+            rows.append(row)
     return rows
 
 
@@ -111,13 +145,10 @@ def composition_row(
     *,
     confidence: float,
     device: torch.device,
-) -> Row:
+) -> CompositionRow:
     """Whether the composed components are the network's forward pass, on the label and on logits.
 
     Computed in float64, so that the difference is not float32's rounding.
-
-    Columns: ``n``, ``disagreements`` (labels), ``rate``, ``epsilon``, ``kind``, ``confidence``,
-    ``max_logit_difference`` and ``max_logit`` (largest absolute values over all tokens).
     """
     model = copy.deepcopy(model).double()
     components = Components(model, problem)
@@ -130,16 +161,12 @@ def composition_row(
         disagreements += int((components.output(state) != labels).sum())
         difference = max(difference, float((composed - whole).abs().max()))
         largest = max(largest, float(whole.abs().max()))
-    return {
-        "n": len(split),
-        "disagreements": disagreements,
-        "rate": disagreements / len(split),
-        "epsilon": clopper_pearson_upper(disagreements, len(split), confidence),
-        "kind": EvidenceKind.SAMPLED.value,
-        "confidence": confidence,
-        "max_logit_difference": difference,
-        "max_logit": largest,
-    }
+    return CompositionRow(
+        **vars(Estimate.of(disagreements, len(split), confidence)),
+        confidence=confidence,
+        max_logit_difference=difference,
+        max_logit=largest,
+    )
 
 
 def parameter_of(model: Transformer, weight: str) -> nn.Parameter:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -218,6 +218,9 @@ class MirroredProgram:
         mirrors = Mirrors(problem, flips, neurons.assignments)
         tables = {name: torch.tensor(values["tables"][name], dtype=torch.int64) for name in TABLES}
         return cls(mirrors, tables, torch.tensor(values["steps"], dtype=torch.float16))
+
+
+AnyVoting: TypeAlias = voting.VotingProgram | MirroredProgram
 
 
 def monomials_of(

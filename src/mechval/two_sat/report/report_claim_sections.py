@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from mechval.reporting.markdown import markdown_table, significant
 from mechval.reporting.tables import Row
-from mechval.two_sat.claim.variants.rows import VariantRow
+from mechval.two_sat.claim.variants.variant import VariantRow
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
 from mechval.two_sat.report.paper_table import render_comparison
 from mechval.two_sat.report.report_certify import render_certify

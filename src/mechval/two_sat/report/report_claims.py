@@ -13,9 +13,9 @@ from mechval.reporting.records import read_records
 from mechval.reporting.tables import Row, read_csv
 from mechval.two_sat.circuit.evidence.facts import FACTS
 from mechval.two_sat.circuit.evidence.gather import TABLES, Filled
-from mechval.two_sat.claim.variants.rows import VariantRow
-from mechval.two_sat.claim.variants.surface_rows import SurfaceRow
+from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.tolerance import ToleranceRow
+from mechval.two_sat.claim.variants.variant import VariantRow
 from mechval.two_sat.configs import ReadingName, Residual, Version
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.report.certify_records import DriftRow, ParsingRow

@@ -1,21 +1,19 @@
 """Stage ``nulls``: the axiom table of networks about which every claim is false."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 
-from mechval.axioms.progress import validation_rows
+from mechval import tables
+from mechval.axioms import Cell
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.reporting.tables import Row, write_csv, write_json
 from mechval.transformer import Transformer, save_weights
+from mechval.two_sat.claim.assess import NetworkFacts
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, load_split
-from mechval.two_sat.network.accuracy import measure_accuracy
-from mechval.two_sat.network.nulls import (
-    shuffled_labels,
-    train_on_shuffled_labels,
-    untrained_network,
-)
+from mechval.two_sat.network import nulls
+from mechval.two_sat.network.accuracy import Accuracy, measure_accuracy
 from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages.sampling import make_assessor
 
@@ -24,15 +22,52 @@ WEIGHTS = "shuffled.safetensors"
 Context = StageContext[TwoSatSettings]
 
 
+@dataclass(frozen=True, kw_only=True)
+class NullCell(Cell):
+    """One cell of one interpretation of a null network."""
+
+    network: str = tables.told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NullFacts(NetworkFacts):
+    """What is told of a null network.
+
+    Attributes:
+        n_labels: number of distinct labels it gave; None without an interpretation.
+        shuffled_labels: on the formulas whose labels were permuted, by those labels.
+        true_labels: on the same formulas, by their own.
+        refusals: interpretations that the rules did not find: name to reason.
+    """
+
+    n_labels: int | None = tables.told("labels")
+    shuffled_labels: Accuracy
+    true_labels: Accuracy
+    refusals: Mapping[str, str] = tables.told("no interpretation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NullNetworks:
+    """What is told of both."""
+
+    untrained: NullFacts
+    shuffled: NullFacts
+
+
+NULLS = tables.Table("nulls/nulls.csv", NullCell)
+METRICS = tables.Record("nulls/metrics.json", NullNetworks)
+TABLES: tuple[tables.Declared, ...] = (NULLS, METRICS)
+
+
 def run(context: Context) -> None:
     """Train on shuffled labels; write those weights and the tables of both networks."""
     settings = context.settings
     true = _true_labels(context)
-    model = train_on_shuffled_labels(
+    model = nulls.train_on_shuffled_labels(
         settings.problem,
         settings.architecture,
         settings.nulls.training,
-        shuffled_labels(true, len(true), context.seed),
+        nulls.shuffled_labels(true, len(true), context.seed),
         seed=context.seed,
         directory=context.scratch / "shuffled",
         device=torch.device(context.device),
@@ -50,41 +85,27 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
 
 def _write_tables(context: Context, shuffled: Transformer) -> None:
     settings = context.settings
-    networks = {
-        "untrained": untrained_network(settings.problem, settings.architecture, context.seed),
-        "shuffled": shuffled,
-    }
+    untrained = nulls.untrained_network(settings.problem, settings.architecture, context.seed)
     assess = make_assessor(
         context, settings.nulls.formulas, settings.circuit, settings.axioms.residuals
     )
-    rows: list[Row] = []
-    metrics: dict[str, Any] = {}
-    for name, model in networks.items():
-        validation = assess(model)
-        rows += [{"network": name, **row} for row in validation_rows(validation)]
-        metrics[name] = {
-            **validation.facts,
-            "n_labels": max((report.n_labels for report in validation.reports), default=None),
-            **_accuracies(context, model),
-        }
-    write_csv(rows, context.directory / "nulls.csv")
-    write_json(metrics, context.directory / "metrics.json")
-
-
-def _accuracies(context: Context, model: Transformer) -> dict[str, Any]:
-    """Accuracy on the formulas whose labels were permuted: on those labels, and on the true."""
-    true = _true_labels(context)
-    labelled = {
-        "shuffled_labels": shuffled_labels(true, len(true), context.seed),
-        "true_labels": true,
-    }
-    return {name: _accuracy(context, model, split) for name, split in labelled.items()}
-
-
-def _accuracy(context: Context, model: Transformer, split: Split) -> dict[str, int | float]:
-    device = torch.device(context.device)
-    found = measure_accuracy(model, context.settings.problem, split, device)
-    return {"n": found.n, "wrong_count": found.wrong_count, "accuracy": found.accuracy}
+    device, true_labels = torch.device(context.device), _true_labels(context)
+    shuffled_labels = nulls.shuffled_labels(true_labels, len(true_labels), context.seed)
+    cells: list[NullCell] = []
+    facts: dict[str, NullFacts] = {}
+    for name, model in (("untrained", untrained), ("shuffled", shuffled)):
+        found = assess(model)
+        for report in found.reports:
+            cells += (NullCell(**vars(cell), network=name) for cell in report.cells)
+        facts[name] = NullFacts(
+            **vars(found.facts),
+            n_labels=max((report.n_labels for report in found.reports), default=None),
+            shuffled_labels=measure_accuracy(model, settings.problem, shuffled_labels, device),
+            true_labels=measure_accuracy(model, settings.problem, true_labels, device),
+            refusals=found.refusals,
+        )
+    NULLS.write(cells, context.directory)
+    METRICS.write(NullNetworks(**facts), context.directory)
 
 
 def _true_labels(context: Context) -> Split:

@@ -1,19 +1,16 @@
-"""Stage ``progress``: the axioms on every training snapshot, drawn below the learning curve."""
+"""Stage ``progress``: the axioms on every training snapshot."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
-from mechval.axioms.progress import FINAL, ProgressTables, Snapshot, measure_progress
+from mechval import tables
+from mechval.axioms import progress
+from mechval.axioms.progress import FINAL, Progress, Snapshot
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.reporting.progress_files import (
-    Measures,
-    error_of,
-    rewrite_progress,
-    value_of,
-    write_progress,
-)
 from mechval.training.snapshots import saved_snapshots
 from mechval.transformer import Transformer
+from mechval.two_sat.claim.assess import NetworkFacts
 from mechval.two_sat.configs import CircuitConfig, TwoSatSettings
 from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages.sampling import make_assessor
@@ -21,27 +18,36 @@ from mechval.two_sat.stages.train import load_stage_network
 
 # The paper's constants belong to the weights of one finished network, and its γ_2 has slip D1.
 CIRCUIT = CircuitConfig(readings=("calibrated",))
-MEASURES: Measures = {
-    "cross-entropy, held out": value_of("loss"),
-    "1 − accuracy, held out": error_of("accuracy"),
-}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotFacts(NetworkFacts, progress.SnapshotRow):
+    """What is told of the network of one snapshot."""
+
+
+SNAPSHOTS = tables.Table("progress/snapshots.csv", SnapshotFacts)
+TABLES: tuple[tables.Declared, ...] = (progress.CELLS, SNAPSHOTS)
 
 Context = StageContext[TwoSatSettings]
 
 
 def run(context: Context) -> None:
-    """Validate the snapshots that there are and the final network; write tables and figures."""
-    write_progress(
-        _measure(context), context.directory, measures=MEASURES, unit="formulas seen in the phase"
-    )
+    """Validate the snapshots that there are and the final network."""
+    found = _measure(context)
+    progress.CELLS.write(found.cells, context.directory)
+    SNAPSHOTS.write(found.snapshots, context.directory)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Recompute the rows of every snapshot that is still there; the final network always is."""
-    rewrite_progress(_measure(context), artifacts.directory, context.directory)
+    found = _measure(context)
+    cells = progress.CELLS.read(artifacts.directory)
+    progress.CELLS.write(progress.merge_snapshots(cells, found.cells), context.directory)
+    rows = SNAPSHOTS.read(artifacts.directory)
+    SNAPSHOTS.write(progress.merge_snapshots(rows, found.snapshots), context.directory)
 
 
-def _measure(context: Context) -> ProgressTables:
+def _measure(context: Context) -> Progress[SnapshotFacts]:
     settings = context.settings
     recipes = {"training": settings.training, "finishing": settings.finishing}
     batch_sizes = {phase: recipe.batch_size for phase, recipe in recipes.items() if recipe}
@@ -53,4 +59,4 @@ def _measure(context: Context) -> ProgressTables:
         snapshot: partial(load, path) for snapshot, path in paths.items()
     }
     networks[FINAL] = partial(load_stage_network, context)
-    return measure_progress(networks, assess)
+    return progress.measure_snapshots(networks, assess, SnapshotFacts)

@@ -8,7 +8,7 @@ import torch
 from mechval.axioms.progress import Validation
 from mechval.pipeline.stage import StageContext
 from mechval.transformer import Transformer
-from mechval.two_sat.claim.assess import Question, assess_network
+from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
 from mechval.two_sat.configs import CircuitConfig, Residual, TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_provenance, load_split
 
@@ -18,7 +18,7 @@ def make_assessor(
     formulas: int,
     circuit: CircuitConfig,
     residuals: tuple[Residual, ...],
-) -> Callable[[Transformer], Validation]:
+) -> Callable[[Transformer], Validation[NetworkFacts]]:
     """Assess any network on the first analysis formulas, split in fit and test as all of them."""
     settings, data = context.settings, context.upstream["data"].bulk
     problem = settings.problem

@@ -6,7 +6,7 @@ import torch
 from mechval.axioms import Axiom, Verdict
 from mechval.axioms.progress import Validation
 from mechval.transformer import Transformer
-from mechval.two_sat.claim.assess import Question, assess_network
+from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.accuracy import measure_accuracy
@@ -21,22 +21,24 @@ def splits() -> tuple[Split, Split]:
     return made["analysis.fit"], made["analysis.test"]
 
 
-def assess(model: Transformer, splits: tuple[Split, Split]) -> Validation:
+def assess(model: Transformer, splits: tuple[Split, Split]) -> Validation[NetworkFacts]:
     fit, test = splits
     return assess_network(model, SMALL_PROBLEM, fit, test, question=QUESTION, seed=0, device=CPU)
 
 
 @pytest.fixture(scope="module")
-def untrained(splits: tuple[Split, Split]) -> Validation:
+def untrained(splits: tuple[Split, Split]) -> Validation[NetworkFacts]:
     return assess(random_network(SMALL_PROBLEM), splits)
 
 
-def test_an_untrained_network_gets_a_table_without_a_good_verdict(untrained: Validation) -> None:
+def test_an_untrained_network_gets_a_table_without_a_good_verdict(
+    untrained: Validation[NetworkFacts],
+) -> None:
     verdicts = {cell.verdict for report in untrained.reports for cell in report.cells}
     assert verdicts == {Verdict.NOT_JUDGED, Verdict.CONSTANT_NETWORK}
 
 
-def test_an_untrained_network_does_not_parse(untrained: Validation) -> None:
+def test_an_untrained_network_does_not_parse(untrained: Validation[NetworkFacts]) -> None:
     parse = [
         cell.rate
         for report in untrained.reports
@@ -46,7 +48,9 @@ def test_an_untrained_network_does_not_parse(untrained: Validation) -> None:
     assert min(parse) > 0.5
 
 
-def test_every_interpretation_asked_for_is_reported_or_refused(untrained: Validation) -> None:
+def test_every_interpretation_asked_for_is_reported_or_refused(
+    untrained: Validation[NetworkFacts],
+) -> None:
     told = [*(report.interpretation for report in untrained.reports), *untrained.refusals]
     assert sorted(told) == sorted([*QUESTION.names("calibrated"), *QUESTION.names("paper")])
 
@@ -63,7 +67,7 @@ def test_a_reading_that_finds_nothing_says_so(splits: tuple[Split, Split]) -> No
         QUESTION.names("paper"),
         "the paper rules select 0 neurons, none with a bit that changes",
     )
-    assert validation.facts["paper.evaluating_neurons"] == 0
+    assert validation.facts.neurons["paper"].evaluating == 0
 
 
 def test_a_network_without_active_neurons_is_refused_with_the_reason(
@@ -79,12 +83,12 @@ def test_a_network_without_active_neurons_is_refused_with_the_reason(
 
 
 def test_the_facts_are_the_same_for_every_network(
-    untrained: Validation, splits: tuple[Split, Split]
+    untrained: Validation[NetworkFacts], splits: tuple[Split, Split]
 ) -> None:
     silent = random_network(SMALL_PROBLEM)
     with torch.no_grad():
         silent.block(1).mlp.W_in.zero_()
-    assert list(assess(silent, splits).facts) == list(untrained.facts)
+    assert list(assess(silent, splits).facts.neurons) == list(untrained.facts.neurons)
 
 
 def test_loss_and_accuracy_are_those_of_the_test_sample(splits: tuple[Split, Split]) -> None:
@@ -93,6 +97,6 @@ def test_loss_and_accuracy_are_those_of_the_test_sample(splits: tuple[Split, Spl
         model.W_U.zero_()
     facts = assess(model, splits).facts
     n_wrong = measure_accuracy(model, SMALL_PROBLEM, splits[1], CPU).wrong_count
-    assert facts["accuracy"] == 1 - n_wrong / len(splits[1])
+    assert facts.accuracy == 1 - n_wrong / len(splits[1])
     # Without an unembedding every one of the 12 tokens is as likely as any other.
-    assert facts["loss"] == pytest.approx(torch.log(torch.tensor(12.0)).item())
+    assert facts.loss == pytest.approx(torch.log(torch.tensor(12.0)).item())

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.reporting.tables import Row
 from mechval.transformer import Architecture, Transformer, hook_names, named_weights
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim.derivability import (
@@ -19,7 +18,13 @@ from mechval.two_sat.claim.derivability import (
     count_changed_labels,
     derivability_rows,
 )
-from mechval.two_sat.claim.parts import composition_row, network_parts, part_rows, used_weights
+from mechval.two_sat.claim.parts import (
+    PartRow,
+    composition_row,
+    network_parts,
+    part_rows,
+    used_weights,
+)
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
@@ -126,8 +131,8 @@ def test_tracing_leaves_the_network_as_it_was(formulas: Split) -> None:
     assert all(not weight.requires_grad and weight.grad is None for weight in model.parameters())
 
 
-def agreement(rows: list[Row]) -> dict[object, object]:
-    return {row["weight"]: row["agrees"] for row in rows}
+def agreement(rows: list[PartRow]) -> dict[object, object]:
+    return {row.weight: row.agrees for row in rows}
 
 
 def test_a_component_that_reads_another_ones_weights_is_found(
@@ -148,8 +153,8 @@ def test_a_component_that_reads_another_ones_weights_is_found(
 
 def test_the_composed_components_are_the_network(undecided: Transformer, formulas: Split) -> None:
     row = composition_row(undecided, SMALL_PROBLEM, formulas, confidence=0.95, device=CPU)
-    assert (row["n"], row["disagreements"]) == (len(formulas), 0)
-    assert float(str(row["max_logit_difference"])) < 1e-12 * float(str(row["max_logit"]))
+    assert (row.n, row.disagreements) == (len(formulas), 0)
+    assert row.max_logit_difference < 1e-12 * row.max_logit
 
 
 def test_a_composition_that_loses_a_part_is_found(
@@ -159,8 +164,8 @@ def test_a_composition_that_loses_a_part_is_found(
         Components, "answer_attention", lambda self, resid: torch.zeros_like(resid[:, 0])
     )
     row = composition_row(undecided, SMALL_PROBLEM, formulas, confidence=0.95, device=CPU)
-    assert int(str(row["disagreements"])) > len(formulas) // 10
-    assert float(str(row["max_logit_difference"])) > 0.1
+    assert row.disagreements > len(formulas) // 10
+    assert row.max_logit_difference > 0.1
 
 
 # --- Ablations ---
@@ -236,9 +241,8 @@ def test_there_is_a_row_per_ablation_and_reading(undecided: Transformer, formula
     )
     expected = [(ablation.replaced, None) for ablation in PARSE_ABLATIONS]
     expected += [(ablation.replaced, "calibrated") for ablation in EVALUATE_ABLATIONS]
-    assert [(row["replaced"], row["reading"]) for row in rows] == expected
-    assert {row["n"] for row in rows} == {len(formulas)}
-    assert len({tuple(row) for row in rows}) == 1
+    assert [(row.replaced, row.reading) for row in rows] == expected
+    assert {row.n for row in rows} == {len(formulas)}
 
 
 # --- The published network ---
@@ -264,7 +268,7 @@ def published(published_checkpoint: Path) -> tuple[Transformer, Circuit, Split]:
 def rates(published: tuple[Transformer, Circuit, Split], circuit: Circuit) -> dict[object, float]:
     model, _, split = published
     rows = derivability_rows(model, PUBLISHED_PROBLEM, circuit, split, confidence=0.95, device=CPU)
-    return {row["replaced"]: float(str(row["rate"])) for row in rows}
+    return {row.replaced: row.rate for row in rows}
 
 
 @pytest.mark.slow

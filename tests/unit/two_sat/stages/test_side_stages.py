@@ -19,10 +19,10 @@ from mechval.pipeline import (
     verify_stages,
 )
 from mechval.two_sat.circuit.files import load_circuit
-from mechval.two_sat.claim.improved.programs import FittedPrograms, improved_reading, save_programs
+from mechval.two_sat.claim.improved.fitted import FittedPrograms, improved_reading, save_programs
 from mechval.two_sat.configs import ModelSource
 from mechval.two_sat.network.training import load_network
-from mechval.two_sat.stages import improve
+from mechval.two_sat.stages import improve, nulls
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.unit.transformer.test_foreign import foreign_weights
@@ -68,15 +68,11 @@ def failures(workspace: Workspace, stage: str) -> list[str]:
 
 def test_both_null_networks_have_the_whole_axiom_table(finished: Workspace) -> None:
     table = rows(place(finished, "nulls") / "nulls.csv")
-    names = {
-        (row["network"], row["interpretation"])
-        for row in table
-        if row["reason"] or row["component"]
-    }
-    assert len(names) == 2 * 4
-    for network, name in names:
-        own = [row for row in table if (row["network"], row["interpretation"]) == (network, name)]
-        assert len(own) == 12 or [bool(row["reason"]) for row in own] == [True]
+    facts = nulls.METRICS.read(place(finished, "nulls"))
+    for network, told in (("untrained", facts.untrained), ("shuffled", facts.shuffled)):
+        names = [row["interpretation"] for row in table if row["network"] == network]
+        assert set(map(names.count, names)) == {12}
+        assert len({*names, *told.refusals}) == 4
 
 
 def test_a_null_network_never_beats_the_constant_program(finished: Workspace) -> None:
@@ -110,13 +106,6 @@ def test_the_final_network_is_the_last_snapshot(finished: Workspace) -> None:
         ]
 
     assert counted("final", "") == counted("finishing", "8")
-
-
-def test_progress_is_drawn_for_each_interpretation(finished: Workspace) -> None:
-    names = {path.name for path in (place(finished, "progress") / "figures").iterdir()}
-    assert names == {
-        f"progress-{version}-calibrated-resid_mid.svg" for version in ("trees", "disjunction")
-    }
 
 
 @pytest.mark.parametrize("stage", ["nulls", "progress"])
@@ -184,7 +173,7 @@ def errors_of_programs(workspace: Workspace, directory: Path, *, upside_down: bo
         bias=torch.full((n,), sign),
     )
     directory.mkdir()
-    save_programs(FittedPrograms({"kept": program}), directory / improve.PROGRAMS)
+    save_programs(FittedPrograms({"kept": program}), directory)
     upstream = {
         name: workspace.stage("two_sat", "tiny", name).artifacts
         for name in ("data", "train", "circuit")
@@ -199,7 +188,7 @@ def errors_of_programs(workspace: Workspace, directory: Path, *, upside_down: bo
         upstream=upstream,
     )
     improve.reverify(context, StageArtifacts(directory, directory))
-    return json.loads((directory / "metrics.json").read_text(encoding="utf-8"))["kept"]
+    return json.loads((directory / "metrics.json").read_text(encoding="utf-8"))["programs"]["kept"]
 
 
 def test_kept_programs_are_measured_again_and_another_one_is_told(

@@ -1,28 +1,20 @@
-"""How much of evaluate's disagreement a longer program buys: bits against ε, rung by rung."""
+"""How much of evaluate's disagreement a longer program buys: bits against ε, program by program."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mechval.axioms import EvidenceKind, clopper_pearson_upper
-from mechval.reporting.tables import Row
-from mechval.two_sat.circuit.extract import Reading
-from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
-from mechval.two_sat.problem import Problem, clause_literals
-from mechval.two_sat.programs.evaluate import TruthTableCounts, fit_trees
-from mechval.two_sat.programs.lengths import (
-    count_reachable_truth_tables,
-    lookup_bits,
-    size_bits,
-)
+from mechval import tables
+from mechval.axioms import Estimate
+from mechval.two_sat.claim.bench import Bench, written_pairs
+from mechval.two_sat.configs import ReadingName
+from mechval.two_sat.programs import lengths
+from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_trees
 from mechval.two_sat.programs.lookup import fit_lookup
-from mechval.two_sat.programs.mirrored import MirroredProgram
+from mechval.two_sat.programs.mirrored import AnyVoting
 from mechval.two_sat.programs.thresholds import fit_thresholds
 from mechval.two_sat.programs.voting import VotingProgram
 
@@ -30,63 +22,63 @@ TREE_LEAVES = (2, 4, 16, None)
 """Most leaves of the trees on the front; None for no limit."""
 _BATCH = 4096
 
-AnyVoting: TypeAlias = VotingProgram | MirroredProgram
+
+@dataclass(frozen=True, kw_only=True)
+class FrontRow(Estimate):
+    """Length and ε of one program of evaluate: a row of front.csv.
+
+    Attributes:
+        setting: of the program, in words; None for a kind that has none.
+        bits: None for a lookup table too long to count.
+    """
+
+    program: str = tables.told()
+    setting: str | None = tables.told()
+    bits: int | None = tables.told("length", unit="bits")
 
 
-@dataclass(frozen=True)
-class ReadBits:
-    """Formulas, and the bits that α_2 reads off the network for them."""
-
-    split: Split
-    bits: Bool[Tensor, "formula neuron"]
+FRONT = tables.Table("axioms/front.csv", FrontRow)
 
 
 def front_rows(
-    problem: Problem,
-    reading: Reading,
-    voting: Mapping[str, AnyVoting],
-    fit: ReadBits,
-    test: ReadBits,
-    *,
-    confidence: float,
-    seed: int,
-) -> list[Row]:
-    """One row per program: columns ``program``, ``setting``, ``bits``, ``n``,
-    ``disagreements``, ``epsilon``, ``kind``; ``bits`` is None for a lookup table too long to count.
+    bench: Bench, reading: ReadingName, voting: Mapping[str, AnyVoting]
+) -> list[FrontRow]:
+    """One row per program.
 
-    Trees, k-of-n programs and the lookup table are fitted on ``fit``; all are counted on
-    ``test``: component equivalence of evaluate, given that parsing is right.
+    Trees, k-of-n programs and the lookup table are fitted on the fitting split; all are counted on
+    the test split: component equivalence of evaluate, given that parsing is right.
     """
-    tables = {name: _truth(problem, read.split) for name, read in (("fit", fit), ("test", test))}
-    counts = TruthTableCounts.of(tables["fit"])
-    on = torch.from_numpy(tables["test"])
-    found = reading.disjunctions.bits(on)
-    length = size_bits(reading.disjunctions, problem)
-    rows = [_row("disjunction", "", found, length, test, confidence)]
-    for leaves in TREE_LEAVES:
-        program = fit_trees(counts, fit.bits.numpy(), max_leaves=leaves, seed=seed).program
-        setting, length = str(leaves or "unlimited"), size_bits(program, problem)
-        rows.append(_row("trees", setting, program.bits(on), length, test, confidence))
-    thresholds = fit_thresholds(counts, fit.bits.numpy(), reading.mean_activation)
-    length = size_bits(thresholds, problem)
-    rows.append(_row("k of n", "", thresholds.bits(on), length, test, confidence))
-    n_tables = count_reachable_truth_tables(problem)
-    found = fit_lookup(counts, fit.bits).bits(on)
-    length = None if n_tables is None else lookup_bits(n_tables, fit.bits.shape[1])
-    rows.append(_row("lookup table", "", found, length, test, confidence))
-    pairs = written_pairs(problem, test.split)
-    for name, voter in voting.items():
+    read = bench.bits(reading, bench.testing)
+    on = torch.from_numpy(bench.testing.tables.distinct)
+    rows = []
+    for name, setting, program, length in _programs_of_tables(bench, reading):
+        found = program.bits(on)[torch.from_numpy(bench.testing.tables.index)]
+        rows.append(_row(name, setting, length, found, read, bench.confidence))
+    pairs = written_pairs(bench.problem, bench.testing.split)
+    for setting, voter in voting.items():
+        name = "voting" if isinstance(voter, VotingProgram) else "mirrored voting"
+        length = lengths.size_bits(voter, bench.problem)
         found = in_batches(voter.bits, pairs)
-        what = "voting" if isinstance(voter, VotingProgram) else "mirrored voting"
-        rows.append(_row(what, name, found, size_bits(voter, problem), test, confidence))
+        rows.append(_row(name, setting, length, found, read, bench.confidence))
     return rows
 
 
-def written_pairs(problem: Problem, split: Split) -> Int[Tensor, "formula clause_position"]:
-    """The literal pairs of formulas as they are written."""
-    first, second = torch.as_tensor(clause_literals(problem)).T
-    pairs = first * problem.n_literals + second
-    return pairs[torch.from_numpy(split.clause_ids).long()]
+def _programs_of_tables(
+    bench: Bench, reading: ReadingName
+) -> Iterator[tuple[str, str | None, EvaluateProgram, int | None]]:
+    """Name, setting and length of each program of the truth table."""
+    problem, seen, chosen = bench.problem, bench.fitting.tables, bench.circuit.readings[reading]
+    bits = bench.bits(reading, bench.fitting)
+    found = chosen.disjunctions
+    yield "disjunction", None, found, lengths.size_bits(found, problem)
+    for leaves in TREE_LEAVES:
+        found = fit_trees(seen, bits.numpy(), max_leaves=leaves, seed=bench.seed).program
+        yield "trees", str(leaves or "unlimited"), found, lengths.size_bits(found, problem)
+    found = fit_thresholds(seen, bits.numpy(), chosen.mean_activation)
+    yield "k of n", None, found, lengths.size_bits(found, problem)
+    n_tables = lengths.count_reachable_truth_tables(problem)
+    length = None if n_tables is None else lengths.lookup_bits(n_tables, bits.shape[1])
+    yield "lookup table", None, fit_lookup(seen, bits), length
 
 
 def in_batches(
@@ -98,24 +90,11 @@ def in_batches(
 
 def _row(
     program: str,
-    setting: str,
-    found: Bool[Tensor, "formula neuron"],
+    setting: str | None,
     length: int | None,
-    test: ReadBits,
+    found: Bool[Tensor, "formula neuron"],
+    read: Bool[Tensor, "formula neuron"],
     confidence: float,
-) -> Row:
-    n, wrong = len(test.bits), int((found != test.bits).any(dim=1).sum())
-    epsilon = clopper_pearson_upper(wrong, n, confidence)
-    return {
-        "program": program,
-        "setting": setting,
-        "bits": length,
-        "n": n,
-        "disagreements": wrong,
-        "epsilon": epsilon,
-        "kind": EvidenceKind.SAMPLED.value,
-    }
-
-
-def _truth(problem: Problem, split: Split) -> Bool[np.ndarray, "formula assignment"]:
-    return unpack_truth_tables(truth_tables(problem, split.clause_ids), problem.n_variables)
+) -> FrontRow:
+    estimate = Estimate.of(int((found != read).any(dim=1).sum()), len(read), confidence)
+    return FrontRow(**vars(estimate), program=program, setting=setting, bits=length)

@@ -1,131 +1,104 @@
-"""The better interpretation of one network: chosen, named, and its front of length against ε."""
+"""The better interpretation of one network: literal counts, voting programs, regressed states.
+
+Components that are not replaced are shared with the interpretation they come from, so the suite
+measures the cells that do not change once.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-import torch
-from jaxtyping import Bool
-from torch import Tensor
-
-from mechval.reporting.tables import Row
-from mechval.transformer import Transformer
-from mechval.two_sat.circuit.extract import Circuit
+from mechval.axioms import Interpretation
 from mechval.two_sat.circuit.prototypes import prototypes_by_position
 from mechval.two_sat.claim.assess import axiom_batches
-from mechval.two_sat.claim.improved.choosing import Choice, Part, choose_parts
-from mechval.two_sat.claim.improved.front import AnyVoting, ReadBits, front_rows
-from mechval.two_sat.claim.improved.interpretations import (
-    COUNTING,
-    with_parser,
-    with_program,
-    with_state,
-)
-from mechval.two_sat.claim.improved.parsing import (
-    CountingParser,
-    PositionedCountingParser,
-    PositionedParser,
-    fit_colon,
-)
-from mechval.two_sat.claim.improved.programs import choosing_formulas
-from mechval.two_sat.claim.improved.regression import RegressedState, fit_regression
-from mechval.two_sat.claim.variants.bases import Base
-from mechval.two_sat.claim.variants.checks import Check, make_check
-from mechval.two_sat.claim.variants.observations import Observations
-from mechval.two_sat.configs import ReadingName
-from mechval.two_sat.interpretation import ClauseParser
-from mechval.two_sat.problem import Problem
+from mechval.two_sat.claim.bench import Bench
+from mechval.two_sat.claim.improved.choice import Change, Choice, Part, choose_parts
+from mechval.two_sat.claim.improved.fitted import choosing_formulas
+from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
+from mechval.two_sat.claim.improved.regression import fit_regression
+from mechval.two_sat.claim.variants import variant
+from mechval.two_sat.claim.variants.variant import Variant, make_variant, with_evaluate
+from mechval.two_sat.interpretation import ClauseParser, reading_of
+from mechval.two_sat.programs.mirrored import AnyVoting
 
-CHOSEN = "chosen"
+COUNTING = "counting"
 
 
 @dataclass(frozen=True, eq=False)
 class Improver:
-    """Looks for a better interpretation, with what was fitted, on the fitting split alone.
+    """Looks for better parts of a main interpretation, fitted on the fitting split alone.
 
     Attributes:
-        seed: of the trees on the front.
+        base: its α_2 must read the neurons that the programs were fitted to.
+        programs: of evaluate, by name.
     """
 
-    model: Transformer
-    problem: Problem
-    circuit: Circuit
-    fitting: Observations
-    confidence: float
-    seed: int
-    device: torch.device
+    bench: Bench
+    base: Interpretation
+    programs: Mapping[str, AnyVoting]
 
-    def choose(self, base: Base, programs: Mapping[str, AnyVoting]) -> Choice:
-        """Put the better parts into ``base``, those that count on the last fitting formulas."""
-        last = choosing_formulas(self.fitting.split)
+    def choose(self) -> Choice:
+        """Put the better parts into the base, those that count on the last fitting formulas."""
+        bench = self.bench
+        last = choosing_formulas(bench.fitting.split)
         return choose_parts(
-            base.interpretation,
-            self._parts(base.reading, programs),
-            lambda: axiom_batches(self.problem, last, self.device),
+            self.base, self._parts, lambda: axiom_batches(bench.problem, last, bench.device)
         )
 
-    def checks(self, base: Base, programs: Mapping[str, AnyVoting], choice: Choice) -> list[Check]:
+    def variants(self, choice: Choice) -> list[Variant]:
         """Every candidate on its own, voting with the counting γ_1, and all that was taken."""
-        parse, _, state = self._parts(base.reading, programs)
-        named = [
-            replace(change(base.interpretation), name=name)
+        parse, _, state = self._parts
+        made = [
+            make_variant("improved", name, change(self.base), about=part.about)
             for part in (parse, state)
             for name, change in part.candidates.items()
         ]
-        counting = parse.candidates[COUNTING](base.interpretation)
-        named += [
-            replace(with_program(counting, program), name=f"{COUNTING}/{name}")
-            for name, program in programs.items()
+        counting = parse.candidates[COUNTING](self.base)
+        made += [
+            make_variant(
+                "improved",
+                f"{COUNTING}, {name}",
+                with_evaluate(counting, program=program.bits),
+                about=variant.EVALUATE_EQUIVALENCE[0],
+            )
+            for name, program in self.programs.items()
         ]
-        named.append(replace(choice.interpretation, name=CHOSEN))
-        return [make_check("improved", made.name, base, made) for made in named]
-
-    def front(
-        self, reading: ReadingName, programs: Mapping[str, AnyVoting], testing: Observations
-    ) -> list[Row]:
-        """Length and ε of every kind of program, on the test split."""
-        chosen = self.circuit.readings[reading]
-        fit, test = (
-            ReadBits(seen.split, self._bits(reading, seen)) for seen in (self.fitting, testing)
-        )
-        return front_rows(
-            self.problem,
-            chosen,
-            programs,
-            fit,
-            test,
-            confidence=self.confidence,
-            seed=self.seed,
-        )
-
-    def _bits(self, reading: ReadingName, seen: Observations) -> Bool[Tensor, "formula neuron"]:
-        chosen = self.circuit.readings[reading]
-        return seen.states.hidden[:, chosen.neurons] >= chosen.levels.cut
-
-    def _parts(self, reading: ReadingName, programs: Mapping[str, AnyVoting]) -> list[Part]:
-        """What may be replaced, in the order in which it is."""
-        states = {"regression": self._regressed(reading)}
-        return [
-            Part("γ_1", {n: partial(with_parser, parser=p) for n, p in self._parsers.items()}),
-            Part("program", {n: partial(with_program, program=p) for n, p in programs.items()}),
-            Part("γ_2", {n: partial(with_state, state=state) for n, state in states.items()}),
-        ]
+        return [*made, make_variant("improved", "chosen", choice.interpretation)]
 
     @cached_property
-    def _parsers(self) -> dict[str, ClauseParser]:
-        own = (
-            self.problem,
-            self.circuit.prototypes.to(self.device),
-            self.circuit.mean_resid_post.to(self.device),
-        )
-        colon = fit_colon(self.model, self.problem, self.fitting.split, self.device).to(self.device)
-        by_position = prototypes_by_position(self.model, self.problem).to(self.device)
+    def _parts(self) -> list[Part]:
+        """What may be replaced, in the order in which it is."""
+        bench = self.bench
+        bits = bench.bits(reading_of(self.base.tags), bench.fitting)
+        regressed = fit_regression(bits, bench.fitting.states).to(bench.device)
+        parsers: dict[str, Change] = {
+            name: partial(with_parser, parser=parser) for name, parser in self._parsers().items()
+        }
+        programs: dict[str, Change] = {
+            name: partial(with_evaluate, program=program.bits)
+            for name, program in self.programs.items()
+        }
+        states: dict[str, Change] = {"regression": partial(with_evaluate, gamma=regressed.gamma)}
+        return [
+            Part("γ_1", parsers, variant.PARSE_REPLACEABILITY[0]),
+            Part("program", programs, variant.EVALUATE_EQUIVALENCE[0]),
+            Part("γ_2", states, variant.EVALUATE_REPLACEABILITY[0]),
+        ]
+
+    def _parsers(self) -> dict[str, RefinedParser]:
+        model, problem, device = self.bench.model, self.bench.problem, self.bench.device
+        circuit = self.bench.circuit
+        own = (problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device))
+        colon = fit_colon(model, problem, self.bench.fitting.split, device).to(device)
+        by_position = prototypes_by_position(model, problem).to(device)
         return {
-            COUNTING: CountingParser(*own, colon),
-            "positions": PositionedParser(*own, by_position),
-            f"{COUNTING} and positions": PositionedCountingParser(*own, colon, by_position),
+            COUNTING: RefinedParser(*own, colon=colon),
+            "positions": RefinedParser(*own, by_position=by_position),
+            f"{COUNTING} and positions": RefinedParser(*own, colon, by_position),
         }
 
-    def _regressed(self, reading: ReadingName) -> RegressedState:
-        fitted = fit_regression(self._bits(reading, self.fitting), self.fitting.states)
-        return fitted.to(self.device)
+
+def with_parser(interpretation: Interpretation, parser: ClauseParser) -> Interpretation:
+    """Another γ_1."""
+    start, _, state, end = interpretation.gammas
+    return replace(interpretation, gammas=(start, parser.gamma, state, end))

@@ -5,6 +5,7 @@ hidden layer and the residual stream beside it are what least squares says that 
 average, given the bits.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -41,10 +42,17 @@ def fit_regression(bits: Bool[Tensor, "formula neuron"], states: AnswerState) ->
 
     Where bits determine each other the shortest of all solutions is taken.
     """
-    known = _with_constant(bits).double()
+    return RegressedState(*least_squares(_with_constant(bits), states.hidden, states.resid_mid))
+
+
+def least_squares(
+    known: Float[Tensor, "formula coefficient"], *values: Float[Tensor, "formula _"]
+) -> Iterator[Float[Tensor, "coefficient _"]]:
+    """The shortest of the best linear predictions of each of the values, fitted in float64."""
+    known = known.double()
     inverse = torch.linalg.pinv(known.T @ known, hermitian=True)
-    fitted = [inverse @ (known.T @ part.double()) for part in (states.hidden, states.resid_mid)]
-    return RegressedState(*(coefficients.float() for coefficients in fitted))
+    for value in values:
+        yield (inverse @ (known.T @ value.double())).float()
 
 
 def _with_constant(bits: Bool[Tensor, "batch neuron"]) -> Float[Tensor, "batch coefficient"]:

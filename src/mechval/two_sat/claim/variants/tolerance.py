@@ -3,33 +3,32 @@
 Source: PAPER.md section 2, variants.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Shaped
 from torch import Tensor
 
-from mechval.axioms import EvidenceKind, clopper_pearson_upper
+from mechval import tables
+from mechval.axioms import Estimate
 
 
-@dataclass(frozen=True)
-class ToleranceRow:
+@dataclass(frozen=True, kw_only=True)
+class ToleranceRow(Estimate):
     """One point of the curve of one interpretation.
 
     Attributes:
+        tags: of the interpretation, whose residual plays no part.
         tolerance: how many neurons may be wrong.
         n_neurons: how many there are.
     """
 
-    variant: str
-    version: str
-    reading: str
-    tolerance: int
-    n_neurons: int
-    n: int
-    disagreements: int
-    rate: float
-    epsilon: float
-    kind: EvidenceKind
+    tags: Mapping[str, str] = tables.told()
+    tolerance: int = tables.told("wrong neurons tolerated")
+    n_neurons: int = tables.told("neurons")
+
+
+TOLERANCE = tables.Table("axioms/tolerance.csv", ToleranceRow)
 
 
 def disagreements_by_tolerance(distances: Shaped[Tensor, " sample"], n_parts: int) -> list[int]:
@@ -47,9 +46,7 @@ def tolerance_curve(
     distances: Shaped[Tensor, " sample"],
     n_neurons: int,
     *,
-    variant: str,
-    version: str,
-    reading: str,
+    tags: Mapping[str, str],
     confidence: float,
 ) -> list[ToleranceRow]:
     """ε for every tolerance from 0 to all neurons.
@@ -57,19 +54,12 @@ def tolerance_curve(
     Args:
         distances: in how many neurons the two sides differ, for each sample.
     """
-    n = len(distances)
     return [
         ToleranceRow(
-            variant=variant,
-            version=version,
-            reading=reading,
+            **vars(Estimate.of(count, len(distances), confidence)),
+            tags=tags,
             tolerance=tolerance,
             n_neurons=n_neurons,
-            n=n,
-            disagreements=count,
-            rate=count / n,
-            epsilon=clopper_pearson_upper(count, n, confidence),
-            kind=EvidenceKind.SAMPLED,
         )
         for tolerance, count in enumerate(disagreements_by_tolerance(distances, n_neurons))
     ]

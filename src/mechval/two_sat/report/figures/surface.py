@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.markdown import significant
 from mechval.reporting.palette import GREEN
-from mechval.two_sat.claim.variants.surface_rows import SurfaceRow
+from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.configs import ReadingName, Residual, Version
 from mechval.two_sat.report.figures.variants import (
     EVALUATE_EQUIVALENCE,

@@ -11,8 +11,8 @@ from mechval.axioms.report import cell_name
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
 from mechval.two_sat.claim.variants.implication_graph import ONE_BIT
-from mechval.two_sat.claim.variants.rows import VariantRow
 from mechval.two_sat.claim.variants.tolerance import ToleranceRow
+from mechval.two_sat.claim.variants.variant import VariantRow
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT
 

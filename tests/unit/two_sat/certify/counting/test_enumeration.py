@@ -39,7 +39,7 @@ from mechval.two_sat.certify.counting.tables import (
 )
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import Levels
-from mechval.two_sat.claim.improved.parsing import CountingParser
+from mechval.two_sat.claim.improved.parser import RefinedParser
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables, unpack_truth_tables
 from mechval.two_sat.interpretation import ClauseParser
@@ -311,8 +311,8 @@ def test_counts_beyond_64_bits_are_refused() -> None:
 def test_another_gamma_is_refused_in_words() -> None:
     made = circuit(0)
     colon = torch.zeros(PROBLEM.n_literals + 1, ARCHITECTURE.d_model)
-    parser = CountingParser(PROBLEM, made.prototypes, made.mean_resid_post, colon)
-    with pytest.raises(MechvalError, match="γ_1=CountingParser is not allowed"):
+    parser = RefinedParser(PROBLEM, made.prototypes, made.mean_resid_post, colon)
+    with pytest.raises(MechvalError, match="γ_1=RefinedParser is not allowed"):
         substitute(network(0), parser)
 
 

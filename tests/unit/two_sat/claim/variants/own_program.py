@@ -13,8 +13,9 @@ from jaxtyping import Bool
 
 from mechval.axioms import Batch, Interpretation, Map
 from mechval.axioms.judging import JudgingRule
-from mechval.two_sat.claim.variants.making import VariantMaker
-from mechval.two_sat.claim.variants.observations import Observations
+from mechval.two_sat.claim.bench import Bench, Observations
+from mechval.two_sat.claim.measure import Measured, measure
+from mechval.two_sat.claim.variants.families import make_variants
 from mechval.two_sat.configs import VariantsConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
@@ -67,9 +68,15 @@ def tables(split: Split) -> Bool[np.ndarray, "formula assignment"]:
     return unpack_truth_tables(truth_tables(PROBLEM, split.clause_ids), PROBLEM.n_variables)
 
 
-def maker(made: list[Interpretation], config: VariantsConfig | None = None) -> VariantMaker:
-    fitting = observations(made[0], FIT)
-    return VariantMaker(PROBLEM, CIRCUIT, fitting, config or VariantsConfig(), 0, CPU)
+def bench(made: list[Interpretation]) -> Bench:
+    """Its model stands for none of the components: variants are made of the circuit alone."""
+    fitting, testing = (observations(made[0], split) for split in (FIT, TEST))
+    return Bench(random_network(PROBLEM), PROBLEM, CIRCUIT, fitting, testing, 0, 0.95, CPU)
+
+
+def measured(made: list[Interpretation], config: VariantsConfig | None = None) -> Measured:
+    variants = make_variants(bench(made), made, config or VariantsConfig())
+    return measure(made, variants, batches(), RULE)
 
 
 def batches(split: Split = TEST) -> Iterator[Batch]:

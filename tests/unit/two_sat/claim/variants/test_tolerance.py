@@ -27,9 +27,7 @@ def test_rows_carry_the_bound_of_their_count() -> None:
     rows = tolerance_curve(
         torch.tensor([0, 0, 1, 3]),
         N_NEURONS,
-        variant="trees/a/b",
-        version="trees",
-        reading="a",
+        tags={"version": "trees"},
         confidence=0.9,
     )
     assert [row.tolerance for row in rows] == list(range(N_NEURONS + 1))

@@ -6,21 +6,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.axioms import evaluate_axioms
-from mechval.reporting.tables import Value
-from mechval.two_sat.claim.variants.measuring import COMPARED_CELLS, VariantTables, measure_variants
+from mechval.axioms import Axiom, evaluate_axioms
+from mechval.two_sat.claim.measure import COMPARED_CELLS, Measured
 from tests.unit.two_sat.claim.variants import own_program
 from tests.unit.two_sat.claim.variants.own_program import RULE, TEST
 
 
 @pytest.fixture(scope="module")
-def tables() -> VariantTables:
+def tables() -> Measured:
     made = own_program.interpretations()
     broken = [
         replace(each, abstract=(*each.abstract[:1], flipped, each.abstract[2])) for each in made
     ]
-    checks = own_program.maker(broken).checks(broken)
-    return measure_variants(checks, own_program.batches(), RULE)
+    return own_program.measured(broken)
 
 
 def flipped(pairs: Tensor) -> Tensor:
@@ -51,32 +49,32 @@ def test_a_map_that_interpretations_share_runs_once_per_batch() -> None:
     assert sum(calls) == len(TEST)
 
 
-def test_the_tolerance_curve_agrees_with_the_tolerant_checks(tables: VariantTables) -> None:
-    curve = {(row.version, row.tolerance): row.disagreements for row in tables.tolerance}
-    checked = {
-        (row.version, int(row.setting)): row.disagreements
-        for row in tables.rows
-        if row.family == "wrong neurons" and row.axiom == "prefix equivalence" and row.setting
+def test_the_tolerance_curve_agrees_with_the_tolerant_variants(tables: Measured) -> None:
+    curve = {(row.tags["version"], row.tolerance): row.disagreements for row in tables.tolerance}
+    tolerant = {
+        (row.tags["version"], int(row.tags["setting"])): row.disagreements
+        for row in tables.variants
+        if row.tags["family"] == "wrong neurons" and row.axiom == Axiom.PREFIX_EQUIVALENCE
     }
-    assert checked == {key: curve[key] for key in checked}
-    assert checked["trees", 0] > checked["trees", 1] > checked["trees", 4] > 0
+    assert tolerant == {key: curve[key] for key in tolerant}
+    assert tolerant["trees", 0] > tolerant["trees", 1] > tolerant["trees", 4] > 0
 
 
-def test_every_row_has_the_same_columns(tables: VariantTables) -> None:
-    columns = {tuple(row.as_row()) for row in tables.rows}
-    assert len(columns) == 1
-    assert "strata.SAT.epsilon" in next(iter(columns))
+def test_the_main_interpretations_are_no_variants(tables: Measured) -> None:
+    mains = {report.interpretation for report in tables.mains}
+    assert len(mains) == 4
+    assert mains.isdisjoint(row.interpretation for row in tables.variants)
 
 
-def test_programs_are_compared_under_one_equivalence_alone(tables: VariantTables) -> None:
-    def compared(cell: str) -> set[Value]:
+def test_programs_are_compared_under_one_equivalence_alone(tables: Measured) -> None:
+    def compared(cell: str) -> set[str]:
         return {row.second for row in tables.paired if row.cell == cell}
 
-    graph = "trees/calibrated/resid_mid/rival implication graph"
+    graph = "trees/calibrated/resid_mid/rival/implication graph"
     assert graph in compared("prefix replaceability/evaluate")
     assert graph not in compared("prefix equivalence/evaluate")
 
 
-def test_every_pair_of_programs_is_compared_in_each_cell(tables: VariantTables) -> None:
+def test_every_pair_of_programs_is_compared_in_each_cell(tables: Measured) -> None:
     n_pairs = {cell: sum(row.cell == cell for row in tables.paired) for cell in COMPARED_CELLS}
     assert set(n_pairs.values()) == {6, 10}

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
-from mechval.reporting.tables import Row
-from mechval.two_sat.claim.improved import programs as programs_module
-from mechval.two_sat.claim.improved.front import written_pairs
-from mechval.two_sat.claim.improved.programs import (
+from mechval.two_sat.claim.bench import written_pairs
+from mechval.two_sat.claim.improved import fitted
+from mechval.two_sat.claim.improved.fitted import (
     FittedPrograms,
+    ProgramErrors,
     choosing_formulas,
-    error_rows,
     fit_programs,
     improved_reading,
     load_programs,
+    measure_errors,
     save_programs,
 )
 from mechval.two_sat.configs import ImprovedConfig
@@ -42,7 +42,7 @@ FORMULAS = small_corpora(SMALL_PROBLEM, 800).splits["analysis.fit"]
 ONE_PROGRAM = {"5 neurons": test_mirrored.random_program()}
 
 
-def errors_of_a_network(on: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> Row:
+def errors_of_a_network(on: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> ProgramErrors:
     """Of ``ONE_PROGRAM``, about a network whose first five neurons are on where ``on`` says so."""
     circuit = hand_made_circuit(SMALL_PROBLEM)
     circuit = replace(circuit, readings={improved_reading(circuit): one_neuron_per_assignment(5)})
@@ -50,16 +50,18 @@ def errors_of_a_network(on: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> Ro
     def states(model: object, problem: object, split: Split, device: object) -> AnswerState:
         return AnswerState(hidden=HIGH * on.float(), resid_mid=torch.zeros(len(split), 16))
 
-    monkeypatch.setattr(programs_module, "record_answer_states", states)
+    monkeypatch.setattr(fitted, "record_answer_states", states)
     model = random_network(SMALL_PROBLEM)
-    return error_rows(model, SMALL_PROBLEM, circuit, ONE_PROGRAM, FORMULAS, CPU)["5 neurons"]
+    errors = measure_errors(model, SMALL_PROBLEM, circuit, ONE_PROGRAM, FORMULAS, CPU)
+    return errors.programs["5 neurons"]
 
 
 def test_programs_of_both_kinds_come_back_as_they_were(tmp_path: Path) -> None:
-    save_programs(FITTED, tmp_path / "voting.json")
-    found = load_programs(tmp_path / "voting.json", SMALL_PROBLEM)
-    save_programs(found, tmp_path / "again.json")
-    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "voting.json").read_bytes()
+    save_programs(FITTED, tmp_path)
+    found = load_programs(tmp_path, SMALL_PROBLEM)
+    before = (tmp_path / "voting.json").read_bytes()
+    save_programs(found, tmp_path)
+    assert (tmp_path / "voting.json").read_bytes() == before
     pairs = written_pairs(SMALL_PROBLEM, FORMULAS)
     for name, program in FITTED.programs.items():
         assert found.programs[name].bits(pairs).equal(program.bits(pairs))
@@ -67,8 +69,8 @@ def test_programs_of_both_kinds_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_a_refusal_comes_back_too(tmp_path: Path) -> None:
-    save_programs(FittedPrograms(refusal="no neurons"), tmp_path / "voting.json")
-    assert load_programs(tmp_path / "voting.json", SMALL_PROBLEM).refusal == "no neurons"
+    save_programs(FittedPrograms(refusal="no neurons"), tmp_path)
+    assert load_programs(tmp_path, SMALL_PROBLEM).refusal == "no neurons"
 
 
 def without_steps(text: str) -> str:
@@ -80,18 +82,18 @@ def without_steps(text: str) -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "does not hold voting programs"),
-        ('{"programs": 3, "refusal": null}', "does not hold voting programs"),
+        ("{", "is not the table that is declared"),
+        ('{"programs": 3, "refusal": null}', "is not the table that is declared"),
         (None, "a mirrored program of .* is not allowed"),
     ],
     ids=["truncated", "other values", "a table missing"],
 )
 def test_another_file_is_refused(content: str | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "voting.json"
-    save_programs(FITTED, path)
+    save_programs(FITTED, tmp_path)
     path.write_text(content or without_steps(path.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(MechvalError, match=message):
-        load_programs(path, SMALL_PROBLEM)
+        load_programs(tmp_path, SMALL_PROBLEM)
 
 
 def test_a_network_that_does_what_the_program_says_is_never_wrong(
@@ -100,21 +102,21 @@ def test_a_network_that_does_what_the_program_says_is_never_wrong(
     (program,) = ONE_PROGRAM.values()
     on = program.bits(written_pairs(SMALL_PROBLEM, FORMULAS))
     row = errors_of_a_network(on, monkeypatch)
-    assert row == {"bits": program.size_bits(), "n": len(FORMULAS), "wrong_count": 0}
+    assert row == ProgramErrors(bits=program.size_bits(), n=len(FORMULAS), wrong_count=0)
 
 
 def test_one_other_neuron_is_wrong_wherever_it_is_other(monkeypatch: pytest.MonkeyPatch) -> None:
     (program,) = ONE_PROGRAM.values()
     on = program.bits(written_pairs(SMALL_PROBLEM, FORMULAS))
     on[:100, 3] = ~on[:100, 3]
-    assert errors_of_a_network(on, monkeypatch)["wrong_count"] == 100
+    assert errors_of_a_network(on, monkeypatch).wrong_count == 100
 
 
 def test_programs_are_compared_on_the_last_formulas_of_the_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert len(choosing_formulas(FORMULAS)) == len(FORMULAS)
-    monkeypatch.setattr(programs_module, "CHOOSING_FORMULAS", 10)
+    monkeypatch.setattr(fitted, "CHOOSING_FORMULAS", 10)
     found = choosing_formulas(FORMULAS)
     np.testing.assert_array_equal(found.clause_ids, FORMULAS.clause_ids[-10:])
 

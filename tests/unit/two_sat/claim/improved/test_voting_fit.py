@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
-from mechval.two_sat.claim.improved.fitting import FitTargets, VotingFit, fit_voting_program
+from mechval.two_sat.claim.improved.voting_fit import FitTargets, VotingFit, fit_voting_program
 from mechval.two_sat.claim.improved.voting_start import VotingStart
 from mechval.two_sat.programs.voting import TABLES, clause_counts, vote
 from tests.networks import CPU, SMALL_PROBLEM

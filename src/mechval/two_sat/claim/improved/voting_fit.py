@@ -5,11 +5,11 @@ and the program are that a neuron is on, over the fitting split. The last part o
 integers forward and passes gradients straight through the rounding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mechval.errors import MechvalError
@@ -17,6 +17,7 @@ from mechval.progress import track
 from mechval.two_sat.circuit.neurons import is_constant
 from mechval.two_sat.claim.improved.voting_start import VotingStart
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.mirrored import AnyVoting
 from mechval.two_sat.programs.voting import (
     TABLES,
     VotingProgram,
@@ -39,7 +40,6 @@ class VotingFit:
     Attributes:
         steps: of the optimizer.
         batch_size: formulas per step.
-        learning_rate: largest one of the run; it rises over the first 5 % and then falls to 0.
         rounded_from: share of the steps after which tables are rounded.
     """
 
@@ -81,27 +81,50 @@ def fit_voting_program(
         MechvalError: if some neuron's bit is the same for all formulas of the fitting split.
     """
     tables = _RoundedTables(problem, start, bits_each).to(targets.counts.device)
-    optimizer = torch.optim.Adam(tables.parameters(), lr=fit.learning_rate)
+
+    def excess_at(step: int, counts: Tensor) -> tuple[Tensor, float]:
+        read = tables.read(rounded=step >= fit.rounded_from * fit.steps)
+        return vote(read, counts) * tables.vote_step(), 0.0
+
+    descend(tables, targets, excess_at, fit.steps, fit.batch_size, fit.learning_rate, seed)
+    program = tables.program(problem)
+    refuse_constant(program, targets)
+    return program
+
+
+def descend(
+    tables: nn.Module,
+    targets: FitTargets,
+    excess_at: Callable[[int, Tensor], tuple[Tensor, Tensor | float]],
+    steps: int,
+    batch_size: int,
+    rate: float,
+    seed: int,
+) -> None:
+    """Fit tables in place.
+
+    Args:
+        excess_at: step and counts of a batch to how far each neuron is above its cut, as the
+            tables say, and what else the loss counts, in nats.
+        rate: largest learning rate; it rises over the first 5 % and then falls to 0.
+        seed: of the batches.
+    """
+    optimizer = torch.optim.Adam(tables.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, fit.learning_rate, total_steps=fit.steps, pct_start=0.05
+        optimizer, rate, total_steps=steps, pct_start=0.05
     )
     sureness = (targets.excess / TEMPERATURE).sigmoid()
     generator = torch.Generator().manual_seed(seed)
-    for step in track(range(fit.steps), "voting program"):
-        rows = torch.randint(0, len(sureness), (fit.batch_size,), generator=generator)
+    for step in track(range(steps), "voting program"):
+        rows = torch.randint(0, len(sureness), (batch_size,), generator=generator)
         rows = rows.to(sureness.device)
-        rounded = step >= fit.rounded_from * fit.steps
-        excess = vote(tables.read(rounded), targets.counts[rows]) * tables.vote_step()
+        excess, cost = excess_at(step, targets.counts[rows])
         loss = nn.functional.binary_cross_entropy_with_logits(excess / TEMPERATURE, sureness[rows])
+        loss = loss + cost
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    program = tables.program(problem)
-    found = program.real_tables(targets.counts.device)
-    votes = [vote(found, counts) for counts in targets.counts.split(_BATCH)]
-    refuse_constant(torch.cat(votes) >= 0)
-    return program
 
 
 class _RoundedTables(nn.Module):
@@ -190,9 +213,11 @@ def _round(values: Tensor, step: Tensor) -> Tensor:
     return values + (on_grid - values).detach()
 
 
-def refuse_constant(bits: Bool[Tensor, "formula neuron"]) -> None:
+def refuse_constant(program: AnyVoting, targets: FitTargets) -> None:
     """Raise MechvalError for a neuron whose bit is the same for all formulas."""
-    constant = is_constant(bits).nonzero().flatten().tolist()
+    tables = program.real_tables(targets.counts.device)
+    votes = [vote(tables, counts) for counts in targets.counts.split(_BATCH)]
+    constant = is_constant(torch.cat(votes) >= 0).nonzero().flatten().tolist()
     if constant:
         raise MechvalError(
             f"the bits of neurons {constant} of a voting program never change on the fitting "

@@ -1,10 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
 
 from mechval.axioms import Batch, Interpretation, exact_labels, identity
-from mechval.two_sat.claim.improved.choosing import Change, Part, choose_parts
+from mechval.two_sat.claim.improved.choice import Change, Part, choose_parts
 
 N = 40
 
@@ -33,31 +33,35 @@ def says(wrong_on: int) -> Change:
     )
 
 
+def part(name: str, candidates: Mapping[str, Change]) -> Part:
+    return Part(name, candidates, "prefix equivalence/parity")
+
+
 def batches() -> Iterator[Batch]:
     numbers = torch.arange(N)
     yield Batch(numbers, torch.zeros(N, dtype=torch.int64))
 
 
 def test_of_candidates_that_count_the_one_with_the_fewest_disagreements_is_taken() -> None:
-    choice = choose_parts(base(), [Part("program", {"4": says(4), "2": says(2)})], batches)
+    choice = choose_parts(base(), [part("program", {"4": says(4), "2": says(2)})], batches)
     assert choice.taken == ("program: 2",)
-    assert {row["after_disagreements"] for row in choice.rows if row["is_taken"]} == {2}
+    assert {row.after_disagreements for row in choice.rows if row.is_taken} == {2}
 
 
 def test_a_candidate_that_makes_a_cell_worse_is_not_taken() -> None:
-    choice = choose_parts(base(), [Part("program", {"all": says(N)})], batches)
+    choice = choose_parts(base(), [part("program", {"all": says(N)})], batches)
     assert choice.taken == ()
-    assert [row["is_worse"] for row in choice.rows] == [True]
+    assert [row.is_worse for row in choice.rows] == [True]
     assert choice.interpretation.abstract == base().abstract or choice.interpretation.name == "base"
 
 
 def test_a_candidate_that_changes_nothing_is_not_taken() -> None:
-    part = Part("program", {"the same": lambda made: made})
-    assert choose_parts(base(), [part], batches).taken == ()
+    same = part("program", {"the same": lambda made: made})
+    assert choose_parts(base(), [same], batches).taken == ()
 
 
 def test_a_later_part_is_judged_beside_what_was_taken_before() -> None:
-    parts = [Part("first", {"3": says(3)}), Part("none", {}), Part("second", {"5": says(5)})]
+    parts = [part("first", {"3": says(3)}), part("none", {}), part("second", {"5": says(5)})]
     choice = choose_parts(base(), parts, batches)
     assert choice.taken == ("first: 3",)
-    assert choice.rows[-1]["before_disagreements"] == 3
+    assert choice.rows[-1].before_disagreements == 3

@@ -11,18 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mechval.progress import track
-from mechval.two_sat.claim.improved.fitting import TEMPERATURE, FitTargets, refuse_constant
 from mechval.two_sat.claim.improved.mirrored_start import MirroredStart
+from mechval.two_sat.claim.improved.voting_fit import FitTargets, descend, refuse_constant
 from mechval.two_sat.programs.mirrored import TABLES, MirroredProgram, Mirrors, Tables
 from mechval.two_sat.programs.voting import vote
 
 PRICES = (5e-7, 2e-6)
 """Nats of cross-entropy per neuron and formula that a bit of the program is worth."""
-_BATCH = 4096
 _SMALLEST = 1e-2
 _FIRST_INTEGER = 31
 _FIRST_CORRECTION = 7
@@ -69,20 +67,33 @@ def fit_mirrored_programs(
     Raises:
         MechvalError: if some neuron's bit is the same for all formulas of the fitting split.
     """
-    real = _Fitted(start.mirrors, start.tables).to(targets.counts.device)
-    _descend(real, targets, fit.real_steps, fit.batch_size, fit.real_rate, None, seed)
-    programs = {}
-    for price in prices:
-        fitted = _Fitted(start.mirrors, real.state()).to(targets.counts.device)
-        fitted.gain.data.copy_(real.gain.data)
-        _descend(fitted, targets, fit.steps, fit.batch_size, fit.rate, price, seed)
-        program = fitted.program()
-        votes = program.real_tables(targets.counts.device)
-        refuse_constant(
-            torch.cat([vote(votes, counts) for counts in targets.counts.split(_BATCH)]) >= 0
-        )
-        programs[f"price {price:g}"] = program
-    return programs
+    device = targets.counts.device
+    real = _Fitted(start.mirrors.to(device), start.tables).to(device)
+
+    def excess_of_real(step: int, counts: Tensor) -> tuple[Tensor, float]:
+        return real.excess(real.real(), counts), 0.0
+
+    descend(real, targets, excess_of_real, fit.real_steps, fit.batch_size, fit.real_rate, seed)
+    return {
+        f"price {price:g}": _rounded_program(real, targets, price, fit, seed) for price in prices
+    }
+
+
+def _rounded_program(
+    real: "_Fitted", targets: FitTargets, price: float, fit: MirroredFit, seed: int
+) -> MirroredProgram:
+    """Go on from tables in real numbers, in integers that cost something."""
+    fitted = _Fitted(real.mirrors, real.state()).to(targets.counts.device)
+    fitted.gain.data.copy_(real.gain.data)
+
+    def excess_at(step: int, counts: Tensor) -> tuple[Tensor, Tensor]:
+        tables, bits = fitted.rounded()
+        return fitted.excess(tables, counts), price * bits
+
+    descend(fitted, targets, excess_at, fit.steps, fit.batch_size, fit.rate, seed)
+    program = fitted.program()
+    refuse_constant(program, targets)
+    return program
 
 
 class _Fitted(nn.Module):
@@ -101,6 +112,10 @@ class _Fitted(nn.Module):
     def state(self) -> dict[str, Tensor]:
         """The tables as they are now."""
         return {name: table.detach().clone() for name, table in self.tables.items()}
+
+    def excess(self, tables: Tables, counts: Int[Tensor, "batch clause"]) -> Tensor:
+        """How far each neuron is above its cut, as these tables say."""
+        return vote(self.mirrors.voting_tables(tables), counts) * self.gain.exp()
 
     def real(self) -> dict[str, Tensor]:
         """The tables off their grid."""
@@ -134,33 +149,3 @@ def _first_step(name: str, table: Tensor) -> Float[Tensor, ""]:
     is_correction = name.endswith(("of_head", "of_neuron"))
     largest = _FIRST_CORRECTION if is_correction else _FIRST_INTEGER
     return (table.detach().abs().max().clamp(min=_SMALLEST) / largest).log()
-
-
-def _descend(
-    fitted: _Fitted,
-    targets: FitTargets,
-    steps: int,
-    batch_size: int,
-    rate: float,
-    price: float | None,
-    seed: int,
-) -> None:
-    """Fit in place; without a price nothing is rounded and nothing costs anything."""
-    device = targets.counts.device
-    mirrors = fitted.mirrors.to(device)
-    optimizer = torch.optim.Adam(fitted.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, rate, total_steps=steps, pct_start=0.05
-    )
-    sureness = (targets.excess / TEMPERATURE).sigmoid()
-    generator = torch.Generator().manual_seed(seed)
-    for _ in track(range(steps), "mirrored program"):
-        rows = torch.randint(0, len(sureness), (batch_size,), generator=generator).to(device)
-        tables, bits = (fitted.real(), 0.0) if price is None else fitted.rounded()
-        votes = vote(mirrors.voting_tables(tables), targets.counts[rows]) * fitted.gain.exp()
-        loss = nn.functional.binary_cross_entropy_with_logits(votes / TEMPERATURE, sureness[rows])
-        loss = loss + (price or 0.0) * bits
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()

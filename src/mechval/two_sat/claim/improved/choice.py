@@ -5,16 +5,16 @@ far. One that makes any cell of the axiom table worse does not count; of those t
 with the fewest disagreements over all cells is taken, if that is fewer than before.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mechval import tables
 from mechval.axioms import Batch, Interpretation
 from mechval.axioms.base import Measurements
 from mechval.axioms.cells import CellKey
 from mechval.axioms.equations import deciding_equivalence
 from mechval.axioms.report import cell_name
 from mechval.axioms.suite import measure_axioms
-from mechval.reporting.tables import Row
 
 Change = Callable[[Interpretation], Interpretation]
 Counts = Mapping[CellKey, int]
@@ -22,10 +22,37 @@ Counts = Mapping[CellKey, int]
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an interpretation, and what might be put in its place, by name."""
+    """One part of an interpretation.
+
+    Attributes:
+        candidates: what might be put in its place, by name.
+        about: the cell that they are made for.
+    """
 
     name: str
     candidates: Mapping[str, Change]
+    about: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceRow:
+    """One candidate in one distinct cell: a row of choices.csv."""
+
+    part: str = tables.told()
+    candidate: str = tables.told()
+    is_taken: bool = tables.told()
+    n: int = tables.told("N")
+    cell: str = tables.told()
+    before_disagreements: int = tables.count("disagreements before")
+    after_disagreements: int = tables.count("disagreements after")
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the candidate disagrees more often there than what was in its place."""
+        return self.after_disagreements > self.before_disagreements
+
+
+CHOICES = tables.Table("axioms/choices.csv", ChoiceRow)
 
 
 @dataclass(frozen=True)
@@ -35,13 +62,12 @@ class Choice:
     Attributes:
         interpretation: the base with every part that was taken.
         taken: names of the candidates in it.
-        rows: one per candidate and distinct cell: ``part``, ``candidate``, ``is_taken``, ``n``,
-            ``cell``, ``before_disagreements``, ``after_disagreements``, ``is_worse``.
+        rows: one per candidate and distinct cell.
     """
 
     interpretation: Interpretation
     taken: tuple[str, ...]
-    rows: list[Row]
+    rows: tuple[ChoiceRow, ...]
 
 
 def choose_parts(
@@ -53,28 +79,26 @@ def choose_parts(
         batches: of the fitting split; asked for anew for every part.
     """
     current, taken = base, []
-    rows: list[Row] = []
+    rows: list[ChoiceRow] = []
     for part in parts:
         if not part.candidates:
             continue
-        changed = {
-            name: replace(change(current), name=f"{part.name} {name}")
-            for name, change in part.candidates.items()
-        }
-        first, *others = measure_axioms([current, *changed.values()], batches())
-        n, before = len(first.labels), _disagreements(current, first)
+        changed = {name: change(current) for name, change in part.candidates.items()}
+        first, *others = measure_axioms(
+            [replace(made, name=name, tags={}) for name, made in {"": current, **changed}.items()],
+            batches(),
+        )
+        before = _disagreements(current, first)
         after = {
             name: _disagreements(current, measured)
             for name, measured in zip(changed, others, strict=True)
         }
         best = _best(before, after)
         if best is not None:
-            current = replace(changed[best], name=base.name)
+            current = changed[best]
             taken.append(f"{part.name}: {best}")
-        for name, counts in after.items():
-            common: Row = {"part": part.name, "candidate": name, "is_taken": name == best, "n": n}
-            rows += [{**common, **row} for row in _cells(base, before, counts)]
-    return Choice(current, tuple(taken), rows)
+        rows += _rows(base, part, best, len(first.labels), before, after)
+    return Choice(current, tuple(taken), tuple(rows))
 
 
 def _disagreements(interpretation: Interpretation, measured: Measurements) -> Counts:
@@ -94,13 +118,22 @@ def _best(before: Counts, after: Mapping[str, Counts]) -> str | None:
     return best if best is not None and counting[best] < sum(before.values()) else None
 
 
-def _cells(interpretation: Interpretation, before: Counts, after: Counts) -> list[Row]:
-    return [
-        {
-            "cell": cell_name(key.axiom, interpretation.components[key.component - 1]),
-            "before_disagreements": before[key],
-            "after_disagreements": after[key],
-            "is_worse": after[key] > before[key],
-        }
-        for key in before
-    ]
+def _rows(
+    base: Interpretation,
+    part: Part,
+    best: str | None,
+    n: int,
+    before: Counts,
+    after: Mapping[str, Counts],
+) -> Iterator[ChoiceRow]:
+    for candidate, counts in after.items():
+        for key, count in counts.items():
+            yield ChoiceRow(
+                part=part.name,
+                candidate=candidate,
+                is_taken=candidate == best,
+                n=n,
+                cell=cell_name(key.axiom, base.components[key.component - 1]),
+                before_disagreements=before[key],
+                after_disagreements=count,
+            )

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mechval.two_sat.claim.improved.parsing import CountingParser, fit_colon
+from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.network.components import Components
@@ -11,11 +11,11 @@ N = 400
 
 
 @pytest.fixture(scope="module")
-def parser() -> CountingParser:
+def parser() -> RefinedParser:
     circuit = hand_made_circuit(SMALL_PROBLEM)
     split = small_corpora(SMALL_PROBLEM, 2 * N).splits["analysis.fit"]
     colon = fit_colon(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
-    return CountingParser(SMALL_PROBLEM, circuit.prototypes, circuit.mean_resid_post, colon)
+    return RefinedParser(SMALL_PROBLEM, circuit.prototypes, circuit.mean_resid_post, colon)
 
 
 def states() -> tuple[torch.Tensor, torch.Tensor]:
@@ -26,7 +26,7 @@ def states() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_literal_counts_predict_the_answer_position_better_than_the_mean(
-    parser: CountingParser,
+    parser: RefinedParser,
 ) -> None:
     tokens, resid = states()
     answer = FormulaLayout(SMALL_PROBLEM).answer_position
@@ -35,7 +35,7 @@ def test_literal_counts_predict_the_answer_position_better_than_the_mean(
     assert float((written - own).square().sum()) < 0.3 * float((own - own.mean(0)).square().sum())
 
 
-def test_all_other_positions_are_those_of_the_paper(parser: CountingParser) -> None:
+def test_all_other_positions_are_those_of_the_paper(parser: RefinedParser) -> None:
     tokens, _ = states()
     pairs = parser.program(tokens)
     paper = ClauseParser(SMALL_PROBLEM, parser.prototypes, parser.mean_resid_post)
@@ -43,7 +43,7 @@ def test_all_other_positions_are_those_of_the_paper(parser: CountingParser) -> N
     assert parser.gamma(pairs)[:, :answer].equal(paper.gamma(pairs)[:, :answer])
 
 
-def test_the_order_of_clauses_does_not_reach_the_answer_position(parser: CountingParser) -> None:
+def test_the_order_of_clauses_does_not_reach_the_answer_position(parser: RefinedParser) -> None:
     tokens, _ = states()
     pairs = parser.program(tokens)
     answer = FormulaLayout(SMALL_PROBLEM).answer_position

@@ -1,21 +1,24 @@
-"""A split as the network answers it: what variants are fitted on, and what surfaces are read from.
+"""A network on the bench: what its variants are fitted on, and what they are counted on.
 
-One pass of the network; everything that depends on cuts, high values and programs alone is then
-computed from these states.
+The network runs once over each split; everything that depends on cuts, high values and programs
+alone is then computed from its states.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mechval.transformer import Transformer
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.network.activations import record_answer_states
 from mechval.two_sat.network.components import AnswerState, Components
-from mechval.two_sat.problem import Problem
+from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.programs.evaluate import TruthTableCounts
 
 _BATCH = 2**13
@@ -35,6 +38,38 @@ class Observations:
     states: AnswerState
     labels: Int[Tensor, " formula"]
     tables: TruthTableCounts
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """One network and its circuit.
+
+    Attributes:
+        model: on ``device``.
+        fitting: what is fitted sees nothing else.
+        testing: what every ε outside the suite is counted on.
+        seed: of refitted trees and of the noise.
+        confidence: of every one-sided bound.
+    """
+
+    model: Transformer
+    problem: Problem
+    circuit: Circuit
+    fitting: Observations
+    testing: Observations
+    seed: int
+    confidence: float
+    device: torch.device
+
+    @cached_property
+    def components(self) -> Components:
+        """The network's components."""
+        return Components(self.model, self.problem)
+
+    def bits(self, reading: ReadingName, seen: Observations) -> Bool[Tensor, "formula neuron"]:
+        """What α_2 reads off the network."""
+        chosen = self.circuit.readings[reading]
+        return seen.states.hidden[:, chosen.neurons] >= chosen.levels.cut
 
 
 def observe(
@@ -62,3 +97,10 @@ def predicted_labels(
         for hidden, resid in parts
     ]
     return torch.cat(labels)
+
+
+def written_pairs(problem: Problem, split: Split) -> Int[Tensor, "formula clause_position"]:
+    """The literal pairs of formulas as they are written."""
+    first, second = torch.from_numpy(clause_literals(problem)).T
+    pairs = first * problem.n_literals + second
+    return pairs[torch.from_numpy(split.clause_ids).long()]

@@ -7,9 +7,8 @@ import torch
 
 from mechval.axioms import evaluate_axioms
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
-from mechval.two_sat.claim.variants.observations import observe
-from mechval.two_sat.claim.variants.surface import SurfaceMaker
-from mechval.two_sat.claim.variants.surface_rows import Grid, SurfaceRow, grids
+from mechval.two_sat.claim.bench import Bench, observe
+from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow, grids
 from mechval.two_sat.configs import CircuitConfig, VariantsConfig
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components
@@ -27,24 +26,14 @@ def circuit() -> Circuit:
 
 
 @pytest.fixture(scope="module")
-def maker(circuit: Circuit) -> SurfaceMaker:
+def maker(circuit: Circuit) -> Surface:
     fitting, testing = (observe(MODEL, PROBLEM, split, CPU) for split in (FIT, TEST))
-    return SurfaceMaker(
-        components=Components(MODEL, PROBLEM),
-        circuit=circuit,
-        fitting=fitting,
-        testing=testing,
-        versions=("trees", "disjunction"),
-        residuals=("resid_mid", "attn_out"),
-        max_leaves=4,
-        seed=0,
-        confidence=0.95,
-        device=CPU,
-    )
+    bench = Bench(MODEL, PROBLEM, circuit, fitting, testing, 0, 0.95, CPU)
+    return Surface(bench, ("trees", "disjunction"), ("resid_mid", "attn_out"), max_leaves=4)
 
 
 @pytest.fixture(scope="module")
-def rows(maker: SurfaceMaker) -> list[SurfaceRow]:
+def rows(maker: Surface) -> list[SurfaceRow]:
     return maker.rows(GRID)
 
 
@@ -91,7 +80,7 @@ def test_no_program_beats_the_floor(rows: list[SurfaceRow]) -> None:
 
 
 def test_a_cut_above_all_activations_says_that_its_bits_are_constant(
-    maker: SurfaceMaker, circuit: Circuit
+    maker: Surface, circuit: Circuit
 ) -> None:
     found = maker.rows(replace(GRID, cuts=(1e6,)))
     n_neurons = len(circuit.readings["calibrated"].neurons)

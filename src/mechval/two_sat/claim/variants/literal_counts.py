@@ -1,7 +1,4 @@
-"""Rival programs: what else might explain the evaluating neurons, under the same axioms.
-
-They bring the same parse; each says otherwise how the parsed clauses become bits.
-"""
+"""A rival program of evaluate that knows how often each literal occurs and no clause."""
 
 from dataclasses import dataclass
 

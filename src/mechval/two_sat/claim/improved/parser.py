@@ -1,0 +1,82 @@
+"""The parse component's γ with prototypes by position, and with the literal counts at ``:``.
+
+A prototype of the paper is the same at every clause position, though position embeddings are not.
+
+In block 0 the answer position attends to all positions nearly alike, so what it holds is, to first
+order, a sum over the literals of the formula. The paper's γ_1 puts its mean there instead; on
+the authors' model that one position causes nearly all of parse's disagreements.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mechval.transformer import Transformer
+from mechval.two_sat.claim.bench import written_pairs
+from mechval.two_sat.claim.improved.regression import least_squares
+from mechval.two_sat.claim.variants.literal_counts import literal_counts
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import FormulaLayout
+from mechval.two_sat.interpretation import ClauseParser
+from mechval.two_sat.network.activations import token_batches
+from mechval.two_sat.network.components import Components
+from mechval.two_sat.problem import Problem
+
+
+@dataclass(frozen=True)
+class RefinedParser(ClauseParser):
+    """Cut 1 as in the paper, but γ_1 writes more.
+
+    Attributes:
+        colon: residual stream at ``:`` of a formula without literals, then what each literal
+            adds; None leaves its mean there.
+        by_position: prototypes of each clause position's own (``prototypes_by_position``); None
+            leaves the paper's.
+    """
+
+    colon: Float[Tensor, "coefficient d_model"] | None = None
+    by_position: Float[Tensor, "clause_position pair d_model"] | None = None
+
+    def gamma(
+        self, pairs: Int[Tensor, "batch clause_position"]
+    ) -> Float[Tensor, "batch pos d_model"]:
+        """Mean residuals, prototypes at the second literals, literal counts at ``:`` (γ_1)."""
+        resid, layout = super().gamma(pairs), FormulaLayout(self.problem)
+        if self.by_position is not None:
+            clause = torch.arange(self.problem.n_clauses, device=pairs.device)
+            second = list(layout.second_literal_positions)
+            resid[:, second] = self.by_position[clause, pairs]
+        if self.colon is not None:
+            resid[:, layout.answer_position] = _with_constant(self.problem, pairs) @ self.colon
+        return resid
+
+
+@torch.inference_mode()
+def fit_colon(
+    model: Transformer, problem: Problem, split: Split, device: torch.device
+) -> Float[Tensor, "coefficient d_model"]:
+    """Regress the residual stream at ``:`` after block 0 on the literal counts.
+
+    Least squares on the fitting split. A formula's counts add up to a constant, so of all
+    solutions the shortest one is taken.
+    """
+    components = Components(model.to(device), problem)
+    answer = components.layout.answer_position
+    resid = torch.cat(
+        [
+            # A clone, because a view would keep all positions in memory.
+            components.parse(tokens)[:, answer].clone().cpu()
+            for tokens, _ in token_batches(problem, split, device, "residuals at ':'")
+        ]
+    )
+    counts = _with_constant(problem, written_pairs(problem, split))
+    return next(least_squares(counts, resid))
+
+
+def _with_constant(
+    problem: Problem, pairs: Int[Tensor, "batch clause_position"]
+) -> Float[Tensor, "batch coefficient"]:
+    counts = literal_counts(pairs, problem.n_literals).float()
+    return torch.nn.functional.pad(counts, (1, 0), value=1.0)
