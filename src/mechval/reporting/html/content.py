@@ -9,15 +9,7 @@ from mechval.reporting.report import Maker, RunFiles, Shown
 
 @dataclass(frozen=True)
 class Component:
-    """One step of the network, the program's step beside it, and the states after both.
-
-    Attributes:
-        name: as in the axiom table.
-        network: what of the network it is.
-        program: what the interpretation says it computes.
-        network_state: the network's state behind it.
-        program_state: the program's state behind it.
-    """
+    """One step of the network, the program's step beside it, and the states after both."""
 
     name: str
     network: str

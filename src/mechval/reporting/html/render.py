@@ -100,8 +100,7 @@ def deviations(path: Path) -> Rendered:
     """The list of deviations, each with its number as id; told if it is missing."""
     place, title = "deviations", "Deviations from the paper"
     if not path.is_file():
-        sentence = f"{path.name} is missing here, so the deviations are not shown."
-        return Rendered(place, title, notice(sentence))
+        return Rendered(place, title, f"<p>{path.name} is missing here, so none are shown.</p>")
     _, _, text = path.read_text(encoding="utf-8").partition("\n")
     html = re.sub(r"<(/?)h([2-5])>", lambda m: f"<{m[1]}h{int(m[2]) + 1}>", markdown(text))
     html = re.sub(r"<h4>(\w+)\.", r'<h4 id="\1">\1.', html)
