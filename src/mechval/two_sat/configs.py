@@ -202,7 +202,7 @@ class CertifyConfig(Config):
     )
     enumerate: bool = Field(
         default=True,
-        description="true or false: whether block 2 is counted on every multiset of clauses",
+        description="true or false: whether block 1 is counted on every multiset of clauses",
     )
     drift_formulas: int = Field(
         default=500,

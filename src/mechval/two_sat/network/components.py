@@ -1,4 +1,4 @@
-"""The published cut of the two-block network into three concrete components.
+"""The paper's cut of the two-block network into three concrete components.
 
 Parse is embeddings plus block 0; evaluate is block 1's attention plus its MLP's hidden layer,
 read at the answer position; output is the MLP's output plus the unembedding and the argmax.
