@@ -30,11 +30,8 @@ CERTIFICATE, COUNTEREXAMPLES = "parsing.safetensors", counterexamples.COUNTEREXA
 TABLES: tuple[tables.Declared, ...] = (
     certificates.PARSING,
     DRIFT,
-    counted.ANSWERS,
-    counted.BITS,
-    counted.CHUNKS,
-    programs.PROGRAM_ERRORS,
-    programs.PROGRAM_DISTANCES,
+    *counted.TABLES,
+    *programs.TABLES,
     ledger.LEDGER,
     ledger.METRICS,
     counterexamples.CASES,

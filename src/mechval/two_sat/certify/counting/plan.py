@@ -20,6 +20,7 @@ from flint import arb, arb_mat
 from jaxtyping import Bool, Float, Int
 
 from mechval.two_sat.certify.counting.substituted_block import PRECISION_BITS, SubstitutedBlock
+from mechval.two_sat.certify.parsing.rounding import gamma
 from mechval.two_sat.formulas.tokens import Vocabulary
 
 NEGLIGIBLE_LOGIT = 2.0**-30
@@ -28,7 +29,6 @@ NEGLIGIBLE_LOGIT = 2.0**-30
 ALIKE_LOGIT = 2.0**-8
 """Tokens other than the answers whose logits differ by no more than this share one margin."""
 
-_ROUNDOFF = 2.0**-53
 _LANES = 8
 # Far above what underflow can lose, far below every other error.
 _UNDERFLOW = 1e-200
@@ -231,7 +231,7 @@ def _column_errors(
     values = np.abs(terms / weights[:, :, None]).max(axis=0)
     size = np.abs(base) + np.maximum(values, np.abs(start)).sum(axis=0)
     n_roundings = 2 * (n_clauses + 1) + 1 + 1 + (len(start) + 1)
-    error = size * _OUTWARD * _gamma(n_roundings) + _UNDERFLOW
+    error = size * _OUTWARD * gamma(n_roundings) + _UNDERFLOW
     return error, (size + error) * _OUTWARD
 
 
@@ -247,13 +247,9 @@ def _margin_error(
     total = sizes @ size + size[linear]
     inherited = sizes @ column_error + column_error[linear]
     n_roundings = len(column_error) + 4
-    own = (total + inherited) * _gamma(n_roundings)
+    own = (total + inherited) * gamma(n_roundings)
     bound = float((inherited + own).max()) + choice.left_out
     return bound * _OUTWARD + _UNDERFLOW
-
-
-def _gamma(n_roundings: int) -> float:
-    return n_roundings * _ROUNDOFF / (1 - n_roundings * _ROUNDOFF)
 
 
 def _floats(matrix: arb_mat) -> Float[np.ndarray, "row column"]:

@@ -64,6 +64,7 @@ class ProgramDistance:
 
 PROGRAM_ERRORS = tables.Table("certify/programs.csv", ProgramError)
 PROGRAM_DISTANCES = tables.Table("certify/program_distances.csv", ProgramDistance)
+TABLES = (PROGRAM_ERRORS, PROGRAM_DISTANCES)
 
 
 @dataclass(frozen=True)

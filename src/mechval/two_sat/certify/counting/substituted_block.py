@@ -99,7 +99,7 @@ def substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
 
 def _substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
     block, sources = model.block(1), _sources(parser)
-    n_clauses = parser.problem.n_distinct_clauses
+    n_clauses, n_heads = parser.problem.n_distinct_clauses, block.attn.n_heads
     answer = _matrix(parser.mean_resid_post[FormulaLayout(parser.problem).answer_position][None])
     into = torch.cat([block.mlp.W_in, model.W_U], dim=1)
     reads = _matrix(into)
@@ -107,34 +107,27 @@ def _substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
     project = _matrix(block.mlp.b_out[None]) * _matrix(model.W_U)
     bias = bias + arb_mat([[*[0] * len(block.mlp.b_in), *project.entries()]])
     base = answer * reads + bias
-    heads = [
-        _head(model, head, answer, sources, reads, n_clauses) for head in range(block.attn.n_heads)
-    ]
+    weights, terms, constants, lowest, highest = zip(
+        *(_head(model, head, answer, sources, reads, n_clauses) for head in range(n_heads)),
+        strict=True,
+    )
     return SubstitutedBlock(
         problem=parser.problem,
         base=base,
-        weights=tuple(head.weights for head in heads),
-        terms=tuple(head.terms for head in heads),
-        constants=tuple(head.constants for head in heads),
-        lowest=_lower(base)[0] + sum(head.lowest for head in heads),
-        highest=_upper(base)[0] + sum(head.highest for head in heads),
+        weights=weights,
+        terms=terms,
+        constants=constants,
+        lowest=_lower(base)[0] + sum(lowest),
+        highest=_upper(base)[0] + sum(highest),
         readout=_matrix(block.mlp.W_out) * _matrix(model.W_U),
         n_neurons=len(block.mlp.b_in),
     )
 
 
-@dataclass(frozen=True)
-class _Head:
-    weights: arb_mat
-    terms: arb_mat
-    constants: arb_mat
-    lowest: Float[np.ndarray, " column"]
-    highest: Float[np.ndarray, " column"]
-
-
 def _head(
     model: Transformer, head: int, answer: arb_mat, sources: arb_mat, reads: arb_mat, n_clauses: int
-) -> _Head:
+) -> tuple[arb_mat, arb_mat, arb_mat, np.ndarray, np.ndarray]:
+    """Weights, terms, constants, and the least and the largest value of each column."""
     attn = model.block(1).attn
     query = answer * _matrix(attn.W_Q[head])
     scores = sources * _matrix(attn.W_K[head]) * query.transpose() / arb(attn.d_head).sqrt()
@@ -153,13 +146,9 @@ def _head(
         for row, weight in enumerate(weights)
     ]
     constants = [sum(column, start=arb(0)) for column in zip(*rows[n_clauses:], strict=True)]
-    return _Head(
-        weights=arb_mat([weights[:n_clauses]]),
-        terms=arb_mat(rows[:n_clauses]),
-        constants=arb_mat([constants]),
-        lowest=_lower(values).min(axis=0),
-        highest=_upper(values).max(axis=0),
-    )
+    least, largest = _lower(values).min(axis=0), _upper(values).max(axis=0)
+    terms = arb_mat(rows[:n_clauses])
+    return arb_mat([weights[:n_clauses]]), terms, arb_mat([constants]), least, largest
 
 
 _SMALLEST = 1e-260

@@ -80,6 +80,7 @@ class ChunkRow:
 ANSWERS = tables.Table("certify/enumeration.csv", AnswerCount)
 BITS = tables.Table("certify/enumeration_bits.csv", BitCount)
 CHUNKS = tables.Table("certify/enumeration_chunks.csv", ChunkRow)
+TABLES = (ANSWERS, BITS, CHUNKS)
 
 
 def answer_rows(enumeration: Enumeration) -> list[AnswerCount]:
