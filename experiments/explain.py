@@ -35,16 +35,6 @@ class Request(Config):
     run: str | None = Field(default=None, description="the folder of a finished run")
     seed: int | None = Field(default=None, ge=0, description="an integer of at least 0")
 
-    @property
-    def run_name(self) -> str:
-        """The run asked for: by default the committed one of the model."""
-        return self.run or PROTECTED[self.model.kind]
-
-    @property
-    def checkpoint(self) -> Path | None:
-        """Where the published checkpoint lies, if that is told."""
-        return Path(self.model.path) if self.model.path else None
-
 
 def main(arguments: Sequence[str], root: Path) -> None:
     """Explain what the words ask for."""
@@ -68,10 +58,12 @@ def main(arguments: Sequence[str], root: Path) -> None:
             f"--html {options.html}: its folder does not exist; allowed: one that does."
         )
     drawn = [] if request.seed is None else [f"seed={request.seed}"]
-    heading = f"{request.study}, run {request.run_name}: {' '.join([*asked, *drawn])}"
-    run = FinishedRun(Workspace(root), request.study, request.run_name)
+    # By default the committed run of the model.
+    run = FinishedRun(Workspace(root), request.study, request.run or PROTECTED[request.model.kind])
+    heading = f"{request.study}, run {run.run}: {' '.join([*asked, *drawn])}"
+    checkpoint = Path(request.model.path) if request.model.path else None
     explain = load_explainer(request.study)
-    parts = [Text(heading), *explain(run, asked, seed=request.seed, checkpoint=request.checkpoint)]
+    parts = [Text(heading), *explain(run, asked, seed=request.seed, checkpoint=checkpoint)]
     show(parts, title=heading, page=options.html)
 
 

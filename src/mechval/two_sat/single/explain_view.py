@@ -40,11 +40,12 @@ def explain_words(
     if (word == RANDOM) != (seed is not None):
         raise MechvalError(f"seed={seed} with {word!r} is not allowed; allowed: seed=… "
                            f"with {RANDOM} and with nothing else.")  # fmt: skip
+    content = _content(word) if seed is None else ""
     subject = load_subject(run, checkpoint)
-    if seed is not None:
-        written = text.random_formula(subject.problem, seed)
+    if seed is None:
+        written = text.read_formula(subject.problem, content)
     else:
-        written = text.read_formula(subject.problem, _content(word))
+        written = text.random_formula(subject.problem, seed)
     return explanation_parts(explain_formula(subject, written))
 
 
