@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -144,11 +144,7 @@ def make_subject(
     interpretations = make_interpretations(
         components, problem, circuit, versions=versions, residuals=residuals, device=device
     )
-    names = ("version", "reading", "residual")
-    named = {
-        known.name: replace(known, tags=dict(zip(names, known.name.split("/"), strict=True)))
-        for known in interpretations
-    }
+    named = {interpretation.name: interpretation for interpretation in interpretations}
     return Subject(problem, components, circuit, named, device)
 
 
