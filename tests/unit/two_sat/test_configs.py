@@ -11,13 +11,14 @@ from mechval.errors import MechvalError
 from mechval.two_sat.configs import TwoSatSettings
 
 PRESETS = Path(__file__).resolve().parents[3] / "conf" / "settings" / "two_sat"
-NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml") if path.stem != "base")
 
 
 def preset(name: str) -> dict[str, Any]:
-    values = OmegaConf.to_container(OmegaConf.load(PRESETS / f"{name}.yaml"))
+    files = [OmegaConf.load(PRESETS / f"{part}.yaml") for part in ("base", name)]
+    values = OmegaConf.to_container(OmegaConf.merge(*files))
     assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    return {str(key): value for key, value in values.items() if key != "defaults"}
 
 
 def changed(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
