@@ -60,7 +60,7 @@ def render(rows: list[Merged]) -> str:
     shown = report.show(
         rows,
         ("quantity", "published.quantity"),
-        ("published", lambda row: str(row.published.printed)),
+        ("published", "published.text"),
         ("published model, measured", lambda row: paper.counted(row.published_model)),
         ("90 % interval of the rate", lambda row: report.interval(row.lower, row.upper)),
         "verdict",

@@ -14,7 +14,7 @@ from mechval.two_sat.circuit.evidence.facts import circuit_facts
 from mechval.two_sat.circuit.evidence.gather import gather_evidence
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.configs import CircuitConfig
-from mechval.two_sat.report.evidence_facts import Fact, evidence_facts
+from tests.evidence_facts import Fact, evidence_facts
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
 pytestmark = pytest.mark.slow

@@ -110,6 +110,6 @@ def epsilon_scale(figure: Figure | SubFigure, axes: Sequence[Axes], label: str =
     figure.colorbar(ScalarMappable(_SCALE, _COLOURS), ax=list(axes), label=label)
 
 
-def note(axes: Axes, text: str, x: float, y: float, size: float = 7) -> None:
+def note(axes: Axes, text: str, x: int | float, y: int | float, size: int = 7) -> None:
     """A text just to the right of a point."""
     axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=size)

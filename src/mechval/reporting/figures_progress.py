@@ -1,12 +1,9 @@
-"""The axioms' ε on training snapshots, below the learning curve; for any network and program.
-
-Drawn from the rows that ``mechval.axioms.progress`` lays out.
-"""
+"""The axioms' ε on training snapshots, below the learning curve; for any network and program."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,19 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
+from mechval.axioms.progress import SnapshotCell, SnapshotRow
+from mechval.axioms.report import Verdict
+from mechval.reporting import report
 from mechval.reporting.figures import PAGE_WIDTH
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
-from mechval.reporting.tables import Row
-
-PANELS = {"equivalence": (1, 2), "replaceability": (3, 4)}
-SCOPES = {1: "prefix", 2: "component", 3: "prefix", 4: "component"}
 
 _COMPONENT_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 # Later components are drawn over earlier ones: where they coincide, a ring of these shows.
 _MARKER_SIZES = (6.0, 4.4, 3.0, 2.0)
 _CURVE_COLOURS = (BLACK, VERMILLION, SKY_BLUE)
-_DASHES: dict[str, Literal["-", "--"]] = {"prefix": "-", "component": "--"}
-_TRIVIAL = ("not better than constant", "none: t is constant")
+_DASHES: dict[bool, Literal["-", "--"]] = {True: "-", False: "--"}
+_TRIVIAL = (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
 
 
 @dataclass(frozen=True)
@@ -39,81 +35,93 @@ class Curve:
     values: Sequence[float]
 
 
+def make_curves(
+    snapshots: Sequence[SnapshotRow], measures: dict[str, Callable[[Any], float]]
+) -> list[Curve]:
+    """The lines of the learning curve, by legend what is measured of a row of snapshots.csv."""
+    timed = [row for row in snapshots if row.examples is not None]
+    phases = {phase: [row for row in timed if row.phase == phase]
+              for phase in dict.fromkeys(row.phase for row in timed)}  # fmt: skip
+    return [
+        Curve(label, phase, [row.examples or 0 for row in rows], [measure(row) for row in rows])
+        for phase, rows in phases.items()
+        for label, measure in measures.items()
+    ]
+
+
+def error_of(accuracy: float, n: int) -> float:
+    """One minus an accuracy; none, which has no place on a log axis, is drawn at half an error."""
+    return max(1 - accuracy, 0.5 / n)
+
+
+def progress_figures(
+    cells: Iterable[SnapshotCell],
+    snapshots: Sequence[SnapshotRow],
+    measures: dict[str, Callable[[Any], float]],
+    unit: str,
+) -> list[report.Figure]:
+    """A figure per interpretation that was found on a snapshot whose examples are known.
+
+    Args:
+        measures: lines of the learning curve, by legend.
+        unit: what an example is, such as ``formulas seen``.
+    """
+    curves = make_curves(snapshots, measures)
+    by_name: dict[str, list[SnapshotCell]] = {}
+    for cell in cells:
+        if cell.examples is not None:
+            by_name.setdefault(cell.interpretation, []).append(cell)
+    return [
+        report.Figure(
+            f"progress-{name.replace('/', '-')}",
+            f"ε of {name} on training snapshots, everything refitted on each by the same rules: "
+            "look for when each component's ε drops.",
+            lambda name=name, found=found: draw_progress(
+                found, curves, [row for row in snapshots if row.refusals.get(name)], unit=unit
+            ),
+        )
+        for name, found in by_name.items()
+    ]
+
+
 def draw_progress(
-    cells: Sequence[Row], curves: Sequence[Curve], *, interpretation: str, unit: str
+    cells: Sequence[SnapshotCell],
+    curves: Sequence[Curve],
+    refused: Sequence[SnapshotRow] = (),
+    *,
+    unit: str,
 ) -> Figure:
     """Draw one interpretation's ε against examples seen, one column per phase.
 
     Args:
-        cells: rows of ``ProgressTables.cells``; those without ``examples`` have no place here.
+        cells: of one interpretation, on snapshots whose examples are known.
+        refused: snapshots on which the rules found no such interpretation.
         unit: what an example is, such as ``formulas seen``.
     """
-    rows = [
-        row
-        for row in cells
-        if row["interpretation"] == interpretation and row["examples"] is not None
-    ]
-    phases = list(dict.fromkeys(str(row["phase"]) for row in rows))
+    refused = [row for row in refused if row.examples is not None]
+    phases = list(dict.fromkeys(row.phase for row in (*refused, *cells)))
+    phases.sort(key=[curve.phase for curve in curves].index)
     figure = Figure(figsize=(PAGE_WIDTH, 6.4), layout="constrained")
     grid = figure.subplots(3, len(phases), sharex="col", sharey="row", squeeze=False)
     for column, phase in zip(grid.T, phases, strict=True):
-        of_phase = [row for row in rows if row["phase"] == phase]
+        own = [cell for cell in cells if cell.phase == phase]
+        crosses = [row.examples or 0 for row in refused if row.phase == phase]
         _draw_curves(column[0], [curve for curve in curves if curve.phase == phase])
-        for axes, axioms in zip(column[1:], PANELS.values(), strict=True):
-            _draw_cells(axes, of_phase, axioms)
+        for axes, is_replaceability in zip(column[1:], (False, True), strict=True):
+            chosen = [cell for cell in own if cell.axiom.is_replaceability is is_replaceability]
+            _draw_cells(axes, chosen, crosses)
         column[0].set_title(f"phase {phase}")
-        format_examples(column[-1], [_number(row, "examples") for row in of_phase], unit)
-    grid[0, 0].set_ylabel("loss (nats), error")
-    for axes, name in zip(grid[1:, 0], PANELS, strict=True):
-        axes.set_ylabel(f"ε of {name}")
-    title = f"{interpretation} on training snapshots: ε from {_sample_sizes(rows)} held-out inputs"
-    figure.suptitle(title, fontsize=10)
-    figure.legend(handles=_legend(rows, curves), loc="outside lower center", ncols=2)
+        format_examples(column[-1], [*(cell.examples or 0 for cell in own), *crosses], unit)
+    for axes, name in zip(
+        grid[:, 0], ("loss (nats), error", "ε of equivalence", "ε of replaceability"), strict=True
+    ):
+        axes.set_ylabel(name)
+    sizes = " or ".join(f"{n:,}" for n in sorted({cell.n for cell in cells}))
+    name = cells[0].interpretation
+    figure.suptitle(f"{name} on training snapshots: ε from {sizes} held-out inputs", fontsize=10)
+    handles = _legend(cells, curves, has_refusals=bool(refused))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
-
-
-def _draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve, colour in zip(curves, _CURVE_COLOURS, strict=False):
-        axes.plot(curve.examples, curve.values, ".-", color=colour, markersize=4)
-    axes.set_yscale("log")
-
-
-def _draw_cells(axes: Axes, rows: Sequence[Row], axioms: tuple[int, ...]) -> None:
-    for (component, colour), size in zip(_colours(rows).items(), _MARKER_SIZES, strict=False):
-        for axiom in axioms:
-            of_cell = [
-                row for row in rows if row["component"] == component and row["axiom"] == axiom
-            ]
-            _draw_cell(axes, of_cell, colour, size, _DASHES[SCOPES[axiom]])
-    refused = [_number(row, "examples") for row in rows if row["reason"] is not None]
-    if refused:
-        axes.plot(refused, np.ones(len(refused)), "x", color="0.4", markersize=5)
-    for smallest in {_number(row, "epsilon") for row in rows if row["disagreements"] == 0}:
-        axes.axhline(smallest, color="0.6", linewidth=0.8, linestyle=":")
-    axes.set_yscale("log")
-    axes.set_ylim(top=1.4)
-
-
-def _draw_cell(
-    axes: Axes, rows: Sequence[Row], colour: str, size: float, dashes: Literal["-", "--"]
-) -> None:
-    examples = np.array([_number(row, "examples") for row in rows])
-    epsilon = np.array([_number(row, "epsilon") for row in rows])
-    trivial = np.array([row["verdict"] in _TRIVIAL for row in rows], dtype=bool)
-    # A small ε that means nothing must not catch the eye: its line is pale, its marker hollow.
-    axes.plot(examples, epsilon, dashes, color=colour, linewidth=1.2, alpha=0.3)
-    axes.plot(
-        examples, np.where(trivial, np.nan, epsilon), dashes, color=colour, linewidth=1.2, alpha=1
-    )
-    for chosen, face in ((~trivial, colour), (trivial, "white")):
-        axes.plot(
-            examples[chosen],
-            epsilon[chosen],
-            "o",
-            color=colour,
-            markerfacecolor=face,
-            markersize=size,
-        )
 
 
 def format_examples(axes: Axes, examples: Sequence[int | float], unit: str) -> None:
@@ -133,50 +141,70 @@ def format_examples(axes: Axes, examples: Sequence[int | float], unit: str) -> N
     axes.set_xlabel(f"{unit}\n(logarithmic from the first snapshot after 0)")
 
 
-def _sample_sizes(rows: Sequence[Row]) -> str:
-    sizes = sorted({int(_number(row, "n")) for row in rows if row["n"] is not None})
-    return " or ".join(f"{size:,}" for size in sizes)
+def _draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
+    for curve, colour in zip(curves, _CURVE_COLOURS, strict=False):
+        axes.plot(curve.examples, curve.values, ".-", color=colour, markersize=4)
+    axes.set_yscale("log")
 
 
-def _legend(rows: Sequence[Row], curves: Sequence[Curve]) -> list[Line2D]:
+def _draw_cells(axes: Axes, cells: Sequence[SnapshotCell], refused: Sequence[int]) -> None:
+    for (component, colour), size in zip(_colours(cells).items(), _MARKER_SIZES, strict=False):
+        for is_prefix, dashes in _DASHES.items():
+            own = [c for c in cells if (c.component, c.axiom.is_prefix) == (component, is_prefix)]
+            _draw_cell(axes, own, colour, size, dashes)
+    axes.plot(refused, np.ones(len(refused)), "x", color="0.4", markersize=5)
+    for smallest in {cell.epsilon for cell in cells if cell.disagreements == 0}:
+        axes.axhline(smallest, color="0.6", linewidth=0.8, linestyle=":")
+    axes.set_yscale("log")
+    axes.set_ylim(top=1.4)
+
+
+def _draw_cell(
+    axes: Axes, cells: Sequence[SnapshotCell], colour: str, size: float, dashes: Literal["-", "--"]
+) -> None:
+    examples = np.array([cell.examples for cell in cells], dtype=float)
+    epsilon = np.array([cell.epsilon for cell in cells])
+    trivial = np.array([cell.verdict in _TRIVIAL for cell in cells], dtype=bool)
+    # A small ε that means nothing must not catch the eye: its line is pale, its marker hollow.
+    for values, alpha in ((epsilon, 0.3), (np.where(trivial, np.nan, epsilon), 1.0)):
+        axes.plot(examples, values, dashes, color=colour, linewidth=1.2, alpha=alpha)
+    for chosen, face in ((~trivial, colour), (trivial, "white")):
+        axes.plot(
+            examples[chosen],
+            epsilon[chosen],
+            "o",
+            color=colour,
+            markerfacecolor=face,
+            markersize=size,
+        )
+
+
+def _legend(
+    cells: Sequence[SnapshotCell], curves: Sequence[Curve], *, has_refusals: bool
+) -> list[Line2D]:
+    def entry(label: str, **look: Any) -> Line2D:
+        return Line2D([], [], label=label, **{"color": "0.3", **look})
+
     labels = dict.fromkeys(curve.label for curve in curves)
+    hollow = {"marker": "o", "linestyle": "", "markerfacecolor": "white", "markersize": 3.2}
+    crosses = [entry("no interpretation found", color="0.4", marker="x", linestyle="")]
+    scopes = ("prefix axiom", "component axiom")
     return [
         *(
-            Line2D([], [], color=colour, marker=".", label=label)
+            entry(label, color=colour, marker=".")
             for label, colour in zip(labels, _CURVE_COLOURS, strict=False)
         ),
-        *(Line2D([], [], color=colour, label=name) for name, colour in _colours(rows).items()),
+        *(entry(name, color=colour) for name, colour in _colours(cells).items()),
         *(
-            Line2D([], [], color="0.3", linestyle=dashes, label=f"{scope} axiom")
-            for scope, dashes in _DASHES.items()
+            entry(scope, linestyle=dashes)
+            for scope, dashes in zip(scopes, _DASHES.values(), strict=True)
         ),
-        Line2D(
-            [],
-            [],
-            color="0.3",
-            marker="o",
-            linestyle="",
-            markerfacecolor="white",
-            markersize=3.2,
-            label="hollow: no better than a constant answer",
-        ),
-        Line2D([], [], color="0.6", linestyle=":", label="smallest ε possible: no disagreement"),
-        *_refusal_entry(rows),
+        entry("hollow: no better than a constant answer", **hollow),
+        entry("smallest ε possible: no disagreement", color="0.6", linestyle=":"),
+        *(crosses if has_refusals else []),
     ]
 
 
-def _refusal_entry(rows: Sequence[Row]) -> list[Line2D]:
-    if all(row["reason"] is None for row in rows):
-        return []
-    return [Line2D([], [], color="0.4", marker="x", linestyle="", label="no interpretation found")]
-
-
-def _colours(rows: Sequence[Row]) -> dict[str, str]:
-    components = dict.fromkeys(str(row["component"]) for row in rows if row["component"])
+def _colours(cells: Sequence[SnapshotCell]) -> dict[str, str]:
+    components = dict.fromkeys(cell.component for cell in cells)
     return dict(zip(components, _COMPONENT_COLOURS, strict=False))
-
-
-def _number(row: Row, column: str) -> float:
-    value = row[column]
-    assert isinstance(value, int | float)
-    return float(value)

@@ -1,15 +1,13 @@
-"""The ledger of a run, ``certify/ledger.csv``: what is proved, what is counted, what is sampled."""
+"""What is proved, what is counted, what is sampled: the ledger beside the cells of the axioms."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from mechval.axioms import EvidenceKind
-from mechval.axioms.evidence import Statement
-from mechval.reporting.markdown import markdown_table, significant
-from mechval.reporting.records import read_records
-from mechval.reporting.tables import write_csv
+from mechval.axioms.evidence import EvidenceKind, Statement
+from mechval.axioms.report import Cell
+from mechval.reporting.html.charts import ledger_chart
+from mechval.reporting.report import CellText, Pick, Section, interval, show
 
-LEDGER = "ledger.csv"
 _TITLES = {
     EvidenceKind.CERTIFIED: "Proved for every input",
     EvidenceKind.EXACT: "Counted on every input",
@@ -18,104 +16,89 @@ _TITLES = {
 }
 
 
-def write_ledger(statements: Sequence[Statement], directory: Path) -> None:
-    """Write the statements in their order; what is proved should come first."""
-    write_csv([statement.as_row() for statement in statements], directory / LEDGER)
+def cell_statements(cells: Iterable[Cell], domain: str, distribution: str) -> list[Statement]:
+    """What the distinct cells of an axiom table say, as statements."""
+    return [
+        Statement(
+            statement=f"{cell.axiom} of {cell.component} fails in `{cell.interpretation}`",
+            axiom=cell.axiom.value,
+            component=cell.component,
+            interpretation=cell.interpretation,
+            kind=cell.kind,
+            domain=domain,
+            distribution=distribution,
+            file="axioms/axioms.csv",
+            count_lower=cell.disagreements,
+            count_upper=cell.disagreements,
+            value_upper=cell.epsilon,
+            **_of(cell),
+        )
+        for cell in cells
+        if cell.is_distinct
+    ]
 
 
-def load_ledger(directory: Path) -> tuple[Statement, ...]:
-    """Read what :func:`write_ledger` wrote.
+def ledger_section(statements: Sequence[Statement], note: str = "") -> Section:
+    """All statements, one table per kind of evidence.
 
-    Raises:
-        MechvalError: naming the file, if it is missing or a row is no statement.
+    Args:
+        note: what of them is shown here, in a sentence.
     """
-    return read_records(directory / LEDGER, Statement)
-
-
-def kind_counts(statements: Sequence[Statement]) -> dict[str, int]:
-    """How many statements there are of each kind."""
     kinds = [statement.kind for statement in statements]
-    return {kind.value: kinds.count(kind) for kind in EvidenceKind}
-
-
-def render_ledger(statements: Sequence[Statement]) -> str:
-    """The statements as one table per kind of evidence, for a page; kinds without one left out."""
-    by_kind = {kind: [row for row in statements if row.kind is kind] for kind in _TITLES}
-    return "\n\n".join(
-        f"### {_TITLES[kind]} ({kind.value})\n\n{_TABLES[kind](found)}"
-        for kind, found in by_kind.items()
-        if found
-    )
-
-
-def _certified(statements: Sequence[Statement]) -> str:
-    rows = [
-        [
-            statement.statement,
-            _rate(statement.value_upper),
-            _rate(statement.margin),
-            _rate(statement.numerical_error),
-            f"{statement.domain}, {statement.distribution}",
-        ]
-        for statement in statements
+    shown = [
+        (f"{title} ({kind})", show([row for row in statements if row.kind is kind], *_PICKS[kind]))
+        for kind, title in _TITLES.items()
+        if kind in kinds
     ]
-    header = ["statement", "rate at most:", "worst margin:", "its rounding error:", "inputs"]
-    return markdown_table(header, rows)
+    counts = ", ".join(f"{kinds.count(kind):,} {kind}" for kind in _TITLES if kind in kinds)
+    parts = {
+        "n": len(statements),
+        "counts": counts,
+        "note": note,
+        "tables": shown,
+        "chart": ledger_chart(statements),
+    }
+    return Section("What is proved, what is counted, what is sampled", "ledger.md", parts)
 
 
-def _exact(statements: Sequence[Statement]) -> str:
-    rows = [
-        [
-            statement.statement,
-            _interval(_count(statement.count_lower), _count(statement.count_upper)),
-            _count(statement.total),
-            _interval(_rate(statement.value_lower), _rate(statement.value_upper)),
-            f"{statement.domain}, {statement.distribution}",
-        ]
-        for statement in statements
-    ]
-    return markdown_table(["statement", "count:", "of:", "rate:", "inputs"], rows)
+def _of(cell: Cell) -> dict[str, Any]:
+    if cell.kind is EvidenceKind.EXACT:
+        return {"total": cell.n, "value_lower": cell.epsilon}
+    return {"n": cell.n, "confidence": cell.confidence}
 
 
-def _sampled(statements: Sequence[Statement]) -> str:
-    rows = [
-        [
-            statement.statement,
-            _interval(_count(statement.count_lower), _count(statement.count_upper)),
-            _count(statement.n),
-            _rate(statement.value_upper),
-            f"{statement.confidence:.1%}",
-            f"{statement.domain}, {statement.distribution}",
-        ]
-        for statement in statements
-    ]
-    header = ["statement", "count:", "of:", "rate at most:", "confidence:", "inputs"]
-    return markdown_table(header, rows)
+def _count(row: Statement) -> CellText:
+    return interval(row.count_lower, row.count_upper)
 
 
-def _unknown(statements: Sequence[Statement]) -> str:
-    rows = [
-        [statement.statement, statement.stopped_by or "", _rate(statement.margin)]
-        for statement in statements
-    ]
-    return markdown_table(["statement", "stopped by", "margin:"], rows)
+def _inputs(row: Statement) -> str:
+    return f"{row.domain}, {row.distribution}"
 
 
-_TABLES = {
-    EvidenceKind.CERTIFIED: _certified,
-    EvidenceKind.EXACT: _exact,
-    EvidenceKind.SAMPLED: _sampled,
-    EvidenceKind.UNKNOWN: _unknown,
+_STATEMENT: Pick = ("statement", "statement")
+_INPUTS: Pick = ("inputs", _inputs)
+_PICKS: Mapping[EvidenceKind, tuple[Pick, ...]] = {
+    EvidenceKind.CERTIFIED: (
+        _STATEMENT,
+        ("rate at most", "value_upper"),
+        ("worst margin", "margin"),
+        ("its rounding error", "numerical_error"),
+        _INPUTS,
+    ),
+    EvidenceKind.EXACT: (
+        _STATEMENT,
+        ("count", _count),
+        ("of", "total"),
+        ("rate", lambda row: interval(row.value_lower, row.value_upper)),
+        _INPUTS,
+    ),
+    EvidenceKind.SAMPLED: (
+        _STATEMENT,
+        ("count", _count),
+        ("of", "n"),
+        ("rate at most", "value_upper"),
+        ("confidence", lambda row: f"{row.confidence:.1%}"),
+        _INPUTS,
+    ),
+    EvidenceKind.UNKNOWN: (_STATEMENT, ("stopped by", "stopped_by"), ("margin", "margin")),
 }
-
-
-def _count(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
-
-
-def _rate(value: float | None) -> str:
-    return "" if value is None else significant(value)
-
-
-def _interval(lower: str, upper: str) -> str:
-    return lower if lower == upper else f"{lower} to {upper}"

@@ -11,3 +11,6 @@ BLACK, ORANGE, SKY_BLUE, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
+SERIES = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY_BLUE)
+"""Of curves in one panel, in order, and their markers."""
+MARKERS = "osv^D*"

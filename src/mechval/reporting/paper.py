@@ -20,7 +20,6 @@ from mechval import tables
 from mechval.axioms import clopper_pearson_lower, clopper_pearson_upper, disagreements_from_epsilon
 from mechval.errors import MechvalError
 from mechval.reporting import report
-from mechval.reporting.markdown import significant
 from mechval.reporting.report import CellText, Section
 
 LEVEL = 0.01
@@ -65,6 +64,15 @@ class Published:
     count: int | None
     deviation: str | None
     source: str
+
+    @property
+    def text(self) -> str:
+        """The number with its printed digits, small ones as the paper writes them."""
+        if abs(self.printed) >= Decimal("1e-3") or not self.printed:
+            return str(self.printed)
+        digits = len(self.printed.as_tuple().digits)
+        mantissa, _, exponent = f"{self.printed:.{digits - 1}e}".partition("e")
+        return f"{mantissa}e{int(exponent)}"
 
     def __post_init__(self) -> None:
         if (self.kind in ("epsilon", "rate")) != (self.n is not None):
@@ -171,7 +179,7 @@ def paper_section(comparisons: Sequence[Comparison], unmeasured: Sequence[str] =
         ("quantity", "published.quantity"),
         (
             "published",
-            lambda row: CellText(str(row.published.printed), float(row.published.printed)),
+            lambda row: CellText(row.published.text, float(row.published.printed)),
         ),
         ("measured", lambda row: counted(row.measured)),
         ("90 % interval of the rate", lambda row: report.interval(row.lower, row.upper)),
@@ -191,7 +199,7 @@ def counted(measured: Measured) -> CellText:
     behind = ""
     if measured.count is not None and measured.n is not None:
         behind = f" ({measured.count:,} of {measured.n:,})"
-    return CellText(significant(measured.value) + behind, measured.value)
+    return CellText(report.told(measured.value) + behind, measured.value)
 
 
 def _compare(

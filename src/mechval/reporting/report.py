@@ -8,6 +8,7 @@ tables and interactive charts.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,7 +169,9 @@ def show(rows: Iterable[Any], *picks: Pick) -> Shown:
     for pick in picks:
         title, source = (None, pick) if isinstance(pick, str) else pick
         column = _declared(rows[0], source) if rows and isinstance(source, str) else None
-        titles.append(title or (column.title if column else str(source).rpartition(".")[2]))
+        if title is None:
+            title = column.title if column else str(source).rpartition(".")[2]
+        titles.append(title)
         columns.append([_cell(_value(row, source), column) for row in rows])
     numbers = [
         bool(cells) and all(_is_number(cell.order) or not cell.text for cell in cells)
@@ -269,6 +272,7 @@ def source_line(names: Sequence[str]) -> str:
 
 def _section(environment: Environment, section: Section) -> str:
     text = environment.get_template(section.template).render(section.parts).strip()
+    text = re.sub(r"\n{3,}", "\n\n", text)
     tail = [source_line(section.sources)] if section.sources else []
     return "\n\n".join([f"## {section.title}", text, *tail])
 

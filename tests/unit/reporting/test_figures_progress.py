@@ -1,52 +1,68 @@
 """The progress figure shows every snapshot once per line, and marks what means nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mechval.axioms import Axiom, Verdict
+from mechval.axioms.progress import SnapshotCell, SnapshotRow
 from mechval.reporting.figures import figure_style
-from mechval.reporting.figures_progress import Curve, draw_progress
-from mechval.reporting.tables import Row
+from mechval.reporting.figures_progress import (
+    Curve,
+    draw_progress,
+    error_of,
+    make_curves,
+    progress_figures,
+)
+from mechval.tables import columns_of
+from tests.unit.axioms import toy
 
 PARTS = ("parse", "output")
 EXAMPLES = (0, 100, 1000)
 CURVES = [Curve("loss", "training", EXAMPLES, (2.0, 1.0, 0.1))]
+VERDICTS = {0: Verdict.CONSTANT_NETWORK, 100: Verdict.NOT_BETTER, 1000: Verdict.BETTER}
+(CELL, *_) = toy.evaluate_toy(toy.make_toy()).cells
+
+COLUMNS = columns_of(SnapshotCell)
 
 
-def cell(examples: int | None, axiom: int, component: str, **changes: object) -> Row:
-    row = {
-        "phase": "final" if examples is None else "training",
-        "step": examples,
-        "examples": examples,
-        "interpretation": "trees",
-        "axiom": axiom,
-        "component": component,
-        "n": 8000,
-        "disagreements": 80,
-        "epsilon": 0.012,
-        "verdict": "better than constant",
-        "reason": None,
-    }
-    return {**row, **changes}  # pyright: ignore[reportReturnType]
+def cell(examples: int | None, axiom: Axiom, component: str, name: str = "trees") -> SnapshotCell:
+    made = SnapshotCell(
+        phase="final" if examples is None else "training",
+        step=examples,
+        examples=examples,
+        **{name: value for name, value in vars(CELL).items() if name in COLUMNS},
+    )
+    return replace(
+        made,
+        interpretation=name,
+        axiom=axiom,
+        component=component,
+        n=8000,
+        disagreements=80,
+        epsilon=0.012,
+        verdict=VERDICTS.get(examples or 0, Verdict.BETTER),
+    )
 
 
-def table() -> list[Row]:
-    verdicts = {0: "none: t is constant", 100: "not better than constant"}
-    rows = [
-        cell(examples, axiom, part, verdict=verdicts.get(examples, "better than constant"))
-        for examples in EXAMPLES
-        for axiom in (1, 2, 3, 4)
-        for part in PARTS
+def table() -> list[SnapshotCell]:
+    return [
+        cell(examples, axiom, part) for examples in EXAMPLES for axiom in Axiom for part in PARTS
     ]
-    return [*rows, cell(None, 1, "parse"), cell(0, 1, "parse", interpretation="disjunction")]
 
 
-def draw(rows: Sequence[Row]) -> Figure:
+def snapshot(examples: int | None, **refusals: str) -> SnapshotRow:
+    phase = "final" if examples is None else "training"
+    return SnapshotRow(phase=phase, step=examples, examples=examples, refusals=refusals)
+
+
+def draw(cells: Sequence[SnapshotCell], refused: Sequence[SnapshotRow] = ()) -> Figure:
     with figure_style():
-        return draw_progress(rows, CURVES, interpretation="trees", unit="formulas seen")
+        return draw_progress(cells, CURVES, refused, unit="formulas seen")
 
 
 @pytest.fixture
@@ -80,19 +96,31 @@ def test_the_line_is_pale_where_epsilon_means_nothing(panels: list[Axes]) -> Non
 
 
 def test_a_snapshot_without_interpretation_is_crossed() -> None:
-    absent = dict.fromkeys(("axiom", "component", "n", "disagreements", "epsilon", "verdict"))
-    nothing = {**cell(0, 1, "parse"), **absent, "reason": "no neuron"}
-    rows = [row for row in table() if row["examples"] != 0]
-    figure = draw([nothing, *rows])
+    cells = [cell for cell in table() if cell.examples]
+    figure = draw(cells, [snapshot(0, trees="no neuron")])
     crossed = [line for line in figure.axes[1].get_lines() if line.get_marker() == "x"]
     assert [list(line.get_xdata()) for line in crossed] == [[0]]  # pyright: ignore
     (legend,) = figure.legends
     assert "no interpretation found" in [text.get_text() for text in legend.get_texts()]
 
 
-def test_the_same_rows_give_the_same_picture_of_any_network() -> None:
-    other = [
-        {**row, "component": {"parse": "embedding", "output": "logits"}[str(row["component"])]}
-        for row in table()
-    ]
-    assert len(draw(other).axes) == len(draw(table()).axes)
+def test_there_is_a_figure_per_interpretation_that_snapshots_have() -> None:
+    parse = Axiom.PREFIX_EQUIVALENCE
+    cells = [*table(), cell(None, parse, "parse"), cell(0, parse, "parse", "a/b")]
+    cells.append(cell(None, parse, "parse", "of the final network alone"))
+    rows = [snapshot(examples) for examples in (*EXAMPLES, None)]
+    figures = progress_figures(cells, rows, {"loss": lambda row: 1.0}, unit="formulas seen")
+    assert [figure.name for figure in figures] == ["progress-trees", "progress-a-b"]
+    with figure_style():
+        assert len(figures[0].draw().axes) == 3
+
+
+def test_a_curve_has_the_snapshots_whose_examples_are_known() -> None:
+    rows = [snapshot(examples) for examples in (*EXAMPLES, None)]
+    (curve,) = make_curves(rows, {"steps": lambda row: 1.0 + row.step})
+    assert curve == Curve("steps", "training", list(EXAMPLES), [1.0, 101.0, 1001.0])
+
+
+def test_no_error_is_drawn_at_half_an_error() -> None:
+    assert error_of(1.0, 500) == 0.001
+    assert error_of(0.75, 500) == 0.25

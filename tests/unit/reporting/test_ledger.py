@@ -1,13 +1,12 @@
-"""The ledger is read back as the statements that were written, and every kind has its table."""
-
-from pathlib import Path
+"""The ledger shows every kind of evidence in its own table, and cells as statements."""
 
 import pytest
 
 from mechval.axioms import EvidenceKind
 from mechval.axioms.evidence import Statement
-from mechval.errors import MechvalError
-from mechval.reporting.ledger import kind_counts, load_ledger, render_ledger, write_ledger
+from mechval.reporting.ledger import cell_statements, ledger_section
+from mechval.reporting.report import render_markdown
+from tests.unit.axioms import toy
 
 TOTAL = 40**10
 STATEMENTS = (
@@ -63,25 +62,18 @@ STATEMENTS = (
 )
 
 
-def test_statements_are_read_back_with_every_digit_of_their_counts(tmp_path: Path) -> None:
-    write_ledger(STATEMENTS, tmp_path)
-    assert load_ledger(tmp_path) == STATEMENTS
+@pytest.fixture(scope="module")
+def page() -> str:
+    section = ledger_section(STATEMENTS, "All are shown.")
+    return render_markdown("Page", [section], "mechval.reporting")
 
 
-def test_a_ledger_with_an_unfounded_claim_is_refused(tmp_path: Path) -> None:
-    write_ledger(STATEMENTS, tmp_path)
-    path = tmp_path / "ledger.csv"
-    path.write_text(path.read_text().replace("sampled", "certified"), encoding="utf-8")
-    with pytest.raises(MechvalError, match=r"ledger\.csv is not the table"):
-        load_ledger(tmp_path)
+def test_every_kind_is_counted(page: str) -> None:
+    assert "There are 4 statements: 1 certified, 1 exact, 1 sampled, 1 unknown." in page
+    assert "All are shown." in page
 
 
-def test_every_kind_is_counted() -> None:
-    assert kind_counts(STATEMENTS[:2]) == {"sampled": 0, "exact": 1, "certified": 1, "unknown": 0}
-
-
-def test_the_page_shows_margins_counts_bounds_and_obstacles() -> None:
-    page = render_ledger(STATEMENTS)
+def test_the_page_shows_margins_counts_bounds_and_obstacles(page: str) -> None:
     assert "| the clause is read | 0 | 1.40 | 2.00e-9 |" in page
     assert f"| 17 to {TOTAL - 1:,} | {TOTAL:,} | 0 to 1.00 |" in page
     assert "| the cell fails | 3 | 1,000 | 0.0100 | 95.0% |" in page
@@ -89,4 +81,18 @@ def test_the_page_shows_margins_counts_bounds_and_obstacles() -> None:
 
 
 def test_a_kind_without_statements_has_no_table() -> None:
-    assert "Sampled" not in render_ledger(STATEMENTS[:2])
+    titles = [title for title, _ in ledger_section(STATEMENTS[:2]).parts["tables"]]
+    assert titles == ["Proved for every input (certified)", "Counted on every input (exact)"]
+
+
+def test_cells_are_statements_of_what_was_sampled_or_counted() -> None:
+    report = toy.evaluate_toy(toy.make_toy())
+    distinct = [cell for cell in report.cells if cell.is_distinct]
+    sampled = cell_statements(report.cells, "all numbers", "uniform")
+    exact = cell_statements(
+        [cell.over_whole_domain() for cell in distinct], "all numbers", "uniform"
+    )
+    assert [row.n for row in sampled] == [cell.n for cell in distinct]
+    assert [row.value_upper for row in sampled] == [cell.epsilon for cell in distinct]
+    assert {row.kind for row in exact} == {EvidenceKind.EXACT}
+    assert [row.value_lower for row in exact] == [cell.rate for cell in distinct]

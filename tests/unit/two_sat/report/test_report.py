@@ -8,47 +8,55 @@ from scipy.stats import binom
 
 from mechval.errors import MechvalError
 from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.reporting import report as reports
+from mechval.reporting.paper import COMPARISONS
+from mechval.reporting.report import Maker, RunFiles
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.report import axiom_sections, content, network_sections
 from mechval.two_sat.report.published_values import PUBLISHED
-from mechval.two_sat.report.report import render_report
-from mechval.two_sat.report.report_claims import load_claims
-from mechval.two_sat.report.report_headlines import headline_metrics
-from mechval.two_sat.report.report_tables import ReportTables, RunFacts
 from mechval.two_sat.stages import report
 from tests.unit.axioms import toy
-from tests.unit.two_sat.report.toy_results import read_results, write_results
-from tests.unit.two_sat.stages.test_stages import STAGES, rows
+from tests.unit.two_sat.report.toy_results import write_results
+from tests.unit.two_sat.stages.test_stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[4]
 
 PAPER = Problem(n_variables=5, n_clauses=10)
 SMALL = Problem(n_variables=3, n_clauses=4)
+MAKERS: tuple[Maker, ...] = (
+    content.targets,
+    network_sections.accuracy,
+    network_sections.training,
+    network_sections.circuit,
+    axiom_sections.axioms,
+)
+
+
+def page_of(files: RunFiles) -> str:
+    """The sections that need no other table than those of :func:`write_results`."""
+    sections = reports.make_sections(MAKERS, files)
+    return reports.render_markdown(content.title(files), sections, content.PACKAGE)
 
 
 @pytest.fixture(scope="module")
-def paper_tables(tmp_path_factory) -> ReportTables:
-    root = tmp_path_factory.mktemp("paper") / "run"
-    write_results(root, PAPER)
-    return read_results(root, PAPER)
+def paper_files(tmp_path_factory) -> RunFiles:
+    return write_results(tmp_path_factory.mktemp("paper") / "run", PAPER)
 
 
 @pytest.fixture(scope="module")
-def paper_page(paper_tables) -> str:
-    return render_report(paper_tables)
+def paper_page(paper_files) -> str:
+    return page_of(paper_files)
 
 
 @pytest.fixture(scope="module")
 def small_page(tmp_path_factory) -> str:
-    root = tmp_path_factory.mktemp("small") / "run"
-    write_results(root, SMALL)
-    return render_report(read_results(root, SMALL))
+    return page_of(write_results(tmp_path_factory.mktemp("small") / "run", SMALL))
 
 
 @pytest.fixture(scope="module")
 def constant_page(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp("constant") / "run"
-    write_results(root, SMALL, t_is_constant=True)
-    return render_report(read_results(root, SMALL))
+    return page_of(write_results(root, SMALL, t_is_constant=True))
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +75,10 @@ def row_of(page: str, section: str, *cells: str) -> list[str]:
     return next(line for line in lines if line.startswith(start)).strip("| ").split(" | ")
 
 
-def test_the_title_names_size_model_and_seed(small_page):
+def test_the_title_names_size_origin_and_seed(small_page):
     title = small_page.splitlines()[0]
-    assert title == "# 2-SAT with 3 variables and 4 clauses: own model, seed 7"
+    assert title.startswith("# 2-SAT with 3 variables and 4 clauses: a network trained with this")
+    assert title.endswith(", seed 7")
 
 
 @pytest.mark.parametrize("axiom_index", range(4))
@@ -97,8 +106,8 @@ def test_at_another_size_the_page_says_why_nothing_published_is_shown(small_page
     assert "The published column is left out: the paper reports formulas with 5" in small_page
 
 
-def test_the_constant_program_has_a_row_in_every_axiom_table(small_page):
-    assert small_page.count("| *constant program* | always SAT | sampled | 200 |") == 4
+def test_the_constant_program_stands_before_the_cells(small_page):
+    assert "The constant program that always answers SAT disagrees with t" in small_page
 
 
 def test_a_repeated_cell_says_what_it_repeats(small_page):
@@ -115,7 +124,7 @@ def test_where_t_is_constant_no_cell_beats_the_constant_program(constant_page):
 
 
 def test_refused_constant_bits_are_counted(small_page):
-    assert row_of(small_page, "## Circuit", "constant bits refused")[1:] == ["2", "2"]
+    assert row_of(small_page, "## Circuit", "calibrated")[2] == "2"
 
 
 def test_class_accuracy_comes_with_its_own_bound(small_page):
@@ -128,18 +137,18 @@ def test_the_learning_curve_s_n_is_what_the_selection_split_holds(small_page):
 
 
 def test_an_imported_network_has_no_learning_curve(tmp_path):
-    write_results(tmp_path / "run", PAPER, is_trained=False)
-    page = render_report(read_results(tmp_path / "run", PAPER, "published"))
-    assert "so there is no learning curve" in page
+    page = page_of(write_results(tmp_path / "run", PAPER, model="published"))
+    assert "## Training" not in page
 
 
 def test_a_missed_target_is_printed_as_missed(paper_page):
-    row = row_of(paper_page, "## Targets", "accuracy, lower bound")
-    assert row[1:] == ["≥ 0.999", "0.96300 (N = 1,000)", "**MISSED**"]
+    row = row_of(paper_page, "## Targets", "accuracy on fresh formulas, lower 95 % bound")
+    assert row[1:4] == ["≥ 0.999", "0.963 (973 of 1,000)", "**MISSED**"]
 
 
 def test_a_met_target_is_printed_as_met(paper_page):
-    assert row_of(paper_page, "## Targets", "… stretch")[-1] == "met"
+    row = row_of(paper_page, "## Targets", "neurons that carry 99.9 % of the effect, stretch")
+    assert row[1:4] == ["≤ 64", "3.00", "met"]
 
 
 def test_other_sizes_have_no_targets(small_page):
@@ -147,18 +156,14 @@ def test_other_sizes_have_no_targets(small_page):
 
 
 def test_a_run_without_the_main_interpretation_reports_the_one_it_has(tmp_path):
-    write_results(tmp_path / "run", SMALL, variants=["trees/paper/attn_out"])
-    page = render_report(read_results(tmp_path / "run", SMALL))
+    tags = {"version": "trees", "reading": "paper", "residual": "attn_out"}
+    page = page_of(write_results(tmp_path / "run", SMALL, tags=[tags]))
     assert "### Main interpretation: reading `paper`, residual `attn_out`" in page
 
 
-def test_every_headline_disagreement_stands_beside_its_n(paper_tables):
-    cells = headline_metrics(paper_tables)["axioms"]["trees"].values()
-    assert all(cell["n"] == toy.N for cell in cells)
-
-
-def test_the_headlines_have_the_eight_distinct_cells(paper_tables):
-    assert len(headline_metrics(paper_tables)["axioms"]["trees"]) == 8
+def test_the_headlines_have_the_eight_distinct_cells_with_their_n(paper_files):
+    cells = content.headlines(paper_files).axioms["trees"].values()
+    assert [cell.n for cell in cells] == [toy.N] * 8
 
 
 def test_every_linked_file_exists(finished):
@@ -184,26 +189,26 @@ def test_every_figure_is_shown_on_the_page(finished):
 def test_every_printed_number_is_on_the_page_with_its_verdict(finished):
     page = (finished.directory / "README.md").read_text(encoding="utf-8")
     section = page[page.index("## Paper versus measured") :]
-    table = rows(finished.directory / "paper.csv")
+    table = COMPARISONS.read(finished.directory)
     assert len(table) == sum(row.kind != "context" for row in PUBLISHED)
     for row in table:
-        cells = row_of(section, "", row["published.quantity"])
-        assert cells[1] == row["published.printed"]
-        assert row["verdict"] in cells
+        cells = row_of(section, "", row.published.quantity)
+        assert cells[1] == row.published.text
+        assert row.verdict in cells
 
 
 @pytest.mark.parametrize(
     ("stage", "name"), [("axioms", "variants.csv"), ("axioms", "tolerance.csv"),
                         ("axioms", "surface.csv"), ("circuit", "evidence")]
 )  # fmt: skip
-def test_a_missing_table_of_the_claims_is_named(finished, tmp_path, stage, name):
+def test_a_missing_table_is_named(finished, tmp_path, stage, name):
     directories = {key: each.directory for key, each in finished.upstream.items()}
     shutil.copytree(directories[stage], tmp_path / stage)
     place = tmp_path / stage / name
     shutil.rmtree(place) if place.is_dir() else place.unlink()
-    run = RunFacts(SMALL, 0, "published", {})
+    files = RunFiles(finished.settings, 0, {**directories, stage: tmp_path / stage})
     with pytest.raises(MechvalError, match=name):
-        load_claims(run, {**directories, stage: tmp_path / stage})
+        reports.make_sections(content.MAKERS, files)
 
 
 @pytest.mark.slow

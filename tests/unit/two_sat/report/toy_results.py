@@ -1,15 +1,16 @@
 """The tracked tables of a run that never was: plain numbers in the shape the stages write them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import torch
 
-from mechval.axioms import cell_rows, evaluate_axioms, report_row
-from mechval.reporting.tables import write_csv
-from mechval.two_sat.circuit.evidence.attention import OWN_CLAUSE_ATTENTION, OwnClauseRow
+from mechval.axioms import evaluate_axioms
+from mechval.axioms.report import CELLS, INTERPRETATIONS
+from mechval.reporting.report import RunFiles
+from mechval.two_sat.circuit.evidence import ablations, answer_extremes
 from mechval.two_sat.circuit.evidence.facts import FACTS, CircuitFacts, ReadingFacts
 from mechval.two_sat.circuit.evidence.neuron_rows import (
     MEAN_ACTIVATIONS,
@@ -21,19 +22,21 @@ from mechval.two_sat.circuit.evidence.neuron_rows import (
 from mechval.two_sat.circuit.evidence.program_rows import COVERAGE, DISJUNCTION, CoverageRow
 from mechval.two_sat.circuit.extract import READINGS
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
+from mechval.two_sat.claim.variants.variant import VARIANTS
+from mechval.two_sat.configs import ModelSource
 from mechval.two_sat.formulas.card import DATA, DataFacts, SplitFacts
 from mechval.two_sat.network.accuracy import ACCURACY, Accuracy, ClassCount
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.report.report_tables import ReportTables, RunFacts, load_tables
 from tests.unit.axioms import toy
+from tests.unit.two_sat.stages.test_stages import recipe, settings
 
 STAGES = ("data", "train", "circuit", "axioms")
-VARIANTS = tuple(
-    f"{version}/{reading}/{residual}"
-    for reading in ("calibrated", "paper")
-    for version in ("trees", "disjunction")
-    for residual in ("resid_mid", "attn_out")
+TAGS = tuple(
+    {"version": version, "reading": reading, "residual": residual}
+    for reading, version, residual in product(
+        ("calibrated", "paper"), ("trees", "disjunction"), ("resid_mid", "attn_out")
+    )
 )
 N_SELECTION = 600
 NEVER_WRONG = torch.tensor([number for number in range(10, 150, 2) if not 50 <= number <= 60])
@@ -44,12 +47,11 @@ def write_results(
     root: Path,
     problem: Problem,
     *,
+    model: str = "own",
     n_neurons: int = 3,
-    n_heads: int = 1,
-    is_trained: bool = True,
     t_is_constant: bool = False,
-    variants: Sequence[str] = VARIANTS,
-) -> None:
+    tags: Sequence[Mapping[str, str]] = TAGS,
+) -> RunFiles:
     """Write stages ``data``, ``train``, ``circuit`` and ``axioms`` into folders of their names."""
     for stage in STAGES:
         (root / stage).mkdir(parents=True)
@@ -68,17 +70,13 @@ def write_results(
         file_bytes=1_000,
     )
     DATA.write(data, root / "data")
-    _write_train(root / "train", is_trained)
-    _write_circuit(root / "circuit", problem, n_neurons, n_heads)
-    _write_axioms(root / "axioms", t_is_constant, variants)
-
-
-def read_results(
-    root: Path, problem: Problem, model: Literal["own", "published"] = "own"
-) -> ReportTables:
-    """The report's tables of what :func:`write_results` wrote."""
-    run = RunFacts(problem, 7, model, {"training": 1_000, "finishing": 1_000})
-    return load_tables(run, {stage: root / stage for stage in STAGES})
+    _write_train(root / "train", model == "own")
+    _write_circuit(root / "circuit", problem, n_neurons)
+    _write_axioms(root / "axioms", t_is_constant, tags)
+    training = recipe(12).model_copy(update={"evaluation_examples": 1_000})
+    source = ModelSource(kind=model, path=None if model == "own" else "weights.pth")  # pyright: ignore[reportArgumentType]
+    made = settings(source, problem=problem, training=training, finishing=training)
+    return RunFiles(made, 7, {stage: root / stage for stage in STAGES})
 
 
 def _write_train(directory: Path, is_trained: bool) -> None:
@@ -99,7 +97,7 @@ def _write_train(directory: Path, is_trained: bool) -> None:
     SNAPSHOTS.write(snapshots, directory)
 
 
-def _write_circuit(directory: Path, problem: Problem, n_neurons: int, n_heads: int) -> None:
+def _write_circuit(directory: Path, problem: Problem, n_neurons: int) -> None:
     n_assignments = problem.n_assignments
     facts = CircuitFacts(
         effect_share=0.999,
@@ -126,12 +124,8 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int, n_heads: i
         for program, covered in (("trees-4", n_assignments - 1), (DISJUNCTION, n_assignments))
     ]
     COVERAGE.write(coverage, directory)
-    attention = [
-        OwnClauseRow(head, clause, 0.9 / (1 + head + clause))
-        for head in range(n_heads)
-        for clause in range(problem.n_clauses)
-    ]
-    OWN_CLAUSE_ATTENTION.write(attention, directory)
+    ablations.ABLATIONS.write([], directory)
+    answer_extremes.ANSWER_EXTREMES.write([], directory)
 
 
 def _neuron_row(index: int, n_neurons: int) -> NeuronRow:
@@ -147,13 +141,10 @@ def _neuron_row(index: int, n_neurons: int) -> NeuronRow:
     )
 
 
-def _write_axioms(directory: Path, t_is_constant: bool, variants: Sequence[str]) -> None:
+def _write_axioms(directory: Path, t_is_constant: bool, tags: Sequence[Mapping[str, str]]) -> None:
     concrete = toy.make_toy()
     reports = evaluate_axioms(
-        [
-            replace(concrete, name=name)
-            for name in variants
-        ],
+        [replace(concrete, name="/".join(each.values()), tags=each) for each in tags],
         toy.make_batches(inputs=NEVER_WRONG if t_is_constant else None),
         strata_names=("UNSAT", "SAT"),
         mixtures={
@@ -162,6 +153,7 @@ def _write_axioms(directory: Path, t_is_constant: bool, variants: Sequence[str])
         },
         confidence=0.95,
         constant_label=1,
-    )  # fmt: skip
-    write_csv([row for report in reports for row in cell_rows(report)], directory / "axioms.csv")
-    write_csv([report_row(report) for report in reports], directory / "interpretations.csv")
+    )
+    CELLS.write([cell for report in reports for cell in report.cells], directory)
+    INTERPRETATIONS.write(reports, directory)
+    VARIANTS.write([], directory)

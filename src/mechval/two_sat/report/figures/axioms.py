@@ -1,88 +1,249 @@
-"""Figure of the axiom table: ε by axiom and component, beside the published one."""
+"""Figures of ε: the axiom table beside the published one, variants, rivals, surfaces, the front."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from mechval.reporting.figures import PAGE_WIDTH
+from mechval.axioms.report import Cell
+from mechval.reporting.figures import EPSILONS, PAGE_WIDTH, epsilon_map, epsilon_scale, panels
 from mechval.reporting.markdown import significant
+from mechval.reporting.palette import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SERIES,
+    VERMILLION,
+)
+from mechval.two_sat.claim.improved.front import FrontRow
+from mechval.two_sat.claim.surface import SurfaceRow
+from mechval.two_sat.claim.variants.implication_graph import ONE_BIT
+from mechval.two_sat.claim.variants.tolerance import ToleranceRow
 from mechval.two_sat.interpretation import PARSE
-from mechval.two_sat.report import published_values
-from mechval.two_sat.report.report_variants import Validated, Variant
+from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
 
-_COLOURS = "cividis"
-# The same in every run, so that figures compare; 3.7e-5 is the least ε at the paper's N.
-_LEAST, _MOST = 1e-5, 1.0
+_STYLES = {"trees": (BLUE, "o"), "disjunction": (VERMILLION, "s")}
+_FRONT_STYLES = {
+    "disjunction": (ORANGE, "D"),
+    "trees": (BLUE, "s"),
+    "lookup table": (BLACK, "X"),
+    "k of n": (PURPLE, "^"),
+    "voting": (VERMILLION, "o"),
+    "mirrored voting": (GREEN, "*"),
+}
+_UNITS = {
+    "activation": ("activation cut of α", "high value of γ"),
+    "multiple": ("cut of α (multiple of the neuron's own)", "high value (multiple of its own)"),
+}
+_EQUIVALENCE = "prefix equivalence/evaluate"
+_REPLACEABILITY = "prefix replaceability/evaluate"
+_OUTPUT = "prefix equivalence/output"
 
 
-def draw_axiom_table(found: Sequence[Validated], variant: Variant, with_published: bool) -> Figure:
-    """ε of one variant's interpretations, with the published values below.
-
-    Args:
-        found: one interpretation per version of the evaluate component.
-    """
-    columns = _columns(found)
-    names = [name for name, _, _ in columns]
-    ours = [
-        [version.cell(axiom, component).epsilon for _, version, component in columns]
-        for axiom in found[0].axioms
-    ]
-    panels = {f"this run: reading {variant.reading}, residual {variant.residual}": ours}
-    if with_published:
-        panels[f"published (N = {published_values.TEST_FORMULAS:,})"] = _published(found, columns)
-    figure = Figure(figsize=(PAGE_WIDTH, 0.6 + 2.2 * len(panels)), layout="constrained")
-    axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
-    scale = LogNorm(_LEAST, _MOST, clip=True)
-    for panel, (title, values) in zip(axes, panels.items(), strict=True):
-        _draw_cells(panel, np.array(values), found[0].axioms, names, scale)
-        panel.set_title(title)
-    confidence = found[0].row.confidence
-    figure.colorbar(
-        ScalarMappable(scale, _COLOURS),
-        ax=list(axes),
-        label=f"ε (one-sided {confidence:.0%} bound)",
+def draw_axiom_table(cells: Sequence[Cell], title: str, with_published: bool) -> Figure:
+    """ε of one interpretation per version, with the published values below."""
+    axioms = list(dict.fromkeys(cell.axiom for cell in cells))
+    # Parse is the same in every version, so it is shown once.
+    columns = list(
+        dict.fromkeys(
+            (cell.component, "" if cell.component == PARSE else cell.tags["version"])
+            for cell in cells
+        )
     )
+    by_place = {(cell.axiom, cell.component, cell.tags["version"]): cell for cell in cells[::-1]}
+    first = cells[0].tags["version"]
+    table = [
+        [by_place[axiom, component, version or first] for component, version in columns]
+        for axiom in axioms
+    ]
+    shown = {title: [[cell.epsilon for cell in row] for row in table]}
+    if with_published:
+        printed = [[printed_cell(cell.tags["version"], cell) for cell in row] for row in table]
+        shown[f"published (N = {TEST_FORMULAS:,})"] = [
+            [float(cell.printed) if cell else np.nan for cell in row] for row in printed
+        ]
+    figure, found = panels(len(shown), columns=1, panel_height=2.2)
+    names = [
+        f"{component}\n({version})" if version else component for component, version in columns
+    ]
+    for axes, (told, values) in zip(found, shown.items(), strict=True):
+        epsilon_map(axes, np.array(values), [str(axiom) for axiom in axioms], names)
+        axes.set_title(told)
+    epsilon_scale(figure, found, f"ε (one-sided {cells[0].confidence or 1:.0%} bound)")
     return figure
 
 
-def _columns(found: Sequence[Validated]) -> list[tuple[str, Validated, str]]:
-    """Title, interpretation and component; parse is the same in every version, so shown once."""
-    columns = [(PARSE, found[0], PARSE)]
-    for version in found:
-        rest = [component for component in version.components if component != PARSE]
-        columns += [(f"{component}\n({version.version})", version, component) for component in rest]
-    return columns
+def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
+    """ε of evaluate equivalence against how many neurons may be wrong, a panel per reading."""
+    readings = list(dict.fromkeys(row.tags["reading"] for row in rows))
+    last = 1 + max((row.tolerance for row in rows if row.disagreements), default=0)
+    figure, found = panels(len(readings), columns=2, panel_height=2.6)
+    for axes, reading in zip(found, readings, strict=True):
+        own = [row for row in rows if row.tags["reading"] == reading and row.tolerance <= last]
+        for version, (colour, marker) in _STYLES.items():
+            curve = [row.epsilon for row in own if row.tags["version"] == version]
+            if curve:
+                axes.plot(curve, marker=marker, markersize=4, color=colour, label=version)
+        axes.set_yscale("log")
+        axes.set_title(f"reading {reading}")
+        axes.set_xlabel(f"wrong neurons tolerated (of {own[0].n_neurons})")
+        axes.legend()
+    found[0].set_ylabel("ε (upper bound of disagreement)")
+    figure.suptitle(f"{_EQUIVALENCE} where some neurons may be wrong", fontsize=9)
+    return figure
 
 
-def _published(
-    found: Sequence[Validated], columns: Sequence[tuple[str, Validated, str]]
-) -> list[list[float]]:
-    return [
-        [
-            published_values.AXIOM_TABLE[version.version, axiom, component].epsilon
-            for _, version, component in columns
-        ]
-        for axiom in found[0].axioms
+def draw_leaves(rows: Sequence[Cell], reading: str) -> Figure:
+    """ε of evaluate against the number of leaves that each tree may have.
+
+    Args:
+        rows: variants of family ``leaves`` of this reading.
+    """
+    settings = list(dict.fromkeys(row.tags["setting"] for row in rows))
+    figure, (axes,) = panels(1, columns=1, panel_height=2.6)
+    for cell, (colour, marker) in ((_EQUIVALENCE, (BLUE, "o")), (_REPLACEABILITY, (ORANGE, "D"))):
+        epsilons = {row.tags["setting"]: row.epsilon for row in rows if row.name == cell}
+        values = [epsilons[setting] for setting in settings]
+        axes.plot(values, marker=marker, color=colour, label=cell)
+    axes.set_xticks(range(len(settings)), settings)
+    axes.set_yscale("log")
+    axes.set_xlabel("most leaves per tree")
+    axes.set_ylabel("ε (upper bound of disagreement)")
+    axes.set_title(f"trees of other sizes, reading {reading}")
+    axes.legend()
+    return figure
+
+
+def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: float) -> Figure:
+    """ε of programs beside each other, and the rate of a constant program.
+
+    Args:
+        programs: cells by program, all of one reading and residual.
+    """
+    cells = (_EQUIVALENCE, _REPLACEABILITY, _OUTPUT)
+    figure, (axes,) = panels(1, columns=1, panel_height=3.0)
+    width = 0.8 / len(programs)
+    for place, (program, rows) in enumerate(programs.items()):
+        by_name = {row.name: row for row in rows}
+        for column, name in enumerate(cells):
+            row = by_name[name]
+            axes.bar(
+                column - 0.4 + width * (place + 0.5),
+                row.epsilon,
+                width * 0.92,
+                color=SERIES[place % len(SERIES)],
+                hatch="///" if row.equivalence == ONE_BIT else "",
+                label="" if column else program,
+            )
+    # Only the cells that compare labels stand beside a constant answer.
+    label = "rate of the constant program"
+    axes.hlines(constant, 0.55, len(cells) - 0.55, BLACK, "--", linewidth=1, label=label)
+    axes.set_xticks(range(len(cells)), [cell.replace("/", "\n") for cell in cells])
+    axes.set_yscale("log")
+    axes.set_ylim(*EPSILONS)
+    axes.set_ylabel("ε (upper bound of disagreement)")
+    figure.suptitle(f"{title}; hatched: compares one bit only", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def draw_surface(
+    rows: Sequence[SurfaceRow], residual: str, published: Mapping[str, float]
+) -> Figure:
+    """ε of evaluate replaceability by cut and high value; below, ε of the cells without a high.
+
+    Args:
+        rows: of one reading.
+        published: ε that a contour is drawn for, by version; none where it has no entry.
+    """
+    versions = list(dict.fromkeys(row.version for row in rows if row.version))
+    cut_label, high_label = _UNITS[rows[0].unit]
+    figure = Figure(figsize=(PAGE_WIDTH, 5.6), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=[3, 2])
+    top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    found = top.subplots(1, len(versions), sharey=True, squeeze=False)[0]
+    for axes, version in zip(found, versions, strict=True):
+        _draw_surface(
+            axes,
+            [
+                row
+                for row in rows
+                if (row.version, row.residual, row.cell) == (version, residual, _REPLACEABILITY)
+            ],
+            published.get(version),
+        )
+        axes.set_xlabel(cut_label)
+    found[0].set_ylabel(high_label)
+    epsilon_scale(top, list(found))
+    axes = bottom.subplots()
+    _draw_by_cut(axes, rows, versions)
+    axes.set_xlabel(f"{cut_label}; in brackets: how many bits are constant there")
+    figure.suptitle(f"reading {rows[0].reading}, residual {residual}", fontsize=9)
+    return figure
+
+
+def draw_front(rows: Sequence[FrontRow], target: float, most_bits: int) -> Figure:
+    """Length of every evaluate program against its ε; rows without a length are left out.
+
+    Args:
+        target: the ε aimed at.
+        most_bits: the longest program that the aim allows.
+    """
+    figure, (axes,) = panels(1, columns=1, panel_height=3.2)
+    for program, (colour, marker) in _FRONT_STYLES.items():
+        own = [row for row in rows if row.program == program and row.bits is not None]
+        lengths, epsilons = [row.bits or 0 for row in own], [row.epsilon for row in own]
+        axes.plot(lengths, epsilons, color=colour, marker=marker, linestyle=":", label=program)
+        for row in own:
+            place = (float(row.bits or 0), row.epsilon)
+            axes.annotate(row.setting or "", place, (5, 4), textcoords="offset points")
+    axes.axhline(target, color="0.6", linewidth=0.8, label=f"aim: ε ≤ {target:g}")
+    axes.axvline(most_bits, color="0.6", linewidth=0.8, label=f"≤ {most_bits:,} bits")
+    axes.set(xscale="log", yscale="log", title="evaluate programs: length against ε")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel="length of the program (bits)", ylabel="evaluate, equivalence ε (95 % bound)")
+    axes.legend()
+    return figure
+
+
+def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | None) -> None:
+    cuts = sorted({row.cut for row in rows})
+    highs = sorted({row.high for row in rows if row.high is not None})
+    epsilons = {(row.high, row.cut): row.epsilon for row in rows}
+    values = np.array([[epsilons[high, cut] for cut in cuts] for high in highs])
+    epsilon_map(axes, values, [f"{high:g}" for high in highs], [f"{cut:g}" for cut in cuts], 6.5)
+    axes.invert_yaxis()
+    title = f"{rows[0].cell}: {rows[0].version}"
+    # A contour needs a grid that has a surface, and a level that the surface reaches.
+    if published and min(values.shape) > 1 and values.min() < published < values.max():
+        level = [np.log(published)]
+        axes.contour(np.log(values), levels=level, colors="black", linewidths=1, linestyles="--")
+        title += f"\ndashed: published {significant(published)}"
+    axes.set_title(title)
+
+
+def _draw_by_cut(axes: Axes, rows: Sequence[SurfaceRow], versions: Sequence[str]) -> None:
+    cuts = sorted({row.cut for row in rows})
+    curves: list[tuple[str, str | None, tuple[str, str]]] = [
+        *((_EQUIVALENCE, version, _STYLES[version]) for version in versions),
+        ("component equivalence/output", None, (GREEN, "^")),
     ]
-
-
-def _draw_cells(
-    axes: Axes,
-    values: Float[np.ndarray, "axiom column"],
-    axioms: Sequence[str],
-    columns: Sequence[str],
-    scale: LogNorm,
-) -> None:
-    axes.imshow(values, norm=scale, cmap=_COLOURS, aspect="auto")
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(axioms)), axioms)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    for (row, column), value in np.ndenumerate(values):
-        colour = "black" if scale(value) > 0.55 else "white"
-        axes.text(column, row, significant(value), ha="center", va="center", color=colour)
+    for cell, version, (colour, marker) in curves:
+        epsilons = {
+            row.cut: row.epsilon for row in rows if (row.cell, row.version) == (cell, version)
+        }
+        label = f"{cell}: {version}" if version else cell
+        values = [epsilons[cut] for cut in cuts]
+        axes.plot(values, marker=marker, markersize=4, color=colour, label=label)
+    constant = {row.cut: row.constant_bits for row in rows}
+    names = [f"{cut:g}" + f"\n({constant[cut]})" * (constant[cut] > 0) for cut in cuts]
+    axes.set_xticks(range(len(cuts)), names)
+    axes.set_yscale("log")
+    axes.set_ylabel("ε")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))

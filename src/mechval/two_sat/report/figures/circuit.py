@@ -1,65 +1,37 @@
-"""Figures of the circuit: what neurons respond to, their effects, and block 0's attention."""
+"""Figures of the neurons: effects, what they respond to, programs, ablations, one in parts."""
 
 from collections.abc import Sequence
-from itertools import cycle
 
 import numpy as np
-from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mechval.reporting.figures import PAGE_WIDTH
-from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
-from mechval.two_sat.circuit.evidence.attention import OwnClauseRow
-from mechval.two_sat.circuit.evidence.facts import CircuitFacts
-from mechval.two_sat.circuit.evidence.neuron_rows import MeanActivationRow, NeuronRow
-from mechval.two_sat.configs import ReadingName
+from mechval.reporting.figures import PAGE_WIDTH, heat_map, note, panels
+from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, SERIES, VERMILLION
+from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
+from mechval.two_sat.circuit.evidence.contribution_rows import HistogramRow, PreactivationRow
+from mechval.two_sat.circuit.evidence.neuron_rows import (
+    AssignmentEffectRow,
+    MeanActivationRow,
+    NeuronRow,
+)
+from mechval.two_sat.circuit.evidence.program_rows import CoverageRow, QualityRow
 
 _MOST_LABELLED_NEURONS = 60
 _MOST_MARKED_CELLS = 2_500
 
 
-def draw_assignments(
-    rows: Sequence[MeanActivationRow], read: Sequence[NeuronRow], reading: ReadingName
-) -> Figure:
-    """Mean activation of each evaluating neuron over the formulas each assignment satisfies.
+def draw_effects(neurons: Sequence[NeuronRow], n_carrying: int, share: float) -> Figure:
+    """Effects in falling order, and the share of the total that the first k neurons carry.
 
-    Each row is divided by its largest value, which the bars on the left show; rows are sorted by
-    their strongest assignment, so that a neuron's neighbours respond to the same ones.
+    Args:
+        n_carrying: neurons that carry ``share`` of the total.
     """
-    readings = {row.neuron: row.reading[reading] for row in read}
-    chosen = [row for row in rows if readings[row.neuron].evaluates]
-    neurons = [row.neuron for row in chosen]
-    means = np.array([list(row.mean_activation.values()) for row in chosen])
-    marked = np.zeros(means.shape, dtype=bool)
-    for index, neuron in enumerate(neurons):
-        marked[index, list(readings[neuron].assignments)] = True
-    order = np.lexsort((-means.max(axis=1), means.argmax(axis=1)))
-    figure = Figure(
-        figsize=(PAGE_WIDTH, float(np.clip(1.4 + 0.13 * len(neurons), 3, 7))), layout="constrained"
-    )
-    figure.suptitle(f"evaluating neurons of reading {reading}", fontsize=9)
-    bars, cells = figure.subplots(1, 2, sharey=True, width_ratios=[1, 5])
-    _draw_largest(bars, means[order].max(axis=1), [neurons[index] for index in order])
-    _draw_responses(figure, cells, means[order], marked[order])
-    return figure
-
-
-def draw_effects(neurons: Sequence[NeuronRow], facts: CircuitFacts) -> Figure:
-    """Effects in falling order, and the share of the total that the first k neurons carry."""
-    shown = [
-        neuron
-        for neuron in neurons
-        if neuron.is_carrying
-        or any(read.evaluates or read.is_constant for read in neuron.reading.values())
-    ]
-    ordered = sorted(shown, key=lambda neuron: -neuron.effect)
-    ranks = np.arange(1, len(ordered) + 1)
-    effects = np.array([neuron.effect for neuron in ordered])
-    positive = np.array([neuron.coefficient > 0 for neuron in ordered])
-    figure = Figure(figsize=(PAGE_WIDTH, 4.6), layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True)
+    shown = neurons[: max(n_carrying + 10, 3 * n_carrying // 2)]
+    ranks, effects = np.arange(1, len(shown) + 1), np.array([row.effect for row in shown])
+    positive = np.array([row.coefficient > 0 for row in shown])
+    figure, (top, bottom) = panels(2, columns=1, panel_height=2.1)
     for chosen, colour, marker, label in (
         (positive, BLUE, "o", "coefficient on s positive"),
         (~positive, VERMILLION, "v", "coefficient on s not positive"),
@@ -68,53 +40,167 @@ def draw_effects(neurons: Sequence[NeuronRow], facts: CircuitFacts) -> Figure:
     top.set_yscale("log")
     top.set_ylabel("effect (logits)")
     top.set_title("largest activation times size of the coefficient on the s logit")
-    shares = np.cumsum([neuron.effect_share for neuron in ordered])
-    bottom.plot(ranks, 100 * shares, ".-", color=BLUE, markersize=4)
+    carried = 100 * np.cumsum([row.effect_share for row in shown])
+    bottom.plot(ranks, carried, ".-", color=BLUE, markersize=4)
     bottom.set_ylabel("carried by the first k (%)")
-    bottom.set_xlabel("neurons by falling effect, k")
-    bottom.set_xlim(left=0)
-    bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
+    bottom.set_xlabel(f"neurons by falling effect, k (of {len(neurons):,})")
+    label = f"{n_carrying} neurons carry {share:.1%}"
     for axes in (top, bottom):
-        axes.axvline(facts.carrying_neurons, color=BLACK, linestyle=":", linewidth=1)
-    cut = f"{facts.carrying_neurons} neurons carry {facts.effect_share:.1%}"
-    top.plot([], [], ":", color=BLACK, linewidth=1, label=cut)
+        axes.axvline(n_carrying, color=BLACK, linestyle=":", linewidth=1, label=label)
+        axes.set_xlim(0, len(shown) + 1)
     top.legend(loc="best")
     return figure
 
 
-def draw_own_clause_attention(rows: Sequence[OwnClauseRow]) -> Figure:
-    """Attention from each second literal to the two literals of its clause, per head."""
-    figure = Figure(figsize=(PAGE_WIDTH, 3.2), layout="constrained")
-    axes = figure.subplots()
-    heads = sorted({row.head for row in rows})
-    styles = zip(
-        cycle((BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY_BLUE)), cycle("osv^D"), strict=False
-    )
-    for head, (colour, marker) in zip(heads, styles, strict=False):
-        chosen = [row for row in rows if row.head == head]
-        axes.plot(
-            [row.clause for row in chosen],
-            [row.own_clause_attention for row in chosen],
-            color=colour,
-            marker=marker,
-            markersize=4,
-            label=f"head {head}",
-        )
-    clauses = sorted({row.clause for row in rows})
-    uniform = [_uniform_attention(clause) for clause in clauses]
-    axes.plot(clauses, uniform, ":", color="0.4", label="uniform attention")
-    axes.set_ylim(0, 1.03)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("clause position (from 0)")
-    axes.set_ylabel("mean attention to own two literals")
-    axes.set_title("block 0, from the second literal of a clause to both of its literals")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(heads) // 12)
+def draw_assignments(
+    means: Sequence[MeanActivationRow], neurons: Sequence[NeuronRow], reading: str
+) -> Figure:
+    """Mean activation of each evaluating neuron over the formulas each assignment satisfies.
+
+    Each row is divided by its largest value, which the bars on the left show; rows are sorted by
+    their strongest assignment, so that a neuron's neighbours respond to the same ones.
+    """
+    read = {row.neuron: row.reading[reading] for row in neurons if row.reading[reading].evaluates}
+    chosen = [row for row in means if row.neuron in read]
+    values = np.array([list(row.mean_activation.values()) for row in chosen])
+    order = np.lexsort((-values.max(axis=1), values.argmax(axis=1)))
+    names, values = [chosen[index].neuron for index in order], values[order]
+    height = float(np.clip(1.4 + 0.13 * len(names), 3, 7))
+    figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
+    figure.suptitle(f"evaluating neurons of reading {reading}", fontsize=9)
+    bars, cells = figure.subplots(1, 2, sharey=True, width_ratios=[1, 5])
+    largest = values.max(axis=1, keepdims=True)
+    _draw_largest(bars, largest[:, 0].tolist(), names)
+    relative = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
+    image = heat_map(cells, relative, "cividis", 0.0, 1.0)
+    cells.set_xlabel("assignment a (bit v is the value of variable v)")
+    if values.size <= _MOST_MARKED_CELLS:
+        marked = [(a, row) for row, name in enumerate(names) for a in read[name].assignments]
+        cells.scatter(*np.array(marked).reshape(-1, 2).T, s=5, color=VERMILLION, linewidths=0)
+        cells.set_title("dot: assignment is in the neuron's disjunction", loc="left")
+    label = "mean activation over formulas that a\nsatisfies, of the neuron's largest"
+    figure.colorbar(image, ax=cells, label=label)
     return figure
 
 
-def _draw_largest(
-    axes: Axes, largest: Float[np.ndarray, " neuron"], neurons: Sequence[int]
-) -> None:
+def draw_ablations(
+    rows: Sequence[AblationRow], differences: Sequence[LogitDifferenceRow]
+) -> Figure:
+    """Label flips of each ablation with 95 % intervals, and the direct effects behind them."""
+    figure, (flips, logits) = panels(2, columns=1, panel_height=2.0)
+    for place, row in enumerate(rows):
+        flips.barh(place, 100 * row.rate, color=BLUE, height=0.6)
+        flips.plot([100 * row.lower, 100 * row.upper], [place, place], color=BLACK, linewidth=1)
+        note(flips, f"{100 * row.rate:.3g} %", 100 * row.upper, place)
+    flips.set_yticks(range(len(rows)), [row.description for row in rows], fontsize=7)
+    flips.set_xlim(right=max(5.0, 115 * max(row.upper for row in rows)))
+    flips.set_xlabel("labels that flip (%)")
+    flips.set_title(f"block 1: label flips, {rows[0].n:,} test formulas, 95 % intervals")
+    for place, row in enumerate(differences):
+        logits.plot([row.smallest, row.largest], [place, place], color=BLUE, linewidth=2)
+        logits.plot(row.mean, place, "o", color=VERMILLION)
+    logits.set_yticks(range(len(differences)), [row.part for row in differences])
+    logits.margins(y=0.2)
+    logits.axvline(0, color=BLACK, linestyle=":", linewidth=1)
+    logits.set_xlabel("direct effect on logit s minus logit u (logits)")
+    logits.set_title("parts of the residual stream at ':'; dot: mean")
+    for axes in (flips, logits):
+        axes.invert_yaxis()
+    return figure
+
+
+def draw_assignment_effects(effects: Sequence[AssignmentEffectRow]) -> Figure:
+    """Total effect of all neurons per assignment."""
+    figure, (axes,) = panels(1, columns=1, panel_height=2.2)
+    axes.bar([row.assignment for row in effects], [row.total_effect for row in effects], color=BLUE)
+    axes.set_ylabel("total effect\n(logits on s)")
+    axes.set_xlabel("assignment a (bit v is the value of variable v)")
+    axes.set_title("mean over the test formulas that an assignment satisfies")
+    return figure
+
+
+def draw_programs(
+    quality: Sequence[QualityRow], coverage: Sequence[CoverageRow], neurons: Sequence[NeuronRow]
+) -> Figure:
+    """F1 of each program against the neurons' largest effects, per reading."""
+    readings = list(dict.fromkeys(row.reading for row in coverage))
+    effects = {row.neuron: row.effect for row in neurons}
+    figure, found = panels(len(readings), columns=1, panel_height=2.5)
+    for axes, reading in zip(found, readings, strict=True):
+        chosen = [row for row in quality if row.reading == reading]
+        for index, covered in enumerate(row for row in coverage if row.reading == reading):
+            axes.scatter(
+                [effects[row.neuron] for row in chosen],
+                [row.f1(covered.program) for row in chosen],
+                s=14,
+                color=SERIES[index],
+                marker=MARKERS[index],
+                alpha=0.8,
+                label=f"{covered.program}: {covered.covered_pruned} "
+                f"({covered.covered_unpruned}) of {covered.assignments}",
+            )
+        axes.set_ylabel("F1 on test formulas")
+        axes.set_xlabel("largest effect of the neuron (logits on s)")
+        axes.set_title(f"programs of single neurons, reading {reading}")
+        title = "covered assignments\npruned (unpruned)"
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title=title, title_fontsize=8)
+    return figure
+
+
+def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
+    """What each clause adds to numerator and denominator, per head, for one neuron."""
+    cells = list(dict.fromkeys((row.head, row.quantity) for row in rows))
+    figure, found = panels(len(cells), columns=2, panel_height=1.5)
+    for axes, (head, quantity) in zip(found, cells, strict=True):
+        own = [row for row in rows if (row.head, row.quantity) == (head, quantity)]
+        edges = [row.low for row in own] + [own[-1].high]
+        for group, colour in zip(own[0].clauses, (BLUE, ORANGE, VERMILLION), strict=False):
+            counts = np.array([row.clauses[group] for row in own])
+            share = 100 * counts / max(counts.sum(), 1)
+            axes.stairs(share, edges, fill=True, color=colour, alpha=0.45, label=group)
+            axes.stairs(share, edges, color=colour, linewidth=1)
+        axes.set_yscale("log")
+        axes.set_title(f"head {head}, {quantity}")
+        axes.set_ylabel("clauses (%)")
+    for axes in found[-2:]:
+        axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
+    handles, labels = found[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    title = f"neuron {neuron}: clauses by whether they violate its assignments"
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
+    """Mean parts of one neuron's pre-activation, where it is active and where it is silent."""
+    figure, (axes,) = panels(1, columns=1, panel_height=2.6)
+    parts = list(dict.fromkeys(row.part for row in rows))
+    for shift, active, colour, label in (
+        (-0.2, False, VERMILLION, "silent"),
+        (0.2, True, BLUE, "active"),
+    ):
+        chosen = [row for row in rows if row.is_active is active]
+        if chosen:
+            axes.barh(
+                [parts.index(row.part) + shift for row in chosen],
+                [row.mean for row in chosen],
+                xerr=[row.sd for row in chosen],
+                height=0.38,
+                color=colour,
+                error_kw={"elinewidth": 0.8},
+                label=f"{label}, {chosen[0].n:,} formulas",
+            )
+    axes.set_yticks(range(len(parts)), parts, fontsize=7)
+    axes.invert_yaxis()
+    axes.axvline(0, color=BLACK, linewidth=0.8)
+    axes.xaxis.set_major_locator(MaxNLocator(8))
+    axes.set_xlabel("part of the pre-activation, mean ± standard deviation")
+    axes.set_title(f"neuron {neuron}: what its pre-activation is made of (active: above 0)")
+    axes.legend(loc="best")
+    return figure
+
+
+def _draw_largest(axes: Axes, largest: Sequence[float], neurons: Sequence[int]) -> None:
     axes.barh(range(len(neurons)), largest, color="0.6", height=0.8)
     axes.invert_xaxis()
     axes.set_xlabel("largest mean\nactivation")
@@ -125,36 +211,3 @@ def _draw_largest(
     else:
         axes.set_yticks([])
         axes.set_ylabel(f"{len(neurons)} neurons")
-
-
-def _draw_responses(
-    figure: Figure,
-    axes: Axes,
-    means: Float[np.ndarray, "neuron assignment"],
-    marked: Bool[np.ndarray, "neuron assignment"],
-) -> None:
-    largest = means.max(axis=1, keepdims=True)
-    relative = np.divide(means, largest, out=np.zeros_like(means), where=largest > 0)
-    image = axes.imshow(
-        relative, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
-    )
-    axes.set_xlabel("assignment a (bit v is the value of variable v)")
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=16, integer=True, steps=[1, 2, 4, 8, 10]))
-    axes.tick_params(left=False, labelleft=False)
-    if marked.size <= _MOST_MARKED_CELLS:
-        rows, columns = marked.nonzero()
-        axes.scatter(columns, rows, s=5, color=VERMILLION, linewidths=0)
-        axes.set_title("dot: assignment is in the neuron's disjunction", loc="left")
-    figure.colorbar(
-        image,
-        ax=axes,
-        label="mean activation over formulas that a\nsatisfies, of the neuron's largest",
-    )
-
-
-def _uniform_attention(clause: int) -> float:
-    """Two of the positions that the second literal of a clause sees, itself included.
-
-    A clause takes four tokens, its second literal is the third of them.
-    """
-    return 2 / (4 * clause + 3)

@@ -1,22 +1,40 @@
 """The figures show the rows they are given."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mechval.axioms import EvidenceKind
+from mechval.axioms import Axiom, EvidenceKind
 from mechval.reporting.figures import figure_style, save_figure
-from mechval.two_sat.claim.variants.measuring import VariantTables, measure_variants
-from mechval.two_sat.claim.variants.surface_rows import SurfaceRow
-from mechval.two_sat.report.figures.surface import draw_surface
-from mechval.two_sat.report.figures.variants import draw_leaves, draw_rivals, draw_tolerance
+from mechval.two_sat.claim.measure import Measured
+from mechval.two_sat.claim.surface import SurfaceRow
+from mechval.two_sat.claim.variants.variant import VariantRow
+from mechval.two_sat.report.figures.axioms import (
+    draw_leaves,
+    draw_rivals,
+    draw_surface,
+    draw_tolerance,
+)
 from tests.unit.two_sat.claim.variants import own_program
 
 
 @pytest.fixture(scope="module")
-def tables() -> VariantTables:
-    made = own_program.interpretations()
-    checks = own_program.maker(made).checks(made)
-    return measure_variants(checks, own_program.batches(), own_program.RULE)
+def tables() -> Measured:
+    return own_program.measured(own_program.interpretations())
+
+
+def family(tables: Measured, name: str) -> list[VariantRow]:
+    return [row for row in tables.variants if row.tags["family"] == name]
+
+
+def rivals(tables: Measured) -> Figure:
+    programs: dict[str, list[VariantRow]] = {}
+    for row in family(tables, "rival"):
+        programs.setdefault(row.tags["setting"], []).append(row)
+    return draw_rivals(programs, "rivals", 0.5)
 
 
 def surface_row(cell: str, cut: float, epsilon: float, **others: object) -> SurfaceRow:
@@ -26,7 +44,7 @@ def surface_row(cell: str, cut: float, epsilon: float, **others: object) -> Surf
         reading="paper",
         unit="activation",
         cut=cut,
-        axiom=axiom,
+        axiom=Axiom(axiom),
         component=component,
         n=100,
         disagreements=1,
@@ -51,51 +69,50 @@ def surface(version: str = "trees") -> list[SurfaceRow]:
     return rows
 
 
-def test_the_tolerance_figure_has_a_panel_per_reading(tables: VariantTables) -> None:
+def test_the_tolerance_figure_has_a_panel_per_reading(tables: Measured) -> None:
     (axes,) = draw_tolerance(tables.tolerance).axes
     assert axes.get_title() == "reading calibrated"
     assert "of 8" in axes.get_xlabel()
     assert [line.get_label() for line in axes.lines] == ["trees", "disjunction"]
 
 
-def test_the_leaves_figure_shows_every_size_in_order(tables: VariantTables) -> None:
-    (axes,) = draw_leaves(tables.rows, "calibrated").axes
+def test_the_leaves_figure_shows_every_size_in_order(tables: Measured) -> None:
+    (axes,) = draw_leaves(family(tables, "leaves"), "calibrated").axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "16", "unlimited"]
 
 
-def test_the_rivals_figure_draws_each_epsilon(tables: VariantTables) -> None:
-    (axes,) = draw_rivals(tables.rows, "calibrated").axes
-    heights = {
-        (container.get_label(), number): patch.get_height()
-        for container in axes.containers
-        for number, patch in enumerate(container)
-    }
+def bars(axes: Axes, read: Callable[[Any], Any]) -> dict[tuple[str, int], Any]:
+    """What is read of each bar, by program and cell: three bars of each program in a row."""
+    patches = [patch for container in axes.containers for patch in container]
+    _, labels = axes.get_legend_handles_labels()
+    programs = [label for label in labels if "constant" not in label]
+    return {(programs[place // 3], place % 3): read(patch) for place, patch in enumerate(patches)}
+
+
+def test_the_rivals_figure_draws_each_epsilon(tables: Measured) -> None:
+    (axes,) = rivals(tables).axes
+    heights = bars(axes, lambda patch: patch.get_height())
     drawn = next(
         row
-        for row in tables.rows
-        if (row.setting, row.cell) == ("literal counts", "prefix equivalence/evaluate")
+        for row in family(tables, "rival")
+        if (row.tags["setting"], row.name) == ("literal counts", "prefix equivalence/evaluate")
     )
     assert heights["literal counts", 0] == pytest.approx(drawn.epsilon)
 
 
-def test_the_rivals_figure_hatches_the_rival_that_compares_one_bit(tables: VariantTables) -> None:
-    (axes,) = draw_rivals(tables.rows, "calibrated").axes
-    hatched = [
-        (container.get_label(), number)
-        for container in axes.containers
-        for number, patch in enumerate(container)
-        if patch.get_hatch()
-    ]
-    assert hatched == [("implication graph", 0)]
+def test_the_rivals_figure_hatches_the_rival_that_compares_one_bit(tables: Measured) -> None:
+    (axes,) = rivals(tables).axes
+    hatches = bars(axes, lambda patch: patch.get_hatch())
+    assert [key for key, hatch in hatches.items() if hatch] == [("implication graph", 0)]
 
 
 def test_the_surface_shows_every_value_and_the_published_contour() -> None:
-    heat_map = draw_surface(surface(), "paper", "attn_out", {"trees": 0.015}).axes[0]
+    heat_map = draw_surface(surface(), "attn_out", {"trees": 0.015}).axes[0]
     assert sorted(text.get_text() for text in heat_map.texts) == [
-        "0.0050",
-        "0.010",
-        "0.020",
-        "0.040",
+        "0.00500",
+        "0.0100",
+        "0.0200",
+        "0.0400",
     ]
     assert "dashed: published 0.0150" in heat_map.get_title()
     assert len(heat_map.collections) == 1
@@ -103,16 +120,16 @@ def test_the_surface_shows_every_value_and_the_published_contour() -> None:
 
 @pytest.mark.parametrize("published", [{}, {"trees": 0.9}, {"disjunction": 0.015}])
 def test_no_contour_is_drawn_that_the_surface_does_not_reach(published: dict) -> None:
-    heat_map = draw_surface(surface(), "paper", "attn_out", published).axes[0]
+    heat_map = draw_surface(surface(), "attn_out", published).axes[0]
     assert len(heat_map.collections) == 0
 
 
 def test_constant_bits_are_told_at_their_cut() -> None:
-    by_cut = draw_surface(surface(), "paper", "attn_out", {}).axes[-1]
+    by_cut = draw_surface(surface(), "attn_out", {}).axes[-1]
     assert [label.get_text() for label in by_cut.get_xticklabels()] == ["0.5", "2\n(1)"]
 
 
-def test_equal_rows_give_equal_files(tables: VariantTables, tmp_path) -> None:
+def test_equal_rows_give_equal_files(tables: Measured, tmp_path) -> None:
     def written(name: str, figure: Figure) -> bytes:
         save_figure(figure, tmp_path, name)
         return (tmp_path / f"{name}.svg").read_bytes()

@@ -1,0 +1,123 @@
+"""The sections of a 2-SAT run's report, in their order, and its headline numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mechval import tables
+from mechval.axioms.report import CELLS, Estimate
+from mechval.reporting import paper
+from mechval.reporting.report import Maker, RunFiles, Section, show
+from mechval.two_sat.circuit.evidence.facts import FACTS
+from mechval.two_sat.network.accuracy import ACCURACY, Accuracy
+from mechval.two_sat.network.training import LEARNING_CURVE
+from mechval.two_sat.report import (
+    axiom_sections,
+    claim_sections,
+    ledger_sections,
+    measured,
+    network_sections,
+)
+from mechval.two_sat.report.published_values import PUBLISHED
+from mechval.two_sat.report.targets import TARGETS
+
+PACKAGE = __name__.rpartition(".")[0]
+_ORIGINS = {"own": "a network trained with this code", "published": "the authors' network"}
+
+
+def title(files: RunFiles) -> str:
+    """The report's heading: size, model and seed."""
+    problem, model = files.settings.problem, files.settings.model.kind
+    return (
+        f"2-SAT with {problem.n_variables} variables and {problem.n_clauses} clauses: "
+        f"{_ORIGINS[model]}, seed {files.seed}"
+    )
+
+
+def targets(files: RunFiles) -> Section | None:
+    """The goals for a network trained with this code on formulas of the paper's size."""
+    if files.settings.model.kind != "own" or not measured.is_paper_size(files):
+        return None
+    values = {**measured.measured_values(files), **measured.main_values(files)}
+    shown = show(
+        [target for target in TARGETS if target.about == "reference" and target.key in values],
+        ("target", "name"),
+        ("limit", "bound"),
+        ("measured", lambda target: target.shown(values)),
+        ("", lambda target: target.verdict(values)),
+        ("limit from", "basis"),
+    )
+    return Section("Targets", "targets.md", {"targets": shown})
+
+
+def paper_versus_measured(files: RunFiles) -> Section | None:
+    """Printed numbers beside measured ones; None where the paper has no formulas of this size."""
+    if not measured.is_paper_size(files):
+        return None
+    comparisons = measured.compare_with_paper(files)
+    judged = {row.published.key for row in comparisons}
+    return paper.paper_section(
+        comparisons,
+        [row.key for row in PUBLISHED if row.kind != "context" and row.key not in judged],
+    )
+
+
+MAKERS: tuple[Maker, ...] = (
+    targets,
+    network_sections.accuracy,
+    network_sections.training,
+    network_sections.circuit,
+    axiom_sections.axioms,
+    ledger_sections.ledger,
+    ledger_sections.parsing,
+    ledger_sections.drift,
+    ledger_sections.counterexamples,
+    paper_versus_measured,
+    claim_sections.variants,
+    claim_sections.better,
+    network_sections.evidence,
+    claim_sections.derivability_and_size,
+    axiom_sections.nulls,
+    axiom_sections.progress,
+)
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """``report/metrics.json``: accuracy, sparsity and the main interpretation's distinct cells.
+
+    Attributes:
+        formulas_seen: by training phase.
+        tags: of the main interpretation.
+        axioms: by version, then by cell.
+    """
+
+    accuracy: Accuracy
+    formulas_seen: Mapping[str, int]
+    carrying_neurons: int
+    tags: Mapping[str, str]
+    axioms: Mapping[str, Mapping[str, Estimate]]
+
+
+HEADLINES = tables.Record("report/metrics.json", Headlines)
+
+
+def headlines(files: RunFiles) -> Headlines:
+    """Gather them; the last point of a phase has seen the most formulas."""
+    is_trained = files.settings.model.kind == "own"
+    curve = files.rows(LEARNING_CURVE) if is_trained else ()
+    tags = measured.main_tags(files)
+    axioms: dict[str, dict[str, Estimate]] = {}
+    for cell in files.rows(CELLS):
+        if cell.is_distinct and measured.has_tags(cell, tags):
+            estimate = Estimate(**{name: getattr(cell, name) for name in _ESTIMATE})
+            axioms.setdefault(cell.tags["version"], {})[cell.name] = estimate
+    return Headlines(
+        accuracy=files.record(ACCURACY),
+        formulas_seen={point.phase: point.examples for point in curve},
+        carrying_neurons=files.record(FACTS).carrying_neurons,
+        tags=tags,
+        axioms=axioms,
+    )
+
+
+_ESTIMATE = tuple(tables.columns_of(Estimate))

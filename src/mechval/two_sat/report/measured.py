@@ -1,0 +1,110 @@
+"""Measured 2-SAT values under the keys of the paper's printed numbers and of the targets."""
+
+from collections.abc import Iterator
+
+from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell
+from mechval.reporting import paper
+from mechval.reporting.paper import Comparison, Measured
+from mechval.reporting.report import RunFiles
+from mechval.two_sat.circuit.evidence import ablations, answer_extremes, facts, program_rows
+from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
+from mechval.two_sat.circuit.neurons import PUBLISHED_EFFECT
+from mechval.two_sat.claim.variants.variant import VARIANTS
+from mechval.two_sat.network.accuracy import ACCURACY
+from mechval.two_sat.report.published_values import PAPER_PROBLEM, PUBLISHED
+
+MAIN = {"reading": "calibrated", "residual": "resid_mid"}
+"""Tags of the interpretation that reads any network by rules."""
+COMPARABLE = {"reading": "paper", "residual": "attn_out"}
+"""Tags of the interpretation with the paper's constants and its γ_2 (D1)."""
+
+
+def is_paper_size(files: RunFiles) -> bool:
+    """Whether the paper reports values for formulas of this size."""
+    return files.settings.problem == PAPER_PROBLEM
+
+
+def has_tags(row: Cell, tags: dict[str, str]) -> bool:
+    """Whether a row is about an interpretation with these tags, among others."""
+    return tags.items() <= row.tags.items()
+
+
+def main_tags(files: RunFiles) -> dict[str, str]:
+    """Reading and residual of the main interpretation: :data:`MAIN`, or the run's first."""
+    found = [row.tags for row in files.rows(INTERPRETATIONS)]
+    chosen = next((tags for tags in found if MAIN.items() <= tags.items()), found[0])
+    return {name: chosen[name] for name in MAIN}
+
+
+def main_values(files: RunFiles) -> dict[str, Measured]:
+    """Cells of the main interpretation, by key."""
+    return dict(cell_values(files, main_tags(files)))
+
+
+def compare_with_paper(files: RunFiles) -> tuple[Comparison, ...]:
+    """Judge every printed number that this run measures.
+
+    A run without the paper's reading, or without a variant of the paper, has no such values.
+    Beside each cell stands what the calibrated reading gives: the paper's constants were set for
+    its own network.
+
+    Raises:
+        MechvalError: if a rate comes without its count, or a table is missing.
+    """
+    measured = measured_values(files)
+    found = [row for row in PUBLISHED if row.key in measured]
+    return paper.compare(found, measured, dict(cell_values(files, MAIN)))
+
+
+def measured_values(files: RunFiles) -> dict[str, Measured]:
+    """Everything in a run's tables that a printed number can be compared with, by key."""
+    return {
+        **dict(cell_values(files, COMPARABLE)),
+        **dict(_network(files)),
+        **dict(_evidence(files)),
+    }
+
+
+def cell_values(files: RunFiles, tags: dict[str, str]) -> Iterator[tuple[str, Measured]]:
+    """ε of every cell, and of every variant's, of the interpretations with these tags."""
+    for row in (*files.rows(CELLS), *files.rows(VARIANTS)):
+        varied = [row.tags[name] for name in ("family", "setting") if name in row.tags]
+        # The order inside a clause has nothing to do with neurons, so it has one reading only.
+        if has_tags(row, tags) or row.tags.get("family") == "ordered clauses":
+            names = (row.tags["version"], *([" ".join(varied)] if varied else []), row.name)
+            yield "/".join(names), Measured(row.epsilon, row.disagreements, row.n)
+
+
+def _network(files: RunFiles) -> Iterator[tuple[str, Measured]]:
+    accuracy, circuit = files.record(ACCURACY), files.record(facts.FACTS)
+    right, n = accuracy.n - accuracy.wrong_count, accuracy.n
+    yield "train/accuracy", Measured(accuracy.accuracy, right, n)
+    yield "train/accuracy_lower", Measured(accuracy.accuracy_lower, right, n)
+    yield "circuit/carrying_neurons", Measured(float(circuit.carrying_neurons))
+    yield "evidence/unembedding.norm_of_s_plus_u", Measured(circuit.norm_of_s_plus_u)
+
+
+def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
+    for row in files.rows(ablations.ABLATIONS):
+        yield f"evidence/ablation.{row.ablation}", Measured(row.rate, row.flips, row.n)
+    extremes = [
+        row for row in files.rows(answer_extremes.ANSWER_EXTREMES) if row.version == "paper"
+    ]
+    if extremes:
+        least, most = min(row.smallest for row in extremes), max(row.largest for row in extremes)
+        yield "evidence/answer_attention.paper.smallest", Measured(least)
+        yield "evidence/answer_attention.paper.largest", Measured(most)
+    neurons = files.rows(NEURONS)
+    # By the paper's rule a neuron evaluates if its largest effect exceeds 0.1.
+    idle = [
+        abs(row.coefficient)
+        for row in neurons
+        if row.coefficient * row.max_activation <= PUBLISHED_EFFECT
+    ]
+    yield "evidence/coefficients.evaluating_neurons", Measured(float(len(neurons) - len(idle)))
+    yield "evidence/coefficients.largest_idle", Measured(max(idle, default=0.0))
+    for row in files.rows(program_rows.COVERAGE):
+        missed = {"pruned": row.covered_pruned, "unpruned": row.covered_unpruned}
+        for name, covered in missed.items():
+            key = f"evidence/coverage.{row.reading}.{row.program}.missed_{name}"
+            yield key, Measured(float(row.assignments - covered))

@@ -1,0 +1,177 @@
+"""The 2-SAT tables of README.md and docs/RESULTS.md, from the committed runs' tables."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from mechval.reporting.paper import Measured
+from mechval.reporting.readme import Block
+from mechval.reporting.report import CellText, RunFiles, counted, markdown_of, show, told
+from mechval.two_sat.certify.counting.programs import ALL, PROGRAM_ERRORS
+from mechval.two_sat.certify.counting.tables import ANSWERS, AnswerCount
+from mechval.two_sat.certify.drift.answer import DRIFT
+from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus
+from mechval.two_sat.claim.improved.front import FRONT
+from mechval.two_sat.claim.variants.variant import VARIANTS
+from mechval.two_sat.report import claim_sections, measured
+from mechval.two_sat.report.published_values import BY_KEY
+from mechval.two_sat.report.targets import TARGETS, Target
+
+AUTHORS, OWN = "published", "reference"
+"""Runs of the authors' network and of ours."""
+_SEEDS = "cpu-"
+
+
+def headline(runs: Mapping[str, Path]) -> str:
+    """Every target of the reference network beside the paper and the authors' network."""
+    theirs, ours = _values(_files(runs[AUTHORS]), is_main=False), _values(_files(runs[OWN]))
+    shown = show(
+        [target for target in TARGETS if target.about == OWN],
+        ("target", "name"),
+        ("paper", lambda target: BY_KEY[target.printed].text),
+        ("authors' network, measured", lambda target: target.shown(theirs)),
+        ("ours", lambda target: target.shown(ours)),
+        ("limit", "bound"),
+        ("", lambda target: target.verdict(ours)),
+    )
+    return markdown_of(shown)
+
+
+def seeds(runs: Mapping[str, Path]) -> str:
+    """The same targets on every seed of the preset that trains on a CPU."""
+    found = {name: _values(_files(path)) for name, path in runs.items() if name.startswith(_SEEDS)}
+    accuracies = [values["train/accuracy"].value or 0.0 for values in found.values()]
+    together = {
+        "seeds/accuracy_median": Measured(median(accuracies)),
+        "seeds/accuracy_smallest": Measured(min(accuracies)),
+    }
+
+    def judged(target: Target, values: Mapping[str, Measured]) -> CellText:
+        shown = target.shown(values)
+        missed = "" if target.is_met(values) else ", **MISSED**"
+        return CellText(shown.text + missed, shown.order)
+
+    each = show(
+        [target for target in TARGETS if target.about == OWN],
+        ("target", "name"),
+        *(
+            (name.removeprefix(_SEEDS), lambda target, values=values: judged(target, values))
+            for name, values in found.items()
+        ),
+        ("limit", "bound"),
+    )
+    over_all = show(
+        [target for target in TARGETS if target.about == "seeds"],
+        ("target", "name"),
+        ("measured", lambda target: target.shown(together)),
+        ("limit", "bound"),
+        ("", lambda target: target.verdict(together)),
+    )
+    return f"{markdown_of(each)}\n\n{markdown_of(over_all)}"
+
+
+def better(runs: Mapping[str, Path]) -> str:
+    """What a better interpretation of the authors' network reaches, beside the aims."""
+    files = _files(runs[AUTHORS])
+    improved = [row for row in files.rows(VARIANTS) if row.tags["family"] == "improved"]
+    front = files.rows(FRONT)
+    most_bits = claim_sections.ten_times_the_trees(front)
+    within = [row for row in front if row.bits is not None and row.bits <= most_bits]
+    parse = [row for row in improved if row.name == row.about == "prefix replaceability/parse"]
+    best = {
+        "improved/parse": min(parse, key=lambda row: row.epsilon),
+        "improved/evaluate": min(within, key=lambda row: row.epsilon),
+    }
+    values = {key: Measured(row.epsilon, row.disagreements, row.n) for key, row in best.items()}
+    theirs = _values(files, is_main=False)
+    aims = show(
+        [target for target in TARGETS if target.about == AUTHORS],
+        ("target", "name"),
+        ("as in the paper", lambda target: _shown(theirs[target.printed])),
+        ("better", lambda target: target.shown(values)),
+        ("limit", "bound"),
+        ("", lambda target: target.verdict(values)),
+    )
+    programs = show(front, "program", "setting", "bits", "disagreements", "epsilon")
+    told_bits = f"Programs of evaluate; ten times the 4-leaf trees are {most_bits:,} bits:"
+    return f"{markdown_of(aims)}\n\n{told_bits}\n\n{markdown_of(programs)}"
+
+
+@dataclass(frozen=True)
+class _Certified:
+    """A statement about all formulas, for both networks."""
+
+    statement: str
+    theirs: CellText
+    ours: CellText
+    kind: str
+
+
+def certified(runs: Mapping[str, Path]) -> str:
+    """What is proved and counted about both networks."""
+    theirs, ours = (_statements(_files(runs[name])) for name in (AUTHORS, OWN))
+    rows = [
+        _Certified(text, cell, ours.get((text, kind), CellText("")), kind)
+        for (text, kind), cell in theirs.items()
+    ]
+    columns = (("authors' network", "theirs"), ("ours", "ours"))
+    return markdown_of(show(rows, "statement", *columns, "kind"))
+
+
+BLOCKS: Mapping[str, Block] = {
+    "headline": headline,
+    "seeds": seeds,
+    "better": better,
+    "certified": certified,
+}
+
+
+def _files(run: Path) -> RunFiles:
+    return RunFiles(None, 0, {path.name: path for path in run.iterdir() if path.is_dir()})
+
+
+def _values(files: RunFiles, *, is_main: bool = True) -> dict[str, Measured]:
+    """Measured values by key; the cells are those of the main or of the paper's interpretation."""
+    values = measured.measured_values(files)
+    return {**values, **measured.main_values(files)} if is_main else values
+
+
+def _shown(found: Measured) -> str:
+    return f"{told(found.value)} ({found.count:,} of {found.n:,})"
+
+
+def _statements(files: RunFiles) -> dict[tuple[str, str], CellText]:
+    """Cells of the table by statement and kind of evidence."""
+    cases = files.rows(PARSING)
+    certified = sum(case.status is CaseStatus.CERTIFIED for case in cases)
+    weakest = min(cases, key=lambda case: case.margin)
+    margin = f"{told(weakest.margin)} ({told(weakest.numerical_error)})"
+    (drift,) = (row for row in files.rows(DRIFT) if row.source == "all")
+    return {
+        ("α_1 returns the clause: cases of a position and its clause", "certified"): counted(
+            certified, len(cases)
+        ),
+        ("smallest margin (bound on its rounding)", "certified"): CellText(margin),
+        **dict(_errors(files.rows(ANSWERS))),
+        **{
+            (f"the {row.program}, as a program, err on", "exact"): _rate(row.errors, row.formulas)
+            for row in files.rows(PROGRAM_ERRORS)
+            if row.stratum == ALL
+        },
+        ("parse replaceability proved, held-out formulas", "formula by formula"): counted(
+            drift.certified, drift.n
+        ),
+    }
+
+
+def _errors(rows: Sequence[AnswerCount]) -> Iterator[tuple[tuple[str, str], CellText]]:
+    for row in rows:
+        if row.quantity == "error" and row.count_upper is not None and row.total:
+            text = f"after γ_1 the network errs on {row.stratum} formulas"
+            yield (text, "exact"), _rate(row.count_upper, row.total)
+
+
+def _rate(count: int, total: int) -> CellText:
+    share = count / total
+    return CellText(f"{count:,} ({told(100 * share)} %)" if count else "0", share)

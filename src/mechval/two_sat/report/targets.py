@@ -1,0 +1,68 @@
+"""What the networks were to reach: every limit once, in ``targets.csv``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mechval import tables
+from mechval.errors import MechvalError
+from mechval.reporting.paper import Measured, counted
+from mechval.reporting.report import CellText
+
+
+@dataclass(frozen=True)
+class Target:
+    """One limit.
+
+    Attributes:
+        about: the ``reference`` network (and any trained like it), all ``seeds`` together, or a
+            better interpretation of the ``published`` one.
+        key: of the measured value, as in ``measured.py``.
+        quantity: the ``value``, or the ``count`` of disagreements behind it.
+        printed: key of the paper's number for it.
+        basis: where the limit comes from.
+    """
+
+    about: Literal["reference", "seeds", "published"]
+    name: str
+    key: str
+    quantity: Literal["value", "count"]
+    comparison: Literal["at least", "at most"]
+    limit: float
+    printed: str
+    basis: str
+
+    def measured(self, values: Mapping[str, Measured]) -> Measured:
+        """The value that is held against the limit; raises MechvalError if it is not there."""
+        found = values.get(self.key)
+        if found is None or getattr(found, self.quantity) is None:
+            raise MechvalError(f"target {self.name!r} has no measured {self.key!r}.")
+        return found
+
+    def is_met(self, values: Mapping[str, Measured]) -> bool:
+        """Whether the limit is kept."""
+        value = getattr(self.measured(values), self.quantity)
+        return value >= self.limit if self.comparison == "at least" else value <= self.limit
+
+    def shown(self, values: Mapping[str, Measured]) -> CellText:
+        """The measured value, with the count behind it."""
+        found = self.measured(values)
+        if self.quantity == "count":
+            return CellText(f"{found.count:,} of {found.n:,}", found.count or 0)
+        return counted(found)
+
+    @property
+    def bound(self) -> str:
+        """The limit in a few characters, such as ``≤ 0.005``."""
+        limit = int(self.limit) if self.limit.is_integer() else self.limit
+        return f"{'≥' if self.comparison == 'at least' else '≤'} {limit}"
+
+    def verdict(self, values: Mapping[str, Measured]) -> str:
+        """``met``, or ``**MISSED**``."""
+        return "met" if self.is_met(values) else "**MISSED**"
+
+
+TARGETS: Sequence[Target] = tables.Table("report/targets.csv", Target).read(Path(__file__).parent)
+FRONT = next(target for target in TARGETS if target.key == "improved/evaluate")
+"""What evaluate equivalence of a better program is to reach."""
