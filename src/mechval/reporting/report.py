@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -263,6 +264,12 @@ def environment_of(package: str, finalize: Callable[[Any], Any]) -> Environment:
     )
     environment.filters["told"] = told
     return environment
+
+
+def templates(package: str) -> tuple[Path, ...]:
+    """The files of a study's templates and of the shared ones."""
+    folders = (Path(str(files(name))) / "sections" for name in (package, "mechval.reporting"))
+    return tuple(path for folder in folders for path in sorted(folder.glob("*.md")))
 
 
 def source_line(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from mechval.pipeline.stage import Stage
 from mechval.pipeline.study import Study, file_digest, import_stage, module_stage
 from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.report.published_values import DATA_FILE
+from mechval.two_sat.report import content
 from mechval.two_sat.stages import (
     axioms,
     certify,
@@ -22,7 +22,8 @@ NETWORK = ("problem", "architecture")
 
 
 def _report_facts(settings: TwoSatSettings) -> dict[str, Any]:
-    return {"model": settings.model.kind, "published_values_sha256": file_digest(DATA_FILE)}
+    texts = {path.name: file_digest(path) for path in content.TEXTS}
+    return {"model": settings.model.kind, "texts_sha256": texts}
 
 
 def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:

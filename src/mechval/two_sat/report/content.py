@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mechval import tables
 from mechval.axioms.report import CELLS, Estimate
-from mechval.reporting import paper
+from mechval.reporting import paper, report
 from mechval.reporting.report import Maker, RunFiles, Section, show
 from mechval.two_sat.circuit.evidence.facts import FACTS
 from mechval.two_sat.network.accuracy import ACCURACY, Accuracy
@@ -16,11 +16,13 @@ from mechval.two_sat.report import (
     ledger_sections,
     measured,
     network_sections,
+    published_values,
+    targets,
 )
-from mechval.two_sat.report.published_values import PUBLISHED
-from mechval.two_sat.report.targets import TARGETS
 
 PACKAGE = __name__.rpartition(".")[0]
+TEXTS = (published_values.DATA_FILE, targets.DATA_FILE, *report.templates(PACKAGE))
+"""What the report says besides what its modules do."""
 _ORIGINS = {"own": "a network trained with this code", "published": "the authors' network"}
 
 
@@ -33,13 +35,17 @@ def title(files: RunFiles) -> str:
     )
 
 
-def targets(files: RunFiles) -> Section | None:
+def reached_targets(files: RunFiles) -> Section | None:
     """The goals for a network trained with this code on formulas of the paper's size."""
     if files.settings.model.kind != "own" or not measured.is_paper_size(files):
         return None
     values = {**measured.measured_values(files), **measured.main_values(files)}
     shown = show(
-        [target for target in TARGETS if target.about == "reference" and target.key in values],
+        [
+            target
+            for target in targets.TARGETS
+            if target.about == "reference" and target.key in values
+        ],
         ("target", "name"),
         ("limit", "bound"),
         ("measured", lambda target: target.shown(values)),
@@ -57,12 +63,16 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
     judged = {row.published.key for row in comparisons}
     return paper.paper_section(
         comparisons,
-        [row.key for row in PUBLISHED if row.kind != "context" and row.key not in judged],
+        [
+            row.key
+            for row in published_values.PUBLISHED
+            if row.kind != "context" and row.key not in judged
+        ],
     )
 
 
 MAKERS: tuple[Maker, ...] = (
-    targets,
+    reached_targets,
     network_sections.accuracy,
     network_sections.training,
     network_sections.circuit,

@@ -63,6 +63,7 @@ class Target:
         return "met" if self.is_met(values) else "**MISSED**"
 
 
-TARGETS: Sequence[Target] = tables.Table("report/targets.csv", Target).read(Path(__file__).parent)
+DATA_FILE = Path(__file__).with_name("targets.csv")
+TARGETS: Sequence[Target] = tables.Table("report/targets.csv", Target).read(DATA_FILE.parent)
 FRONT = next(target for target in TARGETS if target.key == "improved/evaluate")
 """What evaluate equivalence of a better program is to reach."""

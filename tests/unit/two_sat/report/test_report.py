@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[4]
 PAPER = Problem(n_variables=5, n_clauses=10)
 SMALL = Problem(n_variables=3, n_clauses=4)
 MAKERS: tuple[Maker, ...] = (
-    content.targets,
+    content.reached_targets,
     network_sections.accuracy,
     network_sections.training,
     network_sections.circuit,
