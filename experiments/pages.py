@@ -5,75 +5,71 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 from experiments.settings import Request
-from experiments.studies import STUDIES
+from experiments.studies import STUDIES, load_study
+from mechval.config import parse_config
 from mechval.errors import MechvalError
 from mechval.pipeline import FinishedRun, Workspace
+from mechval.pipeline.run import run_names
+from mechval.pipeline.run_name import PROTECTED
 from mechval.progress import track
-from mechval.reporting.page import PageContent, RunFolder, build_index, build_page
-from mechval.reporting.page.build import find_runs
+from mechval.reporting.html.content import PageContent
+from mechval.reporting.html.index import build_index
+from mechval.reporting.html.page import PageRun, build_page
 
 _logger = logging.getLogger(__name__)
 
 
 def build_requested(request: Request) -> None:
-    """Build the page of a request's run from whatever there is, and the index.
+    """Build the page of a request's run and the index; raises as :func:`build_pages`."""
+    study, run = request.study.name, request.run_options.run
+    if study in STUDIES:
+        *pages, _ = build_pages(request.workspace, only=(study, run))
+        for page in pages:
+            _logger.info("page: %s", request.workspace.display(page))
+
+
+def build_pages(workspace: Workspace, only: tuple[str, str] | None = None) -> list[Path]:
+    """Build the pages of all runs, or of one run of one study, and the index.
 
     Raises:
         MechvalError: if a page cannot be written.
     """
-    if request.study.name not in STUDIES:
-        return
-    root, run = request.workspace.root, request.run_options.run
-    folder = RunFolder(request.workspace.run_directory(request.study.name, run))
-    words = " ".join(request.run_options.overrides)
-    page = build_page(_content(folder.study), folder, words, _deviations(root))
-    _index(root, {folder.directory: words})
-    _logger.info("page: %s", request.workspace.display(page))
+    pages = {study: import_module(f"mechval.{study}.report.page").PAGE for study in STUDIES}
+    runs = {pages[study]: list(_page_runs(workspace, study, pages[study])) for study in STUDIES}
+    found = [run for group in runs.values() for run in group]
+    wanted = [run for run in found if only in (None, (run.run.study, run.run.run))]
+    deviations = workspace.root / "docs" / "DEVIATIONS.md"
+    built = [build_page(run, deviations) for run in track(wanted, "pages")]
+    return [*built, build_index(workspace.root / "results", runs)]
 
 
-def build_all(root: Path) -> list[Path]:
-    """Build the pages of all runs below ``root``, and the index.
-
-    Raises:
-        MechvalError: if a page cannot be written.
-    """
-    folders = [folder for study in STUDIES for folder in find_runs(root / "results" / study)]
-    pages = [
-        build_page(_content(folder.study), folder, run_words(folder), _deviations(root))
-        for folder in track(folders, "pages")
-    ]
-    return [*pages, _index(root, {})]
-
-
-def run_words(folder: RunFolder) -> str:
-    """The words of the command line that made a run, as its ``config.json`` says."""
-    root = folder.directory.parents[2]
-    return FinishedRun(Workspace(root), folder.study, folder.run).command
-
-
-def _index(root: Path, known: Mapping[Path, str]) -> Path:
-    results = root / "results"
-    folders = [folder for study in STUDIES for folder in find_runs(results / study)]
-    commands = {folder.directory: run_words(folder) for folder in folders}
-    return build_index(results, {name: _content(name) for name in STUDIES}, commands | dict(known))
-
-
-def _content(study: str) -> PageContent:
-    return import_module(f"mechval.{study}.report.page").PAGE
-
-
-def _deviations(root: Path) -> Path:
-    return root / "docs" / "DEVIATIONS.md"
+def _page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterator[PageRun]:
+    """The runs of a study that have finished a stage: the committed ones first, then by name."""
+    loaded, committed = load_study(study), tuple(PROTECTED.values())
+    names = run_names(workspace, study)
+    for name in sorted(names, key=lambda name: (*committed, name).index(name)):
+        run = FinishedRun(workspace, study, name)
+        values = dict(run.config.get("settings", {}))
+        if run.config.get("model") == "published":
+            # Where the checkpoint lies is not recorded.
+            values["model"] = {"kind": "published", "path": "<file>"}
+        try:
+            page = PageRun(content, run, parse_config(loaded.settings, values), loaded.stage_names)
+        except MechvalError as error:
+            _logger.warning("no page of %s, its config.json is refused: %s", name, error)
+            continue
+        if any(state.manifest for state in page.states.values()):
+            yield page
 
 
 if __name__ == "__main__":
     try:
-        for built in build_all(Path.cwd()):
+        for built in build_pages(Workspace(Path.cwd())):
             sys.stdout.write(f"{built.relative_to(Path.cwd())}\n")
     except MechvalError as error:
         sys.stderr.write(f"{error}\n")

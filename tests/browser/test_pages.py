@@ -11,18 +11,19 @@ import pytest
 from matplotlib.image import imread
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from experiments.pages import build_all
-from mechval.reporting.page import RunFolder, build_page
-from mechval.reporting.tables import read_csv, write_csv
+from experiments.pages import build_pages
+from mechval.axioms import Axiom, Verdict
+from mechval.pipeline import Workspace
+from mechval.reporting.html.page import build_page
 from tests.guards import HANG_SECONDS
-from tests.unit.reporting.page.toy_run import cell, cells, content, seal, write_run
+from tests.unit.reporting.html.toy_run import cell, cells, toy_run, write_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "build" / "pages"
 WIDTHS = (1280, 390)
 RUNS = ("two_sat/reference", "modular_addition/reference")
 LIMIT_BYTES = 10_000_000
-STATEMENT = "A <b>bold</b> statement <img src=x onerror='document.title=1'>"
+EVIL = "A <b>bold</b> name <img src=x onerror='document.title=1'>"
 
 pytestmark = pytest.mark.slow
 
@@ -49,37 +50,6 @@ def open_page(browser: Browser, path: Path, width: int = WIDTHS[0]) -> Opened:
     return Opened(page, complaints, requests)
 
 
-def add_ledger(run: Path) -> None:
-    """A ledger of two statements, so that its section has something to show."""
-    kinds = {"certified": ("4" * 25, "0.0", "0.0"), "sampled": ("80000", "0.0", "0.0004")}
-    rows = [
-        {
-            "statement": STATEMENT,
-            "axiom": "1",
-            "component": "parse",
-            "interpretation": "main",
-            "kind": kind,
-            "domain": "all formulas",
-            "distribution": "even",
-            "count_lower": "0",
-            "count_upper": "0",
-            "total": total,
-            "value_lower": lower,
-            "value_upper": upper,
-            "n": "",
-            "confidence": "",
-            "margin": "",
-            "numerical_error": "",
-            "stopped_by": "",
-            "file": "certify/ledger.csv",
-        }
-        for kind, (total, lower, upper) in kinds.items()
-    ]
-    (run / "certify").mkdir(exist_ok=True)
-    write_csv(rows, run / "certify" / "ledger.csv")
-    seal(run / "certify")
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of two committed runs, with their pages."""
@@ -87,8 +57,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for run in RUNS:
         shutil.copytree(ROOT / "results" / run, root / "results" / run)
     shutil.copytree(ROOT / "docs", root / "docs")
-    add_ledger(root / "results" / RUNS[0])
-    build_all(root)
+    build_pages(Workspace(root))
     return root
 
 
@@ -132,7 +101,7 @@ def test_every_figure_is_there_and_not_blank(opened: Opened) -> None:
 
 def test_every_chart_and_the_diagram_are_drawn(opened: Opened) -> None:
     charts = opened.page.locator("figure.chart .js-plotly-plot .main-svg:first-of-type")
-    drawn = [*charts.all(), opened.page.locator("svg.diagram")]
+    drawn = [*charts.all(), opened.page.locator(".diagram")]
     assert len(drawn) > 1
     assert not any(is_blank(element) for element in drawn)
 
@@ -148,18 +117,21 @@ def test_links_resolve(opened: Opened, root: Path) -> None:
             assert Path(path.removeprefix("file://")).is_file(), link
 
 
-def counts_after_click(page: Page, order: str) -> list[int]:
-    header = page.locator("#table-axioms thead th", has_text="disagreements")
+def counts_after_click(table: Locator, order: str) -> list[int]:
+    header = table.locator("thead th", has_text="disagreements").first
     header.click()
     expect(header).to_have_attribute("aria-sort", order)
-    texts = page.locator("#table-axioms tbody tr td:nth-child(5)").all_inner_texts()
+    column = header.evaluate("th => th.cellIndex") + 1
+    texts = table.locator(f"tbody tr td:nth-child({column})").all_inner_texts()
     return [int(text.replace(",", "")) for text in texts]
 
 
-def test_a_click_sorts_the_axiom_table_by_number(opened: Opened) -> None:
-    ascending = counts_after_click(opened.page, "ascending")
+def test_a_click_sorts_a_table_by_number(opened: Opened) -> None:
+    head = opened.page.locator("th", has_text="disagreements")
+    table = opened.page.locator("#axioms table.sortable", has=head).first
+    ascending = counts_after_click(table, "ascending")
     assert ascending == sorted(ascending)
-    descending = counts_after_click(opened.page, "descending")
+    descending = counts_after_click(table, "descending")
     assert descending == sorted(descending, reverse=True)
     assert descending[0] > ascending[0]
 
@@ -178,12 +150,13 @@ def test_hovering_over_a_cell_tells_its_count_and_bounds(opened: Opened) -> None
     assert "exact" in text or "ε, all cells at once" in text
 
 
-def test_statements_are_shown_as_text(root: Path, browser: Browser) -> None:
-    opened = open_page(browser, page_of(root, RUNS[0]))
-    cells = opened.page.locator("#table-ledger td", has_text="A <b>bold</b> statement <img")
-    assert cells.count() == 2
-    assert opened.page.locator("#ledger img").count() == 0
-    assert opened.page.title() != "1"
+def test_names_are_shown_as_text(browser: Browser, tmp_path: Path) -> None:
+    rows = [cell(Axiom.PREFIX_EQUIVALENCE, EVIL, 3, interpretation=EVIL, equivalence=EVIL)]
+    run = toy_run(write_run(tmp_path, "evil", rows))
+    opened = open_page(browser, build_page(run, tmp_path / "DEVIATIONS.md"))
+    assert opened.page.locator("#axioms td", has_text="A <b>bold</b> name <img").count() == 1
+    assert opened.page.locator("#axioms img").count() == 0
+    assert opened.page.title() == "A toy: evil"
     opened.page.close()
 
 
@@ -219,21 +192,17 @@ def answers(browser: Browser, path: Path) -> dict[str, str]:
 
 
 def test_the_four_answers_follow_the_results(browser: Browser, tmp_path: Path) -> None:
-    run = tmp_path / "toy" / "run"
-    folder = write_run(run, cells({(1, "first"): 9}))
-    before = answers(browser, build_page(content(), folder, "", tmp_path / "D.md"))
+    folder = write_run(tmp_path, "run", cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 9}))
+    before = answers(browser, build_page(toy_run(folder), tmp_path / "D.md"))
     assert before["answer-confirmed"].startswith("Confirmed, up to ε")
     assert before["answer-weakest"] == "Prefix equivalence of first"
     assert before["answer-neurons"] == "7 does a"
     assert "more disagreements of 1,000 in first" in before["answer-failure"]
 
-    rows = cells({(3, "first"): 300})
-    rows[-1] = cell(4, "second", 500, verdict="not better than constant")
-    write_run(run, rows)
-    neurons = read_csv(run / "circuit" / "neurons.csv")
-    write_csv([{**row, "task": "b"} for row in neurons], run / "circuit" / "neurons.csv")
-    seal(run / "circuit")
-    after = answers(browser, build_page(content(), RunFolder(run), "", tmp_path / "D.md"))
+    rows = cells({(Axiom.PREFIX_REPLACEABILITY, "first"): 300})
+    rows[-1] = cell(Axiom.COMPONENT_REPLACEABILITY, "second", 500, verdict=Verdict.NOT_BETTER)
+    write_run(tmp_path, "run", rows, task="b")
+    after = answers(browser, build_page(toy_run(folder), tmp_path / "D.md"))
     assert after["answer-confirmed"] == "Not confirmed"
     assert after["answer-weakest"] == "Component replaceability of second"
     assert after["answer-neurons"] == "7 does b"

@@ -1,100 +1,135 @@
-"""``python -m experiments.pages`` and what it says about how a run was made."""
+"""``python -m experiments.pages``: the pages of all runs and the index, from their files alone."""
 
 import json
+import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from experiments.pages import STUDIES, build_all, run_words
-from mechval.modular_addition.report.page import PAGE as ADDITION
+from experiments.pages import build_pages
+from mechval.pipeline import RunOptions, Workspace, run_stages
 from mechval.pipeline.manifest import hash_file
-from mechval.reporting.page import PageContent, RunFolder
-from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
-from mechval.two_sat.report.page import PAGE as TWO_SAT
+from mechval.reporting.html.content import PageContent
+from mechval.reporting.report import RunFiles
+from mechval.tables import Table
+from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS, NeuronReading, NeuronRow
+from mechval.two_sat.report.page import PAGE
+from mechval.two_sat.study import STUDY
+from tests.unit.two_sat.stages.test_stages import settings
 
-ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "results"
-SKETCH = ("data", "train", "circuit", "axioms")
-
-
-def sketch(root: Path, run: str) -> RunFolder:
-    """A committed run without its figures."""
-    for stage in SKETCH:
-        shutil.copytree(RESULTS / run / stage, root / "results" / run / stage)
-    return RunFolder(root / "results" / run)
+WORDS = ["preset=tiny", "seed=0"]
 
 
-def test_the_words_of_a_run_are_those_that_made_it(tmp_path: Path) -> None:
-    folder = tmp_path / "results" / "two_sat" / "mine"
-    folder.mkdir(parents=True)
-    assert run_words(RunFolder(folder)) == ""
-    (folder / "config.json").write_text('{"words": ["preset=cpu", "seed=1"]}', encoding="utf-8")
-    assert run_words(RunFolder(folder)) == "preset=cpu seed=1"
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole run of 2-SAT on a tiny problem."""
+    root = tmp_path_factory.mktemp("pages")
+    values = settings().model_dump(mode="json")
+    config = {"study": "two_sat", "model": "own", "seed": 0, "settings": values, "words": WORDS}
+    run_stages(STUDY, settings(), ["all"], Workspace(root), RunOptions("tiny", 0, config=config))
+    return root
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_the_committed_reference_needs_no_words_but_the_study(study: str) -> None:
-    words = run_words(RunFolder(RESULTS / study / "reference"))
-    assert words == ("" if study == "two_sat" else f"study={study}")
+@pytest.fixture
+def root(finished: Path, tmp_path: Path) -> Path:
+    shutil.copytree(finished / "results", tmp_path / "results")
+    return tmp_path
 
 
-@pytest.mark.parametrize("content", [TWO_SAT, ADDITION], ids=lambda content: content.study)
-def test_every_committed_figure_has_its_caption(content: PageContent) -> None:
-    folder = RunFolder(RESULTS / content.study / "reference")
-    captioned = {
-        name for note in content.figures for name in folder.matching(f"{note.pattern}.svg")
-    }
-    drawn = {name for stage in folder.stages for name in folder.matching(f"{stage}/figures/*.svg")}
-    # The front is drawn as a chart.
-    assert drawn - captioned <= {"report/figures/front.svg"}
-    assert all(note.caption.endswith(".") for note in content.figures)
+def run_folder(root: Path) -> Path:
+    return root / "results" / "two_sat" / "tiny"
 
 
-def test_a_run_without_figures_and_deviations_still_has_a_page(tmp_path: Path) -> None:
-    sketch(tmp_path, "two_sat/reference")
-    page, index = build_all(tmp_path)
-    text = page.read_text(encoding="utf-8")
-    assert 'id="answer-weakest"' in text
+def page_of(root: Path) -> str:
+    page, _ = build_pages(Workspace(root))
+    return page.read_text(encoding="utf-8")
+
+
+def change_config(root: Path, **changes: Any) -> None:
+    path = run_folder(root) / "config.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**values, **changes}), encoding="utf-8")
+
+
+def test_a_whole_run_has_a_page_on_which_nothing_is_refused(root: Path) -> None:
+    text = page_of(root)
+    assert 'class="notice"' not in text
+    for name in ("answer-weakest", "chart-axioms", "chart-ledger", "chart-front", "chart-nulls"):
+        assert f'id="{name}"' in text
+
+
+def test_every_drawn_figure_is_on_the_page(root: Path) -> None:
+    text = page_of(root)
+    figures = [path.stem for path in (run_folder(root) / "report" / "figures").glob("*.svg")]
+    assert len(figures) > 5
+    assert all(f'id="figure-{name}"' in text for name in figures)
+
+
+def test_the_words_that_made_a_run_are_read_from_its_config(root: Path) -> None:
+    assert "+stage=axioms preset=tiny seed=0</code>" in page_of(root)
+
+
+def test_the_index_links_the_page_and_gives_the_command_of_a_study_without_runs(root: Path) -> None:
+    _, index = build_pages(Workspace(root))
+    text = index.read_text(encoding="utf-8")
+    assert 'href="two_sat/tiny/report/index.html"' in text
+    assert "No results yet. Run: python -m experiments.run +stage=all study=modular" in text
+
+
+def test_a_run_without_report_and_deviations_still_has_a_page(root: Path) -> None:
+    shutil.rmtree(run_folder(root) / "report")
+    text = page_of(root)
     assert 'id="chart-axioms"' in text
-    assert "Stage report has no result in this run." in text
+    assert "Stage report: no result in this run" in text
     assert "DEVIATIONS.md is missing" in text
-    assert "No results yet. Run: " in index.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("content", [TWO_SAT, ADDITION], ids=lambda content: content.study)
-def test_the_neurons_answer_follows_the_circuit(content: PageContent, tmp_path: Path) -> None:
-    folder = sketch(tmp_path, f"{content.study}/reference")
-    before = content.neurons(folder)
-    assert "N = " in before.sentences[0]
-    path = folder.directory / "circuit" / "neurons.csv"
-    header, first, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    changed = first.replace("True", "False")
-    if changed == first:
-        number, frequency, _, variance = first.split(",")
-        explained = "0.1" if float(first.split(",")[2]) > 0.5 else "0.9"
-        changed = f"{number},{frequency},{explained},{variance}"
-    write_neurons(folder, "".join([header, changed, *rest]))
-    assert content.neurons(RunFolder(folder.directory)).verdict != before.verdict
+def test_where_a_published_checkpoint_lay_is_not_needed(root: Path) -> None:
+    values = settings().model_dump(mode="json") | {"model": {"kind": "published"}}
+    change_config(root, model="published", settings=values)
+    assert 'id="answer-confirmed"' in page_of(root)
 
 
-def write_neurons(folder: RunFolder, text: str) -> None:
-    """Put another table of neurons into a run, as if its circuit stage had written it."""
-    path = folder.directory / "circuit" / "neurons.csv"
-    path.write_text(text, encoding="utf-8")
-    manifest = folder.directory / "circuit" / "manifest.json"
-    values = json.loads(manifest.read_text(encoding="utf-8"))
-    values["tracked"]["neurons.csv"] = hash_file(path)
-    manifest.write_text(json.dumps(values), encoding="utf-8")
+def test_a_run_whose_config_is_refused_is_left_out_and_told(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    change_config(root, settings={})
+    with caplog.at_level(logging.WARNING):
+        assert build_pages(Workspace(root)) == [root / "results" / "index.html"]
+    assert "no page of tiny, its config.json is refused" in caplog.text
 
 
-def test_a_neuron_that_never_fires_stands_for_no_assignment(tmp_path: Path) -> None:
-    folder = sketch(tmp_path, "two_sat/reference")
-    path = folder.directory / "circuit" / "neurons.csv"
-    read = [replace(row.reading["calibrated"], assignments=()) for row in NEURONS.read(path.parent)]
-    rows = zip(NEURONS.read(path.parent), read, strict=True)
-    NEURONS.write([replace(row, reading={"calibrated": one}) for row, one in rows], path.parent)
-    write_neurons(folder, path.read_text(encoding="utf-8"))
-    answer = TWO_SAT.neurons(RunFolder(folder.directory))
-    assert "evaluate 0 of 32 assignments; 0 of them" in answer.verdict
+def neurons(root: Path, content: PageContent = PAGE) -> str:
+    directories = {path.name: path for path in run_folder(root).iterdir() if path.is_dir()}
+    return content.neurons(RunFiles(settings(), 0, directories)).verdict
+
+
+def rewrite(root: Path, table: Table[NeuronRow], rows: Sequence[NeuronRow]) -> None:
+    """Put another table into a run, as if its stage had written it."""
+    folder = run_folder(root) / table.stage
+    table.write(rows, folder)
+    path = folder / "manifest.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    name = table.file.partition("/")[2]
+    values["tracked"][name] = hash_file(folder / name)
+    path.write_text(json.dumps(values), encoding="utf-8")
+
+
+def read_as(row: NeuronRow, reading: NeuronReading) -> NeuronRow:
+    return replace(row, reading={"calibrated": reading})
+
+
+def test_the_neurons_answer_follows_the_circuit(root: Path) -> None:
+    rows = NEURONS.read(run_folder(root) / "circuit")
+    silent = NeuronReading(evaluates=False, is_constant=False)
+    one = NeuronReading(evaluates=True, is_constant=False, tree="φ1", assignments=(1,))
+    none = replace(one, assignments=())
+    rest = [read_as(row, silent) for row in rows[2:]]
+    rewrite(root, NEURONS, [read_as(rows[0], one), read_as(rows[1], silent), *rest])
+    assert neurons(root) == "1 neurons evaluate 1 of 8 assignments; 1 of them stand for exactly one"
+    rewrite(root, NEURONS, [read_as(rows[0], one), read_as(rows[1], none), *rest])
+    assert neurons(root) == "2 neurons evaluate 1 of 8 assignments; 1 of them stand for exactly one"

@@ -43,8 +43,7 @@ class FinishedRun:
 
     def __post_init__(self) -> None:
         # Not of the run itself: a name such as ../x must not lead elsewhere.
-        folder = self.workspace.run_directory(self.study, "any").parent
-        runs = sorted(path.name for path in folder.glob("*") if path.is_dir())
+        runs = run_names(self.workspace, self.study)
         if self.run not in runs:
             raise MechvalError(
                 f"run={self.run} has no results of study={self.study} here; allowed: "
@@ -135,6 +134,12 @@ class FinishedRun:
         ]
         fault = f"missing or altered: {', '.join(altered)}" if altered else ""
         return StageState(stage, manifest, fault, _load_object(folder / "run.json"))
+
+
+def run_names(workspace: Workspace, study: str) -> list[str]:
+    """The names of the runs that a study has."""
+    folder = workspace.run_directory(study, "any").parent
+    return sorted(path.name for path in folder.glob("*") if path.is_dir())
 
 
 def _load_object(path: Path) -> dict[str, Any]:

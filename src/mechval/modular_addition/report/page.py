@@ -1,63 +1,41 @@
-"""What the modular-addition study says on its pages."""
+"""What the modular-addition study says on its pages beside the sections of its report."""
 
-from pathlib import Path
-
-from mechval.reporting.page import (
-    Answer,
-    Component,
-    PageContent,
-    RunFolder,
-    TableNote,
-    load_figure_notes,
-)
-
-FIGURES = Path(__file__).with_name("page_figures.csv")
-EXPLAINED = 0.85
-"""Share of a neuron's variance from which on it counts as explained by its frequency."""
+from mechval.modular_addition.circuit import extract as circuit
+from mechval.modular_addition.report import claim_content, content
+from mechval.reporting import report
+from mechval.reporting.html.content import Answer, Component, PageContent
+from mechval.reporting.report import RunFiles
 
 
-def _modulus(folder: RunFolder) -> int:
-    return int(folder.manifest("data").config["problem"]["p"])
-
-
-def _claim(folder: RunFolder) -> tuple[str, str, str]:
-    modulus = _modulus(folder)
+def _claim(files: RunFiles) -> tuple[str, str, str]:
+    problem = files.settings.problem
     return (
-        f"A one-block transformer reads two numbers below {modulus} and answers their sum modulo "
-        f"{modulus}.",
+        f"A one-block transformer reads two numbers below {problem.p} and answers their sum modulo "
+        f"{problem.p}.",
         "The claim: its embedding holds each number as a few waves, cosines and sines at key "
         "frequencies; its neurons turn them into the waves of the sum by the angle-sum "
         "identities; and the answer is the number whose waves fit best.",
-        f"Four axioms, at each of the three steps, are counted on all {modulus**2:,} inputs.",
+        f"Four axioms, at each of the three steps, are counted on all {problem.n_pairs:,} inputs.",
     )
 
 
-def _neurons(folder: RunFolder) -> Answer:
-    """How many neurons work at each key frequency, from the circuit's tables."""
-    keys = [row for row in folder.table("circuit/frequencies.csv") if row["is_key"] == "True"]
-    neurons = folder.table("circuit/neurons.csv")
-    names = [row["frequency"] for row in keys]
-    of_keys = [row for row in neurons if row["frequency"] in names]
-    explained = [row for row in of_keys if float(row["variance_explained"]) >= EXPLAINED]
+def _neurons(files: RunFiles) -> Answer:
+    """How many neurons work at each key frequency."""
+    keys = [row for row in files.rows(circuit.FREQUENCIES) if row.is_key]
+    n_explained = sum(row.neurons_explained for row in keys)
     verdict = (
-        f"{len(explained)} of {len(neurons)} neurons compute waves of the key frequencies "
-        f"{', '.join(names)}"
+        f"{n_explained} of {files.record(circuit.FACTS).neurons} neurons compute waves of the key "
+        f"frequencies {', '.join(str(row.frequency) for row in keys)}"
     )
     sentence = (
-        f"Exact, N = {_modulus(folder) ** 2:,} inputs: a neuron belongs to the frequency that "
-        f"explains most of its variance, and counts if that is at least {EXPLAINED:.0%}."
+        f"Exact, N = {files.settings.problem.n_pairs:,} inputs: a neuron belongs to the frequency "
+        "that explains most of its variance, and counts if that is at least "
+        f"{circuit.EXPLAINED:.0%}."
     )
-    header = ("key frequency", "neurons", "counted", "share of the embedding's power")
-    rows = tuple(
-        (
-            row["frequency"],
-            row["neurons"],
-            row["neurons_explained"],
-            f"{float(row['embedding_power_share']):.1%}",
-        )
-        for row in keys
+    details = report.show(
+        keys, "frequency", "neurons", "neurons_explained", "embedding_power_share"
     )
-    return Answer(verdict, (sentence,), header, rows, "good" if explained else "bad")
+    return Answer(verdict, (sentence,), details, "good" if n_explained else "bad")
 
 
 PAGE = PageContent(
@@ -90,31 +68,7 @@ PAGE = PageContent(
     input_state="a, b and “=”",
     neurons_question="Which neurons compute which frequencies?",
     neurons=_neurons,
-    names=(
-        "Interpretations are named α₁/precision/equivalence: α₁ is the pseudo-inverse of γ₁, or "
-        "fitted on all numbers (vacuous, see D4 below) or on half of them; waves are compared "
-        "unrounded or rounded to three decimals; sums count as the same if the rest of network "
-        "and program answers the same (downstream), if their nearest angle is the same, rounded "
-        "to one decimal, or exactly."
-    ),
-    figures=load_figure_notes(FIGURES),
-    tables=(
-        TableNote(
-            "axioms/translations.csv",
-            "nulls",
-            "Each α fitted to the network and to controls without meaning, a random embedding "
-            "and shuffled targets: one that fits those as well is vacuous (exact on its N points).",
-            {
-                "map": "map",
-                "subject": "fitted to",
-                "judged_on": "judged on",
-                "points": "points",
-                "features": "features",
-                "vacuous": "cannot fail",
-                "n": "N",
-                "root_mean_square_error": "RMS error",
-                "r_squared": "R²",
-            },
-        ),
-    ),
+    cells=claim_content.main_cells,
+    makers=content.MAKERS,
+    package=content.PACKAGE,
 )

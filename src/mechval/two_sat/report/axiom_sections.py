@@ -1,6 +1,7 @@
 """Sections on the axioms: every cell, null networks, and the axioms over training."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from mechval.axioms import progress as progress_rows
 from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRow
@@ -70,7 +71,10 @@ def nulls(files: RunFiles) -> Section:
         "epsilon",
         ("verdict", "verdict"),
     )
-    return Section("Null networks", "nulls.md", {"cells": shown})
+    every = groupby(files.rows(NULLS), lambda row: f"{row.network}, {row.interpretation}")
+    groups = {name: list(cells) for name, cells in every}
+    chart = charts.cells_chart("nulls", "ε on networks for which the claim is false", groups)
+    return Section("Null networks", "nulls.md", {"cells": shown, "chart": chart})
 
 
 def progress(files: RunFiles) -> Section | None:

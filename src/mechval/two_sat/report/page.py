@@ -1,76 +1,63 @@
-"""What the 2-SAT study says on its pages."""
+"""What the 2-SAT study says on its page beside the sections of its report."""
 
-from pathlib import Path
+from itertools import groupby
 
-from mechval.reporting.page import (
-    Answer,
-    Component,
-    PageContent,
-    RunFolder,
-    TableNote,
-    load_figure_notes,
-)
-from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS, NeuronReading, NeuronRow
+from mechval import axioms
+from mechval.reporting.html.content import Answer, Component, PageContent
+from mechval.reporting.report import RunFiles, show
+from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.formulas.card import DATA
+from mechval.two_sat.report import content
+from mechval.two_sat.stages.nulls import NULLS
 
-FIGURES = Path(__file__).with_name("page_figures.csv")
 
-
-def _claim(folder: RunFolder) -> tuple[str, str, str]:
-    problem = folder.manifest("data").config["problem"]
-    n_variables, n_clauses = problem["n_variables"], problem["n_clauses"]
+def _claim(files: RunFiles) -> tuple[str, ...]:
+    problem = files.settings.problem
     return (
-        f"A two-block transformer reads a 2-SAT formula of {n_clauses} clauses over {n_variables} "
-        "variables and answers whether it is satisfiable.",
-        "The claim: its first block parses the clauses, single neurons of its second block each "
-        f"fire when the formula is satisfied by certain of the {2**n_variables} assignments, and "
-        "the answer is “satisfiable” as soon as one of them fires.",
+        f"A two-block transformer reads a 2-SAT formula of {problem.n_clauses} clauses over "
+        f"{problem.n_variables} variables and answers whether it is satisfiable.",
+        "The claim: block 0 parses the clauses, single neurons of block 1 each fire when the "
+        f"formula is satisfied by certain of the {2**problem.n_variables} assignments, and the "
+        "answer is “satisfiable” as soon as one of them fires.",
         "Four axioms, at each of the three steps, measure how often network and program part ways.",
     )
 
 
-def _neurons(folder: RunFolder) -> Answer:
+def _nulls(files: RunFiles) -> dict[str, list[axioms.Cell]]:
+    if "nulls" not in files.directories:
+        return {}
+    by_network = groupby(files.rows(NULLS), lambda row: row.network)
+    return {network: list(rows) for network, rows in by_network}
+
+
+def _neurons(files: RunFiles) -> Answer:
     """Which evaluating neurons stand for which assignments, from the circuit's table."""
-    reading = next(iter(folder.manifest("circuit").config["circuit"]["readings"]))
-    n_formulas = _fitted_formulas(folder)
-    n_assignments = 2 ** int(folder.manifest("data").config["problem"]["n_variables"])
-    rows = NEURONS.read(folder.file(NEURONS.file).parent)
-    evaluating = [row for row in rows if row.reading[reading].evaluates]
-    if not evaluating:
-        return Answer(
-            "No neuron evaluates", (f"Sampled, N = {n_formulas:,} formulas.",), tone="bad"
-        )
-    named = [row.reading[reading].assignments for row in evaluating]
-    covered = set().union(*named)
-    single = sum(len(assignments) == 1 for assignments in named)
+    reading = next(iter(files.settings.circuit.readings))
+    n_assignments = 2**files.settings.problem.n_variables
+    rows = [row for row in files.rows(NEURONS) if row.reading[reading].evaluates]
+    sets = [row.reading[reading].assignments for row in rows]
+    n_covered = len({assignment for own in sets for assignment in own})
     verdict = (
-        f"{len(evaluating)} neurons evaluate {len(covered)} of {n_assignments} assignments; "
-        f"{single} of them stand for exactly one"
+        f"{len(rows)} neurons evaluate {n_covered} of {n_assignments} assignments; "
+        f"{sum(len(own) == 1 for own in sets)} of them stand for exactly one"
     )
-    sentences = (
+    splits = files.record(DATA).splits
+    n_formulas = next(split.formulas for split in splits if split.name == "analysis.fit")
+    sentence = (
         f"Sampled, N = {n_formulas:,} formulas. φ9 is the assignment number 9: its bit v is the "
         "value of variable v. A tree (φ9 ? 1 : 0) reads: fires if assignment 9 satisfies the "
-        "formula.",
+        "formula."
     )
-    header = ("neuron", "fires for", "as a tree", "share of the effect", "fires on")
-    cells = tuple(_neuron_cells(row, row.reading[reading]) for row in evaluating)
-    tone = "good" if len(covered) == n_assignments else "mixed"
-    return Answer(verdict, sentences, header, cells, tone)
-
-
-def _fitted_formulas(folder: RunFolder) -> int:
-    splits = DATA.read(folder.file(DATA.file).parent).splits
-    return next(split.formulas for split in splits if split.name == "analysis.fit")
-
-
-def _neuron_cells(row: NeuronRow, reading: NeuronReading) -> tuple[str, ...]:
-    return (
-        str(row.neuron),
-        reading.disjunction,
-        reading.tree or "",
-        f"{row.effect_share:.2%}",
-        f"{reading.on_rate:.2%} of formulas",
+    details = show(
+        rows,
+        "neuron",
+        ("fires for", f"reading.{reading}.disjunction"),
+        ("as a tree", f"reading.{reading}.tree"),
+        ("share of the effect", "effect_share"),
+        ("fires on", f"reading.{reading}.on_rate"),
     )
+    tone = "good" if n_covered == n_assignments else "mixed" if rows else "bad"
+    return Answer(verdict, (sentence,), details, tone)
 
 
 PAGE = PageContent(
@@ -80,14 +67,14 @@ PAGE = PageContent(
     components=(
         Component(
             "parse",
-            "embeddings and block 1 (attention, MLP)",
+            "embeddings and block 0 (attention, MLP)",
             "lists the clauses, two literals each",
             "residual stream",
             "list of clauses",
         ),
         Component(
             "evaluate",
-            "block 2: attention, then the MLP's hidden layer at “:”",
+            "block 1: attention, then the MLP's hidden layer at “:”",
             "one bit per neuron: a tree or an OR over satisfying assignments",
             "neurons at “:”",
             "bits",
@@ -103,28 +90,8 @@ PAGE = PageContent(
     input_state="formula, as tokens",
     neurons_question="Which neurons evaluate which assignments?",
     neurons=_neurons,
-    names=(
-        "Interpretations are named program/reading/residual: a neuron's program is a tree or a "
-        "disjunction of assignments; calibrated cuts each neuron at a threshold of its own, "
-        "paper at 0.5; γ₂ puts in the mean residual stream (resid_mid) or the mean "
-        "attention output alone (attn_out, see D1 below)."
-    ),
-    nulls="nulls/nulls.csv",
-    front="axioms/front.csv",
-    figures=load_figure_notes(FIGURES),
-    tables=(
-        TableNote(
-            "circuit/evidence/ablations.csv",
-            "circuit",
-            "Labels that flip when a part is replaced (sampled).",
-            {
-                "description": "what is changed",
-                "n": "N",
-                "flips": "flips",
-                "rate": "rate",
-                "lower": "at least",
-                "upper": "at most",
-            },
-        ),
-    ),
+    cells=lambda files: files.rows(axioms.CELLS),
+    nulls=_nulls,
+    makers=content.MAKERS,
+    package=content.PACKAGE,
 )
