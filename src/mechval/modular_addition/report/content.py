@@ -3,17 +3,26 @@
 from collections.abc import Sequence
 from functools import partial
 
+from mechval.axioms.progress import CELLS
 from mechval.modular_addition.circuit import examples, losses
 from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.circuit.loss_progress import LOSS_POINTS
+from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import claim_content
 from mechval.modular_addition.report.figures import circuit as circuit_figures
 from mechval.modular_addition.report.figures import claim as claim_figures
 from mechval.reporting import report
+from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.report import CellText, Figure, RunFiles, Section
 
 PACKAGE = __name__.rpartition(".")[0]
+MEASURES = {
+    "cross-entropy, train": lambda row: row.train_loss,
+    "cross-entropy, held out": lambda row: row.test_loss,
+    "1 − accuracy, held out": lambda row: error_of(row.test_accuracy, row.n),
+}
+"""Lines of the learning curve above ε, of a row of snapshots.csv."""
 
 
 def title(files: RunFiles) -> str:
@@ -142,7 +151,7 @@ def progress(files: RunFiles) -> Section | None:
     """The axioms and the losses over the training; nothing without its snapshots."""
     points = files.rows(LOSS_POINTS)
     unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
-    figures: list[Figure] = []
+    figures = progress_figures(files.rows(CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
     over_training = Figure(
         "losses-over-training",
         "Nanda et al.'s progress measures: the restricted loss falls and the excluded loss rises "
