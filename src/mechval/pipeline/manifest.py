@@ -86,10 +86,10 @@ def load_manifest(path: Path) -> Manifest:
         return parse_config(Manifest, dict(json.loads(path.read_text(encoding="utf-8"))))
     except FileNotFoundError:
         raise MechvalError(f"{path} is missing.") from None
-    except (ValueError, TypeError):
-        raise MechvalError(f"{path} is corrupt: it is no object in JSON.") from None
     except MechvalError as error:
         raise MechvalError(f"{path} is corrupt: {error}") from None
+    except (ValueError, TypeError):
+        raise MechvalError(f"{path} is corrupt: it is no object in JSON.") from None
 
 
 def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
