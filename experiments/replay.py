@@ -1,6 +1,7 @@
 """Replay one counterexample: ``python -m experiments.replay <run>/certify/counterexamples/X.cnf``.
 
-The network and its circuit are those of the run that the file lies in. Exit codes: 0 the cell
+X.cnf is a name in the ``file`` column of cases.csv there; with ``--dimacs`` the formula is printed
+for a SAT solver instead. The network and its circuit are those of the run. Exit codes: 0 the cell
 fails on the formula as recorded, 1 it does not, 2 wrong input.
 """
 
@@ -10,45 +11,58 @@ from pathlib import Path
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 from mechval.pipeline.run import FinishedRun
-from mechval.two_sat.formulas.text import read_dimacs
+from mechval.two_sat.formulas.text import read_formula
 from mechval.two_sat.network.training import WEIGHTS
-from mechval.two_sat.single.counterexamples import Counterexample, Replay, load_cases, replay_case
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.single import counterexamples
 from mechval.two_sat.single.subject import load_subject, write_label
 
-_USAGE = "results/two_sat/<run>/certify/counterexamples/<file>.cnf"
+_DIMACS = "--dimacs"
+_USAGE = f"results/two_sat/<run>/certify/counterexamples/<file>.cnf [{_DIMACS}]"
 
 
-def main(path: Path) -> int:
-    """Replay the case in ``path``, tell what was found and return the exit code.
+def main(path: Path, dimacs: bool = False) -> int:
+    """Replay the case that ``path`` names, tell what was found and return the exit code.
+
+    Args:
+        path: a name in cases.csv of its folder; a file of that name must hold the same formula.
+        dimacs: print the formula as DIMACS and replay nothing.
 
     Raises:
-        MechvalError: if the file is no recorded counterexample of a finished run, or the network
-            is another one than it was found in.
+        MechvalError: if it is no recorded counterexample of a finished run, or the network is
+            another one than it was found in.
     """
-    recorded = {case.file: (case, states) for case, states in load_cases(path.parent)}
+    recorded = {found[0].file: found for found in counterexamples.load_cases(path.parent)}
     if path.name not in recorded:
         raise MechvalError(f"{path} is no recorded counterexample; allowed: {_USAGE}.")
     case, states = recorded[path.name]
     folder = path.parents[2]
     run = FinishedRun(Workspace(folder.parents[2]), folder.parent.name, folder.name)
-    weights, inputs = run.file("train", WEIGHTS), run.manifest("certify").inputs
+    certified = run.manifest("certify")
+    problem = Problem.model_validate(certified.config["problem"])
+    if (
+        path.exists()
+        and read_formula(problem, path.read_text("utf-8")).clause_ids != case.clause_ids
+    ):
+        raise MechvalError(
+            f"{path} is another formula than cases.csv says; allowed: {case.formula}."
+        )
+    if dimacs:
+        sys.stdout.write(counterexamples.case_dimacs(problem, case))
+        return 0
+    weights, inputs = run.file("train", WEIGHTS), certified.inputs
     outputs = {**run.manifest("train").tracked, **run.manifest("train").bulk}
     if outputs[WEIGHTS] not in {inputs.get(f"train/{k}/{WEIGHTS}") for k in ("tracked", "bulk")}:
         raise MechvalError(
             f"{weights} is another network than the counterexample was found in; allowed: the "
             "weights that stage certify of this run read."
         )
-    subject = load_subject(run)
-    if tuple(read_dimacs(subject.problem, path).tolist()) != case.clause_ids:
-        raise MechvalError(
-            f"{path} is another formula than cases.csv says; allowed: {case.formula}."
-        )
-    found = replay_case(subject, case, states)
+    found = counterexamples.replay_case(load_subject(run), case, states)
     sys.stdout.write(_told(case, found))
     return 0 if found.succeeds else 1
 
 
-def _told(case: Counterexample, found: Replay) -> str:
+def _told(case: counterexamples.Counterexample, found: counterexamples.Replay) -> str:
     verdict = "fails as recorded" if found.succeeds else "DIFFERS from the record"
     bits = (
         "bit-equal"
@@ -68,10 +82,11 @@ def _told(case: Counterexample, found: Replay) -> str:
 
 
 if __name__ == "__main__":
+    words = [word for word in sys.argv[1:] if word != _DIMACS]
     try:
-        if len(sys.argv) != 2:
-            raise MechvalError(f"{len(sys.argv) - 1} files are not allowed; allowed: {_USAGE}.")
-        sys.exit(main(Path(sys.argv[1]).resolve()))
+        if len(words) != 1:
+            raise MechvalError(f"{len(words)} files are not allowed; allowed: {_USAGE}.")
+        sys.exit(main(Path(words[0]).resolve(), _DIMACS in sys.argv))
     except MechvalError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)

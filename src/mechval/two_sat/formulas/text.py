@@ -7,11 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Integer
+from jaxtyping import Integer
 from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from mechval.errors import MechvalError
@@ -104,7 +103,20 @@ def read_formula(problem: Problem, text: str) -> WrittenFormula:
     >>> read_formula(Problem(n_variables=3, n_clauses=4), "p cnf 3 1  1 2 0").clause_ids
     (0,)
     """
-    return _read(problem, text, re.match(r"\s*(c\s|p\s|-?\d)", text) is not None)
+    tree = _parse(text, is_dimacs=re.match(r"\s*(c\s|p\s|-?\d)", text) is not None)
+    clauses = [part for part in tree.children if isinstance(part, Tree)]
+    _check_length(problem, text, tree, clauses)
+    table = clause_ids_of_literal_pairs(problem)
+    clause_ids, n_swapped = [], 0
+    for clause in clauses:
+        written = [_literal(problem, text, part) for part in clause.find_data("literal")]
+        first, second = sorted(written)
+        if first.variable == second.variable:
+            sentence = "the clause has this variable twice; allowed: two different variables"
+            raise FormulaError(text, written[1].position, sentence)
+        clause_ids.append(int(table[first.token, second.token]))
+        n_swapped += written[0].variable > written[1].variable
+    return WrittenFormula(tuple(clause_ids), n_swapped)
 
 
 def dimacs_text(
@@ -127,23 +139,6 @@ def dimacs_text(
     lines.append(f"p cnf {problem.n_variables} {len(clauses)}")
     lines += [f"{first} {second} 0" for first, second in clauses]
     return "\n".join(lines)
-
-
-def read_dimacs(problem: Problem, path: Path) -> Int[np.ndarray, " clause_position"]:
-    """Read a file that holds one formula of exactly ``n_clauses`` clauses.
-
-    Raises:
-        MechvalError: if the file is missing, is not DIMACS, or holds another kind of formula.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        clause_ids = _read(problem, text, is_dimacs=True).clause_ids
-    except (OSError, UnicodeDecodeError, FormulaError) as error:
-        found = f"{type(error).__name__}, {str(error).splitlines()[0]}"
-        raise _unusable(problem, path, found) from None
-    if len(clause_ids) != problem.n_clauses:
-        raise _unusable(problem, path, f"{len(clause_ids)} clauses")
-    return np.array(clause_ids, dtype=np.int64)
 
 
 def random_formula(problem: Problem, seed: int) -> WrittenFormula:
@@ -177,30 +172,6 @@ def write_pair(problem: Problem, pair: int) -> str:
     symbols = Vocabulary(problem).symbols
     first, second = divmod(pair, problem.n_literals)
     return f"({symbols[first]} ∨ {symbols[second]})"
-
-
-def _read(problem: Problem, text: str, is_dimacs: bool) -> WrittenFormula:
-    tree = _parse(text, is_dimacs)
-    clauses = [part for part in tree.children if isinstance(part, Tree)]
-    _check_length(problem, text, tree, clauses)
-    table = clause_ids_of_literal_pairs(problem)
-    clause_ids, n_swapped = [], 0
-    for clause in clauses:
-        written = [_literal(problem, text, part) for part in clause.find_data("literal")]
-        first, second = sorted(written)
-        if first.variable == second.variable:
-            sentence = "the clause has this variable twice; allowed: two different variables"
-            raise FormulaError(text, written[1].position, sentence)
-        clause_ids.append(int(table[first.token, second.token]))
-        n_swapped += written[0].variable > written[1].variable
-    return WrittenFormula(tuple(clause_ids), n_swapped)
-
-
-def _unusable(problem: Problem, path: Path, found: str) -> MechvalError:
-    return MechvalError(
-        f"{path} cannot be used ({found}); allowed: a DIMACS file of {problem.n_clauses} clauses "
-        f"of two literals over two of the variables 1 to {problem.n_variables}."
-    )
 
 
 @cache

@@ -99,7 +99,6 @@ def counterexamples(files: RunFiles) -> Section:
     smallest: dict[tuple[str, str, str], Counterexample] = {}
     for case in _cases(files):
         smallest.setdefault((case.axiom, case.component, case.interpretation), case)
-    folder = f"../certify/{COUNTEREXAMPLES}"
     shown = show(
         smallest.values(),
         ("cell", lambda case: f"{case.axiom}, {case.component}"),
@@ -108,7 +107,7 @@ def counterexamples(files: RunFiles) -> Section:
         ("distinct clauses", "distinct_clauses"),
         ("network says", "network_label"),
         ("due to", lambda case: _shortened(case.responsible)),
-        ("DIMACS", lambda case: CellText("file", link=f"{folder}/{case.file}")),
+        ("name", lambda case: f"`{case.file}`"),
     )
     parts = {"rule": PADDING_RULE, "cases": shown if smallest else None}
     return Section("Counterexamples", "counterexamples.md", parts)

@@ -1,6 +1,6 @@
 """Formulas on which an axiom fails: found, shrunk, written down and replayed.
 
-On file they are one table, one DIMACS file per formula, and the network's states in safetensors.
+On file they are one table and the network's states in safetensors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ from mechval.progress import track
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.text import dimacs_text
 from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.problem import Problem
 from mechval.two_sat.single.shrinking import distinct_clauses, shrink
 from mechval.two_sat.single.subject import Facts, States, Subject, write_label
 
@@ -40,7 +41,7 @@ class Finding:
     """Where a counterexample comes from.
 
     Attributes:
-        file: the formula as DIMACS, beside the table.
+        file: the name of the case, and of its DIMACS file where one is written.
         same_in: all interpretations whose cell fails on the very same held-out formulas.
         held_out: how many formulas were looked at, and ``held_out_disagreements`` how many of
             them the cell fails on.
@@ -222,9 +223,6 @@ def write_cases(
         found.append(states)
     directory.mkdir()
     CASES.write(cases, directory.parent)
-    for case in cases:
-        text = dimacs_text(subject.problem, case.ids, _comments(case))
-        (directory / case.file).write_text(text + "\n", encoding="utf-8")
     tensors = {
         "logits": np.stack([states.logits for states in found]),
         "digest": np.stack([states.digest for states in found]),
@@ -272,13 +270,15 @@ def replay_case(subject: Subject, case: Counterexample, recorded: States) -> Rep
     )
 
 
-def _comments(case: Counterexample) -> list[str]:
-    return [
+def case_dimacs(problem: Problem, case: Counterexample) -> str:
+    """The formula for a SAT solver, with what it shows in the comments."""
+    comments = [
         f"{case.axiom} of {case.component} fails in {case.interpretation}",
         f"network: {case.network}",
         f"program: {case.program}",
-        f"{case.responsible}",
+        case.responsible,
         f"{write_label(case.satisfiable)}, {case.witness}",
         f"shrunk: {PADDING_RULE}",
-        "replay: python -m experiments.replay PATH_OF_THIS_FILE",
+        f"replay: python -m experiments.replay <run>/{CASES.file.replace('cases.csv', case.file)}",
     ]
+    return dimacs_text(problem, case.ids, comments) + "\n"

@@ -9,9 +9,10 @@ import pytest
 
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.solver import SatOracle
-from mechval.two_sat.formulas.text import read_dimacs
+from mechval.two_sat.formulas.text import read_formula
 from mechval.two_sat.single.counterexamples import (
     Counterexample,
+    case_dimacs,
     load_cases,
     replay_case,
     write_cases,
@@ -59,9 +60,16 @@ def test_a_case_that_says_something_else_does_not_replay(folder: Path) -> None:
     assert found.differing_facts == ("program",)
 
 
-def test_the_dimacs_file_is_the_formula_in_its_order(folder: Path) -> None:
+def test_the_dimacs_text_is_the_formula_in_its_order_and_says_what_it_shows(folder: Path) -> None:
     for case, _ in load_cases(folder):
-        assert read_dimacs(SMALL_PROBLEM, folder / case.file).tolist() == case.ids.tolist()
+        text = case_dimacs(SMALL_PROBLEM, case)
+        assert read_formula(SMALL_PROBLEM, text).clause_ids == case.clause_ids
+        assert f"c {case.responsible}\n" in text
+        assert text.startswith(f"c {case.axiom} of {case.component} fails in {case.interpretation}")
+
+
+def test_the_formulas_lie_in_one_table(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == {"cases.csv", "states.safetensors"}
 
 
 def test_a_witness_is_a_model_or_an_unsatisfiable_core(folder: Path) -> None:

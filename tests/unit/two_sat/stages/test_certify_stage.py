@@ -11,6 +11,7 @@ from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace, run_stages, verify_stages
 from mechval.two_sat.certify.ledger import LEDGER
+from mechval.two_sat.single.counterexamples import CASES
 from mechval.two_sat.stages import certify
 from mechval.two_sat.study import STUDY
 from tests.unit.two_sat.stages.test_side_stages import edit, failures
@@ -33,7 +34,8 @@ def copy(finished: Workspace, tmp_path: Path) -> Workspace:
 
 
 def first_case(workspace: Workspace) -> Path:
-    return sorted((place(workspace, "certify") / "counterexamples").glob("*.cnf"))[0]
+    directory = place(workspace, "certify")
+    return directory / "counterexamples" / CASES.read(directory)[0].file
 
 
 def test_every_table_of_the_stage_is_declared_and_read_back(finished: Workspace) -> None:
@@ -92,15 +94,19 @@ def test_a_counterexample_is_not_replayed_on_another_network(copy: Workspace) ->
 
 
 def test_a_file_that_is_no_recorded_counterexample_is_refused(copy: Workspace) -> None:
-    path = first_case(copy)
-    other = path.rename(path.with_name("other.cnf"))
     with pytest.raises(MechvalError, match="is no recorded counterexample"):
-        replay.main(other)
+        replay.main(first_case(copy).with_name("other.cnf"))
 
 
-def test_a_changed_formula_is_refused(copy: Workspace) -> None:
+def test_the_command_prints_dimacs_and_takes_it_back_unless_it_is_changed(
+    copy: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = first_case(copy)
-    *lines, last = path.read_text(encoding="utf-8").splitlines()
+    assert replay.main(path, dimacs=True) == 0
+    text = capsys.readouterr().out
+    path.write_text(text, encoding="utf-8")
+    assert replay.main(path) == 0
+    *lines, last = text.splitlines()
     changed = "1 2 0" if last != "1 2 0" else "1 3 0"
     path.write_text("\n".join([*lines, changed]) + "\n", encoding="utf-8")
     with pytest.raises(MechvalError, match=r"is another formula than cases\.csv says"):
