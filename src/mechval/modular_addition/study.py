@@ -3,7 +3,7 @@
 from typing import Any
 
 from mechval.modular_addition.configs import ModularAdditionSettings
-from mechval.modular_addition.report.published_values import DATA_FILE
+from mechval.modular_addition.report import content
 from mechval.modular_addition.stages import (
     axioms,
     certify,
@@ -20,7 +20,8 @@ NETWORK = ("problem", "architecture")
 
 
 def _report_facts(settings: ModularAdditionSettings) -> dict[str, Any]:
-    return {"model": settings.model.kind, "published_values_sha256": file_digest(DATA_FILE)}
+    texts = {path.name: file_digest(path) for path in content.TEXTS}
+    return {"model": settings.model.kind, "texts_sha256": texts}
 
 
 def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:

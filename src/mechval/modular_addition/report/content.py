@@ -9,7 +9,7 @@ from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.circuit.loss_progress import LOSS_POINTS
 from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.network import training
-from mechval.modular_addition.report import claim_content
+from mechval.modular_addition.report import claim_content, published_values
 from mechval.modular_addition.report.figures import circuit as circuit_figures
 from mechval.modular_addition.report.figures import claim as claim_figures
 from mechval.reporting import report
@@ -17,6 +17,8 @@ from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.report import CellText, Figure, RunFiles, Section
 
 PACKAGE = __name__.rpartition(".")[0]
+TEXTS = (published_values.DATA_FILE, *report.templates(PACKAGE))
+"""What the report says besides what its modules do."""
 MEASURES = {
     "cross-entropy, train": lambda row: row.train_loss,
     "cross-entropy, held out": lambda row: row.test_loss,
