@@ -74,11 +74,11 @@ def progress_figures(
     return [
         report.Figure(
             f"progress-{name.replace('/', '-')}",
-            f"ε of {name} on training snapshots, everything refitted on each by the same rules: "
-            "look for when each component's ε drops.",
             lambda name=name, found=found: draw_progress(
                 found, curves, [row for row in snapshots if row.refusals.get(name)], unit=unit
             ),
+            f"ε of {name} on training snapshots, everything refitted on each by the same rules: "
+            "look for when each component's ε drops.",
         )
         for name, found in by_name.items()
     ]

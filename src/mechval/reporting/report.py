@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -55,11 +56,14 @@ class Shown:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture with its one caption; ``draw`` is called inside ``figure_style``."""
+    """A picture with its one caption; ``draw`` is called inside ``figure_style``.
+
+    A caption that depends on no result stands in the study's ``sections/captions.md`` instead.
+    """
 
     name: str
-    caption: str
     draw: Callable[[], Drawing]
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -260,7 +264,7 @@ def environment_of(package: str, finalize: Callable[[Any], Any]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=finalize,
+        finalize=lambda part: finalize(_captioned(part, package)),
     )
     environment.filters["told"] = told
     return environment
@@ -282,6 +286,19 @@ def _section(environment: Environment, section: Section) -> str:
     text = re.sub(r"\n{3,}", "\n\n", text)
     tail = [source_line(section.sources)] if section.sources else []
     return "\n\n".join([f"## {section.title}", text, *tail])
+
+
+def _captioned(part: Any, package: str) -> Any:
+    if not isinstance(part, Figure) or part.caption:
+        return part
+    return dataclasses.replace(part, caption=_captions(package)[part.name])
+
+
+@cache
+def _captions(package: str) -> dict[str, str]:
+    """By name of the figure: paragraphs of captions.md, without their line breaks."""
+    text = (files(package) / "sections" / "captions.md").read_text(encoding="utf-8")
+    return dict(" ".join(each.split()).split(": ", 1) for each in text.strip().split("\n\n"))
 
 
 def _as_markdown(part: Any) -> Any:

@@ -95,7 +95,7 @@ def test_a_table_without_rows_has_its_titles(render: Render) -> None:
 
 
 def test_a_figure_is_shown_as_a_drawing_with_its_caption(render: Render) -> None:
-    page = render("{{ figure }}", figure=Figure("dots", "What is seen.", drawing))
+    page = render("{{ figure }}", figure=Figure("dots", drawing, "What is seen."))
     assert "![What is seen.](figures/dots.svg)\n\n*What is seen.*" in page
 
 
@@ -178,7 +178,7 @@ def test_a_stage_that_has_not_run_is_refused_by_name() -> None:
 
 def test_a_report_is_a_page_and_its_figures(render: Render, tmp_path: Path) -> None:
     render("{% for each in figures %}{{ each }}{% endfor %}", figures=[])
-    figures = [Figure(name, name, drawing) for name in ("one", "two")]
+    figures = [Figure(name, drawing, name) for name in ("one", "two")]
     folder = tmp_path / "report"
     folder.mkdir()
     section = Section("Toy", "toy.md", {"figures": figures})

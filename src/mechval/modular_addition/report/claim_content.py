@@ -73,10 +73,7 @@ def the_axioms(files: RunFiles) -> Section:
         "in_short": _in_short(files.rows(axioms.CELLS), readings),
         "chart": charts.cells_chart("axioms", "ε of every cell", groups),
         "figure": Figure(
-            "axioms",
-            "ε of every cell, exact on all inputs and sampled on held-out ones: dark blue is rare "
-            "disagreement, yellow frequent.",
-            lambda: figures.draw_axiom_table(panels, f"ε of {main[0].interpretation}"),
+            "axioms", lambda: figures.draw_axiom_table(panels, f"ε of {main[0].interpretation}")
         ),
     }
     return Section("Axioms", "axioms.md", parts)
@@ -103,12 +100,7 @@ def can_the_readings_fail(files: RunFiles) -> Section:
             *errors,
             ("R²", lambda row: CellText(f"{row.r_squared:.4f}", row.r_squared)),
         ),
-        "figure": Figure(
-            "decimals",
-            "Share that differs against decimals compared: where the controls (orange, red) lie as "
-            "low as the network (blue), the reading cannot fail and says nothing.",
-            lambda: figures.draw_decimals(decimals),
-        ),
+        "figure": Figure("decimals", lambda: figures.draw_decimals(decimals)),
     }
     return Section("Can the readings fail? (D4)", "readings.md", parts)
 

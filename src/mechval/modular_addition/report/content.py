@@ -40,10 +40,6 @@ def network(files: RunFiles) -> Section:
     curve = files.rows(training.CURVE) if is_own else ()
     parts = {"all": answers, "trained on": answers.train, "held out": answers.test}
     draw = partial(claim_figures.draw_learning_curve, curve, answers)
-    caption = (
-        "Loss and error on trained and held-out pairs: a gap that closes late is memorising, then "
-        "grokking."
-    )
     return Section(
         "Network",
         "network.md",
@@ -58,7 +54,7 @@ def network(files: RunFiles) -> Section:
                 ("accuracy", lambda item: f"{1 - item[1].wrong_count / item[1].n:.5f}"),
             ),
             "grokking": files.record(training.GROKKING) if is_own else None,
-            "curve": Figure("learning-curve", caption, draw) if is_own else None,
+            "curve": Figure("learning-curve", draw) if is_own else None,
         },
     )
 
@@ -84,31 +80,11 @@ def the_circuit(files: RunFiles) -> Section:
             ),
             "losses": _losses(found),
             "figures": [
-                Figure(
-                    "embedding",
-                    "The embedding's waves: the few tall bars are the key frequencies, and the "
-                    "lower panel shows how clear the cut behind them is.",
-                    lambda: circuit_figures.draw_embedding(frequencies),
-                ),
-                Figure(
-                    "neurons",
-                    "How much of each neuron one frequency explains: a peak near 1 means neurons "
-                    "that work at a single frequency.",
-                    lambda: circuit_figures.draw_neurons(neurons, frequencies),
-                ),
+                Figure("embedding", lambda: circuit_figures.draw_embedding(frequencies)),
+                Figure("neurons", lambda: circuit_figures.draw_neurons(neurons, frequencies)),
                 *_example_figures(files, neurons),
-                Figure(
-                    "logits",
-                    "The logits as cosines of a + b − c: only orange bars, the key frequencies, "
-                    "should have height.",
-                    lambda: circuit_figures.draw_logits(frequencies),
-                ),
-                Figure(
-                    "losses",
-                    "Loss with only the key waves kept (restricted) and with them removed "
-                    "(excluded): low and high bars mean that these waves are all that is used.",
-                    lambda: circuit_figures.draw_losses(found),
-                ),
+                Figure("logits", lambda: circuit_figures.draw_logits(frequencies)),
+                Figure("losses", lambda: circuit_figures.draw_losses(found)),
             ],
         },
     )
@@ -134,17 +110,9 @@ def _losses(rows: Sequence[losses.Loss]) -> report.Shown:
 
 def _example_figures(files: RunFiles, neurons: Sequence[circuit.Neuron]) -> list[Figure]:
     found = examples.load_examples(files.folder("circuit"))
-    spectrum = Figure(
-        "logit-spectrum",
-        "The logits by frequency of a and of b: spots on the diagonal alone mean that they depend "
-        "on a + b.",
-        lambda: circuit_figures.draw_logit_spectrum(found),
-    )
+    spectrum = Figure("logit-spectrum", lambda: circuit_figures.draw_logit_spectrum(found))
     over_inputs = Figure(
-        "neurons-over-inputs",
-        "One neuron per key frequency over all pairs (a, b): a regular grid means that it responds "
-        "to one wavelength.",
-        lambda: circuit_figures.draw_neurons_over_inputs(found, neurons),
+        "neurons-over-inputs", lambda: circuit_figures.draw_neurons_over_inputs(found, neurons)
     )
     return [over_inputs, spectrum] if len(found.neurons) else [spectrum]
 
@@ -155,10 +123,7 @@ def progress(files: RunFiles) -> Section | None:
     unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
     figures = progress_figures(files.rows(CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
     over_training = Figure(
-        "losses-over-training",
-        "Nanda et al.'s progress measures: the restricted loss falls and the excluded loss rises "
-        "while the network moves to its key waves, before held-out loss falls.",
-        lambda: claim_figures.draw_loss_progress(points, unit),
+        "losses-over-training", lambda: claim_figures.draw_loss_progress(points, unit)
     )
     if any(point.examples is not None for point in points):
         figures.append(over_training)

@@ -48,12 +48,7 @@ def axioms(files: RunFiles) -> Section:
             if main == measured.COMPARABLE
             else _in_full(rows, cells, measured.COMPARABLE, with_published),
             "in_short": _in_short(rows, cells),
-            "figure": Figure(
-                "axioms",
-                "ε of every cell, above this run's and below the paper's where it prints one: "
-                "dark blue is rare disagreement, yellow frequent.",
-                lambda: draw_axiom_table(own, title, with_published),
-            ),
+            "figure": Figure("axioms", lambda: draw_axiom_table(own, title, with_published)),
             "chart": charts.cells_chart("axioms", "ε of every cell", groups),
         },
     )

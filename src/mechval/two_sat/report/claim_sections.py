@@ -44,12 +44,7 @@ def variants(files: RunFiles) -> Section:
             ),
             "paired": _paired(files),
             "figures": [
-                Figure(
-                    "tolerance",
-                    "ε of evaluate when up to so many wrong neurons are forgiven: a curve that "
-                    "falls at once means that most wrong states differ in one or two neurons.",
-                    lambda: figures.draw_tolerance(tolerance),
-                ),
+                Figure("tolerance", lambda: figures.draw_tolerance(tolerance)),
                 *_variant_figures(files, rows),
             ],
         },
@@ -94,12 +89,7 @@ def better(files: RunFiles) -> Section | None:
             ),
             "best": min(within, key=lambda row: row.epsilon),
             "lookup": next(row for row in front if row.program == "lookup table"),
-            "figure": Figure(
-                "front",
-                "Length of every evaluate program against its ε: a longer program should buy a "
-                "lower ε.",
-                lambda: figures.draw_front(front, aim, most_bits),
-            ),
+            "figure": Figure("front", lambda: figures.draw_front(front, aim, most_bits)),
             "chart": charts.front_chart(
                 [
                     charts.Point(row.program, row.setting or "", float(row.bits), row)
@@ -133,19 +123,8 @@ def derivability_and_size(files: RunFiles) -> Section:
             "sizes": show(
                 sizes, ("program", "what"), "setting", "reading", "neurons", ("bits", "bits")
             ),
-            "derivability": Figure(
-                "derivability",
-                "Which component each weight reaches, and what the labels lose outside the named "
-                "parts: dots outside their boxes, or losses outside, would contradict the "
-                "decomposition.",
-                lambda: draw_derivability(parts, outside),
-            ),
-            "size": Figure(
-                "sizes",
-                "Length of every program in bits beside that of the weights: a program much "
-                "shorter than the weights is a real simplification.",
-                lambda: draw_sizes(sizes),
-            ),
+            "derivability": Figure("derivability", lambda: draw_derivability(parts, outside)),
+            "size": Figure("sizes", lambda: draw_sizes(sizes)),
         },
     )
 
@@ -203,24 +182,24 @@ def _variant_figures(files: RunFiles, rows: Sequence[VariantRow]) -> list[Figure
         found += [
             Figure(
                 f"leaves-{reading}",
+                lambda rows=leaves, reading=reading: figures.draw_leaves(rows, reading),
                 f"ε of evaluate against the largest number of leaves, reading {reading}: a flat "
                 "curve means that bigger trees explain no more.",
-                lambda rows=leaves, reading=reading: figures.draw_leaves(rows, reading),
             ),
             Figure(
                 f"rivals-{reading}",
-                f"Rival programs beside the claimed trees and disjunctions, reading {reading}: a "
-                "rival with lower bars would be the better explanation; the dashed line is a "
-                "constant answer.",
                 lambda programs=programs, told=told: figures.draw_rivals(
                     programs, f"rival programs, {told}", constant
                 ),
+                f"Rival programs beside the claimed trees and disjunctions, reading {reading}: a "
+                "rival with lower bars would be the better explanation; the dashed line is a "
+                "constant answer.",
             ),
             Figure(
                 f"surface-{reading}",
+                lambda rows=own, residual=residual: figures.draw_surface(rows, residual, published),
                 f"ε when α's cut and γ's high value are moved, reading {reading}: a wide dark area "
                 "means that the interpretation does not hang on these constants.",
-                lambda rows=own, residual=residual: figures.draw_surface(rows, residual, published),
             ),
         ]
     return found

@@ -57,13 +57,7 @@ def parsing(files: RunFiles) -> Section:
                 ),
                 ("branches", lambda cases: sum(case.n_branches for case in cases)),
             ),
-            "figure": Figure(
-                "parsing-margins",
-                "Margin by which each clause is told from its nearest rival at each position, "
-                "whatever clauses come before: a proved bound above zero means that no formula "
-                "has it misread.",
-                lambda: draw_margins(rows),
-            ),
+            "figure": Figure("parsing-margins", lambda: draw_margins(rows)),
         },
     )
 
@@ -84,12 +78,7 @@ def drift(files: RunFiles) -> Section:
                 ("least", "least_drift"),
                 ("median margin", "median_margin"),
             ),
-            "figure": Figure(
-                "drift",
-                "How far γ₁ can move the state, source by source, beside the margin it would have "
-                "to overcome: where blue stays shorter than orange, nothing can flip.",
-                lambda: draw_drift(rows),
-            ),
+            "figure": Figure("drift", lambda: draw_drift(rows)),
         },
     )
 

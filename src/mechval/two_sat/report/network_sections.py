@@ -94,15 +94,10 @@ def training(files: RunFiles) -> Section | None:
             "figures": [
                 Figure(
                     "learning-curve",
-                    "Error and loss against formulas seen, per phase, beside the published log if "
-                    "the size is the paper's: look for the plateau and the sudden fall after it.",
                     lambda: network_figures.draw_learning_curve(curve, sizes, with_published),
                 ),
                 Figure(
-                    "sparsity",
-                    "How many neurons carry 99.9 % of the effect during training: the fewer, the "
-                    "easier to read.",
-                    lambda: network_figures.draw_sparsity(snapshots, with_published),
+                    "sparsity", lambda: network_figures.draw_sparsity(snapshots, with_published)
                 ),
             ],
         },
@@ -137,18 +132,12 @@ def circuit(files: RunFiles) -> Section:
             "n_evaluating": len(evaluating),
             "effects": Figure(
                 "neuron-effects",
-                "The dotted line marks how many neurons carry 99.9 % of the effect on the answer: "
-                "the fewer, the easier to read.",
                 lambda: circuit_figures.draw_effects(
                     neurons, found.carrying_neurons, found.effect_share
                 ),
             ),
             "assignments": Figure(
-                "assignments",
-                "Each row is a neuron, each column an assignment: one yellow spot per row means a "
-                "neuron that stands for one assignment, a yellow spot in every column that none "
-                "is forgotten.",
-                lambda: circuit_figures.draw_assignments(means, neurons, reading),
+                "assignments", lambda: circuit_figures.draw_assignments(means, neurons, reading)
             )
             if evaluating
             else "",
@@ -289,47 +278,24 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
     return [
         Figure(
             "formula-attention",
-            "One formula: in block 0 bright spots along the diagonal look inside clauses; in block "
-            "1 each head picks certain clauses (last row: the answer's position).",
             lambda: draw.draw_patterns(formula, "attention on the first test formula", 3),
         ),
-        Figure(
-            "mean-attention",
-            "Averages over formulas: block 0 looks at both literals of clauses, block 1 gathers "
-            "from every clause's second literal (peaks at 4i+2).",
-            lambda: draw.draw_mean_attention(means),
-        ),
+        Figure("mean-attention", lambda: draw.draw_mean_attention(means)),
         Figure(
             "block0-expected-attention",
-            "The softmax of the mean scores, from second literals: the blocks along the diagonal "
-            "are clauses that look at their own two literals.",
             lambda: draw.draw_patterns(seconds, "softmax of the mean scores", 2),
         ),
+        Figure("own-clause-attention", lambda: draw.draw_own_clause(worst, own)),
         Figure(
-            "own-clause-attention",
-            "Attention of a clause's second literal to its clause: the mean over formulas, and the "
-            "least over every choice of tokens, which follows from weights alone and so bounds all "
-            "formulas. Compare with the dotted line of even attention.",
-            lambda: draw.draw_own_clause(worst, own),
+            "answer-attention-extremes", lambda: draw.draw_answer_extremes(extremes, layout.n_ctx)
         ),
-        Figure(
-            "answer-attention-extremes",
-            "The smallest and largest attention that the answer's position can give in block 0, "
-            "from weights alone: a short bar around the dotted line means nearly even attention.",
-            lambda: draw.draw_answer_extremes(extremes, layout.n_ctx),
-        ),
-        Figure(
-            "block1-clause-scores",
-            "Score of every clause in each head of block 1: brown clauses are ignored, so each "
-            "head attends to its own set of literals.",
-            lambda: draw.draw_clause_scores(of_clauses),
-        ),
+        Figure("block1-clause-scores", lambda: draw.draw_clause_scores(of_clauses)),
         *(
             Figure(
                 f"block0-scores-head-{head}",
+                lambda head=head: draw.draw_scores(of_tokens, head),
                 f"Attention scores of block 0, head {head}, split by token and position: brown "
                 "columns at brackets say “do not look here”.",
-                lambda head=head: draw.draw_scores(of_tokens, head),
             )
             for head in dict.fromkeys(row.head for row in of_tokens)
         ),
@@ -345,34 +311,9 @@ def _neuron_figures(files: RunFiles) -> list[Figure]:
     shown = files.record(facts.FACTS).shown_neuron
     draw = circuit_figures
     return [
-        Figure(
-            "ablations",
-            "Labels that flip when a part is replaced (sampled), and what parts of the residual "
-            "stream say for s: long bars are parts that the answer needs.",
-            lambda: draw.draw_ablations(flips, differences),
-        ),
-        Figure(
-            "assignment-effects",
-            "Total effect on s over formulas that an assignment satisfies; bars of like height "
-            "mean that every assignment is covered about as well.",
-            lambda: draw.draw_assignment_effects(effects),
-        ),
-        Figure(
-            "neuron-programs",
-            "F1 of each neuron's programs, one point per neuron and program: points far below 1 "
-            "are neurons that the program does not describe well.",
-            lambda: draw.draw_programs(quality, coverage, neurons),
-        ),
-        Figure(
-            "clause-contributions",
-            "How single clauses push the shown neuron: where orange lies left of blue, clauses "
-            "that violate its assignments push it down.",
-            lambda: draw.draw_contributions(histograms, shown),
-        ),
-        Figure(
-            "preactivation-parts",
-            "What the shown neuron's pre-activation is made of in formulas where it fires and "
-            "where it is silent: the parts in which the colours differ decide.",
-            lambda: draw.draw_preactivation(parts, shown),
-        ),
+        Figure("ablations", lambda: draw.draw_ablations(flips, differences)),
+        Figure("assignment-effects", lambda: draw.draw_assignment_effects(effects)),
+        Figure("neuron-programs", lambda: draw.draw_programs(quality, coverage, neurons)),
+        Figure("clause-contributions", lambda: draw.draw_contributions(histograms, shown)),
+        Figure("preactivation-parts", lambda: draw.draw_preactivation(parts, shown)),
     ]

@@ -60,7 +60,7 @@ def test_cells_are_markdown_as_in_the_report(rendered: Render) -> None:
 
 
 def test_figures_are_in_the_page_with_their_captions(rendered: Render) -> None:
-    dots = Figure("dots", "Look.", Drawing)
+    dots = Figure("dots", Drawing, "Look.")
     html = rendered("{% for one in figures %}\n{{ one }}\n\n{% endfor %}", figures=[dots, dots])
     assert html.count('src="data:image/svg+xml;base64,') == 2
     assert html.count("<figcaption>Look.</figcaption>") == 2
@@ -68,10 +68,10 @@ def test_figures_are_in_the_page_with_their_captions(rendered: Render) -> None:
 
 
 def test_a_figure_that_was_not_drawn_is_told(rendered: Render) -> None:
-    html = rendered("text\n\n{{ one }}", one=Figure("lines", "Look.", Drawing))
+    html = rendered("text\n\n{{ one }}", one=Figure("lines", Drawing, "Look."))
     assert '<p class="notice">Figure lines is not there; run: +stage=report.</p>' in html
     faults = {"report": "missing or altered: figures/dots.svg"}
-    html = rendered("{{ one }}", faults, one=Figure("dots", "Look.", Drawing))
+    html = rendered("{{ one }}", faults, one=Figure("dots", Drawing, "Look."))
     assert "missing or altered: figures/dots.svg" in html
     assert "data:image" not in html
 
@@ -107,7 +107,7 @@ def test_a_cell_that_names_a_deviation_leads_to_it(rendered: Render) -> None:
 def test_markup_is_text_wherever_it_comes_from(rendered: Render) -> None:
     shown = Shown((EVIL,), (False,), ((CellText(EVIL),),))
     chart = Chart("cells", EVIL, lambda place: "")
-    dots = Figure("dots", EVIL, Drawing)
+    dots = Figure("dots", Drawing, EVIL)
     html = rendered("{{ a }}\n\n{{ b }}\n\n{{ c }}\n\n{{ d }}", a=EVIL, b=shown, c=chart, d=dots)
     assert "<img src=x" not in html
     assert "<script" not in html

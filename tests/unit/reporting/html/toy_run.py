@@ -112,7 +112,7 @@ def axioms(files: RunFiles) -> Section:
 
 
 def circuit(files: RunFiles) -> Section:
-    figures = [Figure("dots", "Look at the dots.", Drawing)]
+    figures = [Figure("dots", Drawing, "Look at the dots.")]
     table = show(files.rows(NEURONS), "neuron", "task")
     return Section("Circuit evidence", "circuit.md", {"table": table, "figures": figures})
 
