@@ -21,6 +21,10 @@ from mechval.axioms.cells import distinct_cells as distinct_cells
 from mechval.axioms.cells import representative_cells as representative_cells
 from mechval.axioms.cutting import Cut as Cut
 from mechval.axioms.cutting import CutNetwork as CutNetwork
+from mechval.axioms.disagreements import DISAGREEMENTS as DISAGREEMENTS
+from mechval.axioms.disagreements import Disagreements as Disagreements
+from mechval.axioms.disagreements import load_disagreements as load_disagreements
+from mechval.axioms.disagreements import save_disagreements as save_disagreements
 from mechval.axioms.enumeration import enumerate_axioms as enumerate_axioms
 from mechval.axioms.equations import cell_sides as cell_sides
 from mechval.axioms.equations import examine_cells as examine_cells
@@ -53,8 +57,5 @@ from mechval.axioms.statistics import mixture_upper as mixture_upper
 from mechval.axioms.statistics import simultaneous_confidence as simultaneous_confidence
 from mechval.axioms.suite import evaluate_axioms as evaluate_axioms
 from mechval.axioms.suite import measure_axioms as measure_axioms
-from mechval.axioms.tables import Disagreements as Disagreements
 from mechval.axioms.tables import cell_rows as cell_rows
-from mechval.axioms.tables import load_disagreements as load_disagreements
 from mechval.axioms.tables import report_row as report_row
-from mechval.axioms.tables import save_disagreements as save_disagreements

@@ -45,7 +45,7 @@ class PairedComparison:
     difference: float = tables.rate("difference of the rates")
     low: float = tables.rate("at least")
     high: float = tables.rate("at most")
-    p_value: float = tables.number("p")
+    p_value: float = tables.rate("p")
     confidence: float = tables.told()
 
 

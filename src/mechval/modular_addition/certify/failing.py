@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
 from mechval import tables
-from mechval.axioms import Cell
+from mechval.axioms import Cell, Disagreements
 from mechval.axioms.report import CellName
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
@@ -36,7 +34,7 @@ FAILING = tables.Table("certify/counterexamples.csv", FailingPair)
 @torch.inference_mode()
 def find_failing_pairs(
     cells: Sequence[Cell],
-    disagreements: Bool[Tensor, "cell pair"],
+    audit: Disagreements,
     model: Transformer,
     problem: ModularAddition,
     limit: int,
@@ -44,11 +42,13 @@ def find_failing_pairs(
     """The first pairs, by a, then b, on which each distinct cell disagrees.
 
     Args:
-        cells: of one interpretation, in the order of ``disagreements``.
+        cells: of one interpretation.
+        audit: on which pairs it disagrees.
         limit: pairs per cell at most.
     """
     components, pairs = Components(model), problem.all_pairs()
-    for cell, disagrees in zip(cells, disagreements, strict=True):
+    for cell in cells:
+        disagrees = audit[cell.interpretation][cell.name]
         for pair in pairs[disagrees][: limit if cell.is_distinct else 0]:
             state = components.hidden(components.embed(problem.tokens(pair[None])))
             yield FailingPair(

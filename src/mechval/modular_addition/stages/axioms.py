@@ -32,7 +32,7 @@ def run(context: Context) -> None:
     found = validation.validate(model, problem, fitted, config, split, half)
     axioms.CELLS.write(found.cells, context.directory)
     axioms.INTERPRETATIONS.write(found.on_all, context.directory)
-    axioms.save_disagreements(found.on_all[0], context.directory / "disagreements.safetensors")
+    axioms.save_disagreements(found.on_all[:1], context.directory)
     validation.HEADLINES.write(found.headlines, context.directory)
     readers = [
         *controls.embedding_readers(model, problem, frequencies, half, generator),

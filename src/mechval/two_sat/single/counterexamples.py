@@ -3,7 +3,7 @@
 On file they are one table and the network's states in safetensors.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -123,18 +123,16 @@ class Replay:
         return self.fails and not self.differing_facts
 
 
-def find_cases(
-    subject: Subject, audits: Mapping[str, Disagreements], test: Split, limit: int
-) -> list[Finding]:
+def find_cases(subject: Subject, audit: Disagreements, test: Split, limit: int) -> list[Finding]:
     """Search every failing distinct cell of the main interpretations.
 
     Args:
         subject: the network and what is claimed of it.
-        audits: by interpretation, which formulas of ``test`` disagree in which cell.
+        audit: which formulas of ``test`` disagree in which cell.
         test: the held-out formulas.
         limit: formulas per cell at most.
     """
-    cells, found = failing_cells(list(subject.interpretations.values()), audits), []
+    cells, found = failing_cells(list(subject.interpretations.values()), audit), []
     for cell in track(cells, "counterexamples of failing cells"):
         name, axiom = cell.interpretation.name, cell.key.axiom
         stem = f"{axiom} {cell.component} {name}".replace(" ", "-").replace("/", "-")
@@ -155,19 +153,18 @@ def find_cases(
 
 
 def failing_cells(
-    interpretations: Sequence[Interpretation], audits: Mapping[str, Disagreements]
+    interpretations: Sequence[Interpretation], audit: Disagreements
 ) -> list[FailingCell]:
     """The distinct cells that disagree somewhere; cells with equal disagreements are one.
 
     Args:
-        audits: by interpretation, which held-out formulas disagree in which cell.
+        audit: which held-out formulas disagree in which cell.
     """
     groups: dict[tuple[CellKey, bytes], list[tuple[Interpretation, np.ndarray]]] = {}
     for interpretation in interpretations:
-        audit = audits[interpretation.name]
         for key in distinct_cells(interpretation):
             name = cell_name(key.axiom, interpretation.components[key.component - 1])
-            disagrees = audit.disagreements[audit.cells.index(name)].numpy()
+            disagrees = audit[interpretation.name][name].numpy()
             if disagrees.any():
                 group = groups.setdefault((key, np.packbits(disagrees).tobytes()), [])
                 group.append((interpretation, disagrees))

@@ -7,7 +7,7 @@ import torch
 from mechval import tables
 from mechval.axioms import save_disagreements
 from mechval.axioms.paired import PAIRED
-from mechval.axioms.report import CELLS, INTERPRETATIONS, AxiomReport
+from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.bench import Bench, observe
@@ -55,7 +55,7 @@ def run(context: Context) -> None:
     claim = validate_completely(settings, bench, load_stage_programs(context).programs, natural)
     CELLS.write([cell for report in claim.measured.mains for cell in report.cells], directory)
     INTERPRETATIONS.write(claim.measured.mains, directory)
-    _write_disagreements(context, claim.measured.mains)
+    save_disagreements(claim.measured.mains, directory)
     VARIANTS.write(claim.measured.variants, directory)
     TOLERANCE.write(claim.measured.tolerance, directory)
     PAIRED.write(claim.measured.paired, directory)
@@ -85,13 +85,6 @@ def _bench(context: Context) -> Bench:
         confidence=context.settings.axioms.confidence,
         device=device,
     )
-
-
-def _write_disagreements(context: Context, reports: list[AxiomReport]) -> None:
-    audit = context.directory / "disagreements"
-    audit.mkdir()
-    for report in reports:
-        save_disagreements(report, audit / f"{'-'.join(report.tags.values())}.safetensors")
 
 
 def _write_parts(context: Context, bench: Bench) -> None:

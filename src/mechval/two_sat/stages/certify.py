@@ -48,14 +48,10 @@ def run(context: Context) -> None:
     proof = certify_parsing(model, problem, parsing, circuit.prototypes)
     certificates.save_certificate(proof, context.directory / CERTIFICATE)
     check_parsing(context.directory / CERTIFICATE, stage_weights(context))
-    folder = context.upstream["axioms"].directory / "disagreements"
-    audits = {
-        name: load_disagreements(folder / f"{name.replace('/', '-')}.safetensors")
-        for name in subject.interpretations
-    }
+    audit = load_disagreements(context.upstream["axioms"].directory)
     test = load_split(context.upstream["data"].bulk, problem, "analysis.test")
     findings = counterexamples.find_cases(
-        subject, audits, test, context.settings.certify.counterexamples
+        subject, audit, test, context.settings.certify.counterexamples
     )
     _finish(context, subject, proof, _count(context, subject), findings)
 

@@ -164,10 +164,10 @@ def test_every_exact_rate_lies_in_the_interval_that_the_held_out_inputs_give(
 
 def test_failing_pairs_are_the_first_ones_of_the_main_interpretation(finished: Path) -> None:
     table = FAILING.read(finished / "certify")
-    audit = axioms.load_disagreements(finished / "axioms" / "disagreements.safetensors")
+    audit = axioms.load_disagreements(finished / "axioms")
     assert table
     for row in table:
-        disagrees = audit.disagreements[audit.cells.index(row.name)]
+        disagrees = audit[row.interpretation][row.name]
         index = row.a * PROBLEM.p + row.b
         earlier = int(disagrees[:index].sum())
         assert bool(disagrees[index])

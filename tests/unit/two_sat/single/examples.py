@@ -59,7 +59,7 @@ def subject() -> Subject:
 
 
 @cache
-def audits() -> dict[str, Disagreements]:
+def audit() -> Disagreements:
     _, test = corpora_splits()
     reports = evaluate_axioms(
         list(subject().interpretations.values()),
@@ -70,15 +70,14 @@ def audits() -> dict[str, Disagreements]:
         constant_label=1,
     )
     return {
-        report.interpretation: Disagreements(
-            report.interpretation,
-            tuple(cell.name for cell in report.cells),
-            report.disagreements,
-        )
+        report.interpretation: {
+            cell.name: disagrees
+            for cell, disagrees in zip(report.cells, report.disagreements, strict=True)
+        }
         for report in reports
     }
 
 
 @cache
 def findings() -> tuple[Finding, ...]:
-    return tuple(find_cases(subject(), audits(), corpora_splits()[1], LIMIT))
+    return tuple(find_cases(subject(), audit(), corpora_splits()[1], LIMIT))

@@ -18,7 +18,7 @@ from mechval.two_sat.single.counterexamples import (
     write_cases,
 )
 from tests.networks import SMALL_PROBLEM
-from tests.unit.two_sat.single.examples import audits, corpora_splits, findings, subject
+from tests.unit.two_sat.single.examples import audit, corpora_splits, findings, subject
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +83,7 @@ def test_a_witness_is_a_model_or_an_unsatisfiable_core(folder: Path) -> None:
 
 def test_a_formula_on_which_the_cell_holds_is_refused(tmp_path: Path) -> None:
     finding = next(found for found in findings() if found.axiom == "prefix replaceability")
-    audit = audits()[finding.interpretation]
-    disagrees = audit.disagreements[audit.cells.index(f"{finding.axiom}/{finding.component}")]
+    disagrees = audit()[finding.interpretation][f"{finding.axiom}/{finding.component}"]
     holds = corpora_splits()[1].clause_ids[~disagrees.numpy()][0]
     changed = replace(finding, clause_ids=tuple(holds.tolist()))
     with pytest.raises(MechvalError, match="is none: prefix replaceability of"):

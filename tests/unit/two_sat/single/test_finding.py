@@ -1,15 +1,13 @@
 """Which cells are searched, and what is kept of them."""
 
-from dataclasses import replace
-
 from mechval.axioms.report import cell_name
 from mechval.two_sat.single.counterexamples import failing_cells, smallest_formulas
 from mechval.two_sat.single.shrinking import distinct_clauses
-from tests.unit.two_sat.single.examples import LIMIT, audits, corpora_splits, subject
+from tests.unit.two_sat.single.examples import LIMIT, audit, corpora_splits, subject
 
 
 def cells() -> list:
-    return failing_cells(list(subject().interpretations.values()), audits())
+    return failing_cells(list(subject().interpretations.values()), audit())
 
 
 def test_cells_that_fail_on_the_same_formulas_are_searched_once() -> None:
@@ -27,17 +25,17 @@ def test_every_distinct_failing_cell_is_searched() -> None:
     repeated |= {"prefix replaceability/output", "component replaceability/output"}
     failing = {
         (name, cell)
-        for name, audit in audits().items()
-        for cell, row in zip(audit.cells, audit.disagreements, strict=True)
-        if row.any() and cell not in repeated
+        for name, cells in audit().items()
+        for cell, disagrees in cells.items()
+        if disagrees.any() and cell not in repeated
     }
     assert searched == failing
 
 
 def test_a_cell_without_disagreements_is_not_searched() -> None:
     silent = {
-        name: replace(audit, disagreements=audit.disagreements & False)
-        for name, audit in audits().items()
+        name: {cell: disagrees & False for cell, disagrees in cells.items()}
+        for name, cells in audit().items()
     }
     assert failing_cells(list(subject().interpretations.values()), silent) == []
 
