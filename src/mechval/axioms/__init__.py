@@ -31,7 +31,6 @@ from mechval.axioms.equations import examine_cells as examine_cells
 from mechval.axioms.equations import make_trajectory as make_trajectory
 from mechval.axioms.equations import run_components as run_components
 from mechval.axioms.evidence import LEDGER as LEDGER
-from mechval.axioms.evidence import LEDGER_COLUMNS as LEDGER_COLUMNS
 from mechval.axioms.evidence import EvidenceKind as EvidenceKind
 from mechval.axioms.evidence import Statement as Statement
 from mechval.axioms.judging import JudgingRule as JudgingRule
@@ -57,5 +56,3 @@ from mechval.axioms.statistics import mixture_upper as mixture_upper
 from mechval.axioms.statistics import simultaneous_confidence as simultaneous_confidence
 from mechval.axioms.suite import evaluate_axioms as evaluate_axioms
 from mechval.axioms.suite import measure_axioms as measure_axioms
-from mechval.axioms.tables import cell_rows as cell_rows
-from mechval.axioms.tables import report_row as report_row

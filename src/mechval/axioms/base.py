@@ -176,11 +176,6 @@ class Axiom(StrEnum):
         return list(Axiom).index(self) + 1
 
     @property
-    def label(self) -> str:
-        """Its name in words. To be removed: the value says it."""
-        return self.value
-
-    @property
     def is_prefix(self) -> bool:
         """Whether the program runs from the input on, rather than for one component."""
         return self in (Axiom.PREFIX_EQUIVALENCE, Axiom.PREFIX_REPLACEABILITY)

@@ -1,6 +1,6 @@
 """What stands behind a number: a sample, a count, a proof, or nothing yet.
 
-A ledger is a table of `Statement`s; every study writes the same columns, so one page shows all.
+A ledger is a table of `Statement`s; every study writes the same one, so one page shows all.
 """
 
 import math
@@ -84,11 +84,6 @@ class Statement:
             if getattr(self, field) is not None and not holds(self):
                 raise self._refusal(field, allowed)
 
-    def as_row(self) -> dict[str, str | int | float | None]:
-        """The statement as one row of ``ledger.csv``."""
-        row = {column: getattr(self, column) for column in LEDGER_COLUMNS}
-        return {**row, "kind": self.kind.value}
-
     def _refusal(self, field: str, allowed: str) -> MechvalError:
         return MechvalError(
             f"statement {self.statement!r}: {field}={getattr(self, field)!r} is not allowed; "
@@ -97,27 +92,6 @@ class Statement:
 
 
 LEDGER = tables.Table("certify/ledger.csv", Statement)
-LEDGER_COLUMNS = (
-    "statement",
-    "axiom",
-    "component",
-    "interpretation",
-    "kind",
-    "domain",
-    "distribution",
-    "count_lower",
-    "count_upper",
-    "total",
-    "value_lower",
-    "value_upper",
-    "n",
-    "confidence",
-    "margin",
-    "numerical_error",
-    "stopped_by",
-    "file",
-)
-
 _NEEDED: Mapping[EvidenceKind, tuple[str, ...]] = {
     EvidenceKind.SAMPLED: ("count_lower", "count_upper", "value_upper", "n", "confidence"),
     EvidenceKind.EXACT: ("count_lower", "count_upper", "total", "value_lower", "value_upper"),

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 
 from mechval import tables
 from mechval.axioms.report import AxiomReport, Cell, CellName, Estimate, Verdict
-from mechval.axioms.tables import Row
 from mechval.progress import track
 
 Network = TypeVar("Network")
@@ -125,86 +124,3 @@ def _kept(cell: Cell) -> dict[str, Any]:
 
 def _place(row: Snapshot) -> tuple[str, int | None]:
     return row.phase, row.step
-
-
-# What follows is for callers that still write plain rows, and goes with the last of them.
-
-
-@dataclass(frozen=True, eq=False)
-class ProgressTables:
-    """``cells``: one row per snapshot, interpretation and cell; ``snapshots``: one per snapshot."""
-
-    cells: list[Row]
-    snapshots: list[Row]
-
-
-def measure_progress(
-    networks: Mapping[Snapshot, Callable[[], Network]],
-    validate: Callable[[Network], Validation[Any]],
-) -> ProgressTables:
-    """As `measure_snapshots`, as plain rows."""
-    found = ProgressTables([], [])
-    for snapshot, load in track(networks.items(), "progress measures", len(networks)):
-        validation = validate(load())
-        when: Row = {
-            "phase": snapshot.phase,
-            "step": snapshot.step,
-            "examples": snapshot.examples,
-        }
-        found.cells.extend({**when, **row} for row in validation_rows(validation))
-        found.snapshots.append({**when, **validation.facts})
-    return found
-
-
-def validation_rows(validation: Validation[Any]) -> list[Row]:
-    """Lay out all cells of every report, then one row with its reason per refused interpretation.
-
-    ``constant.rate`` is the disagreement rate of the constant program, to be read beside ε;
-    ``mean_part_error`` still moves where so many parts have to agree that all samples disagree.
-    """
-    return [
-        *(_cell_row(report, cell) for report in validation.reports for cell in report.cells),
-        *_refusal_rows(validation.refusals),
-    ]
-
-
-def _cell_row(report: AxiomReport, cell: Cell) -> Row:
-    return {
-        "interpretation": report.interpretation,
-        "kind": cell.kind.value,
-        "axiom": cell.axiom.number,
-        "axiom_name": cell.axiom.value,
-        "component": cell.component,
-        "is_distinct": cell.repeats is None,
-        "n": cell.n,
-        "disagreements": cell.disagreements,
-        "rate": cell.rate,
-        "epsilon": cell.epsilon,
-        "mean_part_error": cell.mean_part_error,
-        "constant.rate": report.constant.rate,
-        "verdict": cell.verdict.value,
-        "reason": None,
-    }
-
-
-def _refusal_rows(refusals: Mapping[str, str]) -> Iterable[Row]:
-    empty = dict.fromkeys(_CELL_COLUMNS)
-    return ({**empty, "interpretation": name, "reason": why} for name, why in refusals.items())
-
-
-_CELL_COLUMNS = (
-    "interpretation",
-    "kind",
-    "axiom",
-    "axiom_name",
-    "component",
-    "is_distinct",
-    "n",
-    "disagreements",
-    "rate",
-    "epsilon",
-    "mean_part_error",
-    "constant.rate",
-    "verdict",
-    "reason",
-)

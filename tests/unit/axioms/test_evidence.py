@@ -1,10 +1,11 @@
 """A statement says what stands behind it; it cannot claim more than its kind of evidence."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from mechval.axioms import LEDGER_COLUMNS, EvidenceKind, Statement
+from mechval.axioms import LEDGER, EvidenceKind, Statement
 from mechval.errors import MechvalError
 
 SAMPLED = Statement(
@@ -53,13 +54,14 @@ UNKNOWN = replace(
 )
 
 
-@pytest.mark.parametrize("statement", [SAMPLED, EXACT, CERTIFIED, UNKNOWN])
-def test_a_row_has_the_columns_of_the_ledger(statement: Statement) -> None:
-    assert tuple(statement.as_row()) == LEDGER_COLUMNS
-
-
-def test_a_row_keeps_integers_in_full() -> None:
-    assert EXACT.as_row()["total"] == 10_485_760_000_000_000
+def test_statements_come_back_from_the_ledger_with_their_integers_in_full(tmp_path: Path) -> None:
+    statements = (SAMPLED, EXACT, CERTIFIED, UNKNOWN)
+    LEDGER.write(statements, tmp_path)
+    found = LEDGER.read(tmp_path)
+    assert [row.kind for row in found] == [row.kind for row in statements]
+    assert [(row.count_upper, row.total) for row in found] == [
+        (row.count_upper, row.total) for row in statements
+    ]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,15 @@ def test_a_report_is_its_own_row_of_interpretations(tmp_path: Path) -> None:
     assert found.inclusion_violations == report.inclusion_violations
 
 
+def test_a_cell_holds_counts_per_stratum_and_mixture() -> None:
+    mixtures = {"balanced": {"low": 0.5, "high": 0.5}}
+    cell = toy.evaluate_toy(toy.make_toy(), mixtures=mixtures).cells[2]
+    assert (cell.name, cell.is_distinct, cell.n) == ("prefix equivalence/output", True, toy.N)
+    assert cell.strata["low"].disagreements == toy.a + toy.b
+    assert cell.mixtures["balanced"].rate == pytest.approx(cell.rate)
+    assert cell.constant_rate == 103 / toy.N
+
+
 def test_a_name_that_is_not_that_of_the_tags_is_refused() -> None:
     with pytest.raises(MechvalError, match="joins them, 'trees'"):
         replace(toy.make_toy(), name="other", tags={"version": "trees"})
