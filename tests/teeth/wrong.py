@@ -128,7 +128,8 @@ def counts(report: AxiomReport) -> dict[str, int]:
 
 def moved_cells(report: AxiomReport, right: AxiomReport) -> set[str]:
     """Cells in which some formula is judged otherwise than under the right interpretation."""
-    differs = (report.disagreements != right.disagreements).any(dim=1)
     return {
-        cell.name for cell, is_moved in zip(report.cells, differs, strict=True) if bool(is_moved)
+        cell
+        for cell, disagrees in report.disagreements.items()
+        if not torch.equal(disagrees, right.disagreements[cell])
     }

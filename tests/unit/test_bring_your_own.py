@@ -123,7 +123,8 @@ def test_the_claim_survives_a_round_trip_through_its_spec(
     found = enumerate_axioms(load_interpretation(tmp_path, claim.concrete, PARTS), INPUTS)
     expected = enumerate_axioms(claim, INPUTS)
     assert found.cells == expected.cells
-    assert torch.equal(found.disagreements, expected.disagreements)
+    for cell, disagrees in expected.disagreements.items():
+        assert torch.equal(found.disagreements[cell], disagrees)
 
 
 def test_the_command_prints_the_axiom_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -155,6 +155,10 @@ class Interpretation:
         """Whether the two sides share their output: α_d and γ_d are the identity."""
         return self.alphas[-1] is identity and self.gammas[-1] is identity
 
+    def cell_name(self, key: "CellKey") -> str:
+        """The cell's name in files and tables, such as ``prefix equivalence/parse``."""
+        return f"{key.axiom}/{self.components[key.component - 1]}"
+
     def run_after(self, component: int, state: State) -> State:
         """Run the network's rest t[i:] on a concrete state at cut ``component``."""
         for concrete in self.concrete[component:]:

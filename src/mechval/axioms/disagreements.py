@@ -39,13 +39,13 @@ def save_disagreements(reports: Sequence[AxiomReport], directory: Path) -> None:
     numbers: dict[bytes, int] = {}
     rows = {
         report.interpretation: {
-            cell.name: numbers.setdefault(np.packbits(disagrees).tobytes(), len(numbers))
-            for cell, disagrees in zip(report.cells, report.disagreements.numpy(), strict=True)
+            cell: numbers.setdefault(np.packbits(disagrees.numpy()).tobytes(), len(numbers))
+            for cell, disagrees in report.disagreements.items()
         }
         for report in reports
     }
     bits = np.stack([np.frombuffer(packed, dtype=np.uint8) for packed in numbers])
-    header = _Header(n_samples=reports[0].disagreements.shape[1], rows=rows)
+    header = _Header(n_samples=reports[0].n, rows=rows)
     content = save({"bits": bits}, metadata={_HEADER_KEY: header.model_dump_json()})
     (directory / DISAGREEMENTS).write_bytes(content)
 

@@ -18,7 +18,6 @@ from mechval.axioms.report import (
     Estimate,
     MixtureEstimate,
     Verdict,
-    cell_name,
 )
 from mechval.errors import MechvalError
 
@@ -73,7 +72,6 @@ def make_report(
         key: measurements.distances[key] > deciding_equivalence(interpretation, key).tolerance
         for key in cells.distinct_cells(interpretation)
     }
-    matrix = torch.stack([disagreements[first] for first in representatives.values()])
     _, label_counts = measurements.labels.unique(return_counts=True)
     baseline = _constant_program(measurements.labels, rule)
     n_labels = len(label_counts)
@@ -88,9 +86,13 @@ def make_report(
         constant=baseline,
         cells=tuple(judge.make_cell(key, first) for key, first in representatives.items()),
         inclusion_violations=_inclusion_violations(
-            interpretation, dict(zip(representatives, matrix, strict=True))
+            interpretation,
+            {key: disagreements[first] for key, first in representatives.items()},
         ),
-        disagreements=matrix,
+        disagreements={
+            interpretation.cell_name(key): disagreements[first]
+            for key, first in representatives.items()
+        },
     )
 
 
@@ -122,7 +124,7 @@ class _CellJudge:
             component=components[key.component - 1],
             repeats=None
             if key == representative
-            else cell_name(representative.axiom, components[representative.component - 1]),
+            else self.interpretation.cell_name(representative),
             epsilon_simultaneous=statistics.clopper_pearson_upper(
                 pooled.disagreements,
                 pooled.n,

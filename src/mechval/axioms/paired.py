@@ -5,7 +5,7 @@ looks at the others.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -109,9 +109,14 @@ def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) 
     Raises:
         MechvalError: for a cell that a report lacks, and as `compare_disagreements`.
     """
-    vectors: Mapping[str, Bool[Tensor, " sample"]] = {
-        report.interpretation: _disagreements(report, cell) for report in reports
-    }
+    vectors: dict[str, Bool[Tensor, " sample"]] = {}
+    for report in reports:
+        if cell not in report.disagreements:
+            raise MechvalError(
+                f"cell {cell!r} of {report.interpretation!r} is not there; "
+                f"allowed: one of {', '.join(report.disagreements)}."
+            )
+        vectors[report.interpretation] = report.disagreements[cell]
     return [
         PairedRow(
             cell=cell,
@@ -121,16 +126,6 @@ def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) 
         )
         for first, second in combinations(vectors, 2)
     ]
-
-
-def _disagreements(report: AxiomReport, cell: str) -> Bool[Tensor, " sample"]:
-    names = [found.name for found in report.cells]
-    if cell not in names:
-        raise MechvalError(
-            f"cell {cell!r} of {report.interpretation!r} is not there; "
-            f"allowed: one of {', '.join(names)}."
-        )
-    return report.disagreements[names.index(cell)]
 
 
 def _difference_interval(

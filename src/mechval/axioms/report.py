@@ -162,11 +162,11 @@ class AxiomReport(InterpretationRow):
 
     Attributes:
         cells: axiom by axiom, component by component.
-        disagreements: per cell, in the order of ``cells``, and per sample.
+        disagreements: by the cell's name, on which samples its two sides disagree.
     """
 
     cells: tuple[Cell, ...]
-    disagreements: Bool[Tensor, "cell sample"]
+    disagreements: Mapping[str, Bool[Tensor, " sample"]]
 
 
 CELLS = tables.Table("axioms/axioms.csv", Cell)

@@ -19,7 +19,7 @@ from mechval.axioms.base import (
     Trajectory,
 )
 from mechval.axioms.judging import JudgingRule, make_report
-from mechval.axioms.report import AxiomReport, cell_name
+from mechval.axioms.report import AxiomReport
 from mechval.errors import MechvalError
 
 _Parts: TypeAlias = tuple[bool | int, ...]
@@ -161,7 +161,7 @@ def _measure_cells(
         parts = _parts(interpretation, trajectory, key)
         if parts not in measured:
             sides = equations.sides(interpretation, trajectory, key)
-            place = f"{interpretation.name!r}, {cell_name(key.axiom, sides.component)}"
+            place = f"{interpretation.name!r}, {interpretation.cell_name(key)}"
             measured[parts] = _checked_distance(sides.distance, n, place)
         distances[key] = measured[parts]
     return distances

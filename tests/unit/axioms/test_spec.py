@@ -85,7 +85,8 @@ def edit(directory: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def test_a_reloaded_interpretation_gives_the_very_same_report(tmp_path: Path) -> None:
     before, after = (evaluate_toy(known) for known in (saved(tmp_path), reload(tmp_path)))
     assert after.cells == before.cells
-    assert torch.equal(after.disagreements, before.disagreements)
+    for cell, disagrees in before.disagreements.items():
+        assert torch.equal(after.disagreements[cell], disagrees)
     assert counts(after) != [[0] * 3] * 4
 
 

@@ -3,13 +3,15 @@
 A pair of numbers has no parts that could be left out, so there is nothing to shrink.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from mechval import tables
-from mechval.axioms import Cell, Disagreements
+from mechval.axioms import Cell
 from mechval.axioms.report import CellName
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
@@ -34,7 +36,7 @@ FAILING = tables.Table("certify/counterexamples.csv", FailingPair)
 @torch.inference_mode()
 def find_failing_pairs(
     cells: Sequence[Cell],
-    audit: Disagreements,
+    disagreements: Mapping[str, Bool[Tensor, " pair"]],
     model: Transformer,
     problem: ModularAddition,
     limit: int,
@@ -43,12 +45,12 @@ def find_failing_pairs(
 
     Args:
         cells: of one interpretation.
-        audit: on which pairs it disagrees.
+        disagreements: by the cell's name, on which pairs.
         limit: pairs per cell at most.
     """
     components, pairs = Components(model), problem.all_pairs()
     for cell in cells:
-        disagrees = audit[cell.interpretation][cell.name]
+        disagrees = disagreements[cell.name]
         for pair in pairs[disagrees][: limit if cell.is_distinct else 0]:
             state = components.hidden(components.embed(problem.tokens(pair[None])))
             yield FailingPair(

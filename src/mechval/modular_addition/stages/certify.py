@@ -11,11 +11,11 @@ TABLES = (FAILING,)
 def run(context: Context) -> None:
     """Write the smallest failing pairs of the main interpretation."""
     settings, directory = context.settings, context.upstream["axioms"].directory
-    audit = axioms.load_disagreements(directory)
-    cells = [row for row in axioms.CELLS.read(directory) if row.interpretation in audit]
+    ((main, disagreements),) = axioms.load_disagreements(directory).items()
+    cells = [row for row in axioms.CELLS.read(directory) if row.interpretation == main]
     pairs = find_failing_pairs(
         cells,
-        audit,
+        disagreements,
         load_stage_network(context),
         settings.problem,
         settings.certify.counterexamples,

@@ -16,7 +16,6 @@ from safetensors import SafetensorError
 from mechval import tables
 from mechval.axioms import Axiom, CellKey, Disagreements, Interpretation, distinct_cells
 from mechval.axioms.equations import cell_sides
-from mechval.axioms.report import cell_name
 from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.two_sat.formulas.dataset import Split
@@ -163,8 +162,7 @@ def failing_cells(
     groups: dict[tuple[CellKey, bytes], list[tuple[Interpretation, np.ndarray]]] = {}
     for interpretation in interpretations:
         for key in distinct_cells(interpretation):
-            name = cell_name(key.axiom, interpretation.components[key.component - 1])
-            disagrees = audit[interpretation.name][name].numpy()
+            disagrees = audit[interpretation.name][interpretation.cell_name(key)].numpy()
             if disagrees.any():
                 group = groups.setdefault((key, np.packbits(disagrees).tobytes()), [])
                 group.append((interpretation, disagrees))

@@ -69,13 +69,7 @@ def audit() -> Disagreements:
         confidence=0.95,
         constant_label=1,
     )
-    return {
-        report.interpretation: {
-            cell.name: disagrees
-            for cell, disagrees in zip(report.cells, report.disagreements, strict=True)
-        }
-        for report in reports
-    }
+    return {report.interpretation: report.disagreements for report in reports}
 
 
 @cache
