@@ -48,15 +48,6 @@ class Shown:
     tables: list[str]
 
 
-@dataclass(frozen=True)
-class Topic:
-    """One section of the workspace and of the report."""
-
-    title: str
-    sentence: str
-    panels: list[Any]
-
-
 def read_shown(study: str, run: str, directory: Path, stages: Iterable[Stage[Any]]) -> Shown:
     """Look through the stages of a run.
 
@@ -91,8 +82,8 @@ def build_workspace(shown: Shown, entity: str, project: str) -> Any:
         project=project,
         name=f"mechval: {group_name(shown.study, shown.run)}",
         sections=[
-            ws.Section(name=topic.title, panels=topic.panels, is_open=index < 2)
-            for index, topic in enumerate(_topics(shown))
+            ws.Section(name=title, panels=panels, is_open=index < 2)
+            for index, (title, _, panels) in enumerate(_topics(shown))
         ],
         runset_settings=ws.RunsetSettings(filters=_filter(shown)),
     )
@@ -100,13 +91,12 @@ def build_workspace(shown: Shown, entity: str, project: str) -> Any:
 
 def build_report(shown: Shown, entity: str, project: str) -> Any:
     """A ``wandb_workspaces.reports.v2.Report``; a non-blank entity asks the server about it."""
-    import wandb_workspaces.reports.v2.interface as wr
-
+    wr = _library()
     runset = wr.Runset(entity=entity, project=project, name=shown.run, filters=_filter(shown))
     blocks: list[Any] = [wr.TableOfContents()]
-    for topic in _topics(shown):
-        grid = wr.PanelGrid(runsets=[runset], panels=topic.panels, hide_run_sets=True)
-        blocks += [wr.H2(topic.title), wr.P(topic.sentence), grid]
+    for title, sentence, panels in _topics(shown):
+        grid = wr.PanelGrid(runsets=[runset], panels=panels, hide_run_sets=True)
+        blocks += [wr.H2(title), wr.P(sentence), grid]
     return wr.Report(
         entity=entity,
         project=project,
@@ -177,69 +167,69 @@ def _by_cell(numbers: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _topics(shown: Shown) -> list[Topic]:
-    """The sections that have something to show, in the order in which a reviewer asks."""
+def _topics(shown: Shown) -> list[tuple[str, str, list[Any]]]:
+    """Title, sentence and panels of what there is to show, in the order a reviewer asks in."""
     topics = [
-        Topic(
+        (
             "Paper versus measured",
             "Every number that the paper prints, the same number measured here, and the verdict.",
             _tables([key for key in shown.tables if key in _FIRST_TABLES]),
         ),
-        Topic(
+        (
             "ε by axiom and component",
             "One chart for each axiom and component, one bar for each interpretation: the bound.",
             [_bars(f"ε, {cell}", keys) for cell, keys in shown.epsilons.items()],
         ),
-        Topic(
+        (
             "Accuracy and training",
             "The trained network on formulas or sums that it has not seen, and how it got there.",
             _training(shown),
         ),
-        Topic("Figures", "Circuit evidence and variants.", _gallery(shown.figures)),
-        Topic(
+        ("Figures", "Circuit evidence and variants.", _gallery(shown.figures)),
+        (
             "System use",
             "What each stage cost. W&B's sampler is off: a run is opened when its stage is done.",
             [_bars(title, [key]) for key, title in _COSTS.items()],
         ),
     ]
-    return [topic for topic in topics if topic.panels]
+    return [topic for topic in topics if topic[-1]]
 
 
 def _tables(keys: list[str]) -> list[Any]:
-    import wandb_workspaces.reports.v2.interface as wr
-
+    wr = _library()
     ordered = sorted(keys, key=_FIRST_TABLES.index)
     layout = wr.Layout(w=_WHOLE_WIDTH, h=12)
     return [wr.WeavePanelSummaryTable(table_name=key, layout=layout) for key in ordered]
 
 
 def _bars(title: str, keys: list[str]) -> Any:
-    import wandb_workspaces.reports.v2.interface as wr
-
+    wr = _library()
     return wr.BarPlot(title=title, metrics=[*keys], layout=wr.Layout(w=12, h=10))
 
 
 def _training(shown: Shown) -> list[Any]:
-    import wandb_workspaces.reports.v2.interface as wr
-
-    panels: list[Any] = []
-    if shown.accuracy:
-        panels.append(wr.ScalarChart(title="Accuracy", metric="train/accuracy"))
-    for prefix in shown.curves:
-        panels += [
-            wr.LinePlot(
-                title=f"{prefix.rpartition('/')[2]}: {name}",
-                x=f"{prefix}/step",
-                title_x="step",
-                metric_regex=f"{prefix}/.*{name}",
-            )
-            for name in ("loss", "accuracy")
-        ]
-    return panels
+    wr = _library()
+    accuracy = [wr.ScalarChart(title="Accuracy", metric="train/accuracy")]
+    curves = [
+        wr.LinePlot(
+            title=f"{prefix.rpartition('/')[2]}: {name}",
+            x=f"{prefix}/step",
+            title_x="step",
+            metric_regex=f"{prefix}/.*{name}",
+        )
+        for prefix in shown.curves
+        for name in ("loss", "accuracy")
+    ]
+    return [*(accuracy if shown.accuracy else ()), *curves]
 
 
 def _gallery(keys: list[str]) -> list[Any]:
-    import wandb_workspaces.reports.v2.interface as wr
-
+    wr = _library()
     layout = wr.Layout(w=_WHOLE_WIDTH, h=20)
     return [wr.MediaBrowser(title="Figures", media_keys=keys, layout=layout)] if keys else []
+
+
+def _library() -> Any:
+    import wandb_workspaces.reports.v2.interface as wr
+
+    return wr

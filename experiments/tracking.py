@@ -12,14 +12,14 @@ peak memory that the pipeline itself recorded are logged instead.
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments import stage_contents
 from experiments.settings import Request
-from mechval.pipeline import Manifest, Observer, Stage
+from mechval.pipeline import Manifest, Observer
 from mechval.pipeline.manifest import load_manifest
 
 MAX_FILE_BYTES = 5_000_000
@@ -40,19 +40,8 @@ _logger = logging.getLogger(__name__)
 
 def make_observer(request: Request) -> Observer | None:
     """The tracker that ``wandb.mode`` asks for; ``disabled`` imports nothing."""
-    options = request.options.wandb
-    if options.mode == "disabled":
-        return None
-    return WandbObserver(
-        mode=options.mode,
-        study=request.study.name,
-        run=request.run_options.run,
-        seed=request.run_options.seed,
-        stages={stage.name: stage for stage in request.study.stages(request.settings)},
-        directory=request.workspace.tracking,
-        project=options.project,
-        entity=options.entity,
-    )
+    mode = request.options.wandb.mode
+    return None if mode == "disabled" else WandbObserver(request, mode)
 
 
 def group_name(study: str, run: str) -> str:
@@ -72,47 +61,34 @@ def artifact_alias(manifest: Manifest) -> str:
 
 @dataclass
 class WandbObserver:
-    """Logs finished stages.
+    """Logs finished stages; ``mode`` is ``offline`` once the server has failed to answer."""
 
-    Attributes:
-        mode: ``offline`` or ``online``; once the server fails to answer, ``offline``.
-        study: the study's name, a tag.
-        run: the run's name.
-        seed: the run's seed.
-        stages: the study's stages by name, which declare what they write.
-        directory: where W&B keeps its files, in a folder ``wandb``.
-        project: the W&B project.
-        entity: its owner; None for the account's own.
-    """
-
+    request: Request
     mode: str
-    study: str
-    run: str
-    seed: int
-    stages: Mapping[str, Stage[Any]]
-    directory: Path
-    project: str
-    entity: str | None
 
     def __call__(self, name: str, directory: Path, manifest: Manifest) -> None:
         """Log config, lineage, numbers, curves, figures, tables and one artifact."""
-        wandb = import_wandb(self.directory / "wandb")
+        wandb = import_wandb(self._folder)
+        stages = self.request.study.stages(self.request.settings)
+        stage = next(stage for stage in stages if stage.name == name)
+        contents = stage_contents.read_contents(stage, directory)
         upstream = _upstream_manifests(directory, manifest)
-        contents = stage_contents.read_contents(self.stages[name], directory)
-        with self._open(wandb, name, self._config(contents, manifest, upstream)) as tracked:
-            _log_curves(tracked, contents.curves())
-            for key, path in stage_contents.figures(directory).items():
-                tracked.log({key: wandb.Html(path.read_text(encoding="utf-8"))})
-            for key, (columns, rows) in contents.tables().items():
-                tracked.log({key: wandb.Table(columns=columns, data=rows)})
-            tracked.log(contents.numbers())
+        with self._open(wandb, name, self._config(contents.record, manifest, upstream)) as tracked:
+            _log_contents(wandb, tracked, contents, directory)
             if self.mode == "online":
-                for stage, made in upstream.items():
-                    tracked.use_artifact(
-                        self._artifact(wandb, stage, directory.parent / stage, made)
-                    )
+                for source, made in upstream.items():
+                    folder = directory.parent / source
+                    tracked.use_artifact(self._artifact(wandb, source, folder, made))
             artifact = self._artifact(wandb, name, directory, manifest)
             tracked.log_artifact(artifact, aliases=["latest", artifact_alias(manifest)])
+
+    @property
+    def _folder(self) -> Path:
+        return self.request.workspace.tracking / "wandb"
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self.request.study.name, self.request.run_options.run
 
     def _open(self, wandb: Any, name: str, config: dict[str, Any]) -> Any:
         """Open a run; without a server, or with a wrong key, an offline one."""
@@ -127,20 +103,21 @@ class WandbObserver:
                 "folders offline-run-* there uploads them",
                 type(error).__name__,
                 str(error).partition("\n")[0],
-                self.directory / "wandb",
+                self._folder,
             )
         return self._init(wandb, name, config)
 
     def _init(self, wandb: Any, name: str, config: dict[str, Any]) -> Any:
+        study, run = self._names
         return wandb.init(
-            project=self.project,
-            entity=self.entity,
-            dir=str(self.directory),
+            project=self.request.options.wandb.project,
+            entity=self.request.options.wandb.entity,
+            dir=str(self._folder.parent),
             mode=self.mode,
-            group=group_name(self.study, self.run),
+            group=group_name(study, run),
             job_type=name,
-            name=f"{self.run}-{name}",
-            tags=[self.study],
+            name=f"{run}-{name}",
+            tags=[study],
             config=config,
             settings=wandb.Settings(
                 silent=True,
@@ -151,25 +128,23 @@ class WandbObserver:
         )
 
     def _config(
-        self,
-        contents: stage_contents.Contents,
-        manifest: Manifest,
-        upstream: dict[str, Manifest],
+        self, record: Mapping[str, Any], manifest: Manifest, upstream: Mapping[str, Manifest]
     ) -> dict[str, Any]:
+        study, run = self._names
         return {
-            "study": self.study,
-            "run": self.run,
-            "seed": self.seed,
+            "study": study,
+            "run": run,
+            "seed": manifest.seed,
             "stage": manifest.config,
             "inputs": manifest.inputs,
             "upstream": {stage: artifact_alias(made) for stage, made in upstream.items()},
             "code": manifest.code,
-            "record": dict(contents.record),
+            "record": dict(record),
         }
 
     def _artifact(self, wandb: Any, name: str, directory: Path, manifest: Manifest) -> Any:
         artifact = wandb.Artifact(
-            artifact_name(self.study, self.run, name),
+            artifact_name(*self._names, name),
             type=_ARTIFACT_TYPES.get(name, name),
             metadata={"manifest": manifest.digest},
         )
@@ -199,8 +174,15 @@ def _upstream_manifests(directory: Path, manifest: Manifest) -> dict[str, Manife
     return {stage: load_manifest(path) for stage, path in paths.items() if path.exists()}
 
 
-def _log_curves(tracked: Any, curves: Iterable[stage_contents.Curve]) -> None:
-    for curve in curves:
+def _log_contents(
+    wandb: Any, tracked: Any, contents: stage_contents.Contents, directory: Path
+) -> None:
+    for curve in contents.curves():
         tracked.define_metric(f"{curve.prefix}/*", step_metric=curve.step)
         for row in curve.rows:
             tracked.log(row)
+    for key, path in stage_contents.figures(directory).items():
+        tracked.log({key: wandb.Html(path.read_text(encoding="utf-8"))})
+    for key, (columns, rows) in contents.tables().items():
+        tracked.log({key: wandb.Table(columns=columns, data=rows)})
+    tracked.log(contents.numbers())

@@ -15,7 +15,7 @@ from experiments import tracking
 from experiments.stage_contents import CURVE_FILE
 from experiments.tracking import WandbObserver
 from mechval import tables
-from mechval.pipeline import Manifest, Stage
+from mechval.pipeline import Manifest, Stage, Workspace
 from mechval.pipeline.manifest import load_manifest, manifest_text
 
 
@@ -153,9 +153,14 @@ def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     def log(mode: str = "offline", fails_online: bool = False, times: int = 1) -> Recorder:
         recorder = Recorder(fails_online)
         monkeypatch.setattr(tracking, "import_wandb", lambda folder: recorder)
-        observer = WandbObserver(
-            mode, "two_sat", "mine", 0, {"axioms": STAGE}, tmp_path, "mechval", None
+        request = SimpleNamespace(
+            options=SimpleNamespace(wandb=SimpleNamespace(project="mechval", entity=None)),
+            study=SimpleNamespace(name="two_sat", stages=lambda _: (STAGE,)),
+            settings=None,
+            run_options=SimpleNamespace(run="mine"),
+            workspace=Workspace(tmp_path),
         )
+        observer = WandbObserver(request, mode)  # type: ignore[arg-type]
         for _ in range(times):
             observer("axioms", tmp_path / "axioms", manifest)
         return recorder
