@@ -1,10 +1,12 @@
 """Many commands of the real command line, each in its own process, for the price of one import.
 
-``python -m tests.end_to_end.commands`` reads a JSON list of commands from standard input, imports
-the entry point once, forks for each command in turn and writes a JSON list of answers. A command
-may come with a fault: something that goes wrong when it opens a file for writing in some folder.
+``python -m tests.end_to_end.commands`` imports the entry point once, then reads one command a line
+from standard input, forks for it and writes its answer as a line; both are JSON. All tests of a
+process share one such server. A command may come with a fault: something that goes wrong when it
+opens a file for writing in some folder.
 """
 
+import atexit
 import errno
 import json
 import os
@@ -14,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -120,31 +123,44 @@ def run_faulty_commands(
     directory: Path, commands: Sequence[tuple[Sequence[str], Fault | None]]
 ) -> list[Answer]:
     """The same, each command with a fault of its own or none."""
-    content = [
-        {"words": list(words), "fault": None if fault is None else asdict(fault)}
-        for words, fault in commands
-    ]
-    done = subprocess.run(
+    return [_ask(directory, words, fault) for words, fault in commands]
+
+
+def _ask(directory: Path, words: Sequence[str], fault: Fault | None) -> Answer:
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    told = None if fault is None else asdict(fault)
+    command = {"directory": str(directory), "words": list(words), "fault": told}
+    server.stdin.write(json.dumps(command) + "\n")
+    server.stdin.flush()
+    return Answer(**json.loads(server.stdout.readline()))
+
+
+@cache
+def _server() -> "subprocess.Popen[str]":
+    server = subprocess.Popen(
         [sys.executable, "-m", "tests.end_to_end.commands"],
-        cwd=directory,
+        cwd=ROOT,
         env=environment(),
-        input=json.dumps(content),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
-        timeout=HANG_SECONDS * len(content),
     )
-    return [Answer(**values) for values in json.loads(done.stdout)]
+    atexit.register(server.communicate)
+    return server
 
 
-def _answer(words: list[str], fault: Fault | None) -> Answer:
+def _answer(directory: str, words: list[str], fault: dict[str, Any] | None) -> Answer:
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         child = os.fork()
         if child == 0:
             os.dup2(stdout.fileno(), 1)
             os.dup2(stderr.fileno(), 2)
+            os.chdir(directory)
+            signal.alarm(HANG_SECONDS)
             if fault is not None:
-                fault.watch()
+                Fault(**fault).watch()
             _become(words)
         _, status = os.waitpid(child, 0)
         stdout.seek(0)
@@ -175,8 +191,6 @@ def _become(words: list[str]) -> None:
 if __name__ == "__main__":
     for module in ("experiments.run", "mechval.two_sat.study"):
         import_module(module)
-    answers = [
-        _answer(command["words"], None if command["fault"] is None else Fault(**command["fault"]))
-        for command in json.load(sys.stdin)
-    ]
-    json.dump([asdict(answer) for answer in answers], sys.stdout)
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(asdict(_answer(**json.loads(line)))) + "\n")
+        sys.stdout.flush()

@@ -15,7 +15,7 @@ from mechval.two_sat.claim.improved.voting_fit import VotingFit
 from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.activations import record_answer_states, token_batches
+from mechval.two_sat.network.activations import record_answers, token_batches
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.voting import VotingProgram
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
@@ -46,14 +46,14 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
         residuals=("resid_mid",),
         device=CPU,
     )
-    states = record_answer_states(model, problem, fit, CPU)
+    resid_post, states = record_answers(model, problem, fit, CPU)
     programs = fit_ladder(
         model, problem, circuit, "paper", fit, states, ladder=(8,), fit=FIT, seed=0
     )
     (program,) = programs.values()
     assert isinstance(program, VotingProgram)
     programs["votes of the next neuron"] = replace(program, votes=program.votes.roll(1, dims=0))
-    colon = fit_colon(model, problem, fit, CPU)
+    colon = fit_colon(problem, fit, resid_post)
     parser = RefinedParser(problem, circuit.prototypes, circuit.mean_resid_post, colon)
     counting = with_parser(base, parser)
     literals = colon[1:].roll(problem.n_variables, dims=0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.transformer import Transformer
@@ -16,7 +16,7 @@ from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
-from mechval.two_sat.network.activations import record_answer_states
+from mechval.two_sat.network.activations import record_answers
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.programs.evaluate import TruthTableCounts
@@ -29,12 +29,14 @@ class Observations:
     """The network's states and labels on every formula of a split, on the CPU.
 
     Attributes:
+        resid_post: after block 0, at ``:``.
         states: at cut 2.
         labels: 1 where the network answers ``s``.
         tables: the truth tables of the formulas as written.
     """
 
     split: Split
+    resid_post: Float[Tensor, "formula d_model"]
     states: AnswerState
     labels: Int[Tensor, " formula"]
     tables: TruthTableCounts
@@ -76,10 +78,11 @@ def observe(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> Observations:
     """Run the network once over ``split``."""
-    states = record_answer_states(model, problem, split, device)
+    resid_post, states = record_answers(model, problem, split, device)
     words = truth_tables(problem, split.clause_ids)
     return Observations(
         split=split,
+        resid_post=resid_post,
         states=states,
         labels=predicted_labels(Components(model, problem), states, device),
         tables=TruthTableCounts.of(unpack_truth_tables(words, problem.n_variables)),

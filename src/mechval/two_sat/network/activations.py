@@ -66,7 +66,7 @@ def record_activations(
     for tokens, _ in token_batches(problem, split, device, "activations"):
         resid = components.parse(tokens)
         attn_out = components.answer_attention(resid)
-        state = components.evaluate(resid)
+        state = components.evaluate(resid, attn_out)
         for name, value in (
             ("resid_post", resid),
             ("resid_mid", state.resid_mid),
@@ -88,19 +88,29 @@ def record_activations(
 
 
 @torch.inference_mode()
+def record_answers(
+    model: Transformer, problem: Problem, split: Split, device: torch.device
+) -> tuple[Float[Tensor, "formula d_model"], AnswerState]:
+    """The residual stream after block 0 at ``:``, and the state at cut 2, on the CPU."""
+    components = Components(model.to(device), problem)
+    position = components.layout.answer_position
+    resids, states = [], []
+    for tokens, _ in token_batches(problem, split, device, "states at ':'"):
+        resid = components.parse(tokens)
+        # A clone, because a view would keep all positions in memory.
+        resids.append(resid[:, position].clone().cpu())
+        states.append(components.evaluate(resid))
+    return torch.cat(resids), AnswerState(
+        hidden=torch.cat([state.hidden.cpu() for state in states]),
+        resid_mid=torch.cat([state.resid_mid.cpu() for state in states]),
+    )
+
+
 def record_answer_states(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> AnswerState:
     """The concrete state at cut 2 of every formula, on the CPU."""
-    components = Components(model.to(device), problem)
-    states = [
-        components.evaluate(components.parse(tokens))
-        for tokens, _ in token_batches(problem, split, device, "states at ':'")
-    ]
-    return AnswerState(
-        hidden=torch.cat([state.hidden.cpu() for state in states]),
-        resid_mid=torch.cat([state.resid_mid.cpu() for state in states]),
-    )
+    return record_answers(model, problem, split, device)[1]
 
 
 def _own_clause_attention(

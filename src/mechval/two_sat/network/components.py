@@ -50,9 +50,19 @@ class Components:
         position = torch.tensor([self.layout.answer_position], device=resid.device)
         return self.model.block(1).attn(resid, position)[:, 0]
 
-    def evaluate(self, resid: Float[Tensor, "batch pos d_model"]) -> AnswerState:
-        """The residual stream after block 0 to the hidden layer at the answer position."""
-        resid_mid = resid[:, self.layout.answer_position] + self.answer_attention(resid)
+    def evaluate(
+        self,
+        resid: Float[Tensor, "batch pos d_model"],
+        attn_out: Float[Tensor, "batch d_model"] | None = None,
+    ) -> AnswerState:
+        """The residual stream after block 0 to the hidden layer at the answer position.
+
+        Args:
+            attn_out: what :meth:`answer_attention` gives, if it is known.
+        """
+        if attn_out is None:
+            attn_out = self.answer_attention(resid)
+        resid_mid = resid[:, self.layout.answer_position] + attn_out
         return AnswerState(self.model.block(1).mlp.hidden(resid_mid), resid_mid)
 
     def answer_logits(self, state: AnswerState) -> Float[Tensor, "batch d_vocab"]:

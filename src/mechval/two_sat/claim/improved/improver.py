@@ -89,7 +89,8 @@ class Improver:
         model, problem, device = self.bench.model, self.bench.problem, self.bench.device
         circuit = self.bench.circuit
         own = (problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device))
-        colon = fit_colon(model, problem, self.bench.fitting.split, device).to(device)
+        seen = self.bench.fitting
+        colon = fit_colon(problem, seen.split, seen.resid_post).to(device)
         by_position = prototypes_by_position(model, problem).to(device)
         return {
             COUNTING: RefinedParser(*own, colon=colon),

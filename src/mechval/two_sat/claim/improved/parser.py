@@ -13,15 +13,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mechval.transformer import Transformer
 from mechval.two_sat.claim.bench import written_pairs
 from mechval.two_sat.claim.improved.regression import least_squares
 from mechval.two_sat.claim.variants.literal_counts import literal_counts
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.interpretation import ClauseParser
-from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 
 
@@ -53,26 +50,16 @@ class RefinedParser(ClauseParser):
         return resid
 
 
-@torch.inference_mode()
 def fit_colon(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
+    problem: Problem, split: Split, resid_post: Float[Tensor, "formula d_model"]
 ) -> Float[Tensor, "coefficient d_model"]:
     """Regress the residual stream at ``:`` after block 0 on the literal counts.
 
     Least squares on the fitting split. A formula's counts add up to a constant, so of all
     solutions the shortest one is taken.
     """
-    components = Components(model.to(device), problem)
-    answer = components.layout.answer_position
-    resid = torch.cat(
-        [
-            # A clone, because a view would keep all positions in memory.
-            components.parse(tokens)[:, answer].clone().cpu()
-            for tokens, _ in token_batches(problem, split, device, "residuals at ':'")
-        ]
-    )
     counts = _with_constant(problem, written_pairs(problem, split))
-    return next(least_squares(counts, resid))
+    return next(least_squares(counts, resid_post))
 
 
 def _with_constant(

@@ -35,7 +35,7 @@ def bench(n_neurons: int = SMALL_PROBLEM.n_assignments) -> Bench:
         words = truth_tables(SMALL_PROBLEM, split.clause_ids)
         tables = TruthTableCounts.of(unpack_truth_tables(words, SMALL_PROBLEM.n_variables))
         state = AnswerState(hidden, torch.zeros(len(split), 1))
-        return Observations(split, state, hidden.any(dim=1).long(), tables)
+        return Observations(split, state.resid_mid, state, hidden.any(dim=1).long(), tables)
 
     assignments = reading.disjunctions.assignments[:n_neurons]
     narrow = replace(

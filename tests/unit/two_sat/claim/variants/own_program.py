@@ -61,7 +61,9 @@ def observations(right: Interpretation, split: Split) -> Observations:
     tokens = encode_formulas(PROBLEM, torch.from_numpy(split.clause_ids))
     parse, evaluate, output = right.concrete
     states = evaluate(parse(tokens))
-    return Observations(split, states, output(states), TruthTableCounts.of(tables(split)))
+    return Observations(
+        split, states.resid_mid, states, output(states), TruthTableCounts.of(tables(split))
+    )
 
 
 def tables(split: Split) -> Bool[np.ndarray, "formula assignment"]:
