@@ -14,6 +14,7 @@ from mechval.two_sat.circuit.evidence.facts import circuit_facts
 from mechval.two_sat.circuit.evidence.gather import gather_evidence
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.configs import CircuitConfig
+from mechval.two_sat.network.activations import record_answer_states
 from tests.evidence_facts import Fact, evidence_facts
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 
@@ -52,6 +53,7 @@ def facts(published_checkpoint: Path) -> dict[str, Fact]:
         PUBLISHED_PROBLEM,
         circuit,
         fit,
+        record_answer_states(model, PUBLISHED_PROBLEM, fit, CPU).hidden,
         test,
         max_leaves=config.max_leaves,
         seed=0,

@@ -15,7 +15,7 @@ from mechval.two_sat.claim.improved.voting_fit import VotingFit
 from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.activations import record_answers, token_batches
+from mechval.two_sat.network.activations import record_cuts, token_batches
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.voting import VotingProgram
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
@@ -46,7 +46,7 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
         residuals=("resid_mid",),
         device=CPU,
     )
-    resid_post, states = record_answers(model, problem, fit, CPU)
+    resid_post, states = record_cuts(model, problem, fit, CPU)
     programs = fit_ladder(
         model, problem, circuit, "paper", fit, states, ladder=(8,), fit=FIT, seed=0
     )

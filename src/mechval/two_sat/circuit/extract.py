@@ -94,6 +94,19 @@ def extract_circuit(
             out.
     """
     activations = record_activations(model, problem, split, device)
+    return circuit_of(model, problem, split, activations, config=config, seed=seed)
+
+
+def circuit_of(
+    model: Transformer,
+    problem: Problem,
+    split: Split,
+    activations: Activations,
+    *,
+    config: CircuitConfig,
+    seed: int,
+) -> Circuit:
+    """The same from activations that have been recorded on ``split``."""
     effects = neuron_effects(model, problem, activations.hidden)
     found: dict[ReadingName, Reading | None] = {
         name: _read_neurons(name, effects, activations, problem, split, config, seed)

@@ -16,7 +16,7 @@ from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
-from mechval.two_sat.network.activations import record_answers
+from mechval.two_sat.network.activations import record_cuts
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.programs.evaluate import TruthTableCounts
@@ -78,7 +78,7 @@ def observe(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> Observations:
     """Run the network once over ``split``."""
-    resid_post, states = record_answers(model, problem, split, device)
+    resid_post, states = record_cuts(model, problem, split, device)
     words = truth_tables(problem, split.clause_ids)
     return Observations(
         split=split,

@@ -88,7 +88,7 @@ def record_activations(
 
 
 @torch.inference_mode()
-def record_answers(
+def record_cuts(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> tuple[Float[Tensor, "formula d_model"], AnswerState]:
     """The residual stream after block 0 at ``:``, and the state at cut 2, on the CPU."""
@@ -110,7 +110,7 @@ def record_answer_states(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> AnswerState:
     """The concrete state at cut 2 of every formula, on the CPU."""
-    return record_answers(model, problem, split, device)[1]
+    return record_cuts(model, problem, split, device)[1]
 
 
 def _own_clause_attention(

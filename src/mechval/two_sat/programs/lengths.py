@@ -26,7 +26,7 @@ Source: paper section 3 (the program must be simpler than the network); the code
 
 from collections.abc import Sequence
 from enum import IntEnum
-from functools import singledispatch
+from functools import cache, singledispatch
 
 import numpy as np
 
@@ -139,12 +139,17 @@ def count_reachable_truth_tables(problem: Problem) -> int | None:
     >>> count_reachable_truth_tables(Problem(n_variables=3, n_clauses=4))
     165
     """
-    clauses = clause_truth_tables(problem)
+    return _count_reachable(problem.n_variables, problem.n_clauses)
+
+
+@cache
+def _count_reachable(n_variables: int, n_clauses: int) -> int | None:
+    clauses = clause_truth_tables(Problem(n_variables=n_variables, n_clauses=n_clauses))
     if clauses.shape[1] != 1:
         return None
     found = new = np.unique(clauses)
     # A clause may repeat, so what k clauses reach, k + 1 reach too: only new tables are extended.
-    for _ in range(problem.n_clauses - 1):
+    for _ in range(n_clauses - 1):
         new = np.setdiff1d(new[:, None] & clauses[:, 0], found)
         found = np.union1d(found, new)
         if len(found) > _MOST_TABLES:

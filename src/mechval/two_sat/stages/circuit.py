@@ -5,10 +5,11 @@ import torch
 from mechval import tables
 from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.evidence import facts, gather
-from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.circuit.extract import circuit_of
 from mechval.two_sat.circuit.files import PROGRAMS, save_circuit
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_split
+from mechval.two_sat.network.activations import record_activations
 from mechval.two_sat.stages.train import load_stage_network
 
 TABLES: tuple[tables.Declared, ...] = (PROGRAMS, facts.FACTS, *gather.TABLES)
@@ -23,7 +24,8 @@ def run(context: StageContext[TwoSatSettings]) -> None:
         load_split(context.upstream["data"].bulk, problem, name)
         for name in ("analysis.fit", "analysis.test")
     )
-    circuit = extract_circuit(model, problem, fit, config=config, seed=seed, device=device)
+    activations = record_activations(model, problem, fit, device)
+    circuit = circuit_of(model, problem, fit, activations, config=config, seed=seed)
     save_circuit(circuit, context.directory)
     facts.FACTS.write(facts.circuit_facts(model, problem, circuit), context.directory)
     evidence = gather.gather_evidence(
@@ -31,6 +33,7 @@ def run(context: StageContext[TwoSatSettings]) -> None:
         problem,
         circuit,
         fit,
+        activations.hidden,
         test,
         max_leaves=config.max_leaves,
         seed=seed,

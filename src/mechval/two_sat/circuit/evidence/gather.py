@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
+from torch import Tensor
 
 from mechval import tables
 from mechval.transformer import Transformer
@@ -21,7 +22,7 @@ from mechval.two_sat.circuit.evidence import (
     scores,
     worst_case,
 )
-from mechval.two_sat.circuit.evidence.recording import record_answers, record_hidden
+from mechval.two_sat.circuit.evidence.recording import record_answers
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
@@ -55,6 +56,7 @@ def gather_evidence(
     problem: Problem,
     circuit: Circuit,
     fit: Split,
+    hidden: Float[Tensor, "formula d_mlp"],
     test: Split,
     *,
     max_leaves: int,
@@ -68,6 +70,7 @@ def gather_evidence(
         problem: the size of its formulas.
         circuit: extracted from ``fit``; its means, effects, readings and programs are used.
         fit: formulas that further trees are fitted on.
+        hidden: block 1's activations on them, which the circuit was extracted from.
         test: formulas that every other number is measured on.
         max_leaves: what the circuit's trees were fitted with.
         seed: decides between equally good splits of the trees.
@@ -81,14 +84,11 @@ def gather_evidence(
     precise = copy.deepcopy(model).double()
     record = record_answers(model, problem, test, device)
     fit_truth, test_truth = _truth(problem, fit), _truth(problem, test)
-    neurons = torch.cat([reading.neurons for reading in circuit.readings.values()]).unique()
-    fitted = record_hidden(model, problem, fit, neurons, device)
     coverage, quality = [], []
     for name, reading in circuit.readings.items():
-        columns = torch.searchsorted(neurons, reading.neurons)
         programs = program_rows.reading_programs(
             reading,
-            program_rows.label_tables(reading, fit_truth, fitted[:, columns]),
+            program_rows.label_tables(reading, fit_truth, hidden[:, reading.neurons]),
             max_leaves=max_leaves,
             seed=seed,
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from mechval.transformer import Transformer
@@ -94,23 +94,6 @@ def record_answers(
         hidden=torch.cat(hidden),
         mean_pattern=(total / len(split)).float(),
     )
-
-
-@torch.inference_mode()
-def record_hidden(
-    model: Transformer,
-    problem: Problem,
-    split: Split,
-    neurons: Int[Tensor, " neuron"],
-    device: torch.device,
-) -> Float[Tensor, "formula neuron"]:
-    """Activations of some neurons of block 1 at the answer position, on the CPU."""
-    chosen = neurons.to(device)
-    kept = []
-    for resid in _resid_batches(model, problem, split, device, "activations to fit"):
-        resid_mid = resid[:, -1] + answer_attention(model, resid).attn_out
-        kept.append(model.block(1).mlp.hidden(resid_mid)[:, chosen].cpu())
-    return torch.cat(kept)
 
 
 @torch.inference_mode()

@@ -20,7 +20,6 @@ from mechval.two_sat.circuit.evidence.recording import (
     answer_attention,
     mean_first_pattern,
     record_answers,
-    record_hidden,
 )
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
@@ -29,7 +28,6 @@ from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram
 from tests.networks import (
     CPU,
-    SMALL_ARCHITECTURE,
     SMALL_PROBLEM,
     hand_made_circuit,
     one_neuron_per_assignment,
@@ -96,14 +94,6 @@ def test_the_first_pattern_looks_from_the_second_literals(split: Split) -> None:
         pattern = MODEL.block(0).attn.pattern(MODEL.embed(tokens)).mean(dim=0)
     found = mean_first_pattern(MODEL, SMALL_PROBLEM, split, CPU)
     torch.testing.assert_close(found, pattern[:, list(COMPONENTS.layout.second_literal_positions)])
-
-
-def test_activations_of_some_neurons_are_those_of_all(split: Split) -> None:
-    chosen = torch.tensor([3, 0, SMALL_ARCHITECTURE.d_mlp - 1])
-    found = record_hidden(MODEL, SMALL_PROBLEM, split, chosen, CPU)
-    torch.testing.assert_close(
-        found, record_answers(MODEL, SMALL_PROBLEM, split, CPU).hidden[:, chosen]
-    )
 
 
 def test_clauses_and_formulas_are_all_counted(split: Split) -> None:

@@ -12,8 +12,9 @@ from mechval.transformer import Architecture
 from mechval.two_sat.circuit.evidence import ablations, facts
 from mechval.two_sat.circuit.evidence.gather import TABLES, Filled, gather_evidence
 from mechval.two_sat.circuit.evidence.program_rows import COVERAGE
-from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.circuit.extract import circuit_of
 from mechval.two_sat.configs import CircuitConfig
+from mechval.two_sat.network.activations import record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import network_sections
 from tests.networks import (
@@ -43,8 +44,11 @@ def gather(problem: Problem, heads: tuple[int, ...]) -> Gathered:
     model = random_network(problem, architecture=Architecture(d_model=16, d_mlp=24, n_heads=heads))
     splits = small_corpora(problem, 200).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
-    circuit = extract_circuit(model, problem, fit, config=CONFIG, seed=0, device=CPU)
-    evidence = gather_evidence(model, problem, circuit, fit, test, max_leaves=3, seed=0, device=CPU)
+    seen = record_activations(model, problem, fit, CPU)
+    circuit = circuit_of(model, problem, fit, seen, config=CONFIG, seed=0)
+    evidence = gather_evidence(
+        model, problem, circuit, fit, seen.hidden, test, max_leaves=3, seed=0, device=CPU
+    )
     return Gathered(evidence, facts.circuit_facts(model, problem, circuit))
 
 
