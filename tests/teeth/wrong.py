@@ -109,7 +109,7 @@ def judge_all(
     network = concrete or right.concrete
     named = {RIGHT: right, **{name: make(subject) for name, make in WRONG.items()}}
     reports = evaluate_axioms(
-        [replace(made, name=name, concrete=network) for name, made in named.items()],
+        [replace(made, name=name, tags={}, concrete=network) for name, made in named.items()],
         (
             Batch(tokens, satisfiable.long())
             for tokens, satisfiable in token_batches(subject.problem, formulas, CPU, "teeth")

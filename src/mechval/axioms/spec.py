@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from mechval.axioms import spec_schema as schema
 from mechval.axioms.base import (
     Equivalence,
     Interpretation,
@@ -25,13 +26,6 @@ from mechval.axioms.base import (
     exact_labels,
     identity,
     n_differing,
-)
-from mechval.axioms.spec_schema import (
-    EquivalenceSpec,
-    InterpretationSpec,
-    ObjectSpec,
-    PartSpec,
-    TensorSpec,
 )
 from mechval.config import parse_config
 from mechval.errors import MechvalError
@@ -54,7 +48,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
     writer = _Writer()
     maps = {field: tuple(map(writer.part, getattr(interpretation, field))) for field in _MAPS}
     equivalences = tuple(
-        EquivalenceSpec(
+        schema.EquivalenceSpec(
             name=known.name,
             distance=writer.part(known.distance),
             tolerance=known.tolerance,
@@ -63,7 +57,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
         for known in interpretation.equivalences
     )
     tensors = save(writer.tensors)
-    spec = InterpretationSpec(
+    spec = schema.InterpretationSpec(
         format=1,
         name=interpretation.name,
         tags=tuple(interpretation.tags.items()),
@@ -103,7 +97,7 @@ def load_interpretation(
         for index, described in enumerate(spec.objects)
     ]
 
-    def find(part: PartSpec) -> Callable[..., Any]:
+    def find(part: schema.PartSpec) -> Callable[..., Any]:
         return _resolve(known, part, spec, objects)
 
     return Interpretation(
@@ -125,14 +119,14 @@ class _Writer:
     """Numbers the objects that parts belong to and gathers their tensors."""
 
     def __init__(self) -> None:
-        self.objects: list[ObjectSpec] = []
+        self.objects: list[schema.ObjectSpec] = []
         self.tensors: dict[str, Tensor] = {}
         self._numbers: dict[int, int] = {}
 
-    def part(self, applied: Callable[..., Any]) -> PartSpec:
+    def part(self, applied: Callable[..., Any]) -> schema.PartSpec:
         """How a map or a distance is written."""
         if inspect.isfunction(applied):
-            return PartSpec(reference=_reference(applied))
+            return schema.PartSpec(reference=_reference(applied))
         is_method = inspect.ismethod(applied)
         owner = applied.__self__ if is_method else applied
         name = applied.__name__ if is_method else "__call__"
@@ -141,7 +135,9 @@ class _Writer:
                 f"part {applied!r} cannot be saved; allowed: a function, or (a method of) an "
                 "instance of a dataclass."
             )
-        return PartSpec(reference=f"{_reference(type(owner))}.{name}", object=self._number(owner))
+        return schema.PartSpec(
+            reference=f"{_reference(type(owner))}.{name}", object=self._number(owner)
+        )
 
     def _number(self, owner: Any) -> int:
         if id(owner) not in self._numbers:
@@ -149,12 +145,12 @@ class _Writer:
             self.objects.append(self._object(owner, len(self.objects)))
         return self._numbers[id(owner)]
 
-    def _object(self, owner: Any, number: int) -> ObjectSpec:
+    def _object(self, owner: Any, number: int) -> schema.ObjectSpec:
         values = {field.name: getattr(owner, field.name) for field in fields(owner)}
         tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
         for name, value in tensors.items():
             self.tensors[_tensor_name(number, name)] = value.detach().cpu().contiguous().clone()
-        return ObjectSpec(
+        return schema.ObjectSpec(
             reference=_reference(type(owner)),
             values={
                 name: _plain(value, f"{type(owner).__name__}.{name}")
@@ -198,8 +194,8 @@ def _tensor_name(number: int, field: str) -> str:
     return f"objects.{number}.{field}"
 
 
-def _tensor_spec(tensor: Tensor) -> TensorSpec:
-    return TensorSpec(shape=tuple(tensor.shape), dtype=str(tensor.dtype))
+def _tensor_spec(tensor: Tensor) -> schema.TensorSpec:
+    return schema.TensorSpec(shape=tuple(tensor.shape), dtype=str(tensor.dtype))
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -218,17 +214,17 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _read_spec(path: Path) -> InterpretationSpec:
+def _read_spec(path: Path) -> schema.InterpretationSpec:
     try:
         values = json.loads(_read(path))
     except (json.JSONDecodeError, UnicodeDecodeError):
         values = None
     if not isinstance(values, dict):
         raise MechvalError(f"{path} is no JSON object; allowed: what save_interpretation wrote.")
-    return parse_config(InterpretationSpec, values, prefix=path.name)
+    return parse_config(schema.InterpretationSpec, values, prefix=path.name)
 
 
-def _read_tensors(path: Path, spec: InterpretationSpec) -> dict[str, Tensor]:
+def _read_tensors(path: Path, spec: schema.InterpretationSpec) -> dict[str, Tensor]:
     content = _read(path)
     try:
         tensors = load(content)
@@ -266,7 +262,7 @@ def _look_up(known: Mapping[str, Callable[..., Any]], reference: str) -> Callabl
 
 def _make_object(
     known: Mapping[str, Callable[..., Any]],
-    described: ObjectSpec,
+    described: schema.ObjectSpec,
     number: int,
     tensors: Mapping[str, Tensor],
 ) -> Any:
@@ -288,8 +284,8 @@ def _field_names(kind: Any) -> set[str]:
 
 def _resolve(
     known: Mapping[str, Callable[..., Any]],
-    part: PartSpec,
-    spec: InterpretationSpec,
+    part: schema.PartSpec,
+    spec: schema.InterpretationSpec,
     objects: list[Any],
 ) -> Callable[..., Any]:
     if part.object is None:

@@ -13,7 +13,6 @@ from mechval.axioms import Batch, Interpretation
 from mechval.axioms.base import Measurements
 from mechval.axioms.cells import CellKey
 from mechval.axioms.equations import deciding_equivalence
-from mechval.axioms.report import cell_name
 from mechval.axioms.suite import measure_axioms
 
 Change = Callable[[Interpretation], Interpretation]
@@ -133,7 +132,7 @@ def _rows(
                 candidate=candidate,
                 is_taken=candidate == best,
                 n=n,
-                cell=cell_name(key.axiom, base.components[key.component - 1]),
+                cell=base.cell_name(key),
                 before_disagreements=before[key],
                 after_disagreements=count,
             )
