@@ -16,9 +16,9 @@ Selection = Literal["effect_share", "paper"]
 Thresholds = Literal["calibrated", "paper"]
 
 EFFECT_SHARE = 0.999
-PUBLISHED_EFFECT = 0.1
-PUBLISHED_CUT = 0.5
-PUBLISHED_HIGH = 2.0
+PAPER_EFFECT = 0.1
+PAPER_CUT = 0.5
+PAPER_HIGH = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class NeuronEffects:
         99.9 % of the total effect. ``paper``: activation times coefficient above 0.1.
         """
         if selection == "paper":
-            return (self.max_activation * self.coefficient > PUBLISHED_EFFECT).nonzero().flatten()
+            return (self.max_activation * self.coefficient > PAPER_EFFECT).nonzero().flatten()
         carrying = self.carrying()
         return carrying[self.coefficient[carrying] > 0]
 
@@ -86,9 +86,7 @@ def neuron_levels(hidden: Float[Tensor, "formula neuron"], thresholds: Threshold
     """
     n_neurons = hidden.shape[1]
     if thresholds == "paper":
-        return Levels(
-            torch.full((n_neurons,), PUBLISHED_CUT), torch.full((n_neurons,), PUBLISHED_HIGH)
-        )
+        return Levels(torch.full((n_neurons,), PAPER_CUT), torch.full((n_neurons,), PAPER_HIGH))
     pairs = [_calibrate(hidden[:, neuron].double().numpy()) for neuron in range(n_neurons)]
     levels = torch.tensor(pairs, dtype=torch.float32).reshape(n_neurons, 2)
     return Levels(levels[:, 0], levels[:, 1])

@@ -8,7 +8,7 @@ from mechval.reporting.paper import Comparison, Measured
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.circuit.evidence import ablations, answer_extremes, facts, program_rows
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
-from mechval.two_sat.circuit.neurons import PUBLISHED_EFFECT
+from mechval.two_sat.circuit.neurons import PAPER_EFFECT
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.network.accuracy import ACCURACY
 from mechval.two_sat.report.published_values import PAPER_PROBLEM, PUBLISHED
@@ -99,7 +99,7 @@ def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
     idle = [
         abs(row.coefficient)
         for row in neurons
-        if row.coefficient * row.max_activation <= PUBLISHED_EFFECT
+        if row.coefficient * row.max_activation <= PAPER_EFFECT
     ]
     yield "evidence/coefficients.evaluating_neurons", Measured(float(len(neurons) - len(idle)))
     yield "evidence/coefficients.largest_idle", Measured(max(idle, default=0.0))

@@ -119,7 +119,7 @@ def circuit(files: RunFiles) -> Section:
             "n": split_size(files, "analysis.fit"),
             "published": published_values.CARRYING_NEURONS if is_papers else None,
             "reading": reading,
-            "readings": _readings(files, found, neurons),
+            "readings": _readings(files, neurons),
             "neurons": show(
                 evaluating[:_MOST_NEURONS_SHOWN],
                 ("neuron", lambda row: str(row.neuron)),
@@ -203,7 +203,7 @@ def _evaluation_sizes(files: RunFiles) -> dict[str, int]:
     }
 
 
-def _readings(files: RunFiles, found: facts.CircuitFacts, neurons: Sequence[NeuronRow]) -> Shown:
+def _readings(files: RunFiles, neurons: Sequence[NeuronRow]) -> Shown:
     """A row per reading: how many neurons it reads, how often they are on, what they cover."""
     coverage = [row for row in files.rows(program_rows.COVERAGE) if row.in_circuit]
 
@@ -222,14 +222,17 @@ def _readings(files: RunFiles, found: facts.CircuitFacts, neurons: Sequence[Neur
         return f"{count} of {row.assignments}"
 
     return show(
-        found.readings.items(),
-        ("reading", lambda item: item[0]),
-        ("evaluating neurons", lambda item: item[1].evaluating_neurons),
-        ("constant bits refused", lambda item: len(item[1].constant_bits_refused)),
-        ("on-rate: least, median, most", lambda item: on_rates(item[0])),
-        ("covered by trees", lambda item: covered(item[0], "trees", pruned=True)),
-        ("… before pruning", lambda item: covered(item[0], "trees", pruned=False)),
-        ("… by disjunctions", lambda item: covered(item[0], "disjunction", pruned=True)),
+        list(neurons[0].reading),
+        ("reading", lambda name: name),
+        ("evaluating neurons", lambda name: sum(row.reading[name].evaluates for row in neurons)),
+        (
+            "constant bits refused",
+            lambda name: sum(row.reading[name].is_constant for row in neurons),
+        ),
+        ("on-rate: least, median, most", on_rates),
+        ("covered by trees", lambda name: covered(name, "trees", pruned=True)),
+        ("… before pruning", lambda name: covered(name, "trees", pruned=False)),
+        ("… by disjunctions", lambda name: covered(name, "disjunction", pruned=True)),
     )
 
 

@@ -11,7 +11,7 @@ from mechval.axioms import evaluate_axioms
 from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.circuit.evidence import ablations, answer_extremes
-from mechval.two_sat.circuit.evidence.facts import FACTS, CircuitFacts, ReadingFacts
+from mechval.two_sat.circuit.evidence.facts import FACTS, CircuitFacts
 from mechval.two_sat.circuit.evidence.neuron_rows import (
     MEAN_ACTIVATIONS,
     NEURONS,
@@ -106,10 +106,13 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int) -> None:
         smallest_mean_own_clause_attention=0.1,
         norm_of_s_plus_u=1e-6,
         shown_neuron=0,
-        readings={name: ReadingFacts(n_neurons, (400, 401)) for name in READINGS},
     )
     FACTS.write(facts, directory)
-    NEURONS.write([_neuron_row(index, n_neurons) for index in range(n_neurons)], directory)
+    refused = [replace(_neuron_row(index, n_neurons), is_carrying=False,
+                       reading=dict.fromkeys(READINGS, NeuronReading(False, True)))
+               for index in (400, 401)]  # fmt: skip
+    rows = [_neuron_row(index, n_neurons) for index in range(n_neurons)]
+    NEURONS.write([*rows, *refused], directory)
     means = [
         MeanActivationRow(
             neuron, {str(a): float(neuron * 7 % n_assignments == a) for a in range(n_assignments)}

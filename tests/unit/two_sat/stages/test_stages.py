@@ -141,8 +141,8 @@ def test_accuracy_is_counted_on_the_test_split(workspace: Workspace) -> None:
 
 def test_the_circuit_is_loadable_and_its_facts_agree(workspace: Workspace) -> None:
     circuit = load_circuit(place(workspace, "circuit"), SMALL_PROBLEM)
-    facts = metrics(workspace, "circuit")["readings"]["calibrated"]
-    assert facts["evaluating_neurons"] == len(circuit.readings["calibrated"].neurons)
+    facts = metrics(workspace, "circuit")
+    assert facts["carrying_neurons"] == len(circuit.effects.carrying())
 
 
 def test_the_neuron_table_has_the_carrying_neurons_largest_effect_first(

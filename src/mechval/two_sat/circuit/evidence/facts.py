@@ -8,16 +8,7 @@ from mechval.two_sat.circuit.evidence.ablations import norm_of_answer_sum
 from mechval.two_sat.circuit.evidence.contribution_rows import shown_neuron
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import EFFECT_SHARE
-from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.problem import Problem
-
-
-@dataclass(frozen=True)
-class ReadingFacts:
-    """How many neurons a reading reads as bits, and which it refuses."""
-
-    evaluating_neurons: int = tables.told()
-    constant_bits_refused: tuple[int, ...] = tables.told()
 
 
 @dataclass(frozen=True)
@@ -39,7 +30,6 @@ class CircuitFacts:
     smallest_mean_own_clause_attention: float = tables.number()
     norm_of_s_plus_u: float = tables.number()
     shown_neuron: int = tables.told()
-    readings: dict[ReadingName, ReadingFacts] = tables.told()
 
 
 FACTS = tables.Record("circuit/metrics.json", CircuitFacts)
@@ -57,8 +47,4 @@ def circuit_facts(model: Transformer, problem: Problem, circuit: Circuit) -> Cir
         smallest_mean_own_clause_attention=float(circuit.own_clause_attention.amax(dim=0).min()),
         norm_of_s_plus_u=norm_of_answer_sum(model, problem),
         shown_neuron=shown_neuron(circuit),
-        readings={
-            name: ReadingFacts(len(reading.neurons), tuple(reading.constant_neurons.tolist()))
-            for name, reading in circuit.readings.items()
-        },
     )
