@@ -13,14 +13,15 @@ from mechval.modular_addition.stages import (
     report,
     train,
 )
+from mechval.pipeline.manifest import hash_file
 from mechval.pipeline.stage import Stage
-from mechval.pipeline.study import Study, file_digest, import_stage, module_stage
+from mechval.pipeline.study import Study, import_stage, module_stage
 
 NETWORK = ("problem", "architecture")
 
 
 def _report_facts(settings: ModularAdditionSettings) -> dict[str, Any]:
-    texts = {path.name: file_digest(path) for path in content.TEXTS}
+    texts = {path.name: hash_file(path) for path in content.TEXTS}
     return {"model": settings.model.kind, "texts_sha256": texts}
 
 

@@ -23,23 +23,10 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
-class StagePlaces:
-    """The directories of one stage of one run.
+class StagePlaces(StageArtifacts):
+    """The directories of one stage of one run: its outputs, and checkpoints of attempts."""
 
-    Attributes:
-        directory: tracked results.
-        bulk: large untracked outputs.
-        scratch: checkpoints of unfinished attempts.
-    """
-
-    directory: Path
-    bulk: Path
     scratch: Path
-
-    @property
-    def artifacts(self) -> StageArtifacts:
-        """The finished outputs, as a downstream stage sees them."""
-        return StageArtifacts(self.directory, self.bulk)
 
     @property
     def manifest(self) -> Path:

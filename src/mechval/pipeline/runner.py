@@ -128,7 +128,7 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
     places, old = session.places(stage.name), session.manifest(stage.name)
     with _attempt(session, stage, key) as context:
         stopwatch = Stopwatch(session.workspace.root, session.options.device)
-        stage.reverify(context, places.artifacts)
+        stage.reverify(context, places)
         comparison = compare_tracked(
             places.directory, context.directory, stage.tables, partial=True
         )
@@ -149,7 +149,7 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
 def _attempt(session: Session, stage: Stage[Any], key: StageKey) -> Iterator[StageContext[Any]]:
     """Staging directories that are gone after any failure, Ctrl-C included; scratch stays."""
     places = session.places(stage.name)
-    upstream = {name: session.places(name).artifacts for name in stage.upstream}
+    upstream = {name: session.places(name) for name in stage.upstream}
     try:
         with full_disk_told(stage.name):
             yield session.context(places.make_staging(), places.scratch / key.digest, upstream)

@@ -5,7 +5,6 @@ A stage is a value: its name, what it reads, what its result depends on, and fun
 their code digest depends on the contract and not on the machinery that runs them.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +39,6 @@ class ModelSource(Config):
                 f"model.path={path} does not exist; allowed: the published torch file."
             )
         return path
-
-    def checkpoint_digest(self) -> str:
-        """The sha256 of the published checkpoint; raises MechvalError if it does not exist."""
-        return hashlib.sha256(self.checkpoint().read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """What studies share in saying what their stages are."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from mechval.config import Config
+from mechval.pipeline.manifest import hash_file
 from mechval.pipeline.stage import Stage
 
 
@@ -67,7 +66,7 @@ def import_stage(module: Any, upstream: tuple[str, ...], keys: tuple[str, ...]) 
     """A module's ``import_published`` as its stage, keyed by the bytes of the published file."""
 
     def digest(settings: Any) -> Mapping[str, Any]:
-        return {"checkpoint_sha256": settings.model.checkpoint_digest()}
+        return {"checkpoint_sha256": hash_file(settings.model.checkpoint())}
 
     stage = module_stage(module, upstream, keys, digest)
     return replace(stage, run=module.import_published, reverify=None, estimate=None)
@@ -81,8 +80,3 @@ def settings_slice(settings: Config, keys: tuple[str, ...]) -> dict[str, Any]:
         for key, part in parts.items()
         if part is not None
     }
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a data file that a stage reads, to be part of its key."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -120,13 +120,13 @@ def verify_stages(
 def _verify_all(
     session: Session, selected: tuple[Stage[Any], ...], manifests: Mapping[str, Manifest]
 ) -> VerificationReport:
-    committed = {stage.name: session.places(stage.name).artifacts for stage in session.stages}
+    committed = {stage.name: session.places(stage.name) for stage in session.stages}
     latest = dict(committed)
     found: list[StageVerification] = []
     for stage in selected:
         started = time.perf_counter()
         _recompute(session, stage, committed, latest)
-        recomputed = session.verification_places(stage.name).artifacts
+        recomputed = session.verification_places(stage.name)
         tables_equal = all(item.has_equal_tables for item in found)
         comparison = _compare(session, stage, manifests[stage.name], recomputed, tables_equal)
         figures = [name for name in manifests[stage.name].tracked if name.endswith(tuple(FIGURES))]

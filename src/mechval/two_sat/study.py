@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from mechval.pipeline.manifest import hash_file
 from mechval.pipeline.stage import Stage
-from mechval.pipeline.study import Study, file_digest, import_stage, module_stage
+from mechval.pipeline.study import Study, import_stage, module_stage
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.report import content
 from mechval.two_sat.stages import (
@@ -22,7 +23,7 @@ NETWORK = ("problem", "architecture")
 
 
 def _report_facts(settings: TwoSatSettings) -> dict[str, Any]:
-    texts = {path.name: file_digest(path) for path in content.TEXTS}
+    texts = {path.name: hash_file(path) for path in content.TEXTS}
     return {"model": settings.model.kind, "texts_sha256": texts}
 
 

@@ -23,7 +23,7 @@ def context(workspace: Workspace, directory: Path) -> StageContext[ModularAdditi
         directory=directory,
         bulk=directory,
         scratch=directory,
-        upstream={name: place.artifacts for name, place in places.items()},
+        upstream={name: place for name, place in places.items()},
     )
 
 

@@ -175,8 +175,7 @@ def errors_of_programs(workspace: Workspace, directory: Path, *, upside_down: bo
     directory.mkdir()
     save_programs(FittedPrograms({"kept": program}), directory)
     upstream = {
-        name: workspace.stage("two_sat", "tiny", name).artifacts
-        for name in ("data", "train", "circuit")
+        name: workspace.stage("two_sat", "tiny", name) for name in ("data", "train", "circuit")
     }
     context = StageContext(
         settings=settings(),
