@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -67,6 +68,21 @@ def panels(n_panels: int, columns: int, panel_height: float) -> tuple[Figure, li
     for unused in found[n_panels:]:
         unused.remove()
     return figure, found[:n_panels]
+
+
+def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
+    """One legend of what panels show, below all of them, where it hides no curve."""
+    entries = {
+        str(label): handle
+        for panel in axes
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+
+
+def legend_beside(axes: Axes, **look: Any) -> None:
+    """The legend of a panel, to the right of it."""
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), **look)
 
 
 def heat_map(

@@ -177,10 +177,7 @@ def paper_section(comparisons: Sequence[Comparison], unmeasured: Sequence[str] =
     shown = report.show(
         comparisons,
         ("quantity", "published.quantity"),
-        (
-            "published",
-            lambda row: CellText(row.published.text, float(row.published.printed)),
-        ),
+        ("published", lambda row: CellText(row.published.text, float(row.published.printed))),
         ("measured", lambda row: counted(row.measured)),
         ("90 % interval of the rate", lambda row: report.interval(row.lower, row.upper)),
         ("calibrated reading", lambda row: counted(row.calibrated)),

@@ -13,10 +13,7 @@ from mechval.two_sat.formulas.card import DATA
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.axioms import draw_axiom_table
-from mechval.two_sat.report.published_values import (
-    TEST_FORMULAS,
-    printed_cell,
-)
+from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
 from mechval.two_sat.stages.nulls import NULLS
 from mechval.two_sat.stages.progress import SNAPSHOTS
 

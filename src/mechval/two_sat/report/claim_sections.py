@@ -57,8 +57,7 @@ def better(files: RunFiles) -> Section | None:
     if not rows:
         return None
     front, choices, aim = files.rows(FRONT), files.rows(CHOICES), targets.FRONT.limit
-    most_bits = ten_times_the_trees(front)
-    within = [row for row in front if row.bits is not None and row.bits <= most_bits]
+    most_bits, within = within_ten_times_the_trees(front)
     return Section(
         "A better interpretation",
         "better.md",
@@ -82,10 +81,7 @@ def better(files: RunFiles) -> Section | None:
                 "bits",
                 "disagreements",
                 "epsilon",
-                (
-                    "aim",
-                    lambda row: "met" if row in within and row.epsilon <= aim else "MISSED",
-                ),
+                ("aim", lambda row: "met" if row in within and row.epsilon <= aim else "MISSED"),
             ),
             "best": min(within, key=lambda row: row.epsilon),
             "lookup": next(row for row in front if row.program == "lookup table"),
@@ -129,11 +125,12 @@ def derivability_and_size(files: RunFiles) -> Section:
     )
 
 
-def ten_times_the_trees(front: Sequence[FrontRow]) -> int:
-    """What a better program may cost: ten times the length of the 4-leaf trees."""
+def within_ten_times_the_trees(front: Sequence[FrontRow]) -> tuple[int, list[FrontRow]]:
+    """Ten times the length of the 4-leaf trees, and the programs that cost no more."""
     trees = next(row for row in front if (row.program, row.setting) == ("trees", "4"))
     assert trees.bits is not None
-    return 10 * trees.bits
+    most_bits = 10 * trees.bits
+    return most_bits, [row for row in front if row.bits is not None and row.bits <= most_bits]
 
 
 def _is_shown(row: VariantRow) -> bool:

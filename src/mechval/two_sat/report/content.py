@@ -39,7 +39,7 @@ def reached_targets(files: RunFiles) -> Section | None:
     """The goals for a network trained with this code on formulas of the paper's size."""
     if files.settings.model.kind != "own" or not measured.is_paper_size(files):
         return None
-    values = {**measured.measured_values(files), **measured.main_values(files)}
+    values = measured.main_values(files)
     shown = show(
         [
             target

@@ -37,8 +37,8 @@ def main_tags(files: RunFiles) -> dict[str, str]:
 
 
 def main_values(files: RunFiles) -> dict[str, Measured]:
-    """Cells of the main interpretation, by key."""
-    return dict(cell_values(files, main_tags(files)))
+    """Measured values, by key; the cells are those of the main interpretation."""
+    return {**measured_values(files), **dict(cell_values(files, main_tags(files)))}
 
 
 def compare_with_paper(files: RunFiles) -> tuple[Comparison, ...]:

@@ -275,9 +275,8 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
         files.rows(answer_extremes.ANSWER_EXTREMES),
     )
     of_clauses, of_tokens = files.rows(clause_scores.CLAUSE_SCORES), files.rows(scores.SCORES)
-    layout = FormulaLayout(files.settings.problem)
+    layout, draw = FormulaLayout(files.settings.problem), attention_figures
     seconds = [row for row in expected if row.position in layout.second_literal_positions]
-    draw = attention_figures
     return [
         Figure(
             "formula-attention",

@@ -1,7 +1,6 @@
 """The 2-SAT tables of README.md and docs/RESULTS.md, from the committed runs' tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +24,8 @@ _SEEDS = "cpu-"
 
 def headline(runs: Mapping[str, Path]) -> str:
     """Every target of the reference network beside the paper and the authors' network."""
-    theirs, ours = _values(_files(runs[AUTHORS]), is_main=False), _values(_files(runs[OWN]))
+    theirs = measured.measured_values(_files(runs[AUTHORS]))
+    ours = measured.main_values(_files(runs[OWN]))
     shown = show(
         [target for target in TARGETS if target.about == OWN],
         ("target", "name"),
@@ -40,7 +40,11 @@ def headline(runs: Mapping[str, Path]) -> str:
 
 def seeds(runs: Mapping[str, Path]) -> str:
     """The same targets on every seed of the preset that trains on a CPU."""
-    found = {name: _values(_files(path)) for name, path in runs.items() if name.startswith(_SEEDS)}
+    found = {
+        name: measured.main_values(_files(path))
+        for name, path in runs.items()
+        if name.startswith(_SEEDS)
+    }
     accuracies = [values["train/accuracy"].value or 0.0 for values in found.values()]
     together = {
         "seeds/accuracy_median": Measured(median(accuracies)),
@@ -76,15 +80,14 @@ def better(runs: Mapping[str, Path]) -> str:
     files = _files(runs[AUTHORS])
     improved = [row for row in files.rows(VARIANTS) if row.tags["family"] == "improved"]
     front = files.rows(FRONT)
-    most_bits = claim_sections.ten_times_the_trees(front)
-    within = [row for row in front if row.bits is not None and row.bits <= most_bits]
+    most_bits, within = claim_sections.within_ten_times_the_trees(front)
     parse = [row for row in improved if row.name == row.about == "prefix replaceability/parse"]
     best = {
         "improved/parse": min(parse, key=lambda row: row.epsilon),
         "improved/evaluate": min(within, key=lambda row: row.epsilon),
     }
     values = {key: Measured(row.epsilon, row.disagreements, row.n) for key, row in best.items()}
-    theirs = _values(files, is_main=False)
+    theirs = measured.measured_values(files)
     aims = show(
         [target for target in TARGETS if target.about == AUTHORS],
         ("target", "name"),
@@ -98,25 +101,17 @@ def better(runs: Mapping[str, Path]) -> str:
     return f"{markdown_of(aims)}\n\n{told_bits}\n\n{markdown_of(programs)}"
 
 
-@dataclass(frozen=True)
-class _Certified:
-    """A statement about all formulas, for both networks."""
-
-    statement: str
-    theirs: CellText
-    ours: CellText
-    kind: str
-
-
 def certified(runs: Mapping[str, Path]) -> str:
     """What is proved and counted about both networks."""
     theirs, ours = (_statements(_files(runs[name])) for name in (AUTHORS, OWN))
-    rows = [
-        _Certified(text, cell, ours.get((text, kind), CellText("")), kind)
-        for (text, kind), cell in theirs.items()
-    ]
-    columns = (("authors' network", "theirs"), ("ours", "ours"))
-    return markdown_of(show(rows, "statement", *columns, "kind"))
+    shown = show(
+        theirs.items(),
+        ("statement", lambda item: item[0][0]),
+        ("authors' network", lambda item: item[1]),
+        ("ours", lambda item: ours.get(item[0], CellText(""))),
+        ("kind", lambda item: item[0][1]),
+    )
+    return markdown_of(shown)
 
 
 BLOCKS: Mapping[str, Block] = {
@@ -129,12 +124,6 @@ BLOCKS: Mapping[str, Block] = {
 
 def _files(run: Path) -> RunFiles:
     return RunFiles(None, 0, {path.name: path for path in run.iterdir() if path.is_dir()})
-
-
-def _values(files: RunFiles, *, is_main: bool = True) -> dict[str, Measured]:
-    """Measured values by key; the cells are those of the main or of the paper's interpretation."""
-    values = measured.measured_values(files)
-    return {**values, **measured.main_values(files)} if is_main else values
 
 
 def _shown(found: Measured) -> str:

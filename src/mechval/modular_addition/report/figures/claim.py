@@ -12,7 +12,7 @@ from mechval.modular_addition.circuit.loss_progress import LossPoint
 from mechval.modular_addition.claim.controls import Differing
 from mechval.modular_addition.interpretation import COMPONENT_NAMES
 from mechval.modular_addition.network.training import Answers, CurvePoint
-from mechval.reporting.figures import PAGE_WIDTH, epsilon_map, epsilon_scale
+from mechval.reporting.figures import PAGE_WIDTH, epsilon_map, epsilon_scale, legend_below
 from mechval.reporting.figures_progress import format_examples
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, VERMILLION
 
@@ -50,8 +50,7 @@ def draw_decimals(rows: Sequence[Differing]) -> Figure:
         axes.set_ylabel("share that differs")
     for axes in grid[-1]:
         axes.set_xlabel("decimals compared\n(∠: nearest angle; all: unrounded)")
-    handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_below(figure, [grid.flat[0]], 3)
     return figure
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mechval.reporting.figures import PAGE_WIDTH, heat_map, label_cells, panels
+from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, GREEN, MARKERS, SERIES
 from mechval.two_sat.circuit.evidence.answer_extremes import AnswerExtremeRow
 from mechval.two_sat.circuit.evidence.attention import MeanAttentionRow, OwnClauseRow
@@ -22,12 +22,12 @@ _ASKING = ("mean over all second literals", "from ':'")
 def draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figure:
     """Attention weights by position asked, a row per asking position and a panel per head."""
     heads = list(dict.fromkeys((row.block, row.head) for row in rows))
-    figure, found = panels(len(heads), columns, panel_height=2.4)
+    figure, found = figures.panels(len(heads), columns, panel_height=2.4)
     image = None
     for axes, (block, head) in zip(found, heads, strict=True):
         chosen = [row for row in rows if (row.block, row.head) == (block, head)]
         pattern = np.array([[weight or 0.0 for weight in row.attention.values()] for row in chosen])
-        image = heat_map(axes, pattern, "cividis", 0.0, 1.0)
+        image = figures.heat_map(axes, pattern, "cividis", 0.0, 1.0)
         axes.set_title(f"block {block}, head {head}")
         axes.set_xlabel("position asked")
         axes.set_ylabel("asking position")
@@ -39,7 +39,7 @@ def draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figur
 
 def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
     """Mean attention by position asked, per block."""
-    figure, found = panels(2, columns=1, panel_height=2.2)
+    figure, found = figures.panels(2, columns=1, panel_height=2.2)
     for block, axes in enumerate(found):
         own = [row for row in rows if row.block == block]
         heads = list(dict.fromkeys(row.head for row in own))
@@ -56,7 +56,7 @@ def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
             )
         axes.set_ylabel("mean attention weight")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + len(heads) // 9)
+        figures.legend_beside(axes, ncols=1 + len(heads) // 9)
         axes.set_title(f"block {block}, {_ASKING[block]} ({own[0].n:,} formulas)")
     found[-1].set_xlabel("position asked (second literals stand at 4i+2)")
     return figure
@@ -74,15 +74,15 @@ def draw_scores(rows: Sequence[ScoreRow], head: int) -> Figure:
         ("position", "token"): scores[tokens:, :tokens],
         ("position", "position"): scores[tokens:, tokens:],
     }
-    figure, found = panels(4, columns=2, panel_height=2.7)
+    figure, found = figures.panels(4, columns=2, panel_height=2.7)
     for axes, ((asking, asked), part) in zip(found, parts.items(), strict=True):
         reach = float(np.nanmax(np.abs(part))) or 1.0
-        image = heat_map(axes, part, "PuOr", -reach, reach)
+        image = figures.heat_map(axes, part, "PuOr", -reach, reach)
         axes.set_title(f"{asking} to {asked}")
         axes.set_ylabel(f"asking {asking}")
         axes.set_xlabel(f"{asked} asked")
         labels = {"token": names[:tokens], "position": names[tokens:]}
-        label_cells(axes, labels[asked], labels[asking])
+        figures.label_cells(axes, labels[asked], labels[asking])
         figure.colorbar(image, ax=axes, label="score / √d_head")
     figure.suptitle(f"block 0, head {head}: scores before the softmax", fontsize=9)
     return figure
@@ -91,7 +91,7 @@ def draw_scores(rows: Sequence[ScoreRow], head: int) -> Figure:
 def draw_own_clause(worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]) -> Figure:
     """Attention of second literals to their clause: the mean, and the least over all choices."""
     heads = list(dict.fromkeys(row.head for row in worst))
-    figure, found = panels(len(heads), columns=2, panel_height=2.6)
+    figure, found = figures.panels(len(heads), columns=2, panel_height=2.6)
     for axes, head in zip(found, heads, strict=True):
         own = [row for row in means if row.head == head]
         clauses = [row.clause for row in own]
@@ -120,8 +120,7 @@ def draw_own_clause(worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]
         axes.set_xlabel("clause position (from 0)")
         axes.set_ylabel("attention weight")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, labels = found[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figures.legend_below(figure, found[:1], 2)
     return figure
 
 
@@ -131,7 +130,7 @@ def draw_answer_extremes(rows: Sequence[AnswerExtremeRow], n_ctx: int) -> Figure
     Args:
         n_ctx: positions that it sees.
     """
-    figure = Figure(figsize=(PAGE_WIDTH, 1.2 + 0.28 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(figures.PAGE_WIDTH, 1.2 + 0.28 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for place, row in enumerate(rows):
         axes.plot([row.smallest, row.largest], [place, place], "o-", color=SERIES[0], markersize=5)
@@ -151,7 +150,7 @@ def draw_answer_extremes(rows: Sequence[AnswerExtremeRow], n_ctx: int) -> Figure
     axes.axvline(1 / n_ctx, color=BLACK, linestyle=":", label=f"uniform, 1/{n_ctx}")
     axes.set_xlabel("attention weight from ':'")
     axes.set_title("block 0: extreme attention weights of ':' over all tokens")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figures.legend_beside(axes)
     return figure
 
 
@@ -159,16 +158,16 @@ def draw_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
     """Unscaled score of every ordered literal pair in block 1, per head."""
     heads = list(dict.fromkeys(row.head for row in rows))
     literals = list(dict.fromkeys(row.second for row in rows))
-    figure, found = panels(len(heads), columns=2, panel_height=2.6)
+    figure, found = figures.panels(len(heads), columns=2, panel_height=2.6)
     reach = max(abs(row.score) for row in rows) or 1.0
     image = None
     for axes, head in zip(found, heads, strict=True):
         scores = np.array([row.score for row in rows if row.head == head])
-        image = heat_map(axes, scores.reshape(-1, len(literals)), "PuOr", -reach, reach)
+        image = figures.heat_map(axes, scores.reshape(-1, len(literals)), "PuOr", -reach, reach)
         axes.set_title(f"block 1, head {head}")
         axes.set_xlabel("second literal")
         axes.set_ylabel("first literal")
-        label_cells(axes, literals, literals)
+        figures.label_cells(axes, literals, literals)
     assert image is not None
     figure.colorbar(image, ax=found, label="score of the clause, unscaled")
     return figure

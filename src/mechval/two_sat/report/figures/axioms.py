@@ -8,17 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from mechval.axioms.report import Cell
-from mechval.reporting.figures import EPSILONS, PAGE_WIDTH, epsilon_map, epsilon_scale, panels
+from mechval.reporting import figures
 from mechval.reporting.markdown import significant
-from mechval.reporting.palette import (
-    BLACK,
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    SERIES,
-    VERMILLION,
-)
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SERIES, VERMILLION
 from mechval.two_sat.claim.improved.front import FrontRow
 from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.implication_graph import ONE_BIT
@@ -66,14 +58,14 @@ def draw_axiom_table(cells: Sequence[Cell], title: str, with_published: bool) ->
         shown[f"published (N = {TEST_FORMULAS:,})"] = [
             [float(cell.printed) if cell else np.nan for cell in row] for row in printed
         ]
-    figure, found = panels(len(shown), columns=1, panel_height=2.2)
+    figure, found = figures.panels(len(shown), columns=1, panel_height=2.2)
     names = [
         f"{component}\n({version})" if version else component for component, version in columns
     ]
     for axes, (told, values) in zip(found, shown.items(), strict=True):
-        epsilon_map(axes, np.array(values), [str(axiom) for axiom in axioms], names)
+        figures.epsilon_map(axes, np.array(values), [str(axiom) for axiom in axioms], names)
         axes.set_title(told)
-    epsilon_scale(figure, found, f"ε (one-sided {cells[0].confidence or 1:.0%} bound)")
+    figures.epsilon_scale(figure, found, f"ε (one-sided {cells[0].confidence or 1:.0%} bound)")
     return figure
 
 
@@ -81,7 +73,7 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
     """ε of evaluate equivalence against how many neurons may be wrong, a panel per reading."""
     readings = list(dict.fromkeys(row.tags["reading"] for row in rows))
     last = 1 + max((row.tolerance for row in rows if row.disagreements), default=0)
-    figure, found = panels(len(readings), columns=2, panel_height=2.6)
+    figure, found = figures.panels(len(readings), columns=2, panel_height=2.6)
     for axes, reading in zip(found, readings, strict=True):
         own = [row for row in rows if row.tags["reading"] == reading and row.tolerance <= last]
         for version, (colour, marker) in _STYLES.items():
@@ -104,7 +96,7 @@ def draw_leaves(rows: Sequence[Cell], reading: str) -> Figure:
         rows: variants of family ``leaves`` of this reading.
     """
     settings = list(dict.fromkeys(row.tags["setting"] for row in rows))
-    figure, (axes,) = panels(1, columns=1, panel_height=2.6)
+    figure, (axes,) = figures.panels(1, columns=1, panel_height=2.6)
     for cell, (colour, marker) in ((_EQUIVALENCE, (BLUE, "o")), (_REPLACEABILITY, (ORANGE, "D"))):
         epsilons = {row.tags["setting"]: row.epsilon for row in rows if row.name == cell}
         values = [epsilons[setting] for setting in settings]
@@ -125,7 +117,7 @@ def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: fl
         programs: cells by program, all of one reading and residual.
     """
     cells = (_EQUIVALENCE, _REPLACEABILITY, _OUTPUT)
-    figure, (axes,) = panels(1, columns=1, panel_height=3.0)
+    figure, (axes,) = figures.panels(1, columns=1, panel_height=3.0)
     width = 0.8 / len(programs)
     for place, (program, rows) in enumerate(programs.items()):
         by_name = {row.name: row for row in rows}
@@ -144,7 +136,7 @@ def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: fl
     axes.hlines(constant, 0.55, len(cells) - 0.55, BLACK, "--", linewidth=1, label=label)
     axes.set_xticks(range(len(cells)), [cell.replace("/", "\n") for cell in cells])
     axes.set_yscale("log")
-    axes.set_ylim(*EPSILONS)
+    axes.set_ylim(*figures.EPSILONS)
     axes.set_ylabel("ε (upper bound of disagreement)")
     figure.suptitle(f"{title}; hatched: compares one bit only", fontsize=9)
     figure.legend(loc="outside lower center", ncols=3)
@@ -162,7 +154,7 @@ def draw_surface(
     """
     versions = list(dict.fromkeys(row.version for row in rows if row.version))
     cut_label, high_label = _UNITS[rows[0].unit]
-    figure = Figure(figsize=(PAGE_WIDTH, 5.6), layout="constrained")
+    figure = Figure(figsize=(figures.PAGE_WIDTH, 5.6), layout="constrained")
     grid = figure.add_gridspec(2, 1, height_ratios=[3, 2])
     top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     found = top.subplots(1, len(versions), sharey=True, squeeze=False)[0]
@@ -178,7 +170,7 @@ def draw_surface(
         )
         axes.set_xlabel(cut_label)
     found[0].set_ylabel(high_label)
-    epsilon_scale(top, list(found))
+    figures.epsilon_scale(top, list(found))
     axes = bottom.subplots()
     _draw_by_cut(axes, rows, versions)
     axes.set_xlabel(f"{cut_label}; in brackets: how many bits are constant there")
@@ -193,7 +185,7 @@ def draw_front(rows: Sequence[FrontRow], target: float, most_bits: int) -> Figur
         target: the ε aimed at.
         most_bits: the longest program that the aim allows.
     """
-    figure, (axes,) = panels(1, columns=1, panel_height=3.2)
+    figure, (axes,) = figures.panels(1, columns=1, panel_height=3.2)
     for program, (colour, marker) in _FRONT_STYLES.items():
         own = [row for row in rows if row.program == program and row.bits is not None]
         lengths, epsilons = [row.bits or 0 for row in own], [row.epsilon for row in own]
@@ -217,7 +209,9 @@ def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | Non
     highs = sorted({row.high for row in rows if row.high is not None})
     epsilons = {(row.high, row.cut): row.epsilon for row in rows}
     values = np.array([[epsilons[high, cut] for cut in cuts] for high in highs])
-    epsilon_map(axes, values, [f"{high:g}" for high in highs], [f"{cut:g}" for cut in cuts], 6.5)
+    figures.epsilon_map(
+        axes, values, [f"{high:g}" for high in highs], [f"{cut:g}" for cut in cuts], 6.5
+    )
     axes.invert_yaxis()
     title = f"{rows[0].cell}: {rows[0].version}"
     # A contour needs a grid that has a surface, and a level that the surface reaches.
@@ -246,4 +240,4 @@ def _draw_by_cut(axes: Axes, rows: Sequence[SurfaceRow], versions: Sequence[str]
     axes.set_xticks(range(len(cuts)), names)
     axes.set_yscale("log")
     axes.set_ylabel("ε")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figures.legend_beside(axes)

@@ -7,22 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mechval.reporting.figures import PAGE_WIDTH, heat_map, note, panels
+from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, SERIES, VERMILLION
+from mechval.two_sat.circuit.evidence import neuron_rows
 from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
 from mechval.two_sat.circuit.evidence.contribution_rows import HistogramRow, PreactivationRow
-from mechval.two_sat.circuit.evidence.neuron_rows import (
-    AssignmentEffectRow,
-    MeanActivationRow,
-    NeuronRow,
-)
 from mechval.two_sat.circuit.evidence.program_rows import CoverageRow, QualityRow
 
 _MOST_LABELLED_NEURONS = 60
 _MOST_MARKED_CELLS = 2_500
 
 
-def draw_effects(neurons: Sequence[NeuronRow], n_carrying: int, share: float) -> Figure:
+def draw_effects(neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, share: float) -> Figure:
     """Effects in falling order, and the share of the total that the first k neurons carry.
 
     Args:
@@ -31,7 +27,7 @@ def draw_effects(neurons: Sequence[NeuronRow], n_carrying: int, share: float) ->
     shown = neurons[: max(n_carrying + 10, 3 * n_carrying // 2)]
     ranks, effects = np.arange(1, len(shown) + 1), np.array([row.effect for row in shown])
     positive = np.array([row.coefficient > 0 for row in shown])
-    figure, (top, bottom) = panels(2, columns=1, panel_height=2.1)
+    figure, (top, bottom) = figures.panels(2, columns=1, panel_height=2.1)
     for chosen, colour, marker, label in (
         (positive, BLUE, "o", "coefficient on s positive"),
         (~positive, VERMILLION, "v", "coefficient on s not positive"),
@@ -53,7 +49,9 @@ def draw_effects(neurons: Sequence[NeuronRow], n_carrying: int, share: float) ->
 
 
 def draw_assignments(
-    means: Sequence[MeanActivationRow], neurons: Sequence[NeuronRow], reading: str
+    means: Sequence[neuron_rows.MeanActivationRow],
+    neurons: Sequence[neuron_rows.NeuronRow],
+    reading: str,
 ) -> Figure:
     """Mean activation of each evaluating neuron over the formulas each assignment satisfies.
 
@@ -66,13 +64,13 @@ def draw_assignments(
     order = np.lexsort((-values.max(axis=1), values.argmax(axis=1)))
     names, values = [chosen[index].neuron for index in order], values[order]
     height = float(np.clip(1.4 + 0.13 * len(names), 3, 7))
-    figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(figures.PAGE_WIDTH, height), layout="constrained")
     figure.suptitle(f"evaluating neurons of reading {reading}", fontsize=9)
     bars, cells = figure.subplots(1, 2, sharey=True, width_ratios=[1, 5])
     largest = values.max(axis=1, keepdims=True)
     _draw_largest(bars, largest[:, 0].tolist(), names)
     relative = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
-    image = heat_map(cells, relative, "cividis", 0.0, 1.0)
+    image = figures.heat_map(cells, relative, "cividis", 0.0, 1.0)
     cells.set_xlabel("assignment a (bit v is the value of variable v)")
     if values.size <= _MOST_MARKED_CELLS:
         marked = [(a, row) for row, name in enumerate(names) for a in read[name].assignments]
@@ -87,11 +85,11 @@ def draw_ablations(
     rows: Sequence[AblationRow], differences: Sequence[LogitDifferenceRow]
 ) -> Figure:
     """Label flips of each ablation with 95 % intervals, and the direct effects behind them."""
-    figure, (flips, logits) = panels(2, columns=1, panel_height=2.0)
+    figure, (flips, logits) = figures.panels(2, columns=1, panel_height=2.0)
     for place, row in enumerate(rows):
         flips.barh(place, 100 * row.rate, color=BLUE, height=0.6)
         flips.plot([100 * row.lower, 100 * row.upper], [place, place], color=BLACK, linewidth=1)
-        note(flips, f"{100 * row.rate:.3g} %", 100 * row.upper, place)
+        figures.note(flips, f"{100 * row.rate:.3g} %", 100 * row.upper, place)
     flips.set_yticks(range(len(rows)), [row.description for row in rows], fontsize=7)
     flips.set_xlim(right=max(5.0, 115 * max(row.upper for row in rows)))
     flips.set_xlabel("labels that flip (%)")
@@ -109,9 +107,9 @@ def draw_ablations(
     return figure
 
 
-def draw_assignment_effects(effects: Sequence[AssignmentEffectRow]) -> Figure:
+def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) -> Figure:
     """Total effect of all neurons per assignment."""
-    figure, (axes,) = panels(1, columns=1, panel_height=2.2)
+    figure, (axes,) = figures.panels(1, columns=1, panel_height=2.2)
     axes.bar([row.assignment for row in effects], [row.total_effect for row in effects], color=BLUE)
     axes.set_ylabel("total effect\n(logits on s)")
     axes.set_xlabel("assignment a (bit v is the value of variable v)")
@@ -120,12 +118,14 @@ def draw_assignment_effects(effects: Sequence[AssignmentEffectRow]) -> Figure:
 
 
 def draw_programs(
-    quality: Sequence[QualityRow], coverage: Sequence[CoverageRow], neurons: Sequence[NeuronRow]
+    quality: Sequence[QualityRow],
+    coverage: Sequence[CoverageRow],
+    neurons: Sequence[neuron_rows.NeuronRow],
 ) -> Figure:
     """F1 of each program against the neurons' largest effects, per reading."""
     readings = list(dict.fromkeys(row.reading for row in coverage))
     effects = {row.neuron: row.effect for row in neurons}
-    figure, found = panels(len(readings), columns=1, panel_height=2.5)
+    figure, found = figures.panels(len(readings), columns=1, panel_height=2.5)
     for axes, reading in zip(found, readings, strict=True):
         chosen = [row for row in quality if row.reading == reading]
         for index, covered in enumerate(row for row in coverage if row.reading == reading):
@@ -143,14 +143,14 @@ def draw_programs(
         axes.set_xlabel("largest effect of the neuron (logits on s)")
         axes.set_title(f"programs of single neurons, reading {reading}")
         title = "covered assignments\npruned (unpruned)"
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title=title, title_fontsize=8)
+        figures.legend_beside(axes, title=title, title_fontsize=8)
     return figure
 
 
 def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
     """What each clause adds to numerator and denominator, per head, for one neuron."""
     cells = list(dict.fromkeys((row.head, row.quantity) for row in rows))
-    figure, found = panels(len(cells), columns=2, panel_height=1.5)
+    figure, found = figures.panels(len(cells), columns=2, panel_height=1.5)
     for axes, (head, quantity) in zip(found, cells, strict=True):
         own = [row for row in rows if (row.head, row.quantity) == (head, quantity)]
         edges = [row.low for row in own] + [own[-1].high]
@@ -164,8 +164,7 @@ def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
         axes.set_ylabel("clauses (%)")
     for axes in found[-2:]:
         axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
-    handles, labels = found[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figures.legend_below(figure, found[:1], 3)
     title = f"neuron {neuron}: clauses by whether they violate its assignments"
     figure.suptitle(title, fontsize=9)
     return figure
@@ -173,7 +172,7 @@ def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
 
 def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
     """Mean parts of one neuron's pre-activation, where it is active and where it is silent."""
-    figure, (axes,) = panels(1, columns=1, panel_height=2.6)
+    figure, (axes,) = figures.panels(1, columns=1, panel_height=2.6)
     parts = list(dict.fromkeys(row.part for row in rows))
     for shift, active, colour, label in (
         (-0.2, False, VERMILLION, "silent"),

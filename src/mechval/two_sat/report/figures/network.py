@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting.figures import PAGE_WIDTH, legend_below
 from mechval.reporting.palette import BLUE, ORANGE, PURPLE, VERMILLION
 from mechval.two_sat.circuit.sparsity import SnapshotRow
 from mechval.two_sat.network.training import LearningCurveRow
@@ -48,7 +48,7 @@ def draw_learning_curve(
         bottom.set_xlabel("formulas seen" if is_first else "formulas seen in this phase")
     axes[0, 0].set_ylabel("1 − accuracy")
     axes[1, 0].set_ylabel("cross-entropy (nats)")
-    _add_legend(figure)
+    legend_below(figure, figure.axes, 2)
     return figure
 
 
@@ -96,16 +96,6 @@ def _draw_loss(axes: Axes, points: Sequence[LearningCurveRow]) -> None:
     axes.plot(seen, training, color=ORANGE, label="loss: training, mean since last point")
     axes.plot(seen, selection, "--", color=PURPLE, label="loss: selection split")
     axes.set_yscale("log")
-
-
-def _add_legend(figure: Figure) -> None:
-    """One legend below all panels, where it hides no curve."""
-    entries = {
-        str(label): handle
-        for axes in figure.axes
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=2)
 
 
 def _examples(points: Sequence[LearningCurveRow]) -> list[int]:
