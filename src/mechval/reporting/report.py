@@ -288,6 +288,12 @@ def _section(environment: Environment, section: Section) -> str:
     return "\n\n".join([f"## {section.title}", text, *tail])
 
 
+def paragraphs(package: str, template: str, **parts: Any) -> tuple[str, ...]:
+    """The paragraphs of a text that is no section, each on one line."""
+    text = environment_of(package, told).get_template(template).render(parts)
+    return tuple(" ".join(each.split()) for each in text.strip().split("\n\n"))
+
+
 def _captioned(part: Any, package: str) -> Any:
     if not isinstance(part, Figure) or part.caption:
         return part
@@ -297,8 +303,7 @@ def _captioned(part: Any, package: str) -> Any:
 @cache
 def _captions(package: str) -> dict[str, str]:
     """By name of the figure: paragraphs of captions.md, without their line breaks."""
-    text = (files(package) / "sections" / "captions.md").read_text(encoding="utf-8")
-    return dict(" ".join(each.split()).split(": ", 1) for each in text.strip().split("\n\n"))
+    return dict(each.split(": ", 1) for each in paragraphs(package, "captions.md"))
 
 
 def _as_markdown(part: Any) -> Any:

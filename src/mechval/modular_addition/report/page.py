@@ -4,19 +4,7 @@ from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.report import claim_content, content
 from mechval.reporting import report
 from mechval.reporting.html.content import Answer, Component, PageContent
-from mechval.reporting.report import RunFiles
-
-
-def _claim(files: RunFiles) -> tuple[str, str, str]:
-    problem = files.settings.problem
-    return (
-        f"A one-block transformer reads two numbers below {problem.p} and answers their sum modulo "
-        f"{problem.p}.",
-        "The claim: its embedding holds each number as a few waves, cosines and sines at key "
-        "frequencies; its neurons turn them into the waves of the sum by the angle-sum "
-        "identities; and the answer is the number whose waves fit best.",
-        f"Four axioms, at each of the three steps, are counted on all {problem.n_pairs:,} inputs.",
-    )
+from mechval.reporting.report import RunFiles, paragraphs
 
 
 def _neurons(files: RunFiles) -> Answer:
@@ -41,7 +29,7 @@ def _neurons(files: RunFiles) -> Answer:
 PAGE = PageContent(
     study="modular_addition",
     title="How a transformer adds modulo a prime",
-    claim=_claim,
+    claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
     components=(
         Component(
             "embed",

@@ -4,23 +4,11 @@ from itertools import groupby
 
 from mechval import axioms
 from mechval.reporting.html.content import Answer, Component, PageContent
-from mechval.reporting.report import RunFiles, show
+from mechval.reporting.report import RunFiles, paragraphs, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.formulas.card import DATA
 from mechval.two_sat.report import content
 from mechval.two_sat.stages.nulls import NULLS
-
-
-def _claim(files: RunFiles) -> tuple[str, ...]:
-    problem = files.settings.problem
-    return (
-        f"A two-block transformer reads a 2-SAT formula of {problem.n_clauses} clauses over "
-        f"{problem.n_variables} variables and answers whether it is satisfiable.",
-        "The claim: block 0 parses the clauses, single neurons of block 1 each fire when the "
-        f"formula is satisfied by certain of the {2**problem.n_variables} assignments, and the "
-        "answer is “satisfiable” as soon as one of them fires.",
-        "Four axioms, at each of the three steps, measure how often network and program part ways.",
-    )
 
 
 def _nulls(files: RunFiles) -> dict[str, list[axioms.Cell]]:
@@ -63,7 +51,7 @@ def _neurons(files: RunFiles) -> Answer:
 PAGE = PageContent(
     study="two_sat",
     title="How a transformer decides 2-SAT",
-    claim=_claim,
+    claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
     components=(
         Component(
             "parse",
