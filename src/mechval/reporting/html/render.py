@@ -1,11 +1,11 @@
 """Sections as HTML: their Markdown, with sortable tables, pictures and charts in its place."""
 
 import re
-from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
@@ -17,6 +17,7 @@ from mechval.reporting.report import Chart, Figure, RunFiles, Section, Shown
 
 # Characters that no text has: they survive Markdown and say which part stands there.
 _OPEN, _CLOSE = "\ue000", "\ue001"
+_PLAIN = " /;,=()"
 _PLACE = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _OWN_PARAGRAPH = re.compile(f"<p>((?:{_OPEN}\\d+{_CLOSE}\\s*)+)</p>")
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -162,5 +163,6 @@ def _picture(figure: Figure, files: RunFiles) -> str:
         return notice(f"Figure {figure.name}: {error}")
     if not path.is_file():
         return notice(f"Figure {figure.name} is not there; run: +stage=report.")
-    data = b64encode(path.read_bytes()).decode("ascii")
-    return macros().picture(figure, f"data:image/svg+xml;base64,{data}")
+    # A page must not grow past 10 MB, and this is shorter than base64.
+    data = quote(" ".join(path.read_text(encoding="utf-8").split()), safe=_PLAIN)
+    return macros().picture(figure, f"data:image/svg+xml,{data}")
