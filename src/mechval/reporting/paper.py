@@ -193,10 +193,12 @@ def counted(measured: Measured) -> CellText:
     """A measured value with the count behind it."""
     if measured.value is None:
         return CellText("")
-    behind = ""
     if measured.count is not None and measured.n is not None:
         behind = f" ({measured.count:,} of {measured.n:,})"
-    return CellText(report.told(measured.value) + behind, measured.value)
+        return CellText(report.told(measured.value) + behind, measured.value)
+    # Without samples behind it a whole number is a number of things.
+    whole = int(measured.value) if measured.value.is_integer() else measured.value
+    return CellText(report.told(whole), measured.value)
 
 
 def _compare(
