@@ -1,4 +1,4 @@
-"""The README's library example, run as it is printed, with a small settings file in its place."""
+"""The README: its examples are what they print, and it stays short."""
 
 import re
 import shutil
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from experiments import explain
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = Path("conf/settings/two_sat")
@@ -30,6 +32,30 @@ def example() -> str:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (found,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     return found
+
+
+def test_the_sample_of_an_explanation_is_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r'experiments\.explain "(.*?)"', readme)
+    (sample,) = re.findall(r"```text\n(.*?)```", readme, flags=re.DOTALL)
+    explain.main([command], ROOT)
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for line in sample.replace("…", "").splitlines():
+        assert any(is_same(line.split(), found) for found in printed), line
+
+
+def is_same(words: list[str], found: list[str]) -> bool:
+    """Whether the words are equal, numbers up to the last digit (other processors round so)."""
+    return len(words) == len(found) and all(map(is_same_word, words, found))
+
+
+def is_same_word(word: str, found: str) -> bool:
+    try:
+        return abs(float(word) - float(found)) <= 0.011
+    except ValueError:
+        return word == found
 
 
 def test_a_readme_is_read_in_five_minutes() -> None:
