@@ -32,6 +32,9 @@ _COLOURS = "cividis"
 _MOST_LABELLED = 24
 _STYLE = {
     "svg.hashsalt": "mechval",
+    # Text stays text: smaller files, and a reader can search them.
+    "svg.fonttype": "none",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,

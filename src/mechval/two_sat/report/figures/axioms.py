@@ -173,7 +173,7 @@ def draw_surface(
     figures.epsilon_scale(top, list(found))
     axes = bottom.subplots()
     _draw_by_cut(axes, rows, versions)
-    axes.set_xlabel(f"{cut_label}; in brackets: how many bits are constant there")
+    axes.set_xlabel(f"{cut_label}\nin brackets: how many bits are constant there")
     figure.suptitle(f"reading {rows[0].reading}, residual {residual}", fontsize=9)
     return figure
 

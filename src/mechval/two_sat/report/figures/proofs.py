@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mechval.reporting.figures import PAGE_WIDTH, note, panels
+from mechval.reporting.figures import PAGE_WIDTH, legend_below, note, panels
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, VERMILLION
 from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingRow
@@ -29,6 +29,7 @@ def draw_derivability(parts: Sequence[PartRow], outside: Sequence[DerivabilityRo
     reached, changed = figure.subplots(2, 1, height_ratios=[len(parts), len(outside)])
     _draw_parts(reached, parts)
     _draw_outside(changed, outside)
+    legend_below(figure, [changed], columns=2)
     for axes in (reached, changed):
         axes.invert_yaxis()
     return figure
@@ -141,7 +142,6 @@ def _draw_outside(axes: Axes, rows: Sequence[DerivabilityRow]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("replaced by its mean")
     axes.set_xlabel(f"labels changed and 95 % bound (% of {rows[0].n:,})")
-    axes.legend(loc="lower left")
 
 
 def _outside_name(row: DerivabilityRow) -> str:
