@@ -166,7 +166,8 @@ def test_offline_tracking_writes_one_local_run_per_stage_and_nothing_else(tmp_pa
     answer = subprocess.run(
         [sys.executable, str(TOY), "+stage=all", "run=mine", "accelerator=cpu"],
         cwd=tmp_path,
-        env=environment(HOME=str(home)),
+        # Where matplotlib keeps its list of fonts is not what is tested.
+        env=environment(HOME=str(home), MPLCONFIGDIR=str(tmp_path / "matplotlib")),
         capture_output=True,
         text=True,
         check=False,

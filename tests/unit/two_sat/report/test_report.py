@@ -148,7 +148,7 @@ def test_a_missed_target_is_printed_as_missed(paper_page):
 
 def test_a_met_target_is_printed_as_met(paper_page):
     row = row_of(paper_page, "## Targets", "neurons that carry 99.9 % of the effect, stretch")
-    assert row[1:4] == ["≤ 64", "3.00", "met"]
+    assert row[1:4] == ["≤ 64", "3", "met"]
 
 
 def test_other_sizes_have_no_targets(small_page):
