@@ -1,4 +1,4 @@
-"""Blocks count from 0 everywhere, as in the weights' names."""
+"""What pages say: blocks count from 0, as in the weights' names, and links lead somewhere."""
 
 import re
 from collections.abc import Iterator
@@ -49,3 +49,14 @@ def test_blocks_count_from_0() -> None:
 )
 def test_counting_from_one_is_found(text: str, n_found: int) -> None:
     assert len(counted_from_one(text)) == n_found
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "results" / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    """Formulas such as t[:i](x) are links to Markdown unless they stand as code."""
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#\s]+)", prose)
+    assert [to for to in targets if "://" not in to and not (page.parent / to).exists()] == []

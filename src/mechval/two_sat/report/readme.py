@@ -29,13 +29,21 @@ def headline(runs: Mapping[str, Path]) -> str:
     shown = show(
         [target for target in TARGETS if target.about == OWN],
         ("target", "name"),
-        ("paper", lambda target: BY_KEY[target.printed].text),
+        ("paper", _printed),
         ("authors' network, measured", lambda target: target.shown(theirs)),
         ("ours", lambda target: target.shown(ours)),
         ("limit", "bound"),
         ("", lambda target: target.verdict(ours)),
     )
     return markdown_of(shown)
+
+
+def _printed(target: Target) -> str:
+    """The paper's number in the target's quantity; a printed rate comes without a bound."""
+    number = BY_KEY[target.printed]
+    if target.quantity == "count":
+        return f"{number.count:,} of {number.n:,}"
+    return f"{number.text} (estimate)" if number.kind == "rate" else number.text
 
 
 def seeds(runs: Mapping[str, Path]) -> str:
