@@ -6,11 +6,11 @@ It knows no study, no Hydra and no experiment tracker. Stage bodies import their
 
 from mechval.pipeline.comparison import Difference
 from mechval.pipeline.manifest import Manifest
-from mechval.pipeline.options import Observer, RunOptions
 from mechval.pipeline.places import Workspace
 from mechval.pipeline.run import FinishedRun
 from mechval.pipeline.run_name import RunConfig, choose_run_name, load_run_config
-from mechval.pipeline.runner import run_stages
+from mechval.pipeline.runner import Observer, run_stages
+from mechval.pipeline.session import RunOptions
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
 from mechval.pipeline.verification import VerificationReport, verify_stages
 

@@ -31,10 +31,7 @@ class Difference:
     Attributes:
         path: file, relative to the stage's directory.
         key: place in the file, e.g. ``[3].epsilon``; empty for the whole file.
-        committed: the value in the committed file.
-        recomputed: the value now.
         tolerance: what would be allowed, in words.
-        is_allowed: whether the difference is within it.
     """
 
     path: str
@@ -63,43 +60,33 @@ class Comparison:
 def compare_tracked(
     committed: Path,
     recomputed: Path,
-    tables: Sequence[Declared] | None,
+    tables: Sequence[Declared],
     *,
     partial: bool = False,
     exact_files: bool = False,
-    tables_equal: bool = True,
 ) -> Comparison:
-    """Compare the tracked files of one stage.
+    """Compare the tracked files of one stage, of which ``recomputed`` may lack some if ``partial``.
 
     Tables (JSON, CSV) are compared by value; one that is not declared is a difference. Cards and
     reports (Markdown) must be byte-equal as long as every table is. Other binary files depend on
     the machine's arithmetic, so a different byte there is told but allowed, unless ``exact_files``.
-
-    Args:
-        committed: the committed directory.
-        recomputed: the recomputed directory.
-        tables: what the stage declares.
-        partial: whether files may be absent from ``recomputed``.
-        exact_files: whether binary files must be byte-equal.
-        tables_equal: whether all tables of earlier stages were equal.
     """
     theirs, ours = _compared_names(committed), _compared_names(recomputed)
-    common = [name for name in theirs if name in ours]
-    named = [name for name in common if Path(name).suffix in TABLES]
-    declared = {table.file.partition("/")[2]: table for table in tables or ()}
+    declared = {table.file.partition("/")[2]: table for table in tables}
     found: list[Difference] = []
-    for name in named:
-        if tables is None:
-            found.extend(_compare_bytes(name, committed, recomputed, is_exact=True))
-        elif name in declared:
+    files = {name for name in (*theirs, *ours) if Path(name).suffix in TABLES}
+    for name in sorted(files):
+        if name not in declared:
+            found.append(_file_difference(name, "not declared", "a file"))
+        elif name in theirs and name in ours:
             found.extend(_compare_table(name, declared[name], committed, recomputed))
-    if tables is not None:
-        found.extend(_undeclared({*theirs, *ours}, declared))
-    tables_equal = tables_equal and not found
-    for name in common:
-        if name not in named:
-            is_exact = tables_equal if Path(name).suffix == ".md" else exact_files
-            found.extend(_compare_bytes(name, committed, recomputed, is_exact=is_exact))
+    has_equal_tables = not found
+    for name in theirs:
+        if name in ours and name not in files:
+            is_exact = has_equal_tables if Path(name).suffix == ".md" else exact_files
+            hashes = hash_file(committed / name), hash_file(recomputed / name)
+            if hashes[0] != hashes[1]:
+                found.append(_file_difference(name, *hashes, is_allowed=not is_exact))
     return _with_lone_files(found, theirs, ours, partial)
 
 
@@ -122,12 +109,6 @@ def compare_values(path: str, committed: Any, recomputed: Any) -> Iterator[Diffe
 
 def _compared_names(directory: Path) -> list[str]:
     return [name for name in file_names(directory) if Path(name).suffix not in FIGURES]
-
-
-def _undeclared(names: set[str], declared: Mapping[str, Declared]) -> Iterator[Difference]:
-    for name in sorted(names):
-        if Path(name).suffix in TABLES and name not in declared:
-            yield _file_difference(name, "not declared", "a file")
 
 
 def _with_lone_files(
@@ -206,14 +187,6 @@ def _samples(name: str, rows: tuple[Any, ...]) -> int:
         if hasattr(row, name):
             return getattr(row, name) or 0
     raise AttributeError(f"{type(rows[-1]).__name__} has no field {name!r} that a count is out of")
-
-
-def _compare_bytes(
-    name: str, committed: Path, recomputed: Path, *, is_exact: bool
-) -> list[Difference]:
-    theirs, ours = hash_file(committed / name), hash_file(recomputed / name)
-    is_equal = theirs == ours
-    return [] if is_equal else [_file_difference(name, theirs, ours, is_allowed=not is_exact)]
 
 
 def _file_difference(name: str, theirs: str, ours: str, *, is_allowed: bool = False) -> Difference:

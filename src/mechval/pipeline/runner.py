@@ -2,9 +2,10 @@
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from mechval.config import Config
 from mechval.errors import MechvalError
@@ -18,7 +19,6 @@ from mechval.pipeline.manifest import (
     manifest_text,
     write_text_atomically,
 )
-from mechval.pipeline.options import Observer, RunOptions
 from mechval.pipeline.places import (
     StagePlaces,
     Workspace,
@@ -28,10 +28,16 @@ from mechval.pipeline.places import (
 )
 from mechval.pipeline.run_name import load_run_config, values_of
 from mechval.pipeline.run_record import Stopwatch
-from mechval.pipeline.session import Session, require_consent, require_upstream
+from mechval.pipeline.session import RunOptions, Session, require_consent, require_upstream
 from mechval.pipeline.stage import CaseStudy, Stage, StageContext
 
 _SHOWN_FACTS = 3
+
+Observer: TypeAlias = Callable[[str, Path, Manifest], None]
+"""Told of a stage that has run: its name, its folder (with ``run.json``) and its manifest.
+
+Whatever it raises is logged as one warning; it never fails a stage.
+"""
 
 _logger = logging.getLogger(__name__)
 

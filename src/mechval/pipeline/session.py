@@ -1,4 +1,4 @@
-"""What running and verifying share: keys, contexts and the completeness of upstream stages."""
+"""What running and verifying share: options, keys, contexts, whether upstream is complete."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -17,13 +17,39 @@ from mechval.pipeline.manifest import (
     plain_values,
     upstream_inputs,
 )
-from mechval.pipeline.options import RunOptions
 from mechval.pipeline.places import StagePlaces, Workspace
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
 
 CONSENT_SECONDS = 4 * 3600.0
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of one run.
+
+    Attributes:
+        run: the run's name, a folder name.
+        seed: the run's seed.
+        device: torch device for the stages.
+        force: names of stages to redo, or ``("all",)``.
+        yes: whether stages estimated above ``CONSENT_SECONDS`` may start.
+        config: what ``config.json`` is to say: the resolved settings and what made them.
+        overrides: command-line words to repeat in a suggested command.
+    """
+
+    run: str
+    seed: int
+    device: str = "cpu"
+    force: tuple[str, ...] = ()
+    yes: bool = False
+    config: Mapping[str, Any] | None = None
+    overrides: tuple[str, ...] = ()
+
+    def command(self, stage: str) -> str:
+        """The command that makes ``stage`` of this run."""
+        return " ".join(["python -m experiments.run", f"+stage={stage}", *self.overrides])
 
 
 @dataclass(frozen=True)

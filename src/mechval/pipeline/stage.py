@@ -108,7 +108,7 @@ class Stage(Generic[Settings]):
     config_slice: Callable[[Settings], Mapping[str, Any]]
     reverify: Callable[[StageContext[Settings], StageArtifacts], None] | None = None
     estimate: Callable[[StageContext[Settings]], float] | None = None
-    tables: tuple[Declared, ...] | None = None
+    tables: tuple[Declared, ...] = ()
 
 
 @runtime_checkable

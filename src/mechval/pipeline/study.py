@@ -44,7 +44,7 @@ def module_stage(
     """The stage of a module's name, with what the module offers of it.
 
     Args:
-        module: has ``run`` and perhaps ``reverify``, ``estimate`` and ``TABLES``, as in
+        module: has ``run``, ``TABLES`` and perhaps ``reverify`` and ``estimate``, as in
             :class:`Stage`; it is also the entry to the stage's code digest.
         upstream: names of the stages that it reads.
         keys: the parts of the settings that its result depends on.
@@ -58,7 +58,7 @@ def module_stage(
         config_slice=lambda settings: {**settings_slice(settings, keys), **facts(settings)},
         reverify=getattr(module, "reverify", None),
         estimate=getattr(module, "estimate", None),
-        tables=getattr(module, "TABLES", None),
+        tables=module.TABLES,
     )
 
 

@@ -1,8 +1,9 @@
 """Recomputing a committed run in an untracked place and comparing every value.
 
-Nothing tracked is written and no figure is drawn. A stage with ``reverify`` is checked through it,
-on the committed artifacts and on the committed inputs that they were made from; every other one is
-recomputed in full from the recomputed stages before it.
+Nothing tracked is written and no figure is drawn. Every stage is recomputed, or checked through
+its ``reverify``, on the committed outputs of the stages before it, which are what its own were
+made from; what a fresh clone lacks of those, or was altered there, is taken from what was
+recomputed. So a difference is found in the stage that it arises in, and in no later one.
 """
 
 import logging
@@ -14,18 +15,17 @@ from typing import Any
 
 from mechval.config import Config
 from mechval.errors import MechvalError
-from mechval.pipeline.comparison import TABLES, Difference, compare_hashes, compare_tracked
-from mechval.pipeline.decision import changed_facts, output_state
+from mechval.pipeline import places
+from mechval.pipeline.comparison import Difference, compare_hashes, compare_tracked
+from mechval.pipeline.decision import OutputState, changed_facts, output_state
 from mechval.pipeline.manifest import FIGURES, Manifest, hash_files
-from mechval.pipeline.options import RunOptions
-from mechval.pipeline.places import (
-    Workspace,
-    clear_directory,
-    full_disk_told,
-    require_writable,
-    run_lock,
+from mechval.pipeline.session import (
+    RunOptions,
+    Session,
+    format_duration,
+    require_consent,
+    require_upstream,
 )
-from mechval.pipeline.session import Session, format_duration, require_consent, require_upstream
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts
 
 _logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class StageVerification:
     """What was found for one stage.
 
     Attributes:
+        not_recomputed: committed files that ``reverify`` leaves alone.
         figures: how many figures its manifest lists; they are neither drawn nor compared.
         seconds: how long recomputing and comparing took.
     """
@@ -45,11 +46,6 @@ class StageVerification:
     not_recomputed: tuple[str, ...]
     figures: int
     seconds: float
-
-    @property
-    def has_equal_tables(self) -> bool:
-        """Whether no value of a JSON or CSV file differs, not even within tolerance."""
-        return not any(item.path.endswith(tuple(TABLES)) for item in self.differences)
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ def verify_stages(
     study: CaseStudy,
     settings: Config,
     wanted: Iterable[str],
-    workspace: Workspace,
+    workspace: places.Workspace,
     options: RunOptions,
 ) -> VerificationReport:
     """Recompute the wanted stages and compare them with the committed ones.
@@ -108,34 +104,17 @@ def verify_stages(
     session = Session(study, settings, workspace, options)
     selected = session.select(wanted)
     for stage in selected:
-        require_writable(session.verification_places(stage.name).directory)
-    with run_lock(workspace.lock(study.name, options.run), options.run):
+        places.require_writable(session.verification_places(stage.name).directory)
+    with places.run_lock(workspace.lock(study.name, options.run), options.run):
         require_upstream(session, selected)
         manifests = {stage.name: _committed_manifest(session, stage) for stage in selected}
-        report = _verify_all(session, selected, manifests)
+        inputs: dict[str, StageArtifacts] = {
+            stage.name: session.places(stage.name) for stage in session.stages
+        }
+        found = [_verify(session, stage, manifests[stage.name], inputs) for stage in selected]
+    report = VerificationReport(tuple(found))
     _logger.info("%s", report.summary)
     return report
-
-
-def _verify_all(
-    session: Session, selected: tuple[Stage[Any], ...], manifests: Mapping[str, Manifest]
-) -> VerificationReport:
-    committed = {stage.name: session.places(stage.name) for stage in session.stages}
-    latest = dict(committed)
-    found: list[StageVerification] = []
-    for stage in selected:
-        started = time.perf_counter()
-        _recompute(session, stage, committed, latest)
-        recomputed = session.verification_places(stage.name)
-        tables_equal = all(item.has_equal_tables for item in found)
-        comparison = _compare(session, stage, manifests[stage.name], recomputed, tables_equal)
-        figures = [name for name in manifests[stage.name].tracked if name.endswith(tuple(FIGURES))]
-        seconds = time.perf_counter() - started
-        found.append(StageVerification(stage.name, *comparison, len(figures), seconds))
-        _tell(found[-1])
-        if stage.reverify is None:
-            latest[stage.name] = recomputed
-    return VerificationReport(tuple(found))
 
 
 def _committed_manifest(session: Session, stage: Stage[Any]) -> Manifest:
@@ -155,57 +134,69 @@ def _committed_manifest(session: Session, stage: Stage[Any]) -> Manifest:
     return manifest
 
 
+def _verify(
+    session: Session, stage: Stage[Any], manifest: Manifest, inputs: dict[str, StageArtifacts]
+) -> StageVerification:
+    """Verify one stage; ``inputs`` then says where later stages read its outputs."""
+    started = time.perf_counter()
+    committed = session.places(stage.name)
+    recomputed = _recompute(session, stage, inputs)
+    state = output_state(manifest, committed)
+    differences, kept = _compare(session, stage, manifest, state, recomputed)
+    if stage.reverify is None:
+        is_bulk_whole = not (state.bulk_missing or state.bulk_changed)
+        inputs[stage.name] = StageArtifacts(
+            recomputed.directory if state.tracked else committed.directory,
+            committed.bulk if is_bulk_whole else recomputed.bulk,
+        )
+    figures = sum(name.endswith(tuple(FIGURES)) for name in manifest.tracked)
+    seconds = time.perf_counter() - started
+    found = StageVerification(stage.name, differences, kept, figures, seconds)
+    _tell(found)
+    return found
+
+
 def _recompute(
-    session: Session,
-    stage: Stage[Any],
-    committed: Mapping[str, StageArtifacts],
-    latest: Mapping[str, StageArtifacts],
-) -> None:
+    session: Session, stage: Stage[Any], inputs: Mapping[str, StageArtifacts]
+) -> StageArtifacts:
     _logger.info("%s: recomputing for verification", stage.name)
-    places = session.verification_places(stage.name)
-    staging = StageArtifacts(clear_directory(places.directory), clear_directory(places.bulk))
-    upstream = {name: latest[name] for name in stage.upstream}
-    if stage.reverify is not None:
-        # Untracked files are not there in a fresh clone: they come from what was recomputed.
-        upstream = {
-            name: StageArtifacts(committed[name].directory, artifacts.bulk)
-            for name, artifacts in upstream.items()
-        }
-    context = session.context(staging, clear_directory(places.scratch), upstream, draw=False)
-    with full_disk_told(stage.name):
+    aside = session.verification_places(stage.name)
+    for directory in (aside.directory, aside.bulk, aside.scratch):
+        places.clear_directory(directory)
+    upstream = {name: inputs[name] for name in stage.upstream}
+    context = session.context(aside, aside.scratch, upstream, draw=False)
+    with places.full_disk_told(stage.name):
         if stage.reverify is not None:
-            stage.reverify(context, committed[stage.name])
+            stage.reverify(context, session.places(stage.name))
         else:
             require_consent(session, stage, context)
             stage.run(context)
-    shutil.rmtree(places.scratch, ignore_errors=True)
+    shutil.rmtree(aside.scratch, ignore_errors=True)
+    return aside
 
 
 def _compare(
     session: Session,
     stage: Stage[Any],
     manifest: Manifest,
+    state: OutputState,
     recomputed: StageArtifacts,
-    tables_equal: bool,
 ) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
     """Differences, and the names of committed files that ``reverify`` leaves alone."""
-    places = session.places(stage.name)
     partial, is_exact = stage.reverify is not None, not stage.upstream
     tracked = compare_tracked(
-        places.directory,
+        session.places(stage.name).directory,
         recomputed.directory,
         stage.tables,
         partial=partial,
         exact_files=is_exact,
-        tables_equal=tables_equal,
     )
     hashes = hash_files(recomputed.bulk)
     bulk = compare_hashes(manifest.bulk, hashes, partial=partial, exact=is_exact)
     # Committed files that are not what the manifest says, and inputs of other stages' making.
-    facts = changed_facts(manifest, session.key(stage)) + output_state(manifest, places).tracked
     altered = (
         Difference("manifest.json", fact, "as recorded", "changed", "equal", False)
-        for fact in facts
+        for fact in (*changed_facts(manifest, session.key(stage)), *state.tracked)
     )
     kept = (*tracked.not_recomputed, *bulk.not_recomputed) if partial else ()
     return (*altered, *tracked.differences, *bulk.differences), kept

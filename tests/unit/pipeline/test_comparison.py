@@ -187,10 +187,6 @@ def test_a_card_may_differ_where_its_tables_do(tmp_path: Path) -> None:
     assert allowed(found) == [True, True]
 
 
-def test_a_report_may_differ_where_earlier_tables_do(tmp_path: Path) -> None:
-    assert allowed(compare(tmp_path, {"c.md": "a"}, {"c.md": "b"}, tables_equal=False)) == [True]
-
-
 @pytest.mark.parametrize("ours", [{"f.svg": "b"}, {}])
 def test_figures_are_not_compared(tmp_path: Path, ours: dict[str, str]) -> None:
     found = compare(tmp_path, {"f.svg": "a"}, ours, exact_files=True)

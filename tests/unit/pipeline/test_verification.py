@@ -168,26 +168,49 @@ def test_one_stage_is_verified_on_the_committed_ones_before_it(verify: Verify) -
     assert [stage.stage for stage in verify("axioms").stages] == ["axioms"]
 
 
-def test_what_is_measured_again_is_measured_on_the_committed_inputs(
-    verify: Verify, workspace: Workspace
+@pytest.mark.parametrize("body", ["run", "reverify"])
+def test_a_stage_is_verified_on_the_committed_ones_before_it(
+    verify: Verify, workspace: Workspace, body: str
 ) -> None:
-    """Another processor recomputes other last bits; what was proved holds for those committed."""
-    seen: dict[str, StageArtifacts] = {}
+    """Another route gives other last bits, upstream; what was counted holds for those committed."""
+    committed = workspace.stage("two_sat", "toy", "circuit").directory
 
     def rounded_otherwise(context: StageContext) -> None:
         extract(context)
         edit_json(context.directory / "circuit.json", threshold=0.5000001)
 
-    def measured_again(context: StageContext, finished: StageArtifacts) -> None:
-        seen.update(context.upstream)
+    def counted(context: StageContext, *finished: StageArtifacts) -> None:
+        assert context.upstream["circuit"].directory == committed
         evaluate(context)
 
-    changes = {"circuit": {"run": rounded_otherwise}, "axioms": {"reverify": measured_again}}
-    report = verify("circuit", "axioms", study=ToyStudy(changes))
-    assert report.failures == ()
-    committed = workspace.stage("two_sat", "toy", "circuit").directory
-    assert seen["circuit"].directory == committed
-    assert seen["circuit"].bulk != workspace.stage("two_sat", "toy", "circuit").bulk
+    study = ToyStudy({"circuit": {"run": rounded_otherwise}, "axioms": {body: counted}})
+    assert verify(study=study).failures == ()
+
+
+def test_what_was_altered_upstream_is_no_fault_of_a_later_stage(
+    verify: Verify, workspace: Workspace
+) -> None:
+    (workspace.stage("two_sat", "toy", "circuit").directory / "circuit.json").unlink()
+    by_name = {stage.stage: stage.differences for stage in verify().stages}
+    assert [item.path for item in by_name["circuit"]] == ["manifest.json", "circuit.json"]
+    assert by_name["axioms"] == ()
+
+
+@pytest.mark.parametrize("text", [None, b"other"])
+def test_bulk_is_read_as_committed_or_else_as_recomputed(
+    verify: Verify, workspace: Workspace, text: bytes | None
+) -> None:
+    committed = workspace.stage("two_sat", "toy", "data").bulk
+    if text:
+        (committed / "formulas.bin").write_bytes(text)
+    read: list[Path] = []
+
+    def measured_again(context: StageContext, finished: StageArtifacts) -> None:
+        read.append(context.upstream["data"].bulk)
+        save_json(context.directory / "metrics.json", {"accuracy": 0.9})
+
+    verify(study=ToyStudy({"train": {"reverify": measured_again}}))
+    assert (read == [committed]) == (text is None)
 
 
 def test_no_figure_is_drawn_or_compared(verify: Verify, run_toy: RunToy) -> None:
