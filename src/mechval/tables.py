@@ -1,10 +1,11 @@
 """Tables, declared once: a dataclass says what a row is, a :class:`Table` where it lies.
 
 A field of a row carries, beside its type, what kind of number it is, its unit and its title
-(:func:`count`, :func:`rate`, :func:`number`, :func:`told`). Writers, readers, the verifier and all
-renderings use that one declaration. A nested dataclass or mapping is laid out as dotted columns
-such as ``strata.SAT.n``; an empty cell is None, or a mapping without that key. A list is written
-with spaces between. Floats keep seven significant digits. Files are written aside, then renamed.
+(:func:`count`, :func:`rate`, :func:`number`, :func:`derived`, :func:`told`). Writers, readers, the
+verifier and all renderings use that one declaration. A nested dataclass or mapping is laid out as
+dotted columns such as ``strata.SAT.n``; an empty cell is None, or a mapping without that key. A
+list is written with spaces between. Floats keep seven significant digits. Files are written aside,
+then renamed.
 """
 
 import csv
@@ -34,7 +35,7 @@ from pydantic import TypeAdapter, ValidationError
 from mechval.errors import MechvalError
 
 Row = TypeVar("Row")
-Kind = Literal["told", "count", "rate", "number"]
+Kind = Literal["told", "count", "rate", "number", "derived"]
 
 DIGITS = 7
 _KEY = "column"
@@ -47,7 +48,8 @@ class Column:
     Attributes:
         kind: ``told`` is what must be equal (names, flags, sizes, exact integers); ``count`` is a
             number of samples out of others; ``rate`` is such a count as a share, or a bound of it;
-            ``number`` is a result of floating-point arithmetic.
+            ``number`` is a result of floating-point arithmetic; ``derived`` follows from the rest
+            of its row, which is compared instead.
         title: its heading; the field's name if empty.
         unit: in words, or ``%`` for a share that is read in per cent.
         of: for a count, the field of the same row that says how many samples there are; where
@@ -78,6 +80,11 @@ def rate(title: str = "", unit: str = "", **default: Any) -> Any:
 def number(title: str = "", unit: str = "", **default: Any) -> Any:
     """A field with a result of floating-point arithmetic."""
     return _field(Column("number", title, unit), default)
+
+
+def derived(title: str = "", unit: str = "", **default: Any) -> Any:
+    """A field that follows from the row's other fields, however fast it changes with them."""
+    return _field(Column("derived", title, unit), default)
 
 
 def column_of(field: "dataclasses.Field[Any]") -> Column:

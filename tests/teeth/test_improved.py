@@ -9,7 +9,7 @@ import torch
 from mechval.axioms import AxiomReport, Batch, evaluate_axioms
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim.improved.fitted import fit_ladder
-from mechval.two_sat.claim.improved.improver import with_parser
+from mechval.two_sat.claim.improved.improver import with_parse_gamma
 from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.voting_fit import VotingFit
 from mechval.two_sat.claim.variants.variant import with_evaluate
@@ -55,13 +55,13 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     programs["votes of the next neuron"] = replace(program, votes=program.votes.roll(1, dims=0))
     colon = fit_colon(problem, fit, resid_post)
     parser = RefinedParser(problem, circuit.prototypes, circuit.mean_resid_post, colon)
-    counting = with_parser(base, parser)
+    counting = with_parse_gamma(base, parser.gamma)
     literals = colon[1:].roll(problem.n_variables, dims=0)
     negated = replace(parser, colon=torch.cat([colon[:1], literals]))
     named = {
         TREES: base,
         COUNTING: counting,
-        OTHERS_COUNTS: with_parser(base, negated),
+        OTHERS_COUNTS: with_parse_gamma(base, negated.gamma),
         **{
             f"{COUNTING}/{name}": with_evaluate(counting, program=voting.bits)
             for name, voting in programs.items()

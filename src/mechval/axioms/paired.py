@@ -36,6 +36,9 @@ class PairedComparison:
         p_value: two-sided exact probability of so uneven a split of the samples on which just one
             disagrees, if either were as likely.
         confidence: of the interval.
+
+    Raises:
+        MechvalError: if the p-value is not that of the counts.
     """
 
     n: int = tables.told("N")
@@ -45,8 +48,16 @@ class PairedComparison:
     difference: float = tables.rate("difference of the rates")
     low: float = tables.rate("at least")
     high: float = tables.rate("at most")
-    p_value: float = tables.rate("p")
+    p_value: float = tables.derived("p")
     confidence: float = tables.told()
+
+    def __post_init__(self) -> None:
+        expected = _p_value(self.only_first, self.only_second)
+        if not math.isclose(self.p_value, expected, rel_tol=1e-6, abs_tol=1e-300):
+            raise MechvalError(
+                f"p_value={self.p_value} does not follow from only_first={self.only_first} and "
+                f"only_second={self.only_second}; allowed: {expected}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +95,6 @@ def compare_disagreements(
     check_confidence(confidence)
     n = len(first)
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    uneven = only_first + only_second
     low, high = _difference_interval(only_first, only_second, n, confidence)
     return PairedComparison(
         n=n,
@@ -94,7 +104,7 @@ def compare_disagreements(
         difference=(only_first - only_second) / n,
         low=low,
         high=high,
-        p_value=float(binomtest(only_first, uneven).pvalue) if uneven else 1.0,
+        p_value=_p_value(only_first, only_second),
         confidence=confidence,
     )
 
@@ -126,6 +136,11 @@ def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) 
         )
         for first, second in combinations(vectors, 2)
     ]
+
+
+def _p_value(only_first: int, only_second: int) -> float:
+    uneven = only_first + only_second
+    return float(binomtest(only_first, uneven).pvalue) if uneven else 1.0
 
 
 def _difference_interval(

@@ -162,6 +162,9 @@ def _compare_leaf(
     if column.kind == "told" or not (_is_number(theirs) and _is_number(ours)):
         yield Difference(path, key, theirs, ours, "equal", False)
         return
+    if column.kind == "derived":
+        yield Difference(path, key, theirs, ours, "that of the row it follows from", True)
+        return
     allowed = _tolerance(theirs, column, rows)
     # Not a comparison of types: an integer and a float may hold the same number.
     if theirs != ours:

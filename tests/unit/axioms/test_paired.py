@@ -1,6 +1,7 @@
 """McNemar's exact test and Tango's interval: by counting, and against the definition."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,3 +145,9 @@ def test_the_named_cell_is_compared_sample_by_sample() -> None:
 def test_a_cell_that_is_not_there_is_refused() -> None:
     with pytest.raises(MechvalError, match="cell 'parse' of 'right' is not there"):
         compare_pairs(toy_reports(), "parse", 0.95)
+
+
+def test_a_p_value_that_is_not_that_of_its_counts_is_refused() -> None:
+    found = compare_disagreements(*vectors(12, 3), 0.95)
+    with pytest.raises(MechvalError, match=r"p_value=0\.5 does not follow from only_first=12"):
+        replace(found, p_value=0.5)

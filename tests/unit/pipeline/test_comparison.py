@@ -34,6 +34,7 @@ class Row:
     n: int = tables.told(default=80_000)
     flips: int = tables.count(of="n", default=40)
     share: float = tables.rate(default=0.1)
+    chance: float = tables.derived(default=1e-9)
     threshold: float | None = tables.number(default=2.0)
     verdict: str = tables.told(default="better")
     size: int = tables.told(default=34)
@@ -71,6 +72,7 @@ def verdicts(committed: Row, recomputed: Row) -> list[bool]:
         ({}, {"share": 0.10009}, [False]),
         ({"share": float("nan")}, {}, [False]),
         ({"share": float("inf")}, {}, [False]),
+        ({}, {"chance": 1e-5}, [True]),
         ({}, {"threshold": 2.00001}, [True]),
         ({}, {"threshold": 2.00003}, [False]),
         ({"threshold": 0.0}, {"threshold": 1e-10}, [True]),

@@ -4,9 +4,10 @@ The network runs once over each split; everything that depends on cuts, high val
 alone is then computed from its states.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -19,7 +20,7 @@ from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tab
 from mechval.two_sat.network.activations import record_cuts
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem, clause_literals
-from mechval.two_sat.programs.evaluate import TruthTableCounts
+from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
 
 _BATCH = 2**13
 
@@ -62,6 +63,7 @@ class Bench:
     seed: int
     confidence: float
     device: torch.device
+    _trees: dict[tuple[bytes, int | None], TreeProgram] = field(default_factory=dict, init=False)
 
     @cached_property
     def components(self) -> Components:
@@ -72,6 +74,15 @@ class Bench:
         """What α_2 reads off the network."""
         chosen = self.circuit.readings[reading]
         return seen.states.hidden[:, chosen.neurons] >= chosen.levels.cut
+
+    def trees(self, bits: Bool[Tensor, "formula neuron"], max_leaves: int | None) -> TreeProgram:
+        """Trees fitted to bits of the fitting split; the same ones are fitted only once."""
+        key = np.packbits(bits.numpy()).tobytes(), max_leaves
+        if key not in self._trees:
+            tables, seed = self.fitting.tables, self.seed
+            found = fit_trees(tables, bits.numpy(), max_leaves=max_leaves, seed=seed)
+            self._trees[key] = found.program
+        return self._trees[key]
 
 
 def observe(

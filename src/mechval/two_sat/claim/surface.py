@@ -24,7 +24,7 @@ from mechval.two_sat.circuit.neurons import Levels, is_constant
 from mechval.two_sat.claim.bench import Bench, predicted_labels
 from mechval.two_sat.configs import ReadingName, Residual, VariantsConfig, Version
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, bit_reader
-from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_disjunctions, fit_trees
+from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_disjunctions
 from mechval.two_sat.programs.lookup import truth_table_floor
 
 Unit = Literal["activation", "multiple"]
@@ -154,9 +154,7 @@ class Surface:
     ) -> EvaluateProgram:
         if version == "disjunction":
             return fit_disjunctions(reading.mean_activation, cut)
-        tables_seen, seed = self.bench.fitting.tables, self.bench.seed
-        fitted = fit_trees(tables_seen, bits.numpy(), max_leaves=self.max_leaves, seed=seed)
-        return fitted.program
+        return self.bench.trees(bits, self.max_leaves)
 
     def _by_high(
         self, grid: Grid, at: GridCut, version: Version, bits: Bool[Tensor, "table neuron"]

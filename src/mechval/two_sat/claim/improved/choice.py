@@ -5,18 +5,17 @@ far. One that makes any cell of the axiom table worse does not count; of those t
 with the fewest disagreements over all cells is taken, if that is fewer than before.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mechval import tables
-from mechval.axioms import Batch, Interpretation
-from mechval.axioms.base import Measurements
-from mechval.axioms.cells import CellKey
+from mechval import axioms, tables
+from mechval.axioms import CellKey, Interpretation
 from mechval.axioms.equations import deciding_equivalence
-from mechval.axioms.suite import measure_axioms
 
 Change = Callable[[Interpretation], Interpretation]
-Counts = Mapping[CellKey, int]
+Counts = Counter[CellKey]
+Taken = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
@@ -70,51 +69,67 @@ class Choice:
 
 
 def choose_parts(
-    base: Interpretation, parts: Sequence[Part], batches: Callable[[], Iterable[Batch]]
+    base: Interpretation, parts: Sequence[Part], batches: Iterable[axioms.Batch]
 ) -> Choice:
-    """Take the parts one after another; a part without candidates is passed over.
+    """Take the parts one after another, by what a single pass over the fitting split counts.
 
-    Args:
-        batches: of the fitting split; asked for anew for every part.
+    In that pass every combination of candidates is measured, since whatever combinations share
+    is evaluated only once. A part without candidates is passed over.
     """
-    current, taken = base, []
+    parts = [part for part in parts if part.candidates]
+    made = _combinations(base, parts)
+    counts, n = _count(made, batches)
+    chosen: Taken = ()
     rows: list[ChoiceRow] = []
-    for part in parts:
-        if not part.candidates:
-            continue
-        changed = {name: change(current) for name, change in part.candidates.items()}
-        first, *others = measure_axioms(
-            [replace(made, name=name, tags={}) for name, made in {"": current, **changed}.items()],
-            batches(),
-        )
-        before = _disagreements(current, first)
-        after = {
-            name: _disagreements(current, measured)
-            for name, measured in zip(changed, others, strict=True)
-        }
+    for place, part in enumerate(parts, start=1):
+        nothing = (None,) * (len(parts) - place)
+        before = counts[*chosen, None, *nothing]
+        after = {name: counts[*chosen, name, *nothing] for name in part.candidates}
         best = _best(before, after)
-        if best is not None:
-            current = changed[best]
-            taken.append(f"{part.name}: {best}")
-        rows += _rows(base, part, best, len(first.labels), before, after)
-    return Choice(current, tuple(taken), tuple(rows))
+        chosen = (*chosen, best)
+        rows += _rows(base, part, best, n, before, after)
+    taken = tuple(
+        f"{part.name}: {name}" for part, name in zip(parts, chosen, strict=True) if name is not None
+    )
+    return Choice(made[chosen], taken, tuple(rows))
 
 
-def _disagreements(interpretation: Interpretation, measured: Measurements) -> Counts:
-    return {
-        key: int((distances > deciding_equivalence(interpretation, key).tolerance).sum())
-        for key, distances in measured.distances.items()
-    }
+def _combinations(base: Interpretation, parts: Sequence[Part]) -> dict[Taken, Interpretation]:
+    """The base with one candidate, or none (None), for each of the parts."""
+    made: dict[Taken, Interpretation] = {(): base}
+    for part in parts:
+        changes = {None: axioms.identity, **part.candidates}
+        made = {
+            (*taken, name): change(current)
+            for taken, current in made.items()
+            for name, change in changes.items()
+        }
+    return made
+
+
+def _count(
+    made: Mapping[Taken, Interpretation], batches: Iterable[axioms.Batch]
+) -> tuple[dict[Taken, Counts], int]:
+    """Disagreements of each combination in each distinct cell, and the number of samples."""
+    named = [replace(each, name=str(taken), tags={}) for taken, each in made.items()]
+    counts, n = {taken: Counts() for taken in made}, 0
+    for batch in batches:
+        n += len(batch.strata)
+        for taken, measured in zip(made, axioms.measure_axioms(named, [batch]), strict=True):
+            for key, distances in measured.distances.items():
+                tolerance = deciding_equivalence(made[taken], key).tolerance
+                counts[taken][key] += int((distances > tolerance).sum())
+    return counts, n
 
 
 def _best(before: Counts, after: Mapping[str, Counts]) -> str | None:
-    counting = {
-        name: sum(counts.values())
+    totals = {
+        name: counts.total()
         for name, counts in after.items()
         if all(counts[key] <= before[key] for key in before)
     }
-    best = min(counting, key=counting.__getitem__, default=None)
-    return best if best is not None and counting[best] < sum(before.values()) else None
+    best = min(totals, key=totals.__getitem__, default=None)
+    return best if best is not None and totals[best] < before.total() else None
 
 
 def _rows(

@@ -12,7 +12,7 @@ from mechval.axioms import Estimate
 from mechval.two_sat.claim.bench import Bench, written_pairs
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.programs import lengths
-from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_trees
+from mechval.two_sat.programs.evaluate import EvaluateProgram
 from mechval.two_sat.programs.lookup import fit_lookup
 from mechval.two_sat.programs.mirrored import AnyVoting
 from mechval.two_sat.programs.thresholds import fit_thresholds
@@ -72,7 +72,7 @@ def _programs_of_tables(
     found = chosen.disjunctions
     yield "disjunction", None, found, lengths.size_bits(found, problem)
     for leaves in TREE_LEAVES:
-        found = fit_trees(seen, bits.numpy(), max_leaves=leaves, seed=bench.seed).program
+        found = bench.trees(bits, leaves)
         yield "trees", str(leaves or "unlimited"), found, lengths.size_bits(found, problem)
     found = fit_thresholds(seen, bits.numpy(), chosen.mean_activation)
     yield "k of n", None, found, lengths.size_bits(found, problem)

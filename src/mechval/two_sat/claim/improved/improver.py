@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
-from mechval.axioms import Interpretation
+from mechval.axioms import Interpretation, Map
 from mechval.two_sat.circuit.prototypes import prototypes_by_position
 from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.bench import Bench
@@ -18,7 +18,7 @@ from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.regression import fit_regression
 from mechval.two_sat.claim.variants import variant
 from mechval.two_sat.claim.variants.variant import Variant, make_variant, with_evaluate
-from mechval.two_sat.interpretation import ClauseParser, reading_of
+from mechval.two_sat.interpretation import reading_of
 from mechval.two_sat.programs.mirrored import AnyVoting
 
 COUNTING = "counting"
@@ -41,9 +41,8 @@ class Improver:
         """Put the better parts into the base, those that count on the last fitting formulas."""
         bench = self.bench
         last = choosing_formulas(bench.fitting.split)
-        return choose_parts(
-            self.base, self._parts, lambda: axiom_batches(bench.problem, last, bench.device)
-        )
+        batches = axiom_batches(bench.problem, last, bench.device)
+        return choose_parts(self.base, self._parts, batches)
 
     def variants(self, choice: Choice) -> list[Variant]:
         """Every candidate on its own, voting with the counting γ_1, and all that was taken."""
@@ -72,7 +71,8 @@ class Improver:
         bits = bench.bits(reading_of(self.base.tags), bench.fitting)
         regressed = fit_regression(bits, bench.fitting.states).to(bench.device)
         parsers: dict[str, Change] = {
-            name: partial(with_parser, parser=parser) for name, parser in self._parsers().items()
+            name: partial(with_parse_gamma, gamma=parser.gamma)
+            for name, parser in self._parsers().items()
         }
         programs: dict[str, Change] = {
             name: partial(with_evaluate, program=program.bits)
@@ -99,7 +99,7 @@ class Improver:
         }
 
 
-def with_parser(interpretation: Interpretation, parser: ClauseParser) -> Interpretation:
-    """Another γ_1."""
+def with_parse_gamma(interpretation: Interpretation, gamma: Map) -> Interpretation:
+    """Another γ_1; the very same one is evaluated once for all interpretations that share it."""
     start, _, state, end = interpretation.gammas
-    return replace(interpretation, gammas=(start, parser.gamma, state, end))
+    return replace(interpretation, gammas=(start, gamma, state, end))

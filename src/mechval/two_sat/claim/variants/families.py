@@ -19,7 +19,6 @@ from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
 from mechval.two_sat.claim.variants.variant import Variant, make_variant, with_evaluate
 from mechval.two_sat.configs import ReadingName, Residual, VariantsConfig
 from mechval.two_sat.interpretation import bit_reader, formula_evaluator, reading_of, residual_of
-from mechval.two_sat.programs.evaluate import fit_trees
 from mechval.two_sat.programs.lookup import fit_lookup
 
 _OWN_RESIDUAL: dict[ReadingName, Residual] = {"paper": "attn_out", "calibrated": "resid_mid"}
@@ -115,10 +114,10 @@ def _noises(
 
 
 def _leaves(bench: Bench, main: Interpretation, config: VariantsConfig) -> Iterator[Variant]:
-    bits = bench.bits(reading_of(main.tags), bench.fitting).numpy()
+    bits = bench.bits(reading_of(main.tags), bench.fitting)
     for leaves in config.leaves:
-        fitted = fit_trees(bench.fitting.tables, bits, max_leaves=leaves, seed=bench.seed)
-        program = formula_evaluator(bench.problem, fitted.program, bench.device)
+        trees = bench.trees(bits, leaves)
+        program = formula_evaluator(bench.problem, trees, bench.device)
         changed = with_evaluate(main, program=program)
         yield make_variant("leaves", str(leaves or "unlimited"), changed, about=_EQUIVALENCE)
 

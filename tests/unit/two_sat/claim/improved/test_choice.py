@@ -43,13 +43,13 @@ def batches() -> Iterator[Batch]:
 
 
 def test_of_candidates_that_count_the_one_with_the_fewest_disagreements_is_taken() -> None:
-    choice = choose_parts(base(), [part("program", {"4": says(4), "2": says(2)})], batches)
+    choice = choose_parts(base(), [part("program", {"4": says(4), "2": says(2)})], batches())
     assert choice.taken == ("program: 2",)
     assert {row.after_disagreements for row in choice.rows if row.is_taken} == {2}
 
 
 def test_a_candidate_that_makes_a_cell_worse_is_not_taken() -> None:
-    choice = choose_parts(base(), [part("program", {"all": says(N)})], batches)
+    choice = choose_parts(base(), [part("program", {"all": says(N)})], batches())
     assert choice.taken == ()
     assert [row.is_worse for row in choice.rows] == [True]
     assert choice.interpretation.abstract == base().abstract or choice.interpretation.name == "base"
@@ -57,11 +57,24 @@ def test_a_candidate_that_makes_a_cell_worse_is_not_taken() -> None:
 
 def test_a_candidate_that_changes_nothing_is_not_taken() -> None:
     same = part("program", {"the same": lambda made: made})
-    assert choose_parts(base(), [same], batches).taken == ()
+    assert choose_parts(base(), [same], batches()).taken == ()
 
 
 def test_a_later_part_is_judged_beside_what_was_taken_before() -> None:
     parts = [part("first", {"3": says(3)}), part("none", {}), part("second", {"5": says(5)})]
-    choice = choose_parts(base(), parts, batches)
+    choice = choose_parts(base(), parts, batches())
     assert choice.taken == ("first: 3",)
     assert choice.rows[-1].before_disagreements == 3
+
+
+def test_the_network_runs_once_for_all_parts() -> None:
+    calls: list[int] = []
+
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        calls.append(len(x))
+        return parity(x)
+
+    parts = [part("first", {"3": says(3), "2": says(2)}), part("second", {"1": says(1)})]
+    choice = choose_parts(replace(base(), concrete=(counted,)), parts, batches())
+    assert calls == [N]
+    assert choice.taken == ("first: 2", "second: 1")
