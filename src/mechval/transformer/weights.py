@@ -11,6 +11,8 @@ from mechval.errors import MechvalError
 from mechval.transformer.attention import Attention
 from mechval.transformer.model import Transformer
 
+WEIGHTS = "weights.safetensors"
+
 
 def named_weights(model: Transformer) -> dict[str, Tensor]:
     """All weights under TransformerLens property names, as contiguous copies on the CPU."""

@@ -10,8 +10,7 @@ from torch import Tensor
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer, load_weights
 from mechval.transformer.model import Attention
-
-WEIGHTS = "weights.safetensors"
+from mechval.transformer.weights import WEIGHTS as WEIGHTS
 
 
 def make_network(problem: ModularAddition, architecture: Architecture) -> Transformer:

@@ -1,6 +1,7 @@
 """One sum through one network: what every part of it encodes, and what the claim says it does."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,12 +18,11 @@ from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations
 from mechval.modular_addition.network.dataset import FILE_NAME, load_split
-from mechval.modular_addition.network.model import WEIGHTS, load_network, make_network
+from mechval.modular_addition.network.model import make_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.pipeline.run import FinishedRun
 from mechval.transformer import Transformer
-from mechval.transformer.architecture import Architecture
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.finished import load_finished
 
 N_CANDIDATES = 5
 
@@ -58,13 +58,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class CellOutcome:
-    """One distinct cell on this input.
+    """Both sides of one distinct cell on this input, ``program`` the one with the program in it.
 
-    Attributes:
-        network: the network's side.
-        program: the side with the program in it.
-        wrong: which side contradicts the sum: network, interpretation, both, or nothing where
-            they agree or the sum does not tell.
+    ``wrong`` is which side contradicts the sum: network, interpretation, both, or nothing where
+    they agree or the sum does not tell.
     """
 
     axiom: Axiom
@@ -77,13 +74,10 @@ class CellOutcome:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything about one sum.
+    """Everything about one sum, of which ``right`` is a + b modulo p.
 
-    Attributes:
-        right: a + b modulo p.
-        answer, margin: the network's, and its logit over the next best.
-        program_answer, program_margin: the program's, and its score over the next best.
-        candidates: the network's best answers, best first.
+    A margin is the answer's logit (the program's score) over the next best; ``candidates`` are the
+    network's best answers, best first.
     """
 
     tokens: tuple[str, ...]
@@ -101,21 +95,11 @@ class Explanation:
 def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
     """The network of a finished run, with its translations fitted again on its train inputs.
 
-    Args:
-        run: of this study.
-        checkpoint: the published file, for a run of it whose weights are not in ``data/``.
-
-    Raises:
-        MechvalError: if something is missing or altered, or the checkpoint is another one.
+    Raises MechvalError as :func:`load_finished`, which says what ``checkpoint`` is.
     """
     values = run.manifest("axioms").config
     problem = ModularAddition.model_validate(values["problem"])
-    architecture = Architecture.model_validate(values["architecture"])
-    if checkpoint is not None:
-        model = make_network(problem, architecture)
-        load_foreign_checkpoint(model, run.checkpoint(checkpoint))
-    else:
-        model = load_network(problem, architecture, run.file("train", WEIGHTS))
+    model = load_finished(run, partial(make_network, problem), checkpoint)
     split = load_split(run.file("data", FILE_NAME).parent, problem)
     frequencies = load_key_frequencies(run.file("circuit", "frequencies.csv").parent)
     activations = record_activations(model, problem)
@@ -128,9 +112,7 @@ def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
     """Run one pair of numbers through the network and the program.
 
     The cells are those of the interpretation whose α_1 can fail, rounded as the run's config says.
-
-    Raises:
-        MechvalError: if a number is not below the modulus.
+    Raises MechvalError if a number is not below the modulus.
     """
     problem, translations = explained.problem, explained.translations
     for name, number in (("a", a), ("b", b)):

@@ -52,14 +52,8 @@ def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
     yield grid(
         ("axiom", "component", "network", "interpretation", ""),
         (
-            (
-                cell.axiom,
-                cell.component,
-                cell.network,
-                cell.program,
-                verdict(cell.disagrees, cell.wrong),
-            )
-            for cell in explanation.cells
+            (c.axiom, c.component, c.network, c.program, verdict(c.disagrees, c.wrong))
+            for c in explanation.cells
         ),
         title=f"Axioms on this sum, {explanation.interpretation}",
     )

@@ -16,13 +16,12 @@ from mechval.training.fit import Fit, estimate_seconds, fit
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer, answer_logits, load_weights
 from mechval.transformer.architecture import Architecture
+from mechval.transformer.weights import WEIGHTS as WEIGHTS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.network.activations import token_batches
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem
-
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)

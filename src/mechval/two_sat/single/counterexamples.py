@@ -3,26 +3,32 @@
 On file they are one table and the network's states in safetensors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import safetensors.numpy
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Integer
 from safetensors import SafetensorError
 
 from mechval import tables
-from mechval.axioms import Axiom, CellKey, Disagreements, Interpretation, distinct_cells
-from mechval.axioms.equations import cell_sides
+from mechval.axioms import (
+    Axiom,
+    CellKey,
+    Disagreements,
+    Interpretation,
+    cell_sides,
+    distinct_cells,
+)
 from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.text import dimacs_text
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.single.shrinking import distinct_clauses, shrink
 from mechval.two_sat.single.subject import Facts, States, Subject, write_label
 
 COUNTEREXAMPLES = "counterexamples"
@@ -34,17 +40,20 @@ PADDING_RULE = (
 _STARTS_PER_CASE = 2
 """Failing formulas that are shrunk for each one kept: some shrink to the same formula."""
 
+Fails: TypeAlias = Callable[
+    [Int[np.ndarray, "formula clause_position"]], Bool[np.ndarray, " formula"]
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Where a counterexample comes from.
+    """Where a counterexample, a shrunk formula, comes from.
 
     Attributes:
         file: the name of the case, and of its DIMACS file where one is written.
         same_in: all interpretations whose cell fails on the very same held-out formulas.
-        held_out: how many formulas were looked at, and ``held_out_disagreements`` how many of
-            them the cell fails on.
-        clause_ids: of the shrunk formula, in order.
+        held_out: how many formulas were looked at.
+        held_out_disagreements: on how many of them the cell fails.
     """
 
     file: str
@@ -84,9 +93,7 @@ CASES = tables.Table(f"certify/{COUNTEREXAMPLES}/cases.csv", Counterexample)
 class FailingCell:
     """A cell with disagreements, under the first interpretation in which it has just these.
 
-    Attributes:
-        same_in: all interpretations in which the cell disagrees on the very same formulas.
-        disagrees: on which held-out formulas.
+    ``same_in`` are all interpretations in which it disagrees on the very same held-out formulas.
     """
 
     interpretation: Interpretation
@@ -102,13 +109,9 @@ class FailingCell:
 
 @dataclass(frozen=True)
 class Replay:
-    """What a replay found.
+    """What a replay found: whether the cell fails on the formula again, and what has changed.
 
-    Attributes:
-        fails: whether the cell fails on the formula again.
-        differing_facts: columns of the case whose value is another one now.
-        is_bit_equal: whether logits and all states have the very same bits.
-        largest_logit_change: between the recorded and the recomputed logits.
+    ``differing_facts`` are columns of the case; ``is_bit_equal`` is about logits and all states.
     """
 
     fails: bool
@@ -125,11 +128,8 @@ class Replay:
 def find_cases(subject: Subject, audit: Disagreements, test: Split, limit: int) -> list[Finding]:
     """Search every failing distinct cell of the main interpretations.
 
-    Args:
-        subject: the network and what is claimed of it.
-        audit: which formulas of ``test`` disagree in which cell.
-        test: the held-out formulas.
-        limit: formulas per cell at most.
+    ``audit`` says which of the held-out formulas, ``test``, disagree in which cell; at most
+    ``limit`` formulas are kept of each cell.
     """
     cells, found = failing_cells(list(subject.interpretations.values()), audit), []
     for cell in track(cells, "counterexamples of failing cells"):
@@ -154,11 +154,7 @@ def find_cases(subject: Subject, audit: Disagreements, test: Split, limit: int) 
 def failing_cells(
     interpretations: Sequence[Interpretation], audit: Disagreements
 ) -> list[FailingCell]:
-    """The distinct cells that disagree somewhere; cells with equal disagreements are one.
-
-    Args:
-        audit: which held-out formulas disagree in which cell.
-    """
+    """The distinct cells that disagree somewhere; cells with equal disagreements are one."""
     groups: dict[tuple[CellKey, bytes], list[tuple[Interpretation, np.ndarray]]] = {}
     for interpretation in interpretations:
         for key in distinct_cells(interpretation):
@@ -177,9 +173,8 @@ def smallest_formulas(
 ) -> list[Int[np.ndarray, " clause_position"]]:
     """Shrink the failing formulas with the fewest distinct clauses; return the smallest results.
 
-    Returns:
-        ``limit`` different formulas at most, fewest distinct clauses first, that fail when
-        evaluated one by one.
+    These are ``limit`` different formulas at most, fewest distinct clauses first, each of which
+    fails when it is evaluated alone.
     """
     failing = test.clause_ids[cell.disagrees].astype(np.int64)
     sizes = np.array([len(distinct_clauses(formula)) for formula in failing])
@@ -196,13 +191,37 @@ def smallest_formulas(
     return [formula for formula in formulas if fails(formula[None])[0]][:limit]
 
 
+def distinct_clauses(formula: Integer[np.ndarray, " clause_position"]) -> list[int]:
+    """The clauses of a formula, each once, in order of first appearance."""
+    return list(dict.fromkeys(formula.tolist()))
+
+
+def shrink(
+    formula: Int[np.ndarray, " clause_position"], fails: Fails
+) -> Int[np.ndarray, " clause_position"]:
+    """Replace clauses of a formula that fails by others of it for as long as it still fails.
+
+    The number of clauses is fixed, so what shrinks is the number of distinct ones: every occurrence
+    of one is replaced by another that remains. Clauses are tried in order of first appearance,
+    their replacements too, so the result is determined. In it no single distinct clause can be
+    replaced any more.
+    """
+    clauses = distinct_clauses(formula)
+    for clause in clauses if len(clauses) > 1 else ():
+        others = [other for other in clauses if other != clause]
+        candidates = np.stack([np.where(formula == clause, other, formula) for other in others])
+        is_failing = fails(candidates)
+        if is_failing.any():
+            return shrink(candidates[is_failing.argmax()], fails)
+    return formula
+
+
 def write_cases(
     subject: Subject, findings: Sequence[Finding], directory: Path
 ) -> list[Counterexample]:
     """Evaluate each finding on its own and write all files; nothing is written without findings.
 
-    Raises:
-        MechvalError: if one of them is no counterexample.
+    Raises MechvalError if one of them is no counterexample.
     """
     if not findings:
         return []
@@ -229,8 +248,7 @@ def write_cases(
 def load_cases(directory: Path) -> tuple[tuple[Counterexample, States], ...]:
     """Read what :func:`write_cases` wrote; empty if it wrote nothing.
 
-    Raises:
-        MechvalError: naming the file, if one is damaged.
+    Raises MechvalError, naming the file, if one is damaged.
     """
     if not directory.exists():
         return ()
@@ -256,11 +274,11 @@ def replay_case(subject: Subject, case: Counterexample, recorded: States) -> Rep
     facts, states, fails = case.observe(subject)
     return Replay(
         fails=fails,
-        differing_facts=tuple(
-            name for name, value in vars(facts).items() if value != getattr(case, name)
+        differing_facts=tuple(k for k, value in vars(facts).items() if value != getattr(case, k)),
+        is_bit_equal=all(
+            now.tobytes() == before.tobytes()
+            for now, before in zip(vars(states).values(), vars(recorded).values(), strict=True)
         ),
-        is_bit_equal=states.logits.tobytes() == recorded.logits.tobytes()
-        and states.digest.tobytes() == recorded.digest.tobytes(),
         largest_logit_change=float(np.abs(states.logits - recorded.logits).max()),
     )
 

@@ -22,14 +22,10 @@ RESIDUAL = "resid_mid"
 
 @dataclass(frozen=True)
 class ClauseReading:
-    """What block 0 wrote at the second literal of one clause.
+    """What block 0 wrote at the second literal of a clause ``written``.
 
-    Attributes:
-        written: the clause of the formula.
-        read: the literal pair of the nearest prototype.
-        cosine: similarity to that prototype.
-        margin: by how much it exceeds the similarity to any other clause's prototypes.
-        agrees: whether both are the same clause.
+    ``read`` is the literal pair of the nearest prototype, ``cosine`` the similarity to it and
+    ``margin`` by how much that exceeds the similarity to any other clause's prototypes.
     """
 
     written: str
@@ -41,15 +37,10 @@ class ClauseReading:
 
 @dataclass(frozen=True)
 class NeuronReading:
-    """One evaluating neuron at ``:``.
+    """One evaluating neuron of block 1 at ``:``, with its post-ReLU activation.
 
-    Attributes:
-        neuron: its index in block 1's hidden layer.
-        activation: post-ReLU.
-        cut: activation from which it counts as on.
-        fires: whether it is on.
-        effect: what it adds to the ``s`` logit.
-        expected: whether it should be on, by each version of the program.
+    It fires from ``cut`` on and adds ``effect`` to the ``s`` logit; ``expected`` is whether it
+    should be on, by each version of the program.
     """
 
     neuron: int
@@ -62,14 +53,11 @@ class NeuronReading:
 
 @dataclass(frozen=True)
 class CellOutcome:
-    """One distinct cell of one version of the program on this formula.
+    """One distinct cell of one version of the program on this formula: its two sides.
 
-    Attributes:
-        network: the network's side.
-        program: the side with the program in it.
-        responsible: what a disagreement is due to, empty where there is none.
-        wrong: which side contradicts the formula itself (its clauses, or the solver's answer):
-            network, interpretation, or nothing where they agree or the formula does not tell.
+    ``responsible`` is what a disagreement is due to, empty where there is none; ``wrong`` which
+    side contradicts the formula itself (its clauses, or the solver's answer): network,
+    interpretation, or nothing where they agree or the formula does not tell.
     """
 
     version: str
@@ -93,9 +81,8 @@ class Explanation:
         assignments: all that satisfy the formula.
         reading: by which rules neurons are read: calibrated if the circuit has them, as the
             constants of the paper suit one network only.
-        token: the network's answer, the token with the largest logit.
-        label: the same in words.
-        margin: its logit of s minus that of u.
+        token: the network's answer, the token with the largest logit; ``label`` is it in words.
+        margin: the network's logit of s minus that of u.
         satisfiable: the solver's answer, with its ``witness``.
     """
 

@@ -22,31 +22,24 @@ def explain_words(
 ) -> Iterator[RenderableType]:
     """What a run's network does with a formula.
 
-    Args:
-        run: of this study.
-        asked: one word: the formula, the name of a file that holds it, or ``random``.
-        seed: of a random formula, None for any other.
-        checkpoint: as for :func:`load_subject`.
-
-    Raises:
-        MechvalError: for other words, a file that cannot be read, a formula that is none, or as
-            :func:`load_subject`.
+    ``asked`` is one word: the formula, the name of a file that holds it, or ``random``, which alone
+    takes a seed. Raises MechvalError for other words, a file that cannot be read, a formula that is
+    none, or as :func:`load_subject`.
     """
     if len(asked) != 1:
-        raise MechvalError(
-            f"{len(asked)} formulas {asked} are not allowed; allowed: one, in quotes."
-        )
+        told = f"{len(asked)} formulas {asked} are not allowed; allowed: one, in quotes."
+        raise MechvalError(told)
     (word,) = asked
     if (word == RANDOM) != (seed is not None):
         raise MechvalError(f"seed={seed} with {word!r} is not allowed; allowed: seed=… "
                            f"with {RANDOM} and with nothing else.")  # fmt: skip
     content = _content(word) if seed is None else ""
     subject = load_subject(run, checkpoint)
-    if seed is None:
-        written = text.read_formula(subject.problem, content)
-    else:
-        written = text.random_formula(subject.problem, seed)
-    return explanation_parts(explain_formula(subject, written))
+    if seed is not None:
+        return explanation_parts(
+            explain_formula(subject, text.random_formula(subject.problem, seed))
+        )
+    return explanation_parts(explain_formula(subject, text.read_formula(subject.problem, content)))
 
 
 def _content(word: str) -> str:
@@ -68,10 +61,17 @@ def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
     yield _answers(explanation)
     yield Text(f"tokens: {' '.join(explanation.tokens)}")
     yield from map(Text, _notes(explanation))
-    yield _clauses(explanation)
+    clauses = (
+        (str(place), c.written, c.read, f"{c.cosine:.4f}", f"{c.margin:.4f}", _differs(c.agrees))
+        for place, c in enumerate(explanation.clauses, start=1)
+    )
+    columns = ("clause", "written", "block 0 reads", "cosine", "margin to the next clause", "")
+    yield grid(columns, clauses, title="Parse: what block 0 wrote at each second literal")
     yield Text(_assignments(explanation.assignments))
     yield _neurons(explanation)
-    yield _cells(explanation)
+    columns = ("program", "axiom", "component", "network", "interpretation", "due to", "")
+    title = f"Axioms on this formula, reading {explanation.reading}"
+    yield grid(columns, map(_cell, explanation.cells), title=title)
     yield parting(sum(cell.disagrees for cell in explanation.cells), len(explanation.cells))
 
 
@@ -99,20 +99,8 @@ def _notes(explanation: Explanation) -> Iterator[str]:
         )
 
 
-def _clauses(explanation: Explanation) -> RenderableType:
-    rows = [
-        (
-            str(place),
-            clause.written,
-            clause.read,
-            f"{clause.cosine:.4f}",
-            f"{clause.margin:.4f}",
-            "" if clause.agrees else "DIFFERS",
-        )
-        for place, clause in enumerate(explanation.clauses, start=1)
-    ]
-    columns = ("clause", "written", "block 0 reads", "cosine", "margin to the next clause", "")
-    return grid(columns, rows, title="Parse: what block 0 wrote at each second literal")
+def _differs(agrees: bool) -> str:
+    return "" if agrees else "DIFFERS"
 
 
 def _assignments(found: tuple[str, ...]) -> str:
@@ -134,7 +122,7 @@ def _neurons(explanation: Explanation) -> RenderableType:
             f"{neuron.cut:.2f}",
             *("on" if is_on else "off" for is_on in (neuron.fires, *neuron.expected.values())),
             f"{neuron.effect:+.2f}",
-            "" if set(neuron.expected.values()) == {neuron.fires} else "DIFFERS",
+            _differs(set(neuron.expected.values()) == {neuron.fires}),
         )
         for neuron in shown
     ]
@@ -145,23 +133,9 @@ def _neurons(explanation: Explanation) -> RenderableType:
     return grid(columns, rows, title=title)
 
 
-def _cells(explanation: Explanation) -> RenderableType:
+def _cell(cell: CellOutcome) -> tuple[str, ...]:
     """Both sides, and what a disagreement is due to; sides that agree are not written twice."""
-    rows = [
-        (
-            cell.version,
-            cell.axiom,
-            cell.component,
-            *_sides(cell),
-            cell.responsible,
-            verdict(cell.disagrees, cell.wrong),
-        )
-        for cell in explanation.cells
-    ]
-    columns = ("program", "axiom", "component", "network", "interpretation", "due to", "")
-    return grid(columns, rows, title=f"Axioms on this formula, reading {explanation.reading}")
-
-
-def _sides(cell: CellOutcome) -> tuple[str, str]:
     is_long = not cell.disagrees and cell.network not in map(write_label, (0, 1))
-    return ("agree", "agree") if is_long else (cell.network, cell.program)
+    sides = ("agree", "agree") if is_long else (cell.network, cell.program)
+    due_to = (cell.responsible, verdict(cell.disagrees, cell.wrong))
+    return (cell.version, cell.axiom, cell.component, *sides, *due_to)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -12,13 +13,10 @@ import torch
 from jaxtyping import Float32, Int, UInt8
 from torch import Tensor
 
-from mechval.axioms import Axiom, CellKey, Interpretation
-from mechval.axioms.base import Sides
-from mechval.axioms.equations import cell_sides
+from mechval.axioms import Axiom, CellKey, Interpretation, Sides, cell_sides
 from mechval.pipeline.run import FinishedRun
 from mechval.transformer import Transformer
-from mechval.transformer.architecture import Architecture
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.finished import load_finished
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.files import PROGRAMS, TENSORS, load_circuit
 from mechval.two_sat.configs import Residual, Version
@@ -27,25 +25,18 @@ from mechval.two_sat.formulas.text import write_clause, write_pair
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import EVALUATE, PARSE, make_interpretations
 from mechval.two_sat.network.components import Components
-from mechval.two_sat.network.training import WEIGHTS, load_network, make_network
+from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.single.responsible import Attribution
-from mechval.two_sat.single.shrinking import distinct_clauses
+from mechval.two_sat.single.responsible import find_responsible
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a formula shows about a cell.
+    """What a formula shows about a cell, whose sides are ``network`` and ``program``.
 
-    Attributes:
-        distinct_clauses: how many different clauses the formula has.
-        formula: as people write it.
-        satisfiable: as the solver says.
-        witness: a satisfying assignment, or clauses that are unsatisfiable together.
-        network_label: the network's own answer.
-        network: what the network's side of the cell says.
-        program: what the program's side says.
-        responsible: the positions or neurons that a disagreement is due to.
+    The solver says whether it is satisfiable, and as the witness a satisfying assignment, or
+    clauses that are unsatisfiable together. ``network_label`` is the network's own answer,
+    ``responsible`` the positions or neurons that a disagreement is due to.
     """
 
     distinct_clauses: int
@@ -62,10 +53,8 @@ class Facts:
 class States:
     """The network's own numbers on one formula, which a replay finds again to the last bit.
 
-    Attributes:
-        logits: at the answer position.
-        digest: sha256 of the residual stream after block 0, the hidden layer and the residual
-            stream after block 1's attention.
+    Logits are at the answer position. The digest is SHA-256 of the residual stream after block 0,
+    the hidden layer and the residual stream after block 1's attention.
     """
 
     logits: Float32[np.ndarray, " d_vocab"]
@@ -74,11 +63,7 @@ class States:
 
 @dataclass(frozen=True)
 class Subject:
-    """A network with everything that is said about it.
-
-    Attributes:
-        interpretations: the main ones, by name.
-    """
+    """A network with everything that is said about it: its main interpretations by name."""
 
     problem: Problem
     components: Components
@@ -89,23 +74,19 @@ class Subject:
     def observe(
         self, name: str, cell: CellKey, clause_ids: Int[np.ndarray, " clause_position"]
     ) -> tuple[Facts, States, bool]:
-        """Evaluate a cell of an interpretation on one formula alone.
-
-        Returns:
-            What it shows, the network's states, and whether the two sides disagree.
-        """
+        """What a cell shows on one formula alone, the network's states, whether it fails."""
         interpretation, problem = self.interpretations[name], self.problem
         # On one thread: the order of additions must not depend on the number of cores.
         with _one_thread(), torch.inference_mode():
             tokens = encode_formulas(problem, torch.from_numpy(clause_ids[None]))
             sides = cell_sides(interpretation, tokens.to(self.device), cell)
             disagree = bool(sides.disagrees)
-            explain = Attribution(self.components, self.circuit).explain
-            responsible = explain(interpretation, sides) if disagree else ""
+            about = (self.components, self.circuit, interpretation, sides)
+            responsible = find_responsible(*about) if disagree else ""
         written = "" if cell.axiom.is_replaceability else sides.component
         satisfiable, witness = find_witness(problem, clause_ids)
         facts = Facts(
-            distinct_clauses=len(distinct_clauses(clause_ids)),
+            distinct_clauses=len(np.unique(clause_ids)),
             formula=" ".join(write_clause(problem, clause) for clause in clause_ids.tolist()),
             satisfiable=satisfiable,
             witness=witness,
@@ -151,21 +132,11 @@ def make_subject(
 def load_subject(run: FinishedRun, checkpoint: Path | None = None) -> Subject:
     """The network and the circuit of a finished run, on the CPU.
 
-    Args:
-        run: of this study.
-        checkpoint: the published file, for a run of it whose weights are not in ``data/``.
-
-    Raises:
-        MechvalError: if something is missing or altered, or the checkpoint is another one.
+    Raises MechvalError as :func:`load_finished`, which says what ``checkpoint`` is, or if the
+    circuit is missing or altered.
     """
-    config = run.manifest("circuit").config
-    problem = Problem.model_validate(config["problem"])
-    architecture = Architecture.model_validate(config["architecture"])
-    if checkpoint is not None:
-        model = make_network(problem, architecture)
-        load_foreign_checkpoint(model, run.checkpoint(checkpoint))
-    else:
-        model = load_network(problem, architecture, run.file("train", WEIGHTS))
+    problem = Problem.model_validate(run.manifest("circuit").config["problem"])
+    model = load_finished(run, partial(make_network, problem), checkpoint)
     directory = run.file("circuit", TENSORS).parent
     run.file("circuit", PROGRAMS.file.removeprefix("circuit/"))
     circuit = load_circuit(directory, problem)
@@ -179,10 +150,8 @@ def find_witness(
     with SatOracle(problem) as oracle:
         if oracle.is_satisfiable(clause_ids):
             model = oracle.model(clause_ids)
-            return (
-                True,
-                f"model {write_assignment(int(model @ (1 << np.arange(len(model)))), problem)}",
-            )
+            assignment = int(model @ (1 << np.arange(len(model))))
+            return True, f"model {write_assignment(assignment, problem)}"
         core = np.sort(oracle.core(clause_ids)).tolist()
         return False, "core " + " ".join(write_clause(problem, clause) for clause in core)
 

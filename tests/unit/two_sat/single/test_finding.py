@@ -1,8 +1,11 @@
 """Which cells are searched, and what is kept of them."""
 
 from mechval.axioms.report import cell_name
-from mechval.two_sat.single.counterexamples import failing_cells, smallest_formulas
-from mechval.two_sat.single.shrinking import distinct_clauses
+from mechval.two_sat.single.counterexamples import (
+    distinct_clauses,
+    failing_cells,
+    smallest_formulas,
+)
 from tests.unit.two_sat.single.examples import LIMIT, audit, corpora_splits, subject
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.single.shrinking import distinct_clauses, shrink
+from mechval.two_sat.single.counterexamples import distinct_clauses, shrink
 
 PROBLEM = Problem(n_variables=3, n_clauses=6)
 FORMULAS = st.lists(st.integers(0, 11), min_size=6, max_size=6).map(np.array)

@@ -1,0 +1,26 @@
+"""The network of a finished run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mechval.pipeline.run import FinishedRun
+from mechval.transformer.architecture import Architecture
+from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.model import Transformer
+from mechval.transformer.weights import WEIGHTS, load_weights
+
+
+def load_finished(
+    run: FinishedRun, make_network: Callable[[Architecture], Transformer], checkpoint: Path | None
+) -> Transformer:
+    """The network that stage ``train`` left, from ``checkpoint`` if that is given.
+
+    Raises MechvalError if something is missing or altered, or the checkpoint, a published file, is
+    not the one that the run is about.
+    """
+    model = make_network(Architecture.model_validate(run.manifest("train").config["architecture"]))
+    if checkpoint is not None:
+        load_foreign_checkpoint(model, run.checkpoint(checkpoint))
+    else:
+        load_weights(model, run.file("train", WEIGHTS))
+    return model
