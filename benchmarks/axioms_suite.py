@@ -16,14 +16,13 @@ from pathlib import Path
 import torch
 
 from mechval.config import parse_config
-from mechval.pipeline.manifest import load_manifest
+from mechval.pipeline import load_run_config
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.assess import Question, validate
-from mechval.two_sat.configs import DataConfig, TwoSatSettings
+from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Corpora
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.network.training import WEIGHTS, load_network
-from mechval.two_sat.problem import Problem
 
 _SEED = 1
 
@@ -32,10 +31,11 @@ def main() -> None:
     """Validate the run's interpretations once."""
     arguments = _arguments()
     run, cpu = Path(arguments.run), torch.device("cpu")
-    settings = _settings(run)
+    config = load_run_config(run / "config.json") or {}
+    settings = parse_config(TwoSatSettings, config["settings"])
     model = load_network(settings.problem, settings.architecture, run / "train" / WEIGHTS)
     circuit = load_circuit(run / "circuit", settings.problem)
-    corpora = _fresh_formulas(settings.problem, arguments.formulas)
+    corpora = _fresh_formulas(settings, arguments.formulas)
     split, drawn = corpora.splits["analysis.test"], corpora.provenance
     natural = drawn.satisfiable_drawn / drawn.formulas_drawn
     axioms = settings.axioms
@@ -65,18 +65,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _settings(run: Path) -> TwoSatSettings:
-    """Put the run's settings together from what its stages say they used."""
-    values = {}
-    for stage in ("data", "train", "circuit", "axioms"):
-        values.update(load_manifest(run / stage / "manifest.json").config)
-    return parse_config(TwoSatSettings, values)
-
-
-def _fresh_formulas(problem: Problem, n_formulas: int) -> Corpora:
+def _fresh_formulas(settings: TwoSatSettings, n_formulas: int) -> Corpora:
     # The corpus for training is not used; it cannot be empty.
-    sizes = DataConfig(training_formulas=40, analysis_formulas=2 * n_formulas, fit_fraction=0.5)
-    return generate_corpora(problem, sizes, seed=_SEED)
+    sizes = {"training_formulas": 40, "analysis_formulas": 2 * n_formulas, "fit_fraction": 0.5}
+    config = settings.data.model_copy(update=sizes)
+    return generate_corpora(settings.problem, config, seed=_SEED)
 
 
 if __name__ == "__main__":

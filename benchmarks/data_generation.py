@@ -11,18 +11,23 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
-from mechval.two_sat.configs import DataConfig
+from omegaconf import OmegaConf
+
+from mechval.config import parse_config
+from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_corpora, save_corpora
 from mechval.two_sat.formulas.generation import generate_corpora
-from mechval.two_sat.problem import Problem
 
 _SEED = 0
 
 
 def main() -> None:
     """Generate, save and load the paper's corpora once."""
-    problem, config = Problem(n_variables=5, n_clauses=10), DataConfig()
+    base: Any = OmegaConf.to_container(OmegaConf.load("conf/settings/two_sat/base.yaml"))
+    settings = parse_config(TwoSatSettings, base)
+    problem, config = settings.problem, settings.data
     start = time.perf_counter()
     corpora = generate_corpora(problem, config, seed=_SEED)
     generated = time.perf_counter()

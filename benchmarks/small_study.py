@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from mechval.transformer import Architecture
+from mechval.config import parse_config
+from mechval.pipeline import load_run_config
 from mechval.two_sat.circuit import extract as circuit
 from mechval.two_sat.claim import assess
-from mechval.two_sat.configs import AxiomsConfig, DataConfig
+from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas import generation
 from mechval.two_sat.network import training as network
-from mechval.two_sat.report.published_values import PAPER_PROBLEM
 
 N_FORMULAS = 20_000
 BOUND_SECONDS = 20.0
@@ -26,17 +26,23 @@ BOUND_SECONDS = 20.0
 
 def main(run: Path) -> None:
     """Print the CPU seconds of both parts and whether they keep the bound."""
-    problem, cpu, config = PAPER_PROBLEM, torch.device("cpu"), circuit.CircuitConfig()
-    data = DataConfig(training_formulas=600, analysis_formulas=N_FORMULAS)
+    config = load_run_config(run / "config.json") or {}
+    settings = parse_config(TwoSatSettings, config["settings"])
+    problem, cpu, axioms = settings.problem, torch.device("cpu"), settings.axioms
+    sizes = {"training_formulas": 600, "analysis_formulas": N_FORMULAS}
+    data = settings.data.model_copy(update=sizes)
     splits = generation.generate_corpora(problem, data, 0).splits
-    model = network.load_network(problem, Architecture(), run / "train" / network.WEIGHTS)
-    axioms = AxiomsConfig()
+    model = network.load_network(problem, settings.architecture, run / "train" / network.WEIGHTS)
     question = assess.Question(
-        config, axioms.versions, axioms.residuals, axioms.confidence, natural_share=0.7387
+        settings.circuit,
+        axioms.versions,
+        axioms.residuals,
+        axioms.confidence,
+        natural_share=0.7387,
     )
     started = time.process_time()
     found = circuit.extract_circuit(
-        model, problem, splits["analysis.fit"], config=config, seed=0, device=cpu
+        model, problem, splits["analysis.fit"], config=settings.circuit, seed=0, device=cpu
     )
     extracted = time.process_time()
     assess.validate(model, problem, found, splits["analysis.test"], question=question, device=cpu)

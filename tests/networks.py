@@ -8,7 +8,7 @@ from mechval.transformer import Architecture, Transformer
 from mechval.transformer.foreign import load_foreign_checkpoint
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
-from mechval.two_sat.configs import DataConfig, ReadingName
+from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Corpora
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.formulas.tokens import FormulaLayout
@@ -16,6 +16,7 @@ from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram, FittedTrees, TreeProgram
 from mechval.two_sat.programs.trees import Leaf, Split
+from tests.settings import TWO_SAT, changed
 
 CPU = torch.device("cpu")
 SMALL_PROBLEM = Problem(n_variables=3, n_clauses=6)
@@ -40,8 +41,11 @@ def published_network(path: Path) -> Transformer:
 
 def small_corpora(problem: Problem, analysis_formulas: int, *, training: int = 40) -> Corpora:
     """Corpora whose analysis formulas are split in halves."""
-    config = DataConfig(
-        training_formulas=training, analysis_formulas=analysis_formulas, fit_fraction=0.5
+    config = changed(
+        TWO_SAT.data,
+        training_formulas=training,
+        analysis_formulas=analysis_formulas,
+        fit_fraction=0.5,
     )
     return generate_corpora(problem, config, seed=0)
 

@@ -17,12 +17,12 @@ from mechval.modular_addition.circuit.fourier import waves
 from mechval.modular_addition.claim.program import WaveProgram
 from mechval.modular_addition.claim.translations import Translations, fit_translations
 from mechval.modular_addition.claim.validation import evaluate_on
-from mechval.modular_addition.configs import AxiomsConfig, DataConfig
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Activations, Components, record_activations
 from mechval.modular_addition.network.dataset import Split, draw_split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
+from tests.settings import MODULAR_ADDITION, changed
 
 CPU = torch.device("cpu")
 N_PHASES = 16
@@ -74,7 +74,7 @@ class Subject:
     ) -> "Subject":
         """Fitted on 30 % of the inputs (seed 0)."""
         activations = record_activations(model, problem)
-        split = draw_split(problem, DataConfig(), 0)
+        split = draw_split(problem, MODULAR_ADDITION.data, 0)
         key = torch.tensor(frequencies)
         translations = fit_translations(model, problem, key, activations, split.train)
         return cls(problem, model, activations, split, translations)
@@ -87,7 +87,7 @@ class Subject:
         equivalence: str = "downstream",
     ) -> Interpretation:
         """One interpretation with states rounded at cut 1."""
-        config = AxiomsConfig.model_validate({"equivalences": (equivalence,)})
+        config = changed(MODULAR_ADDITION.axioms, equivalences=(equivalence,))
         return make_interpretations(
             Components(self.model),
             self.problem,

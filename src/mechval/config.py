@@ -22,11 +22,9 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
 def parse_config(kind: type[AnyConfig], values: Mapping[str, Any], prefix: str = "") -> AnyConfig:
-    """Build ``kind`` from plain values.
+    """Build ``kind`` from nested plain values, as read from YAML or a manifest.
 
     Args:
-        kind: the configuration class.
-        values: nested plain values, as read from YAML or a manifest.
         prefix: where these values sit in the whole configuration, for the message.
 
     Raises:

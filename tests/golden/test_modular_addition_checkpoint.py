@@ -10,11 +10,11 @@ import pytest
 
 from mechval.axioms import AxiomReport
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
-from mechval.modular_addition.configs import CircuitConfig
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 from mechval.transformer.foreign import load_foreign_checkpoint
 from tests.conftest import CHECKPOINTS_VARIABLE, ROOT, Require
+from tests.settings import MODULAR_ADDITION
 from tests.waves import Subject
 
 pytestmark = pytest.mark.slow
@@ -35,7 +35,7 @@ def subject(require: Require) -> Subject:
 
 @pytest.fixture(scope="module")
 def circuit(subject: Subject) -> Circuit:
-    return extract_circuit(subject.model, PROBLEM, subject.activations, CircuitConfig())
+    return extract_circuit(subject.model, PROBLEM, subject.activations, MODULAR_ADDITION.circuit)
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,14 @@ from mechval.two_sat.certify.parsing.certificate import (
 )
 from mechval.two_sat.certify.parsing.checker import check_parsing
 from mechval.two_sat.certify.parsing.prover import certify_parsing
-from mechval.two_sat.configs import ParsingConfig
 from tests.networks import PUBLISHED_PROBLEM, published_network
+from tests.settings import TWO_SAT
 
 
 @pytest.fixture(scope="module")
 def certificate(published_checkpoint: Path) -> ParsingCertificate:
     model = published_network(published_checkpoint)
-    return certify_parsing(model, PUBLISHED_PROBLEM, ParsingConfig())
+    return certify_parsing(model, PUBLISHED_PROBLEM, TWO_SAT.certify.parsing)
 
 
 def test_all_400_cases_are_certified(certificate: ParsingCertificate) -> None:

@@ -13,15 +13,16 @@ from scipy.stats import binomtest
 from mechval.axioms import AxiomReport, disagreements_from_epsilon
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim.assess import Question, validate
-from mechval.two_sat.configs import CircuitConfig, ReadingName
+from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.network.accuracy import measure_accuracy
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.settings import TWO_SAT
 
 pytestmark = pytest.mark.slow
 
 N_TEST = 8_000
 PAPER_N = 80_001
-QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("attn_out",), 0.95, 0.7387)
+QUESTION = Question(TWO_SAT.circuit, ("trees", "disjunction"), ("attn_out",), 0.95, 0.7387)
 COMPONENTS = ("parse", "evaluate", "output")
 
 # PAPER.md section 2, published axiom table, in the order of COMPONENTS.

@@ -13,10 +13,10 @@ from scipy.stats import binomtest
 from mechval.two_sat.circuit.evidence.facts import circuit_facts
 from mechval.two_sat.circuit.evidence.gather import gather_evidence
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.network.activations import record_answer_states
 from tests.evidence_facts import Fact, evidence_facts
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.settings import TWO_SAT, changed
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def facts(published_checkpoint: Path) -> dict[str, Fact]:
     model = published_network(published_checkpoint)
     splits = small_corpora(PUBLISHED_PROBLEM, 2 * N_TEST).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
-    config = CircuitConfig(readings=("paper",))
+    config = changed(TWO_SAT.circuit, readings=("paper",))
     circuit = extract_circuit(model, PUBLISHED_PROBLEM, fit, config=config, seed=0, device=CPU)
     evidence = gather_evidence(
         model,

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from mechval.modular_addition.configs import DataConfig
 from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.network.model import all_logits, make_network
 from mechval.modular_addition.network.training import judge_answers, measure
@@ -14,6 +13,7 @@ from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
 from mechval.transformer.foreign import load_foreign_checkpoint
 from tests.conftest import CHECKPOINTS_VARIABLE, ROOT, Require
+from tests.settings import MODULAR_ADDITION
 
 FILE = "nanda2023-modular-addition-low-precision.pth"
 PROBLEM = ModularAddition(p=113)
@@ -43,7 +43,7 @@ def test_the_file_s_own_loss_names_the_seed_of_its_split(network: Transformer, p
     content = torch.load(path, map_location="cpu", weights_only=True)
     recorded_train, recorded_test = content["train_losses"][-1], content["test_losses"][-1]
     found = {
-        seed: measure(PROBLEM, network, draw_split(PROBLEM, DataConfig(), seed))
+        seed: measure(PROBLEM, network, draw_split(PROBLEM, MODULAR_ADDITION.data, seed))
         for seed in range(10)
     }
     assert recorded_train == pytest.approx(found[1]["train_loss"], rel=0.05)
@@ -53,6 +53,6 @@ def test_the_file_s_own_loss_names_the_seed_of_its_split(network: Transformer, p
 
 
 def test_all_its_errors_are_on_inputs_held_out_by_that_split(network: Transformer) -> None:
-    split = draw_split(PROBLEM, DataConfig(), 1)
+    split = draw_split(PROBLEM, MODULAR_ADDITION.data, 1)
     found = judge_answers(PROBLEM, network, split)
     assert (found.train.wrong_count, found.test.wrong_count) == (0, 7)

@@ -16,17 +16,17 @@ from mechval.two_sat.claim import measure
 from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow
 from mechval.two_sat.claim.variants.families import make_variants
-from mechval.two_sat.configs import CircuitConfig, VariantsConfig
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.activations import token_batches
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.settings import TWO_SAT, changed
 
 pytestmark = pytest.mark.slow
 
 N_TEST = 8_000
 PAPER_N = 80_001
 COMPONENTS = ("parse", "evaluate", "output")
-CONFIG = VariantsConfig(tolerances=(), leaves=(), noise_kinds=("pairs",))
+CONFIG = changed(TWO_SAT.variants, tolerances=(), leaves=(), noise_kinds=("pairs",))
 
 NOISED = {
     "prefix equivalence": (0.0955, 0.212, 0.0317),
@@ -53,7 +53,7 @@ def measured(published_checkpoint: Path) -> Measured:
     model, problem = published_network(published_checkpoint), PUBLISHED_PROBLEM
     splits = small_corpora(problem, 2 * N_TEST).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
-    config = CircuitConfig(readings=("paper",))
+    config = changed(TWO_SAT.circuit, readings=("paper",))
     circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
     fitting, testing = (observe(model, problem, split, CPU) for split in (fit, test))
     bench = Bench(model, problem, circuit, fitting, testing, 0, 0.95, CPU)

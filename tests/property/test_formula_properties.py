@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysat.solvers import Cadical153
 
-from mechval.two_sat.configs import DataConfig
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.formulas.solver import SatOracle
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
@@ -19,6 +18,7 @@ from mechval.two_sat.formulas.truth_tables import (
     unpack_truth_tables,
 )
 from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause_literals
+from tests.settings import TWO_SAT, changed
 
 PROBLEMS = st.builds(
     Problem,
@@ -104,7 +104,7 @@ def test_a_core_is_a_subset_of_the_clauses_that_is_unsatisfiable(case):
 )
 def test_corpora_hold_no_formula_twice(n_variables, n_clauses, seed):
     problem = Problem(n_variables=n_variables, n_clauses=n_clauses)
-    config = DataConfig(training_formulas=40, analysis_formulas=10)
+    config = changed(TWO_SAT.data, training_formulas=40, analysis_formulas=10)
     splits = generate_corpora(problem, config, seed).splits.values()
     rows = np.concatenate([split.clause_ids for split in splits])
     assert len(np.unique(rows, axis=0)) == len(rows)

@@ -24,17 +24,12 @@ from mechval.two_sat.certify.parsing.certificate import (
 from mechval.two_sat.certify.parsing.checker import check_parsing
 from mechval.two_sat.certify.parsing.prover import certify_parsing
 from mechval.two_sat.circuit.prototypes import clause_prototypes, nearest_prototype
-from mechval.two_sat.configs import ParsingConfig
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.components import Components
-from tests.parsing_networks import (
-    TINY_PROBLEM,
-    parsing_network,
-    plant_violation,
-    true_margins,
-)
+from tests.parsing_networks import TINY_PROBLEM, parsing_network, plant_violation, true_margins
+from tests.settings import TWO_SAT, changed
 
-CONFIG = ParsingConfig()
+CONFIG = TWO_SAT.certify.parsing
 RIGHT: dict[str, Callable[[], Transformer]] = {
     "seed 0": lambda: parsing_network(0),
     "seed 1": lambda: parsing_network(1),
@@ -121,7 +116,7 @@ def test_every_counterexample_is_misread_by_the_network_itself(mixed: Subject) -
 
 def test_without_a_budget_a_case_stays_unknown_and_says_why() -> None:
     model = parsing_network(2, n_heads=2, focus=1.0, mlp_scale=4.0)
-    found = certify_parsing(model, TINY_PROBLEM, ParsingConfig(max_branches=0))
+    found = certify_parsing(model, TINY_PROBLEM, changed(TWO_SAT.certify.parsing, max_branches=0))
     stopped = {case.stopped_by for case in found.cases if case.status is CaseStatus.UNKNOWN}
     assert stopped == {"max_branches=0"}
 

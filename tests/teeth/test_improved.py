@@ -13,12 +13,12 @@ from mechval.two_sat.claim.improved.improver import with_parse_gamma
 from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.voting_fit import VotingFit
 from mechval.two_sat.claim.variants.variant import with_evaluate
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.activations import record_cuts, token_batches
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.voting import VotingProgram
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.settings import TWO_SAT, changed
 from tests.teeth.wrong import counts
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     problem, model = PUBLISHED_PROBLEM, published_network(published_checkpoint)
     splits = small_corpora(problem, FORMULAS).splits
     fit = splits["analysis.fit"]
-    config = CircuitConfig(readings=("paper",))
+    config = changed(TWO_SAT.circuit, readings=("paper",))
     circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
     (base,) = make_interpretations(
         Components(model, problem),

@@ -6,9 +6,9 @@ import pytest
 
 from mechval.axioms import AxiomReport, Verdict, clopper_pearson_lower
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.network.components import Components
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.settings import TWO_SAT, changed
 from tests.teeth.wrong import RIGHT, WRONG, Subject, counts, judge_all, moved_cells
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
         model,
         PUBLISHED_PROBLEM,
         splits["analysis.fit"],
-        config=CircuitConfig(readings=("paper",)),
+        config=changed(TWO_SAT.circuit, readings=("paper",)),
         seed=0,
         device=CPU,
     )

@@ -4,9 +4,9 @@ import pytest
 
 from mechval.axioms import AxiomReport, Cell, Verdict, clopper_pearson_upper
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.network.components import Components
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.settings import TWO_SAT, changed
 from tests.teeth.wrong import RIGHT, Subject, judge_all
 
 
@@ -18,7 +18,7 @@ def report() -> AxiomReport:
         model,
         SMALL_PROBLEM,
         splits["analysis.fit"],
-        config=CircuitConfig(readings=("calibrated",)),
+        config=changed(TWO_SAT.circuit, readings=("calibrated",)),
         seed=0,
         device=CPU,
     )

@@ -11,14 +11,14 @@ from mechval.two_sat.claim.measure import Measured, measure
 from mechval.two_sat.claim.variants.families import ordered_clauses
 from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
 from mechval.two_sat.claim.variants.variant import ALL_CELLS, VariantRow
-from mechval.two_sat.configs import VariantsConfig
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
+from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.claim.variants import own_program
 from tests.unit.two_sat.claim.variants.own_program import FIT, PROBLEM, TEST
 
 NOISE = 0.2
-CONFIG = VariantsConfig(noise_probability=NOISE)
+CONFIG = changed(TWO_SAT.variants, noise_probability=NOISE)
 N_SATISFIABLE = int(TEST.satisfiable.sum())
 REPLACED = ("prefix replaceability/evaluate", "component replaceability/evaluate")
 

@@ -16,7 +16,6 @@ from mechval.pipeline import Workspace
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "settings.json"
 STAGES = "all, data, nulls, train, circuit, improve, axioms, progress, certify, report, dashboard"
-SHARED = ("training", "finishing", "architecture")
 PRESETS = ("reference", "cpu", "paper", "smoke")
 
 
@@ -58,17 +57,6 @@ def test_a_preset_resolves_to_the_settings_that_results_were_made_with(
     words = (f"study={study}", f"preset={preset}")
     settings = read_request(composed(*words), words, Workspace(tmp_path)).settings
     assert settings.model_dump(mode="json") == golden[f"{study}/{preset}"]
-
-
-@pytest.mark.parametrize("study", ["two_sat", "modular_addition"])
-def test_what_the_library_takes_unasked_is_what_the_base_says(tmp_path: Path, study: str) -> None:
-    settings = read_request(composed(f"study={study}"), (), Workspace(tmp_path)).settings
-    for name in type(settings).model_fields:
-        block = getattr(settings, name)
-        # The defaults of shared classes are for any study.
-        for key, field in type(block).model_fields.items() if name not in SHARED else ():
-            if not field.is_required():
-                assert getattr(block, key) == field.get_default(), f"{name}.{key}"
 
 
 def test_settings_reach_the_study(workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """All settings of the modular-addition study: one class per stage, and all of them together.
 
+What they are unless told otherwise is said in ``conf/settings/modular_addition/base.yaml`` alone.
 A leaf: it imports no science, so that a stage depends on its settings and not on its siblings.
 """
 
@@ -23,7 +24,7 @@ class DataConfig(Config):
     """How the p² inputs are split (the paper trains on 30 % of them)."""
 
     train_fraction: float = Field(
-        default=0.30, strict=True, gt=0, lt=1, description="a number between 0 and 1, both excluded"
+        strict=True, gt=0, lt=1, description="a number between 0 and 1, both excluded"
     )
 
     def n_train(self, problem: ModularAddition) -> int:
@@ -85,7 +86,6 @@ class CircuitConfig(Config):
     """How the circuit is read off the network."""
 
     smallest_gap: float = Field(
-        default=2.0,
         gt=1,
         description="a number greater than 1: the factor in power that must lie between key "
         "frequencies and all others",
@@ -96,29 +96,25 @@ class AxiomsConfig(Config):
     """What is validated, and with which confidence."""
 
     confidence: float = Field(
-        default=0.95, gt=0.5, lt=1, description="a number greater than 0.5 and smaller than 1"
+        gt=0.5, lt=1, description="a number greater than 0.5 and smaller than 1"
     )
     readings: tuple[Reading, ...] = Field(
-        default=("pseudo_inverse", "all_tokens"),
         min_length=1,
         description="a list of pseudo_inverse and all_tokens (the paper's, vacuous if there are "
         "no more tokens than features)",
     )
     equivalences: tuple[SumEquivalence, ...] = Field(
-        default=("downstream", "angle", "rounded", "exact"),
         min_length=1,
         description="a list of downstream, angle, rounded and exact: when sums count as the same",
     )
     embedding_decimals: int = Field(
-        default=3, ge=0, le=15, description="an integer from 0 to 15: decimals kept at cut 1"
+        ge=0, le=15, description="an integer from 0 to 15: decimals kept at cut 1"
     )
     sum_decimals: int = Field(
-        default=1, ge=0, le=15, description="an integer from 0 to 15: decimals compared at cut 2"
+        ge=0, le=15, description="an integer from 0 to 15: decimals compared at cut 2"
     )
     curve_decimals: tuple[int, ...] = Field(
-        default=(0, 1, 2, 3, 4, 5, 6, 9, 12, 15),
-        min_length=1,
-        description="a list of integers from 0 to 15: decimals of the curves",
+        min_length=1, description="a list of integers from 0 to 15: decimals of the curves"
     )
 
 
@@ -126,7 +122,7 @@ class CertifyConfig(Config):
     """What is written beside the ledger."""
 
     counterexamples: int = Field(
-        default=5, ge=0, description="an integer from 0 up: failing inputs listed per cell"
+        ge=0, description="an integer from 0 up: failing inputs listed per cell"
     )
 
 
@@ -139,9 +135,7 @@ class ModularAdditionSettings(Config):
     training: GrokkingRecipe = Field(description="a training recipe")
     circuit: CircuitConfig = Field(description="how the circuit is read off the network")
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
-    certify: CertifyConfig = Field(
-        default=CertifyConfig(), description="what is written beside the ledger"
-    )
+    certify: CertifyConfig = Field(description="what is written beside the ledger")
     model: ModelSource = Field(default=ModelSource(), description="own or published")
 
     @model_validator(mode="after")

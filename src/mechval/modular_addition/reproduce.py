@@ -57,7 +57,8 @@ def reproduce(
         MechvalError: if the network has no key frequencies, so that there is nothing to claim.
 
     >>> import tempfile
-    >>> settings = ModularAdditionSettings.model_validate({
+    >>> from omegaconf import OmegaConf
+    >>> changes = {
     ...     "problem": {"p": 11},
     ...     "data": {"train_fraction": 0.8},
     ...     "architecture": {"d_model": 32, "d_mlp": 64, "n_heads": [4]},
@@ -66,7 +67,10 @@ def reproduce(
     ...     },
     ...     "circuit": {"smallest_gap": 1.01},
     ...     "axioms": {"equivalences": ["downstream"]},
-    ... })
+    ... }
+    >>> base = OmegaConf.load("conf/settings/modular_addition/base.yaml")
+    >>> values = OmegaConf.to_container(OmegaConf.merge(base, changes))
+    >>> settings = ModularAdditionSettings.model_validate(values)
     >>> found = reproduce(settings, seed=0, scratch=Path(tempfile.mkdtemp()))
     >>> {cell.n for report in found.reports for cell in report.cells}
     {121}

@@ -52,15 +52,20 @@ def reproduce(
         MechvalError: if the sizes admit no such corpora, or the rules find no circuit.
 
     >>> import tempfile
+    >>> from omegaconf import OmegaConf
     >>> recipe = {"examples": 128, "batch_size": 32, "evaluate_every_steps": 4, "n_snapshots": 2}
-    >>> settings = TwoSatSettings.model_validate({
+    >>> changes = {
     ...     "problem": {"n_variables": 3, "n_clauses": 6},
     ...     "data": {"training_formulas": 800, "analysis_formulas": 400},
     ...     "architecture": {"d_model": 16, "d_mlp": 8, "n_heads": [1, 4]},
     ...     "training": {**recipe, "evaluation_examples": 20},
+    ...     "finishing": None,
     ...     "circuit": {"readings": ["calibrated"]},
     ...     "axioms": {"versions": ["trees"]},
-    ... })
+    ... }
+    >>> base = OmegaConf.load("conf/settings/two_sat/base.yaml")
+    >>> values = OmegaConf.to_container(OmegaConf.merge(base, changes))
+    >>> settings = TwoSatSettings.model_validate(values)
     >>> found = reproduce(settings, seed=0, scratch=Path(tempfile.mkdtemp()))
     >>> {cell.n for report in found.reports for cell in report.cells}
     {160}

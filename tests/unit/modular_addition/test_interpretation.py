@@ -7,10 +7,10 @@ from mechval.modular_addition.claim.controls import half_of_the_numbers
 from mechval.modular_addition.claim.program import WaveProgram
 from mechval.modular_addition.claim.translations import HALF_TOKENS, fit_translations
 from mechval.modular_addition.claim.validation import Validation, validate
-from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
+from tests.settings import MODULAR_ADDITION, changed
 from tests.waves import Subject, wave_network
 
 PROBLEM = ModularAddition(p=23)
@@ -40,7 +40,7 @@ def validate_again(subject: Subject, half: torch.Tensor) -> Validation:
         subject.model,
         PROBLEM,
         translations,
-        AxiomsConfig(),
+        MODULAR_ADDITION.axioms,
         subject.split,
         half,
     )
@@ -72,7 +72,7 @@ def test_without_key_frequencies_there_is_nothing_to_translate_to(subject: Subje
 
 
 def test_there_is_one_interpretation_per_variant(subject: Subject) -> None:
-    config = AxiomsConfig(embedding_decimals=2, sum_decimals=0)
+    config = changed(MODULAR_ADDITION.axioms, embedding_decimals=2, sum_decimals=0)
     made = make_interpretations(
         Components(subject.model),
         PROBLEM,

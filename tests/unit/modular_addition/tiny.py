@@ -11,18 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mechval.modular_addition.configs import DataConfig, GrokkingRecipe
+from mechval.modular_addition.configs import GrokkingRecipe
 from mechval.modular_addition.network import training
 from mechval.modular_addition.network.dataset import Split, draw_split
 from mechval.modular_addition.network.model import make_network
 from mechval.modular_addition.network.training import CurvePoint, Grokking, train_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
+from tests.settings import MODULAR_ADDITION, changed
 
 CPU = torch.device("cpu")
 PROBLEM = ModularAddition(p=5)
 ARCHITECTURE = Architecture(d_model=16, d_mlp=24, n_heads=(4,))
-DATA = DataConfig(train_fraction=0.8)
+DATA = changed(MODULAR_ADDITION.data, train_fraction=0.8)
 RECIPE = GrokkingRecipe(
     max_steps=60, learning_rate=1e-2, evaluate_every_steps=8, grokked_evaluations=2, n_snapshots=5
 )

@@ -6,17 +6,12 @@ import pytest
 import torch
 
 from mechval.pipeline import Workspace, run_stages
-from mechval.two_sat.configs import (
-    CertifyConfig,
-    CircuitConfig,
-    ModelSource,
-    ParsingConfig,
-    TwoSatSettings,
-)
+from mechval.two_sat.configs import ModelSource, TwoSatSettings
 from mechval.two_sat.network.training import make_network
 from mechval.two_sat.report.published_values import PAPER_PROBLEM
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE
+from tests.settings import TWO_SAT, changed
 from tests.unit.transformer.test_foreign import Weights, foreign_weights
 from tests.unit.two_sat.stages.test_stages import RUN, settings
 
@@ -32,9 +27,12 @@ def paper_size_settings(tmp_path_factory: pytest.TempPathFactory) -> TwoSatSetti
     return settings(
         source,
         problem=PAPER_PROBLEM,
-        circuit=CircuitConfig(),
-        certify=CertifyConfig(
-            parsing=ParsingConfig(max_branches=0), enumerate=False, drift_formulas=2
+        circuit=TWO_SAT.circuit,
+        certify=changed(
+            TWO_SAT.certify,
+            parsing=changed(TWO_SAT.certify.parsing, max_branches=0),
+            enumerate=False,
+            drift_formulas=2,
         ),
     )
 

@@ -1,24 +1,19 @@
 """All settings of the study: every preset is valid, every wrong value is one sentence."""
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
 from mechval.config import parse_config
 from mechval.errors import MechvalError
 from mechval.two_sat.configs import TwoSatSettings
+from tests import settings
+from tests.settings import FOLDER
 
-PRESETS = Path(__file__).resolve().parents[3] / "conf" / "settings" / "two_sat"
-NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml") if path.stem != "base")
+NAMES = sorted(path.stem for path in (FOLDER / "two_sat").glob("*.yaml") if path.stem != "base")
 
-
-def preset(name: str) -> dict[str, Any]:
-    files = [OmegaConf.load(PRESETS / f"{part}.yaml") for part in ("base", name)]
-    values = OmegaConf.to_container(OmegaConf.merge(*files))
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items() if key != "defaults"}
+preset = partial(settings.preset, "two_sat")
 
 
 def changed(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -37,11 +32,11 @@ def test_every_preset_is_valid(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["reference", "cpu", "paper"])
 def test_every_preset_but_smoke_has_the_papers_sizes(name: str) -> None:
-    settings = parse_config(TwoSatSettings, preset(name))
-    problem, data = settings.problem, settings.data
+    found = parse_config(TwoSatSettings, preset(name))
+    problem, data = found.problem, found.data
     assert (problem.n_variables, problem.n_clauses) == (5, 10)
     assert (data.training_formulas, data.analysis_formulas) == (2_000_000, 200_000)
-    assert settings.architecture.n_heads == (1, 4)
+    assert found.architecture.n_heads == (1, 4)
 
 
 def test_the_paper_preset_is_the_published_recipe() -> None:
@@ -52,9 +47,9 @@ def test_the_paper_preset_is_the_published_recipe() -> None:
 
 
 def test_the_cpu_preset_stays_within_its_budget_of_formulas() -> None:
-    settings = parse_config(TwoSatSettings, preset("cpu"))
-    assert settings.training.examples <= 3_600_000
-    assert settings.finishing is None
+    found = parse_config(TwoSatSettings, preset("cpu"))
+    assert found.training.examples <= 3_600_000
+    assert found.finishing is None
 
 
 def test_a_model_is_our_own_unless_told() -> None:

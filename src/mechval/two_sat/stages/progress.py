@@ -11,13 +11,10 @@ from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.training.snapshots import saved_snapshots
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts
-from mechval.two_sat.configs import CircuitConfig, TwoSatSettings
+from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages.sampling import make_assessor
 from mechval.two_sat.stages.train import load_stage_network
-
-# The paper's constants belong to the weights of one finished network, and its γ_2 has slip D1.
-CIRCUIT = CircuitConfig(readings=("calibrated",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +49,8 @@ def _measure(context: Context) -> Progress[SnapshotFacts]:
     recipes = {"training": settings.training, "finishing": settings.finishing}
     batch_sizes = {phase: recipe.batch_size for phase, recipe in recipes.items() if recipe}
     paths = saved_snapshots(context.upstream["train"].bulk / "snapshots", batch_sizes)
-    circuit = CIRCUIT.model_copy(update={"max_leaves": settings.circuit.max_leaves})
+    # The paper's constants belong to the weights of one finished network, and its γ_2 has slip D1.
+    circuit = settings.circuit.model_copy(update={"readings": ("calibrated",)})
     assess = make_assessor(context, settings.progress.formulas, circuit, ("resid_mid",))
     load = partial(load_network, settings.problem, settings.architecture)
     networks: dict[Snapshot, Callable[[], Transformer]] = {

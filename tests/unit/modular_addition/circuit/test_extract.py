@@ -14,16 +14,16 @@ from mechval.modular_addition.circuit.extract import (
 )
 from mechval.modular_addition.circuit.fourier import waves
 from mechval.modular_addition.circuit.losses import Loss, losses_of
-from mechval.modular_addition.configs import CircuitConfig, DataConfig
 from mechval.modular_addition.network.components import Activations, Components, record_activations
 from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
+from tests.settings import MODULAR_ADDITION
 from tests.waves import wave_network
 
 PROBLEM = ModularAddition(p=23)
 KEY = (2, 5, 9)
-SPLIT = draw_split(PROBLEM, DataConfig(), 0)
+SPLIT = draw_split(PROBLEM, MODULAR_ADDITION.data, 0)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def activations() -> Activations:
 @pytest.fixture(scope="module")
 def circuit(activations: Activations) -> Circuit:
     model = wave_network(PROBLEM, KEY)
-    return extract_circuit(model, PROBLEM, activations, CircuitConfig())
+    return extract_circuit(model, PROBLEM, activations, MODULAR_ADDITION.circuit)
 
 
 def random_network() -> Transformer:
@@ -75,7 +75,7 @@ def test_logits_that_are_one_cosine_are_explained_whole() -> None:
     logits = torch.cat([numbers, torch.zeros(PROBLEM.n_pairs, 1, dtype=torch.float64)], dim=1)
     nothing = torch.zeros(PROBLEM.n_pairs, 1)
     activations = Activations(nothing, nothing, logits)
-    found = extract_circuit(random_network(), PROBLEM, activations, CircuitConfig())
+    found = extract_circuit(random_network(), PROBLEM, activations, MODULAR_ADDITION.circuit)
     row = found.frequencies[3]
     assert row.logit_coefficient == pytest.approx(3)
     assert row.logit_variance_share == pytest.approx(1)
@@ -90,7 +90,7 @@ def test_a_constant_neuron_is_explained_by_nothing() -> None:
 def test_a_random_network_has_no_key_frequency_and_its_neurons_are_not_explained() -> None:
     model = random_network()
     found = record_activations(model, PROBLEM)
-    circuit = extract_circuit(model, PROBLEM, found, CircuitConfig())
+    circuit = extract_circuit(model, PROBLEM, found, MODULAR_ADDITION.circuit)
     assert circuit.facts.key_frequency_count == 0
     assert circuit.facts.neurons_explained == 0
     assert losses_of(PROBLEM, found.logits, circuit.key.frequencies, SPLIT)[0].n == 529

@@ -13,23 +13,23 @@ from mechval.modular_addition.circuit.loss_progress import (
     loss_point,
     losses_over_training,
 )
-from mechval.modular_addition.configs import CircuitConfig, DataConfig
 from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
+from tests.settings import MODULAR_ADDITION
 from tests.unit.modular_addition.circuit.test_extract import random_network
 from tests.waves import wave_network
 
 PROBLEM = ModularAddition(p=23)
 FREQUENCIES = (2, 5, 9)
-SPLIT = draw_split(PROBLEM, DataConfig(), 0)
+SPLIT = draw_split(PROBLEM, MODULAR_ADDITION.data, 0)
 EARLY, LATE = Snapshot("training", 0, 0), Snapshot("training", 8, 8 * len(SPLIT.train))
 
 
 def losses_of(networks: dict[Snapshot, Transformer]) -> list[LossPoint]:
     loaders = {snapshot: lambda model=model: model for snapshot, model in networks.items()}
-    return losses_over_training(loaders, PROBLEM, SPLIT, CircuitConfig())
+    return losses_over_training(loaders, PROBLEM, SPLIT, MODULAR_ADDITION.circuit)
 
 
 def shown(frequencies: Sequence[int]) -> LossPoint:

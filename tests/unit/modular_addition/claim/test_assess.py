@@ -5,15 +5,15 @@ import torch
 
 from mechval.axioms.progress import Validation
 from mechval.modular_addition.claim.assess import NetworkFacts, assess_network
-from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, DataConfig
 from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.network.model import make_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
+from tests.settings import MODULAR_ADDITION
 from tests.waves import wave_network
 
 PROBLEM = ModularAddition(p=59)
-SPLIT = draw_split(PROBLEM, DataConfig(), 0)
+SPLIT = draw_split(PROBLEM, MODULAR_ADDITION.data, 0)
 Assessed = Validation[NetworkFacts]
 NAMES = ["pseudo_inverse/rounded-3/downstream", "pseudo_inverse/unrounded/downstream"]
 
@@ -23,8 +23,8 @@ def assess(model: Transformer) -> Assessed:
         model,
         PROBLEM,
         SPLIT,
-        circuit=CircuitConfig(),
-        axioms=AxiomsConfig(),
+        circuit=MODULAR_ADDITION.circuit,
+        axioms=MODULAR_ADDITION.axioms,
     )
 
 

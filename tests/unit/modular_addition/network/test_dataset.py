@@ -19,9 +19,10 @@ from mechval.modular_addition.network.dataset import (
     save_split,
 )
 from mechval.modular_addition.problem import ModularAddition
+from tests.settings import MODULAR_ADDITION, changed
 
 PROBLEM = ModularAddition(p=11)
-CONFIG = DataConfig(train_fraction=0.3)
+CONFIG = changed(MODULAR_ADDITION.data, train_fraction=0.3)
 
 
 def drawn(seed: int = 0) -> Split:
@@ -31,13 +32,13 @@ def drawn(seed: int = 0) -> Split:
 @given(p=st.integers(5, 30), fraction=st.floats(0.05, 0.95), seed=st.integers(0, 2**32 - 1))
 def test_every_input_is_in_exactly_one_part(p: int, fraction: float, seed: int) -> None:
     problem = ModularAddition(p=p)
-    split = draw_split(problem, DataConfig(train_fraction=fraction), seed)
+    split = draw_split(problem, changed(MODULAR_ADDITION.data, train_fraction=fraction), seed)
     assert len(split.train) == int(fraction * p * p)
     assert sorted([*split.train.tolist(), *split.test.tolist()]) == list(range(p * p))
 
 
 def test_the_sizes_at_the_paper_s_modulus() -> None:
-    split = draw_split(ModularAddition(p=113), DataConfig(), 0)
+    split = draw_split(ModularAddition(p=113), MODULAR_ADDITION.data, 0)
     assert (len(split.train), len(split.test)) == (3830, 8939)
 
 

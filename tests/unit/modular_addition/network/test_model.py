@@ -7,7 +7,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mechval.modular_addition.configs import DataConfig
 from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.network.model import (
     all_logits,
@@ -18,6 +17,7 @@ from mechval.modular_addition.network.model import (
 from mechval.modular_addition.network.training import judge_answers
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer, save_weights
+from tests.settings import MODULAR_ADDITION
 
 CPU = torch.device("cpu")
 ARCHITECTURE = Architecture(d_model=16, d_mlp=24, n_heads=(4,))
@@ -77,7 +77,7 @@ def test_a_network_that_ignores_its_positions_is_told_apart() -> None:
 
 
 def test_errors_are_counted_on_the_part_they_are_in() -> None:
-    split = draw_split(PROBLEM, DataConfig(), 0)
+    split = draw_split(PROBLEM, MODULAR_ADDITION.data, 0)
     model = random_network(PROBLEM)
     logits, answers = all_logits(PROBLEM, model)
     wrong = (logits.argmax(dim=-1) != answers).nonzero().flatten().tolist()

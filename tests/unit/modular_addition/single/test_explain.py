@@ -8,10 +8,10 @@ from rich.console import Console
 
 from mechval.errors import MechvalError
 from mechval.modular_addition.claim.translations import fit_translations
-from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.single.explain import Explained, explain_sum
 from mechval.modular_addition.single.explain_view import explanation_parts
+from tests.settings import MODULAR_ADDITION
 from tests.unit.modular_addition.tiny import PROBLEM, tiny_network, tiny_split
 
 
@@ -25,7 +25,7 @@ def explained() -> Explained:
         record_activations(model, PROBLEM),
         tiny_split().train,
     )
-    return Explained(PROBLEM, model, translations, AxiomsConfig())
+    return Explained(PROBLEM, model, translations, MODULAR_ADDITION.axioms)
 
 
 def test_the_programs_side_is_the_sum(explained: Explained) -> None:

@@ -13,7 +13,7 @@ from mechval.errors import MechvalError
 from mechval.modular_addition.certify.failing import FAILING
 from mechval.modular_addition.circuit.loss_progress import FOLLOWED, LOSS_POINTS
 from mechval.modular_addition.circuit.losses import LOSSES
-from mechval.modular_addition.configs import DataConfig, ModularAdditionSettings
+from mechval.modular_addition.configs import GrokkingRecipe, ModularAdditionSettings
 from mechval.modular_addition.network import training
 from mechval.modular_addition.network.dataset import draw_split, save_split
 from mechval.modular_addition.network.model import WEIGHTS
@@ -24,6 +24,7 @@ from mechval.modular_addition.stages import certify, circuit, progress, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.report import RunFiles, make_sections
 from mechval.transformer import Transformer, save_weights
+from tests.settings import MODULAR_ADDITION, changed
 from tests.unit.modular_addition.circuit.test_extract import random_network
 from tests.waves import wave_network
 
@@ -38,22 +39,16 @@ STAGES = {
 
 
 def settings_for(model: Transformer) -> ModularAdditionSettings:
-    return ModularAdditionSettings.model_validate(
-        {
-            "problem": {"p": PROBLEM.p},
-            "data": {},
-            "architecture": model.architecture.model_dump(),
-            "training": {"max_steps": 2, "evaluate_every_steps": 1},
-            "circuit": {},
-            "axioms": {},
-        }
+    training = GrokkingRecipe(max_steps=2, evaluate_every_steps=1)
+    return changed(
+        MODULAR_ADDITION, problem=PROBLEM, architecture=model.architecture, training=training
     )
 
 
 def run_stages(model: Transformer, root: Path, names: tuple[str, ...]) -> None:
     """Write what data and train would have left, then run the named stages."""
     upstream = {name: StageArtifacts(root / name, root / "bulk") for name in ("data", "train")}
-    save_split(draw_split(PROBLEM, DataConfig(), 0), PROBLEM, root / "data")
+    save_split(draw_split(PROBLEM, MODULAR_ADDITION.data, 0), PROBLEM, root / "data")
     (root / "train").mkdir()
     save_weights(model, root / "train" / WEIGHTS)
     part = training.PartAnswers(n=2, wrong_count=0, loss=0.5)

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
-from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, ModularAdditionSettings
+from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.modular_addition.network.dataset import draw_split, load_split
 from mechval.modular_addition.network.model import load_network
 from mechval.modular_addition.study import STUDY
 from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
 from mechval.pipeline.stage import ModelSource
 from mechval.transformer import named_weights
+from tests.settings import MODULAR_ADDITION, changed
 from tests.unit.modular_addition.tiny import ARCHITECTURE, DATA, PROBLEM, RECIPE, tiny_network
 
 RUN = RunOptions("tiny", 0)
@@ -23,15 +24,8 @@ STAGES = ["data", "train"]
 
 
 def settings(**changes: Any) -> ModularAdditionSettings:
-    made = ModularAdditionSettings(
-        problem=PROBLEM,
-        data=DATA,
-        architecture=ARCHITECTURE,
-        training=RECIPE,
-        circuit=CircuitConfig(),
-        axioms=AxiomsConfig(),
-    )
-    return made.model_copy(update=changes)
+    tiny = {"problem": PROBLEM, "data": DATA, "architecture": ARCHITECTURE, "training": RECIPE}
+    return changed(MODULAR_ADDITION, **(tiny | changes))
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from mechval.two_sat.certify.parsing.attention import Fraction, minimise
 from mechval.two_sat.certify.parsing.first_block import read_first_block
 from mechval.two_sat.certify.parsing.prover import certify_parsing
 from mechval.two_sat.certify.parsing.ranges import Ranges, bound_after_mlp
-from mechval.two_sat.configs import ParsingConfig
 from mechval.two_sat.problem import Problem
 from tests.networks import SMALL_PROBLEM, random_network
 from tests.parsing_networks import TINY_PROBLEM, parsing_network
+from tests.settings import TWO_SAT
 
 
 @given(seed=st.integers(0, 10_000), n_free=st.integers(0, 3))
@@ -79,12 +79,12 @@ def test_a_network_for_other_formulas_is_refused() -> None:
 def test_a_prototype_without_direction_is_refused() -> None:
     model = parsing_network(0)
     with pytest.raises(MechvalError, match="prototypes hold one whose length is 0"):
-        certify_parsing(model, TINY_PROBLEM, ParsingConfig(), torch.zeros(36, 32))
+        certify_parsing(model, TINY_PROBLEM, TWO_SAT.certify.parsing, torch.zeros(36, 32))
 
 
 def refused(model: Transformer, match: str, problem: Problem = SMALL_PROBLEM) -> None:
     with pytest.raises(MechvalError, match=match):
-        certify_parsing(model, problem, ParsingConfig())
+        certify_parsing(model, problem, TWO_SAT.certify.parsing)
 
 
 def random_fraction(seed: int, n_free: int) -> tuple[Fraction, np.ndarray]:

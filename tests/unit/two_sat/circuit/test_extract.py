@@ -15,6 +15,7 @@ from mechval.two_sat.configs import CircuitConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.settings import TWO_SAT, changed
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def split() -> Split:
 
 
 def extract(model: Transformer, split: Split, *readings: ReadingName, seed: int = 0) -> Circuit:
-    config = CircuitConfig(readings=readings or ("calibrated",))
+    config = changed(TWO_SAT.circuit, readings=readings or ("calibrated",))
     return extract_circuit(model, SMALL_PROBLEM, split, config=config, seed=seed, device=CPU)
 
 
@@ -139,5 +140,5 @@ def test_the_majority_label_is_the_networks_own(split: Split, favoured: str, lab
 )
 def test_a_wrong_setting_is_refused(values: dict, sentence: str) -> None:
     with pytest.raises(MechvalError) as refusal:
-        parse_config(CircuitConfig, values, "circuit")
+        parse_config(CircuitConfig, {**dict(TWO_SAT.circuit), **values}, "circuit")
     assert sentence in str(refusal.value)

@@ -7,12 +7,12 @@ from mechval.axioms import Axiom, Verdict
 from mechval.axioms.progress import Validation
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.accuracy import measure_accuracy
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.settings import TWO_SAT
 
-QUESTION = Question(CircuitConfig(), ("trees", "disjunction"), ("resid_mid",), 0.95, 0.85)
+QUESTION = Question(TWO_SAT.circuit, ("trees", "disjunction"), ("resid_mid",), 0.95, 0.85)
 
 
 @pytest.fixture(scope="module")

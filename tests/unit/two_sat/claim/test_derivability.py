@@ -25,7 +25,6 @@ from mechval.two_sat.claim.parts import (
     part_rows,
     used_weights,
 )
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.network.components import Components
@@ -38,6 +37,7 @@ from tests.networks import (
     random_network,
     small_corpora,
 )
+from tests.settings import TWO_SAT, changed
 
 LAYOUT = FormulaLayout(SMALL_PROBLEM)
 SECOND = torch.tensor(LAYOUT.second_literal_positions)
@@ -258,7 +258,7 @@ def published(published_checkpoint: Path) -> tuple[Transformer, Circuit, Split]:
         model,
         PUBLISHED_PROBLEM,
         splits["analysis.fit"],
-        config=CircuitConfig(readings=("paper",)),
+        config=changed(TWO_SAT.circuit, readings=("paper",)),
         seed=0,
         device=CPU,
     )

@@ -9,10 +9,10 @@ from mechval.axioms import evaluate_axioms
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow, grids
-from mechval.two_sat.configs import CircuitConfig, VariantsConfig
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components
 from tests.networks import CPU, random_network
+from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.claim.variants.own_program import FIT, PROBLEM, TEST, batches
 
 MODEL = random_network(PROBLEM)
@@ -21,7 +21,7 @@ GRID = Grid("calibrated", "multiple", (0.5, 1.0), (1.0, 3.0))
 
 @pytest.fixture(scope="module")
 def circuit() -> Circuit:
-    config = CircuitConfig(readings=("calibrated",))
+    config = changed(TWO_SAT.circuit, readings=("calibrated",))
     return extract_circuit(MODEL, PROBLEM, FIT, config=config, seed=0, device=CPU)
 
 
@@ -96,5 +96,5 @@ def test_absolute_levels_are_the_same_for_all_neurons() -> None:
 
 
 def test_each_reading_has_its_grid() -> None:
-    units = {grid.reading: grid.unit for grid in grids(VariantsConfig(), ("calibrated", "paper"))}
+    units = {grid.reading: grid.unit for grid in grids(TWO_SAT.variants, ("calibrated", "paper"))}
     assert units == {"calibrated": "multiple", "paper": "activation"}

@@ -3,22 +3,22 @@ from dataclasses import replace
 
 import pytest
 
-from mechval.two_sat.configs import DataConfig
 from mechval.two_sat.formulas.card import DATA, DataFacts, describe_corpora, render_data_card
 from mechval.two_sat.formulas.dataset import SPLIT_NAMES, save_corpora
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.problem import Problem
+from tests.settings import TWO_SAT, changed
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory) -> DataFacts:
-    config = DataConfig(training_formulas=600, analysis_formulas=60)
+    config = changed(TWO_SAT.data, training_formulas=600, analysis_formulas=60)
     corpora = generate_corpora(Problem(n_variables=3, n_clauses=6), config, seed=7)
     return describe_corpora(corpora, save_corpora(corpora, tmp_path_factory.mktemp("data")))
 
 
 def test_the_sha256_is_the_stored_file_s(tmp_path):
-    config = DataConfig(training_formulas=600, analysis_formulas=60)
+    config = changed(TWO_SAT.data, training_formulas=600, analysis_formulas=60)
     corpora = generate_corpora(Problem(n_variables=3, n_clauses=6), config, seed=7)
     path = save_corpora(corpora, tmp_path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

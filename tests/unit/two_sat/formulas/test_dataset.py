@@ -8,7 +8,6 @@ import pytest
 import safetensors.numpy
 
 from mechval.errors import MechvalError
-from mechval.two_sat.configs import DataConfig
 from mechval.two_sat.formulas.dataset import (
     FILE_NAME,
     SPLIT_NAMES,
@@ -21,13 +20,14 @@ from mechval.two_sat.formulas.dataset import (
 )
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.problem import Problem
+from tests.settings import TWO_SAT, changed
 
 PROBLEM = Problem(n_variables=3, n_clauses=6)
 
 
 @pytest.fixture(scope="module")
 def corpora() -> Corpora:
-    config = DataConfig(training_formulas=600, analysis_formulas=60)
+    config = changed(TWO_SAT.data, training_formulas=600, analysis_formulas=60)
     return generate_corpora(PROBLEM, config, seed=0)
 
 

@@ -15,13 +15,14 @@ from mechval.two_sat.formulas.generation import (
 )
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
 from mechval.two_sat.problem import Problem
+from tests.settings import TWO_SAT, changed
 
 SMOKE = Problem(n_variables=3, n_clauses=6)
 SMALL = Problem(n_variables=3, n_clauses=4)
-CONFIG = DataConfig(training_formulas=2000, analysis_formulas=200)
+CONFIG = changed(TWO_SAT.data, training_formulas=2000, analysis_formulas=200)
 PAPER = Problem(n_variables=5, n_clauses=10)
 SIZES = [
-    (SMALL, DataConfig(training_formulas=300, analysis_formulas=100)),
+    (SMALL, changed(TWO_SAT.data, training_formulas=300, analysis_formulas=100)),
     (Problem(n_variables=3, n_clauses=20), CONFIG),
     (Problem(n_variables=8, n_clauses=20), CONFIG),
     (PAPER, CONFIG),
@@ -46,7 +47,7 @@ def corpora() -> Corpora:
 
 
 def test_the_published_sizes_split_as_published():
-    assert formulas_per_class(DataConfig()) == {
+    assert formulas_per_class(TWO_SAT.data) == {
         "training.train": 600_000,
         "training.selection": 50_000,
         "training.test": 350_000,
@@ -110,14 +111,14 @@ def test_the_natural_share_is_the_share_of_all_draws():
 
 
 def test_a_whole_class_can_be_had():
-    config = DataConfig(training_formulas=332, analysis_formulas=100)
+    config = changed(TWO_SAT.data, training_formulas=332, analysis_formulas=100)
     formulas = _all_formulas(generate_corpora(SMALL, config, seed=0))
     assert (~is_satisfiable(truth_tables(SMALL, formulas))).sum() == 216
 
 
 def test_asking_for_more_than_a_class_has_is_refused_before_drawing(monkeypatch):
     monkeypatch.setattr(generation, "draw_distinct", lambda *_, **__: pytest.fail("drew"))
-    config = DataConfig(training_formulas=334, analysis_formulas=100)
+    config = changed(TWO_SAT.data, training_formulas=334, analysis_formulas=100)
     with pytest.raises(MechvalError) as error:
         generate_corpora(SMALL, config, seed=0)
     assert str(error.value) == (
@@ -131,7 +132,9 @@ def test_the_satisfiable_class_can_be_the_one_that_is_too_small(monkeypatch):
     swapped = type(sizes)(sizes.unsatisfiable, sizes.satisfiable)
     monkeypatch.setattr(generation, "class_sizes", lambda _: swapped)
     with pytest.raises(MechvalError, match="asks for 217 satisfiable formulas"):
-        generate_corpora(SMALL, DataConfig(training_formulas=334, analysis_formulas=100), seed=0)
+        generate_corpora(
+            SMALL, changed(TWO_SAT.data, training_formulas=334, analysis_formulas=100), seed=0
+        )
 
 
 def test_a_class_too_rare_for_the_budget_is_refused_with_what_was_found():
@@ -161,7 +164,7 @@ def test_the_budget_grows_with_the_request():
     [(6, 100, "training.selection"), (100, 2, "analysis.test")],
 )
 def test_a_split_without_formulas_is_refused(training, analysis, name):
-    config = DataConfig(training_formulas=training, analysis_formulas=analysis)
+    config = changed(TWO_SAT.data, training_formulas=training, analysis_formulas=analysis)
     corpus, size = name.split(".")[0], min(training, analysis)
     with pytest.raises(MechvalError, match=f"data.{corpus}_formulas={size} leaves {name} empty"):
         formulas_per_class(config)
@@ -171,20 +174,20 @@ def test_a_split_without_formulas_is_refused(training, analysis, name):
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, float("nan"), "half", True])
 def test_a_fraction_outside_zero_and_one_is_refused(field, value):
     with pytest.raises(MechvalError) as error:
-        parse_config(DataConfig, {field: value}, prefix="data")
+        parse_config(DataConfig, {**dict(TWO_SAT.data), field: value}, prefix="data")
     assert str(error.value) == (
         f"data.{field}={value!r} is not allowed; allowed: a number between 0 and 1, both excluded."
     )
 
 
 def test_fractions_that_leave_no_test_split_are_refused():
-    values = {"train_fraction": 0.9, "selection_fraction": 0.1}
+    fractions = {"train_fraction": 0.9, "selection_fraction": 0.1}
     with pytest.raises(MechvalError, match="must add up to less than 1"):
-        parse_config(DataConfig, values, prefix="data")
+        parse_config(DataConfig, {**dict(TWO_SAT.data), **fractions}, prefix="data")
 
 
 @pytest.mark.parametrize("field", ["training_formulas", "analysis_formulas"])
 @pytest.mark.parametrize("value", [0, -2, 3, 4.0, "2", True])
 def test_a_corpus_size_that_is_not_an_even_number_is_refused(field, value):
     with pytest.raises(MechvalError, match=f"data.{field}=.* allowed: an even integer from 2 up"):
-        parse_config(DataConfig, {field: value}, prefix="data")
+        parse_config(DataConfig, {**dict(TWO_SAT.data), field: value}, prefix="data")

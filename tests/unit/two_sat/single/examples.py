@@ -8,12 +8,12 @@ from mechval.axioms import Disagreements, evaluate_axioms
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim.assess import CLASSES, axiom_batches
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.single.counterexamples import Finding, find_cases
 from mechval.two_sat.single.subject import Subject, make_subject
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.settings import TWO_SAT, changed
 
 LIMIT = 2
 
@@ -44,7 +44,7 @@ def subject() -> Subject:
         model,
         SMALL_PROBLEM,
         fit,
-        config=CircuitConfig(readings=("calibrated",)),
+        config=changed(TWO_SAT.circuit, readings=("calibrated",)),
         seed=0,
         device=CPU,
     )

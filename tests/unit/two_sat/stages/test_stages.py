@@ -16,29 +16,19 @@ from mechval.two_sat.circuit.evidence.ablations import ABLATIONS
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.improved.front import FRONT
 from mechval.two_sat.claim.sizes import SIZES
-from mechval.two_sat.configs import (
-    AxiomsConfig,
-    CertifyConfig,
-    CircuitConfig,
-    DataConfig,
-    ImprovedConfig,
-    ModelSource,
-    NullsConfig,
-    ParsingConfig,
-    ProgressConfig,
-    TwoSatSettings,
-    VariantsConfig,
-)
+from mechval.two_sat.configs import ModelSource, TwoSatSettings
 from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages import axioms, circuit, data, improve, nulls, progress, train
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
+from tests.settings import TWO_SAT, changed
 from tests.unit.transformer.test_foreign import foreign_weights
 
 STAGES = ["data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report"]
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)
-VARIANTS = VariantsConfig(
+VARIANTS = changed(
+    TWO_SAT.variants,
     tolerances=(0, 1),
     leaves=(2, None),
     surface_cuts=(0.5, 1.0),
@@ -61,18 +51,21 @@ def recipe(n_steps: int) -> Recipe:
 def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings:
     made = TwoSatSettings(
         problem=SMALL_PROBLEM,
-        data=DataConfig(training_formulas=400, analysis_formulas=400),
+        data=changed(TWO_SAT.data, training_formulas=400, analysis_formulas=400),
         architecture=SMALL_ARCHITECTURE,
         training=recipe(12),
         finishing=recipe(8),
-        circuit=CircuitConfig(readings=("calibrated",)),
-        axioms=AxiomsConfig(),
+        circuit=changed(TWO_SAT.circuit, readings=("calibrated",)),
+        axioms=TWO_SAT.axioms,
         variants=VARIANTS,
-        improved=ImprovedConfig(widths=(4,), formulas=60, steps=10),
-        nulls=NullsConfig(formulas=200, shuffled_formulas=40, training=recipe(8)),
-        progress=ProgressConfig(formulas=200),
-        certify=CertifyConfig(
-            parsing=ParsingConfig(max_branches=5), drift_formulas=4, counterexamples=1
+        improved=changed(TWO_SAT.improved, widths=(4,), formulas=60, steps=10),
+        nulls=changed(TWO_SAT.nulls, formulas=200, shuffled_formulas=40, training=recipe(8)),
+        progress=changed(TWO_SAT.progress, formulas=200),
+        certify=changed(
+            TWO_SAT.certify,
+            parsing=changed(TWO_SAT.certify.parsing, max_branches=5),
+            drift_formulas=4,
+            counterexamples=1,
         ),
         model=model or ModelSource(),
     )
@@ -259,19 +252,22 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "stages"),
     [
-        ({"axioms": AxiomsConfig(confidence=0.99)}, {"axioms", "nulls", "progress", "certify"}),
         (
-            {"circuit": CircuitConfig(max_leaves=2)},
+            {"axioms": changed(TWO_SAT.axioms, confidence=0.99)},
+            {"axioms", "nulls", "progress", "certify"},
+        ),
+        (
+            {"circuit": changed(TWO_SAT.circuit, max_leaves=2)},
             {"circuit", "improve", "axioms", "nulls", "progress"},
         ),
         ({"training": recipe(20)}, {"train", "report"}),
         ({"finishing": None}, {"train", "report"}),
-        ({"data": DataConfig(training_formulas=800)}, {"data"}),
-        ({"variants": VariantsConfig(tolerances=(3,))}, {"axioms"}),
-        ({"improved": ImprovedConfig(steps=20)}, {"improve"}),
-        ({"nulls": NullsConfig(formulas=100)}, {"nulls"}),
-        ({"progress": ProgressConfig(formulas=100)}, {"progress"}),
-        ({"certify": CertifyConfig(counterexamples=2)}, {"certify"}),
+        ({"data": changed(TWO_SAT.data, training_formulas=800)}, {"data"}),
+        ({"variants": changed(TWO_SAT.variants, tolerances=(3,))}, {"axioms"}),
+        ({"improved": changed(TWO_SAT.improved, steps=20)}, {"improve"}),
+        ({"nulls": changed(TWO_SAT.nulls, formulas=100)}, {"nulls"}),
+        ({"progress": changed(TWO_SAT.progress, formulas=100)}, {"progress"}),
+        ({"certify": changed(TWO_SAT.certify, counterexamples=2)}, {"certify"}),
     ],
     ids=[
         "axioms",

@@ -13,17 +13,11 @@ from mechval.two_sat.circuit.evidence import ablations, facts
 from mechval.two_sat.circuit.evidence.gather import TABLES, Filled, gather_evidence
 from mechval.two_sat.circuit.evidence.program_rows import COVERAGE
 from mechval.two_sat.circuit.extract import circuit_of
-from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.network.activations import record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import network_sections
-from tests.networks import (
-    CPU,
-    SMALL_PROBLEM,
-    hand_made_circuit,
-    random_network,
-    small_corpora,
-)
+from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
+from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.stages.test_stages import settings
 
 SIZES = [
@@ -31,7 +25,7 @@ SIZES = [
     (Problem(n_variables=8, n_clauses=4), (1, 8)),
     (Problem(n_variables=3, n_clauses=20), (4, 1)),
 ]
-CONFIG = CircuitConfig(readings=("calibrated",), max_leaves=3)
+CONFIG = changed(TWO_SAT.circuit, readings=("calibrated",), max_leaves=3)
 
 
 @dataclass(frozen=True)

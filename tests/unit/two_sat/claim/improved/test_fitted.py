@@ -21,7 +21,6 @@ from mechval.two_sat.claim.improved.fitted import (
     measure_errors,
     save_programs,
 )
-from mechval.two_sat.configs import ImprovedConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.components import AnswerState
 from tests.networks import (
@@ -33,6 +32,7 @@ from tests.networks import (
     random_network,
     small_corpora,
 )
+from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.programs import test_mirrored, test_voting
 
 FITTED = FittedPrograms(
@@ -128,7 +128,7 @@ def test_what_the_rules_refuse_is_said_and_not_raised() -> None:
         SMALL_PROBLEM,
         circuit,
         FORMULAS.first(2),
-        config=ImprovedConfig(widths=(4,), formulas=2, steps=10),
+        config=changed(TWO_SAT.improved, widths=(4,), formulas=2, steps=10),
         seed=0,
         device=CPU,
     )

@@ -25,6 +25,7 @@ from mechval.two_sat.network.activations import token_batches
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.evaluate import TruthTableCounts
 from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
+from tests.settings import TWO_SAT
 
 PROBLEM = SMALL_PROBLEM
 CIRCUIT = hand_made_circuit(PROBLEM)
@@ -77,7 +78,7 @@ def bench(made: list[Interpretation]) -> Bench:
 
 
 def measured(made: list[Interpretation], config: VariantsConfig | None = None) -> Measured:
-    variants = make_variants(bench(made), made, config or VariantsConfig())
+    variants = make_variants(bench(made), made, config or TWO_SAT.variants)
     return measure(made, variants, batches(), RULE)
 
 

@@ -7,6 +7,7 @@ from mechval.errors import MechvalError
 from mechval.two_sat.claim.variants.families import make_variants, one_residual_each, tolerances
 from mechval.two_sat.claim.variants.variant import ALL_CELLS, Variant
 from mechval.two_sat.configs import VariantsConfig
+from tests.settings import TWO_SAT
 from tests.unit.two_sat.claim.variants import own_program
 
 MADE = own_program.interpretations()
@@ -14,7 +15,7 @@ MADE = own_program.interpretations()
 
 @pytest.fixture(scope="module")
 def variants() -> list[Variant]:
-    return make_variants(own_program.bench(MADE), MADE, VariantsConfig())
+    return make_variants(own_program.bench(MADE), MADE, TWO_SAT.variants)
 
 
 def of_family(variants: list[Variant], family: str) -> list[Variant]:
@@ -123,4 +124,4 @@ def test_cells_that_cannot_change_are_left_out(variants: list[Variant]) -> None:
 )
 def test_wrong_settings_are_refused_by_name(field: str, value: object) -> None:
     with pytest.raises(MechvalError, match=f"{field}.*is not allowed; allowed: a "):
-        parse_config(VariantsConfig, {field: value})
+        parse_config(VariantsConfig, {**dict(TWO_SAT.variants), field: value})
