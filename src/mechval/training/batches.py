@@ -15,12 +15,9 @@ from mechval.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class LabelledInputs:
-    """Inputs in a study's compact form and the answer token of each, row by row.
-
-    Attributes:
-        inputs: ``[example ...]``; the study's ``encode`` turns rows into tokens.
-        answers: ``[example]`` answer token ids.
-    """
+    """Inputs in a study's compact form and the answer token of each, row by row. ``inputs``:
+    ``[example ...]``; the study's ``encode`` turns rows into tokens. ``answers``: ``[example]``
+    answer token ids."""
 
     inputs: Tensor
     answers: Int[Tensor, " example"]

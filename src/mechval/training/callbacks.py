@@ -68,9 +68,7 @@ class LearningCurve(Callback):
 
 class StepProgress(Callback):
     """A bar over all steps of the run, with the time left and the latest selection accuracy.
-
-    Lightning's own bar counts an epoch, and a stream of batches has none.
-    """
+    Lightning's own bar counts an epoch, and a stream of batches has none."""
 
     def __init__(self, description: str, n_steps: int) -> None:
         self._bar = progress_bar(None, description, total=n_steps)

@@ -47,13 +47,9 @@ def fit(
     loss: Loss = functional.cross_entropy,
     callbacks: Sequence[Callback] = (),
 ) -> Fit:
-    """Train ``model`` in place.
-
-    Args:
-        directory: checkpoints and ``snapshots/``; a run killed there resumes at the exact step.
-        loss: mean loss of answer logits, for training and evaluation.
-        callbacks: more of them; one that sets ``trainer.should_stop`` ends the run early.
-    """
+    """Train ``model`` in place. ``directory``: checkpoints and ``snapshots/``; a run killed there
+    resumes at the exact step. ``loss``: mean loss of answer logits, for training and evaluation.
+    ``callbacks``: more of them; one that sets ``trainer.should_stop`` ends the run early."""
     # Lightning tells about hardware and products at every start.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     lightning.seed_everything(seed, workers=True, verbose=False)

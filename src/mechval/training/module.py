@@ -25,13 +25,11 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class AnswerTraining(lightning.LightningModule):
     """Train a transformer to give the answer token at the last position.
 
-    Args:
-        model: the network, already initialised.
-        recipe: optimizer, rates and length.
-        encode: turns a study's compact inputs into what ``answer_logits`` reads.
-        answer_logits: the logits at the last position, in a given precision.
-        dtype: precision of the large products in training; evaluation is in float32.
-        loss: mean loss of answer logits and answers.
+    ``model``: the network, already initialised. ``recipe``: optimizer, rates and length.
+    ``encode``: turns a study's compact inputs into what ``answer_logits`` reads. ``answer_logits``:
+    the logits at the last position, in a given precision. ``dtype``: precision of the large
+    products in training; evaluation is in float32. ``loss``: mean loss of answer logits and
+    answers.
     """
 
     def __init__(

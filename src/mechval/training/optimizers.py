@@ -15,10 +15,8 @@ USUAL_EPSILON = 1e-8
 
 
 class ChainedOptimizers(Optimizer):
-    """Several optimizers over disjoint parameters behind the interface of one.
-
-    Lightning counts one global step per optimizer; a chain keeps a step a step.
-    """
+    """Several optimizers over disjoint parameters behind the interface of one. Lightning counts one
+    global step per optimizer; a chain keeps a step a step."""
 
     def __init__(self, optimizers: Sequence[Optimizer]):
         self.optimizers = list(optimizers)
@@ -60,11 +58,9 @@ def make_optimizer(model: Transformer, recipe: Recipe) -> Optimizer:
 
 
 def binding_matrices(model: Transformer) -> list[nn.Parameter]:
-    """Matrices of all attention layers and of every MLP but the last block's.
-
-    The last MLP is left out because Muon spreads its work over many neurons with small weights,
-    while AdamW's weight decay concentrates it.
-    """
+    """Matrices of all attention layers and of every MLP but the last block's. The last MLP is left
+    out because Muon spreads its work over many neurons with small weights, while AdamW's weight
+    decay concentrates it."""
     n_blocks = len(model.blocks)
     attention = [
         matrix for index in range(n_blocks) for matrix in model.block(index).attn.parameters()
@@ -75,15 +71,10 @@ def binding_matrices(model: Transformer) -> list[nn.Parameter]:
 
 @torch.no_grad()
 def shrink_neurons(mlp: MLP, amount: float) -> None:
-    """Shorten every hidden neuron's weight vector (in, bias and out together) by ``amount``.
-
-    A neuron that the loss does not hold against this reaches exactly zero and stays there: the
-    step is the proximal operator of a group lasso over neurons, decoupled from the gradient as
-    AdamW's weight decay is.
-
-    Args:
-        amount: Euclidean length taken off each neuron, not below zero.
-    """
+    """Shorten every hidden neuron's weight vector (in, bias and out together) by ``amount``. A
+    neuron that the loss does not hold against this reaches exactly zero and stays there: the step
+    is the proximal operator of a group lasso over neurons, decoupled from the gradient as AdamW's
+    weight decay is. ``amount``: Euclidean length taken off each neuron, not below zero."""
     length = torch.sqrt(
         mlp.W_in.square().sum(dim=0) + mlp.b_in.square() + mlp.W_out.square().sum(dim=1)
     )

@@ -9,15 +9,10 @@ from mechval.errors import MechvalError
 
 def saved_snapshots(directory: Path, batch_sizes: Mapping[str, int]) -> dict[Snapshot, Path]:
     """The snapshots below ``directory``, one folder per phase, in the order of the training.
-
-    Args:
-        directory: where a stage keeps what ``mechval.training.callbacks.Snapshots`` saved; none
-            are found where it does not exist, as in a fresh clone.
-        batch_sizes: examples per step of each phase, in the order of the phases.
-
-    Raises:
-        MechvalError: for a folder that is none of the phases.
-    """
+    ``directory``: where a stage keeps what ``mechval.training.callbacks.Snapshots`` saved; none are
+    found where it does not exist, as in a fresh clone. ``batch_sizes``: examples per step of each
+    phase, in the order of the phases. Raises MechvalError for a folder that is none of the
+    phases."""
     for folder in sorted(directory.glob("*")):
         if folder.name not in batch_sizes:
             raise MechvalError(

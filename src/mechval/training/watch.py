@@ -15,15 +15,10 @@ Measured = Mapping[str, int | float]
 
 
 class Watch(Callback):
-    """Measures the network before training and at every evaluation; survives a resume.
-
-    Args:
-        measure: named numbers of the network as it is.
-        is_done: whether the training shall end, given all measurements so far, oldest first.
-
-    Attributes:
-        measured: what ``measure`` gave, each with its ``step``.
-    """
+    """Measures the network before training and at every evaluation; survives a resume. ``measure``:
+    named numbers of the network as it is. ``is_done``: whether the training shall end, given all
+    measurements so far, oldest first. ``measured``: what ``measure`` gave, each with its
+    ``step``."""
 
     def __init__(self, measure: Measure, is_done: Callable[[Sequence[Measured]], bool]):
         self.measure = measure

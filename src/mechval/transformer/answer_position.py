@@ -25,17 +25,10 @@ from mechval.transformer.model import Block, Transformer
 def answer_logits(
     model: Transformer, tokens: Int[Tensor, "batch pos"], dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "batch d_vocab"]:
-    """Logits at the last position.
-
-    Args:
-        model: a network with exactly two blocks.
-        tokens: inputs that fill the context.
-        dtype: precision of the large products (tables and the last MLP's output stay float32).
-
-    Raises:
-        ValueError: if the network does not have two blocks, or hook functions are set: most hook
-            points are not reached here.
-    """
+    """Logits at the last position. ``model``: a network with exactly two blocks. ``tokens``: inputs
+    that fill the context. ``dtype``: precision of the large products (tables and the last MLP's
+    output stay float32). Raises ValueError if the network does not have two blocks, or hook
+    functions are set: most hook points are not reached here."""
     if len(model.blocks) != 2:
         raise ValueError(f"answer_logits needs a network of 2 blocks, not {len(model.blocks)}")
     if model.is_hooked:
@@ -87,10 +80,8 @@ def _pooled_attention(
     resid_mid: Float[Tensor, "batch pos d_model"],
     hidden: Float[Tensor, "batch pos d_mlp"],
 ) -> Float[Tensor, "batch d_model"]:
-    """Attention from the last position over ``resid_mid + hidden @ W_out + b_out``.
-
-    The score of ``b_out`` is the same at every position, so the softmax does not see it.
-    """
+    """Attention from the last position over ``resid_mid + hidden @ W_out + b_out``. The score of
+    ``b_out`` is the same at every position, so the softmax does not see it."""
     dtype = resid_mid.dtype
     query = (answer @ attn.query).unflatten(-1, (attn.n_heads, attn.d_head))
     sought = torch.einsum("bhe,hde->bhd", query, attn.W_K) / math.sqrt(attn.d_head)

@@ -1,9 +1,8 @@
 """Checkpoints in the layout of the original grokking code, which both published models share.
 
-There a map acts as ``W @ x`` (the unembedding as ``x @ W_U``), heads are stored as
-``(head, d_head, d_model)``, and the weights are the entry ``model`` of a torch file.
-
-Source: PAPER.md sections 2 and 3; deviations of layout exist in this module only.
+There a map acts as ``W @ x`` (the unembedding as ``x @ W_U``), heads are stored as ``(head, d_head,
+d_model)``, and the weights are the entry ``model`` of a torch file. Source: PAPER.md sections 2 and
+3; deviations of layout exist in this module only.
 """
 
 import warnings
@@ -21,12 +20,9 @@ from mechval.transformer.weights import assign_weights
 
 
 def load_foreign_checkpoint(model: Transformer, path: Path) -> None:
-    """Fill ``model`` from a foreign torch file, without running any code in it.
-
-    Raises:
-        MechvalError: if the file is missing, is not such a checkpoint, contains code, or holds
-            tensors of another architecture.
-    """
+    """Fill ``model`` from a foreign torch file, without running any code in it. Raises MechvalError
+    if the file is missing, is not such a checkpoint, contains code, or holds tensors of another
+    architecture."""
     weights = _read(path)
     assign_weights(model, _converted(weights, model, path), str(path))
 

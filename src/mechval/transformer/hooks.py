@@ -1,10 +1,8 @@
 """Reading and changing what a network computes, under TransformerLens hook names.
 
-A hook point is the identity until functions are set on it. Functions have the TransformerLens
-form ``function(tensor, hook)``, where ``hook.name`` is the hook's name: what they return replaces
-the tensor; None keeps it.
-
-Source: the conventions of TransformerLens 3 and 4.
+A hook point is the identity until functions are set on it. Functions have the TransformerLens form
+``function(tensor, hook)``, where ``hook.name`` is the hook's name: what they return replaces the
+tensor; None keeps it. Source: the conventions of TransformerLens 3 and 4.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,12 +47,8 @@ def hook_names(n_blocks: int) -> tuple[str, ...]:
 
 
 class HookPoint(nn.Module):
-    """The identity, until functions are set on it.
-
-    Attributes:
-        name: its full name in the network.
-        functions: what is called with the tensor, first to last.
-    """
+    """The identity, until functions are set on it. ``name``: its full name in the network.
+    ``functions``: what is called with the tensor, first to last."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,11 +56,8 @@ class HookPoint(nn.Module):
         self.functions: list[HookFunction] = []
 
     def forward(self, tensor: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """The tensor, or what the functions make of it.
-
-        Raises:
-            MechvalError: if a function returns a tensor of another shape.
-        """
+        """The tensor, or what the functions make of it. Raises MechvalError if a function returns a
+        tensor of another shape."""
         if not self.functions:
             return tensor
         # A copy, so that a function may write into it: the tensor can be a view of the weights,
@@ -103,14 +94,9 @@ class HookedModule(nn.Module):
     @contextmanager
     def hooks(self, fwd_hooks: Sequence[tuple[str, HookFunction]]) -> Iterator[Self]:
         """Set functions on hook points, and take them away on leaving, also after an error.
-
-        Args:
-            fwd_hooks: pairs of a name and a function; several functions of one name are called
-                in their order, after those that are set already.
-
-        Raises:
-            MechvalError: for an unknown name, before any function is set.
-        """
+        ``fwd_hooks``: pairs of a name and a function; several functions of one name are called in
+        their order, after those that are set already. Raises MechvalError for an unknown name,
+        before any function is set."""
         pairs = [(self._hook_point(name), function) for name, function in fwd_hooks]
         before = {point: point.functions for point, _ in pairs}
         try:
@@ -124,11 +110,8 @@ class HookedModule(nn.Module):
     def run_with_hooks(
         self, tokens: Tensor, fwd_hooks: Sequence[tuple[str, HookFunction]]
     ) -> Tensor:
-        """The network's output with functions set on hook points for this call only.
-
-        Raises:
-            MechvalError: for an unknown name, or a function that changes a tensor's shape.
-        """
+        """The network's output with functions set on hook points for this call only. Raises
+        MechvalError for an unknown name, or a function that changes a tensor's shape."""
         with self.hooks(fwd_hooks):
             return self(tokens)
 
@@ -137,18 +120,11 @@ class HookedModule(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The network's output, and detached copies of the tensors at hook points.
 
-        Args:
-            tokens: the network's input.
-            names: hook names, the keys of the cache; None stands for all.
-
-        Returns:
-            The output and the cache, whose shapes are those of TransformerLens:
-            ``[batch, pos, d_model]`` for the embeddings and the residual stream,
-            ``[batch, pos, head, d_head]`` for q, k, v and z, ``[batch, head, query_pos, key_pos]``
-            for scores and pattern, ``[batch, pos, d_mlp]`` inside the MLP.
-
-        Raises:
-            MechvalError: for an unknown name.
+        ``tokens``: the network's input. ``names``: hook names, the keys of the cache; None stands
+        for all. Returns the output and the cache, whose shapes are those of TransformerLens:
+        ``[batch, pos, d_model]`` for the embeddings and the residual stream, ``[batch, pos, head,
+        d_head]`` for q, k, v and z, ``[batch, head, query_pos, key_pos]`` for scores and pattern,
+        ``[batch, pos, d_mlp]`` inside the MLP. Raises MechvalError for an unknown name.
         """
         found: dict[str, Tensor] = {}
 

@@ -52,11 +52,9 @@ class Block(nn.Module):
 
 
 class Transformer(HookedModule):
-    """Decoder-only transformer (paper: 2 blocks for 2-SAT, 1 block for modular addition).
-
-    Hook functions act wherever the tensor they are set on is computed: in the forward pass, and
-    in the part of it that a case study runs by itself. ``answer_logits`` refuses a hooked network.
-    """
+    """Decoder-only transformer (paper: 2 blocks for 2-SAT, 1 block for modular addition). Hook
+    functions act wherever the tensor they are set on is computed: in the forward pass, and in the
+    part of it that a case study runs by itself. ``answer_logits`` refuses a hooked network."""
 
     def __init__(self, architecture: Architecture, *, d_vocab: int, n_ctx: int):
         super().__init__()
@@ -98,9 +96,7 @@ class Transformer(HookedModule):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights afresh: N(0, 1/d_model), the unembedding N(0, 1/d_vocab), biases 0.
-
-        Source: PAPER.md section 2, published training run.
-        """
+        Source: PAPER.md section 2, published training run."""
         for name, parameter in self.named_parameters():
             variance = 1 / self.d_vocab if name == "W_U" else 1 / self.architecture.d_model
             with torch.no_grad():

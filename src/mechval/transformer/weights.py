@@ -33,11 +33,8 @@ def save_weights(model: Transformer, path: Path) -> None:
 
 
 def load_weights(model: Transformer, path: Path) -> None:
-    """Fill ``model`` from a file written by :func:`save_weights`.
-
-    Raises:
-        MechvalError: if the file is missing, damaged, or holds another architecture.
-    """
+    """Fill ``model`` from a file written by :func:`save_weights`. Raises MechvalError if the file
+    is missing, damaged, or holds another architecture."""
     try:
         weights = load_file(path)
     except FileNotFoundError:
@@ -50,13 +47,9 @@ def load_weights(model: Transformer, path: Path) -> None:
 
 
 def assign_weights(model: Transformer, weights: dict[str, Tensor], source: str) -> None:
-    """Copy TransformerLens-named tensors into ``model`` after checking names, shapes and values.
-
-    A transposed tensor is found by its shape alone, so a transposed square matrix is not found.
-
-    Raises:
-        MechvalError: naming the first missing, extra, misshapen or non-finite tensor.
-    """
+    """Copy TransformerLens-named tensors into ``model`` after checking names, shapes and values. A
+    transposed tensor is found by its shape alone, so a transposed square matrix is not found.
+    Raises MechvalError naming the first missing, extra, misshapen or non-finite tensor."""
     expected = named_weights(model)
     _check_names(expected, weights, source)
     for name, tensor in expected.items():

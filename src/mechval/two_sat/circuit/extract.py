@@ -34,14 +34,10 @@ READINGS: Mapping[ReadingName, tuple[Selection, Thresholds]] = {
 
 @dataclass(frozen=True)
 class Reading:
-    """Which neurons are read as bits, how, and the two programs fitted to those bits.
-
-    Attributes:
-        neurons: indices of the evaluating neurons.
-        constant_neurons: those that the rule selects but whose bit never changes: refused.
-        on_rate: share of fitting formulas on which each evaluating neuron is on.
-        mean_activation: over the formulas each assignment satisfies.
-    """
+    """Which neurons are read as bits, how, and the two programs fitted to those bits. ``neurons``:
+    indices of the evaluating neurons. ``constant_neurons``: those that the rule selects but whose
+    bit never changes: refused. ``on_rate``: share of fitting formulas on which each evaluating
+    neuron is on. ``mean_activation``: over the formulas each assignment satisfies."""
 
     neurons: Int[Tensor, " neuron"]
     constant_neurons: Int[Tensor, " refused"]
@@ -59,13 +55,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Circuit:
-    """The circuit of one network.
-
-    Attributes:
-        prototypes: of the literal pairs, from weights alone.
-        mean_hidden: mean post-ReLU activations at the answer position.
-        majority_label: the network's most frequent label, the constant program of the suite.
-    """
+    """The circuit of one network. ``prototypes``: of the literal pairs, from weights alone.
+    ``mean_hidden``: mean post-ReLU activations at the answer position. ``majority_label``: the
+    network's most frequent label, the constant program of the suite."""
 
     prototypes: Float[Tensor, "pair d_model"]
     mean_resid_post: Float[Tensor, "pos d_model"]
@@ -87,12 +79,8 @@ def extract_circuit(
     seed: int,
     device: torch.device,
 ) -> Circuit:
-    """Extract the circuit of ``model`` from its weights and its activations on ``split``.
-
-    Raises:
-        MechvalError: if no reading finds a neuron whose bit changes; one that finds none is left
-            out.
-    """
+    """Extract the circuit of ``model`` from its weights and its activations on ``split``. Raises
+    MechvalError if no reading finds a neuron whose bit changes; one that finds none is left out."""
     activations = record_activations(model, problem, split, device)
     return circuit_of(model, problem, split, activations, config=config, seed=seed)
 

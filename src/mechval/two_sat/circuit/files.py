@@ -33,12 +33,8 @@ _READING_TENSORS = ("neurons", "constant_neurons", "on_rate", "mean_activation")
 
 @dataclass(frozen=True)
 class ReadingPrograms:
-    """The programs of a reading's neurons, in the order of its tensor ``neurons``.
-
-    Attributes:
-        trees: before pruning, from which the pruned ones follow.
-        disjunctions: their assignments.
-    """
+    """The programs of a reading's neurons, in the order of its tensor ``neurons``. ``trees``:
+    before pruning, from which the pruned ones follow. ``disjunctions``: their assignments."""
 
     trees: Sequence[Any] = tables.told()
     disjunctions: Sequence[Sequence[int]] = tables.told()
@@ -76,11 +72,8 @@ def save_circuit(circuit: Circuit, directory: Path) -> None:
 
 
 def load_circuit(directory: Path, problem: Problem) -> Circuit:
-    """Read what :func:`save_circuit` wrote.
-
-    Raises:
-        MechvalError: naming the file that is missing or damaged.
-    """
+    """Read what :func:`save_circuit` wrote. Raises MechvalError naming the file that is missing or
+    damaged."""
     programs = PROGRAMS.read(directory)
     try:
         tensors = load_file(directory / TENSORS)

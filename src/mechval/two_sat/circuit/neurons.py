@@ -23,12 +23,9 @@ PAPER_HIGH = 2.0
 
 @dataclass(frozen=True)
 class NeuronEffects:
-    """How much each hidden neuron of block 1 can move the ``s`` logit.
-
-    Attributes:
-        coefficient: weight on the ``s`` logit through W_out and W_U.
-        max_activation: largest post-ReLU activation on the fitting split.
-    """
+    """How much each hidden neuron of block 1 can move the ``s`` logit. ``coefficient``: weight on
+    the ``s`` logit through W_out and W_U. ``max_activation``: largest post-ReLU activation on the
+    fitting split."""
 
     coefficient: Float[Tensor, " neuron"]
     max_activation: Float[Tensor, " neuron"]
@@ -46,10 +43,8 @@ class NeuronEffects:
 
     def evaluating(self, selection: Selection) -> Int[Tensor, " chosen"]:
         """Neurons that argue for satisfiability, by a scale-free rule or the paper's.
-
-        ``effect_share``: those with a positive coefficient among the smallest set that carries
-        99.9 % of the total effect. ``paper``: activation times coefficient above 0.1.
-        """
+        ``effect_share``: those with a positive coefficient among the smallest set that carries 99.9
+        % of the total effect. ``paper``: activation times coefficient above 0.1."""
         if selection == "paper":
             return (self.max_activation * self.coefficient > PAPER_EFFECT).nonzero().flatten()
         carrying = self.carrying()
@@ -58,12 +53,8 @@ class NeuronEffects:
 
 @dataclass(frozen=True)
 class Levels:
-    """Per evaluating neuron: at which activation it is on, and what γ writes for on.
-
-    Attributes:
-        cut: activation from which the bit is 1 (α).
-        high: activation that stands for a bit of 1 (γ).
-    """
+    """Per evaluating neuron: at which activation it is on, and what γ writes for on. ``cut``:
+    activation from which the bit is 1 (α). ``high``: activation that stands for a bit of 1 (γ)."""
 
     cut: Float[Tensor, " neuron"]
     high: Float[Tensor, " neuron"]
@@ -79,11 +70,9 @@ def neuron_effects(
 
 
 def neuron_levels(hidden: Float[Tensor, "formula neuron"], thresholds: Thresholds) -> Levels:
-    """Cut and high value of each neuron, by a rule that does not see ε.
-
-    ``paper`` takes the paper's constants 0.5 and 2.0. ``calibrated`` puts the cut midway
-    between the neuron's mean off and its mean on activation, and the high value at its mean on.
-    """
+    """Cut and high value of each neuron, by a rule that does not see ε. ``paper`` takes the paper's
+    constants 0.5 and 2.0. ``calibrated`` puts the cut midway between the neuron's mean off and its
+    mean on activation, and the high value at its mean on."""
     n_neurons = hidden.shape[1]
     if thresholds == "paper":
         return Levels(torch.full((n_neurons,), PAPER_CUT), torch.full((n_neurons,), PAPER_HIGH))
@@ -98,11 +87,9 @@ def is_constant(bits: Bool[Tensor, "formula neuron"]) -> Bool[Tensor, " neuron"]
 
 
 def _calibrate(activations: Float[np.ndarray, " formula"]) -> tuple[float, float]:
-    """Find the cut that lies midway between the mean below it and the mean from it on.
-
-    Starts at half the largest activation; each round's cut depends on the split it makes alone,
-    of which there are finitely many, so the rounds come to rest.
-    """
+    """Find the cut that lies midway between the mean below it and the mean from it on. Starts at
+    half the largest activation; each round's cut depends on the split it makes alone, of which
+    there are finitely many, so the rounds come to rest."""
     ordered = np.sort(activations)
     totals = np.concatenate([[0.0], np.cumsum(ordered)])
     on = ordered[-1]

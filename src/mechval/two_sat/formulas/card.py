@@ -19,11 +19,9 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is in the stored file and how it was made.
-
-    ``natural_satisfiable_share`` is the satisfiable share of all ``formulas_drawn``, before
-    anything was dropped to balance the classes.
-    """
+    """What is in the stored file and how it was made. ``natural_satisfiable_share`` is the
+    satisfiable share of all ``formulas_drawn``, before anything was dropped to balance the
+    classes."""
 
     n_variables: int = tables.told()
     n_clauses: int = tables.told()

@@ -24,10 +24,8 @@ _LARGEST_STEP = 2**26
 
 @dataclass(frozen=True)
 class TruthTableCounts:
-    """How many formulas have each reachable truth table.
-
-    ``formulas`` is int64, or Python integers where the numbers do not fit.
-    """
+    """How many formulas have each reachable truth table. ``formulas`` is int64, or Python integers
+    where the numbers do not fit."""
 
     tables: UInt64[np.ndarray, " table"]
     formulas: np.ndarray
@@ -50,14 +48,10 @@ def is_countable(problem: Problem) -> bool:
 
 
 def count_truth_tables(problem: Problem) -> TruthTableCounts:
-    """Count the formulas (ordered, with repetition) of every reachable truth table.
-
-    Takes seconds at 5 variables and 10 clauses; see :func:`is_countable`. Truth tables must fit
-    one 64-bit word, so that there are at most 6 variables.
-
-    Raises:
-        MechvalError: if truth tables exceed one word, or if they become too many.
-    """
+    """Count the formulas (ordered, with repetition) of every reachable truth table. Takes seconds
+    at 5 variables and 10 clauses; see :func:`is_countable`. Truth tables must fit one 64-bit word,
+    so that there are at most 6 variables. Raises MechvalError if truth tables exceed one word, or
+    if they become too many."""
     clauses = clause_truth_tables(problem)
     if clauses.shape[1] != 1:
         raise MechvalError(

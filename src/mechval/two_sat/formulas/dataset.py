@@ -84,13 +84,8 @@ class _Header(Config):
 
 
 def save_corpora(corpora: Corpora, directory: Path) -> Path:
-    """Write both corpora into one file, which appears whole or not at all.
-
-    The same corpora give the same bytes.
-
-    Returns:
-        The file, ``FILE_NAME`` in ``directory``.
-    """
+    """Write both corpora into one file, which appears whole or not at all. The same corpora give
+    the same bytes. Returns the file, ``FILE_NAME`` in ``directory``."""
     tensors = {key: array for name in SPLIT_NAMES for key, array in _pack(corpora, name).items()}
     header = _Header(
         problem=corpora.problem,
@@ -111,12 +106,8 @@ def save_corpora(corpora: Corpora, directory: Path) -> Path:
 
 
 def load_corpora(directory: Path, problem: Problem) -> Corpora:
-    """Read every split written by :func:`save_corpora`.
-
-    Raises:
-        MechvalError: naming the file where it is missing, damaged, not one of ours, or made for
-            another problem.
-    """
+    """Read every split written by :func:`save_corpora`. Raises MechvalError naming the file where
+    it is missing, damaged, not one of ours, or made for another problem."""
     splits: dict[SplitName, Split] = {
         name: load_split(directory, problem, name) for name in SPLIT_NAMES
     }
@@ -124,11 +115,8 @@ def load_corpora(directory: Path, problem: Problem) -> Corpora:
 
 
 def load_split(directory: Path, problem: Problem, name: SplitName) -> Split:
-    """Read one split only; the others are neither read nor kept.
-
-    Raises:
-        MechvalError: as :func:`load_corpora`.
-    """
+    """Read one split only; the others are neither read nor kept. Raises MechvalError as
+    :func:`load_corpora`."""
     path = directory / FILE_NAME
     header = _read_header(path, problem)
     ids, packed = (_read_tensor(path, header, key) for key in _keys(name))
@@ -145,11 +133,8 @@ def load_split(directory: Path, problem: Problem, name: SplitName) -> Split:
 
 
 def load_provenance(directory: Path, problem: Problem) -> Provenance:
-    """Read how the corpora were made, without reading a formula.
-
-    Raises:
-        MechvalError: as :func:`load_corpora`.
-    """
+    """Read how the corpora were made, without reading a formula. Raises MechvalError as
+    :func:`load_corpora`."""
     return _read_header(directory / FILE_NAME, problem).provenance
 
 

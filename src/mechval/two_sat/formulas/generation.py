@@ -27,9 +27,8 @@ _BUDGET_PER_FORMULA = 100
 @dataclass(frozen=True)
 class DrawnFormulas:
     """As many distinct formulas of each class as were wanted, and what it took to find them.
-
-    ``duplicates_dropped`` counts the draws of a still incomplete class that had been drawn before.
-    """
+    ``duplicates_dropped`` counts the draws of a still incomplete class that had been drawn
+    before."""
 
     satisfiable: UInt8[np.ndarray, "formula clause_position"]
     unsatisfiable: UInt8[np.ndarray, "formula clause_position"]
@@ -40,13 +39,9 @@ class DrawnFormulas:
 
 def generate_corpora(problem: Problem, config: DataConfig, seed: int) -> Corpora:
     """Draw, label, split and shuffle both corpora; the same arguments give the same formulas.
-
-    Raises:
-        MechvalError: where a split would be empty, where a class has fewer formulas than asked
-            for, or where a class is too rare for :func:`draw_budget`.
-
-    Source: paper section 4; shared/docs/PAPER.md section 2.
-    """
+    Raises MechvalError where a split would be empty, where a class has fewer formulas than asked
+    for, or where a class is too rare for :func:`draw_budget`. Source: paper section 4;
+    shared/docs/PAPER.md section 2."""
     per_class = formulas_per_class(config)
     wanted = sum(per_class.values())
     _refuse_impossible(problem, wanted)
@@ -66,11 +61,8 @@ def generate_corpora(problem: Problem, config: DataConfig, seed: int) -> Corpora
 
 
 def formulas_per_class(config: DataConfig) -> dict[SplitName, int]:
-    """Say how many formulas of each class every split has.
-
-    Raises:
-        MechvalError: naming a split that would have none.
-    """
+    """Say how many formulas of each class every split has. Raises MechvalError naming a split that
+    would have none."""
     training, analysis = config.training_formulas // 2, config.analysis_formulas // 2
     train = round(training * config.train_fraction)
     selection = round(training * config.selection_fraction)
@@ -96,11 +88,8 @@ def draw_budget(wanted: int) -> int:
 def draw_distinct(
     problem: Problem, wanted: int, rng: np.random.Generator, *, budget: int
 ) -> DrawnFormulas:
-    """Draw formulas until ``wanted`` distinct ones of each class are found.
-
-    Raises:
-        MechvalError: naming the class that is incomplete after ``budget`` draws.
-    """
+    """Draw formulas until ``wanted`` distinct ones of each class are found. Raises MechvalError
+    naming the class that is incomplete after ``budget`` draws."""
     satisfiable = _DistinctFormulas("satisfiable", problem, wanted)
     unsatisfiable = _DistinctFormulas("unsatisfiable", problem, wanted)
     formulas_drawn = satisfiable_drawn = 0

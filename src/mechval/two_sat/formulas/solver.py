@@ -55,14 +55,9 @@ class SatOracle:
     def label(
         self, clause_ids: Integer[np.ndarray, "formula clause_position"]
     ) -> Bool[np.ndarray, " formula"]:
-        """Decide which formulas are satisfiable.
-
-        Every model the solver finds is evaluated on its formula's clauses, and every answer is
-        compared with the formula's truth table.
-
-        Raises:
-            OracleDisagreementError: naming the first formula where one of the checks fails.
-        """
+        """Decide which formulas are satisfiable. Every model the solver finds is evaluated on its
+        formula's clauses, and every answer is compared with the formula's truth table. Raises
+        OracleDisagreementError naming the first formula where one of the checks fails."""
         labels = np.empty(len(clause_ids), dtype=bool)
         starts = range(0, len(clause_ids), _BATCH)
         for start in track(starts, "label formulas"):
@@ -77,11 +72,8 @@ class SatOracle:
     def model(
         self, clause_ids: Integer[np.ndarray, " clause_position"]
     ) -> Bool[np.ndarray, " variable"]:
-        """Find an assignment that satisfies one formula.
-
-        Raises:
-            MechvalError: where the formula is unsatisfiable.
-        """
+        """Find an assignment that satisfies one formula. Raises MechvalError where the formula is
+        unsatisfiable."""
         if not self._solve(clause_ids.tolist()):
             raise MechvalError(
                 f"formula {clause_ids.tolist()} has no model; allowed: a satisfiable formula."
@@ -91,11 +83,8 @@ class SatOracle:
     def core(
         self, clause_ids: Integer[np.ndarray, " clause_position"]
     ) -> Int64[np.ndarray, " core"]:
-        """Find distinct clauses of one formula that are already unsatisfiable together.
-
-        Raises:
-            MechvalError: where the formula is satisfiable.
-        """
+        """Find distinct clauses of one formula that are already unsatisfiable together. Raises
+        MechvalError where the formula is satisfiable."""
         if self._solve(clause_ids.tolist()):
             raise MechvalError(
                 f"formula {clause_ids.tolist()} has no core; allowed: an unsatisfiable formula."

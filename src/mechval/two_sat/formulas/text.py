@@ -56,11 +56,8 @@ _EXCERPT = 72
 
 
 class FormulaError(MechvalError):
-    """A formula that cannot be read.
-
-    Attributes:
-        position: of the character it fails at, from 0; the text's length for its end.
-    """
+    """A formula that cannot be read. ``position``: of the character it fails at, from 0; the text's
+    length for its end."""
 
     def __init__(self, text: str, position: int, sentence: str):
         self.position = position
@@ -69,13 +66,9 @@ class FormulaError(MechvalError):
 
 @dataclass(frozen=True)
 class WrittenFormula:
-    """What was written, before it is made as long as the network's formulas.
-
-    Attributes:
-        clause_ids: rows of :func:`~mechval.two_sat.problem.clause_literals`, in written order.
-        n_swapped: clauses whose larger variable was written first; the network knows the other
-            order only.
-    """
+    """What was written, before it is made as long as the network's formulas. ``clause_ids``: rows
+    of :func:`~mechval.two_sat.problem.clause_literals`, in written order. ``n_swapped``: clauses
+    whose larger variable was written first; the network knows the other order only."""
 
     clause_ids: tuple[int, ...]
     n_swapped: int
@@ -90,13 +83,10 @@ class _Literal(NamedTuple):
 def read_formula(problem: Problem, text: str) -> WrittenFormula:
     """Read a formula of at most ``n_clauses`` clauses.
 
-    Args:
-        problem: its variables are ``x0`` … in a formula, 1 … in DIMACS.
-        text: is read as DIMACS if it begins with a number, a ``c`` or a ``p`` line.
-
-    Raises:
-        FormulaError: at the first character that is wrong, for a variable that does not exist,
-            for a clause that has one variable twice, and at a clause too many.
+    ``problem``: its variables are ``x0`` … in a formula, 1 … in DIMACS. ``text``: is read as DIMACS
+    if it begins with a number, a ``c`` or a ``p`` line. Raises FormulaError at the first character
+    that is wrong, for a variable that does not exist, for a clause that has one variable twice, and
+    at a clause too many.
 
     >>> read_formula(Problem(n_variables=3, n_clauses=4), "(x0 | x1) & (x1 | ~x0)").clause_ids
     (0, 2)
@@ -149,10 +139,8 @@ def random_formula(problem: Problem, seed: int) -> WrittenFormula:
 
 
 def complete_formula(problem: Problem, written: WrittenFormula) -> tuple[int, ...]:
-    """Repeat the last clause until there are ``n_clauses``: the same models, the same answer.
-
-    The network was trained on exactly so many clauses, and clauses may repeat there.
-    """
+    """Repeat the last clause until there are ``n_clauses``: the same models, the same answer. The
+    network was trained on exactly so many clauses, and clauses may repeat there."""
     missing = problem.n_clauses - len(written.clause_ids)
     return (*written.clause_ids, *written.clause_ids[-1:] * missing)
 

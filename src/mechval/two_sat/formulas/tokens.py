@@ -102,12 +102,9 @@ class FormulaLayout:
 def encode_formulas(
     problem: Problem, clause_ids: Integer[Tensor, "batch clause_position"]
 ) -> Int64[Tensor, "batch pos"]:
-    """Write formulas as tokens, on the device of ``clause_ids``.
-
-    Args:
-        problem: the size of the formulas.
-        clause_ids: rows of :func:`~mechval.two_sat.problem.clause_literals`, of any integer type.
-    """
+    """Write formulas as tokens, on the device of ``clause_ids``. ``problem``: the size of the
+    formulas. ``clause_ids``: rows of :func:`~mechval.two_sat.problem.clause_literals`, of any
+    integer type."""
     clause_tokens, colon = _token_tables(Vocabulary(problem), clause_ids.device)
     clauses = clause_tokens[clause_ids.long()].flatten(1)
     return torch.cat([clauses, colon.expand(len(clause_ids), 1)], dim=1)

@@ -56,11 +56,9 @@ def unpack_truth_tables(
 
 
 def literal_pair_truth(problem: Problem) -> Bool[Tensor, "pair assignment"]:
-    """Evaluate every ordered pair of literals as a clause.
-
-    Pair ``l * n_literals + r`` reads ``l or r``. Unlike the clauses of a formula, a pair may
-    repeat a literal or be a tautology: a parse of a network's state may yield any pair.
-    """
+    """Evaluate every ordered pair of literals as a clause. Pair ``l * n_literals + r`` reads ``l or
+    r``. Unlike the clauses of a formula, a pair may repeat a literal or be a tautology: a parse of
+    a network's state may yield any pair."""
     literals = torch.as_tensor(_literal_truth(problem))
     return (literals[:, None] | literals[None, :]).flatten(0, 1)
 

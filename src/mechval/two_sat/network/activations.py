@@ -21,14 +21,12 @@ BATCH_SIZE = 256
 class Activations:
     """Statistics and per-formula values over one split.
 
-    Attributes:
-        mean_resid_post: mean residual stream after block 0, per position.
-        mean_resid_mid: mean residual stream after block 1's attention, at the answer position.
-        mean_attn_out: mean output of block 1's attention there.
-        hidden: block 1's post-ReLU activations there, per formula.
-        labels: the network's label per formula.
-        own_clause_attention: block 0's attention from each second literal to the two literals of
-            its own clause, averaged over formulas and summed over the two, per head.
+    ``mean_resid_post``: mean residual stream after block 0, per position. ``mean_resid_mid``: mean
+    residual stream after block 1's attention, at the answer position. ``mean_attn_out``: mean
+    output of block 1's attention there. ``hidden``: block 1's post-ReLU activations there, per
+    formula. ``labels``: the network's label per formula. ``own_clause_attention``: block 0's
+    attention from each second literal to the two literals of its own clause, averaged over formulas
+    and summed over the two, per head.
     """
 
     mean_resid_post: Float[Tensor, "pos d_model"]
@@ -56,10 +54,8 @@ def token_batches(
 def record_activations(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> Activations:
-    """Run the network over ``split`` and keep what the interpretation is fitted on.
-
-    Sums are accumulated in float64, so that the means do not depend on the order of formulas.
-    """
+    """Run the network over ``split`` and keep what the interpretation is fitted on. Sums are
+    accumulated in float64, so that the means do not depend on the order of formulas."""
     components = Components(model, problem)
     sums: dict[str, Tensor] = {}
     hidden, labels = [], []

@@ -1,10 +1,8 @@
 """The paper's cut of the two-block network into three concrete components.
 
-Parse is embeddings plus block 0; evaluate is block 1's attention plus its MLP's hidden layer,
-read at the answer position; output is the MLP's output plus the unembedding and the argmax.
-
-Source: paper section 4; PAPER.md section 2. TransformerLens counts blocks from 0, the paper
-from 1.
+Parse is embeddings plus block 0; evaluate is block 1's attention plus its MLP's hidden layer, read
+at the answer position; output is the MLP's output plus the unembedding and the argmax. Source:
+paper section 4; PAPER.md section 2. TransformerLens counts blocks from 0, the paper from 1.
 """
 
 from dataclasses import dataclass
@@ -20,12 +18,9 @@ from mechval.two_sat.problem import Problem
 
 @dataclass(frozen=True)
 class AnswerState:
-    """The concrete state at cut 2, at the answer position.
-
-    Attributes:
-        hidden: post-ReLU activations of block 1 (``blocks.1.mlp.hook_post``).
-        resid_mid: residual stream after block 1's attention (``blocks.1.hook_resid_mid``).
-    """
+    """The concrete state at cut 2, at the answer position. ``hidden``: post-ReLU activations of
+    block 1 (``blocks.1.mlp.hook_post``). ``resid_mid``: residual stream after block 1's attention
+    (``blocks.1.hook_resid_mid``)."""
 
     hidden: Float[Tensor, "batch d_mlp"]
     resid_mid: Float[Tensor, "batch d_model"]
@@ -56,10 +51,7 @@ class Components:
         attn_out: Float[Tensor, "batch d_model"] | None = None,
     ) -> AnswerState:
         """The residual stream after block 0 to the hidden layer at the answer position.
-
-        Args:
-            attn_out: what :meth:`answer_attention` gives, if it is known.
-        """
+        ``attn_out``: what :meth:`answer_attention` gives, if it is known."""
         if attn_out is None:
             attn_out = self.answer_attention(resid)
         resid_mid = resid[:, self.layout.answer_position] + attn_out

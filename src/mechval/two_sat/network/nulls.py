@@ -39,10 +39,8 @@ def train_on_shuffled_labels(
     directory: Path,
     device: torch.device,
 ) -> Transformer:
-    """Train on labels that say nothing about their formulas, resuming from ``directory``.
-
-    There is nothing to generalise to, so the training is watched on the same formulas.
-    """
+    """Train on labels that say nothing about their formulas, resuming from ``directory``. There is
+    nothing to generalise to, so the training is watched on the same formulas."""
     model = untrained_network(problem, architecture, seed)
     train_network(
         model,

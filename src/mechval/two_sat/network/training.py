@@ -26,13 +26,9 @@ from mechval.two_sat.problem import Problem
 
 @dataclass(frozen=True)
 class LearningCurveRow:
-    """One evaluation; losses in nats, not finite in a run that diverged.
-
-    Attributes:
-        phase: training or finishing.
-        examples: formulas seen in this phase.
-        train_loss: mean since the last evaluation.
-    """
+    """One evaluation; losses in nats, not finite in a run that diverged. ``phase``: training or
+    finishing. ``examples``: formulas seen in this phase. ``train_loss``: mean since the last
+    evaluation."""
 
     phase: str = tables.told()
     step: int = tables.told()
@@ -103,12 +99,10 @@ def finish_network(
     directory: Path,
     device: torch.device,
 ) -> Fit:
-    """Train the last MLP and the unembedding alone, on the residual stream they read.
-
-    Everything below them is frozen, so that stream is computed once per formula and a step costs
-    a small part of a full one: decay gets the steps it needs to empty the neurons that the loss
-    does not need.
-    """
+    """Train the last MLP and the unembedding alone, on the residual stream they read. Everything
+    below them is frozen, so that stream is computed once per formula and a step costs a small part
+    of a full one: decay gets the steps it needs to empty the neurons that the loss does not
+    need."""
     trained = {id(weight) for weight in [*model.block(1).mlp.parameters(), model.W_U]}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in trained)

@@ -88,10 +88,8 @@ class DisjunctionProgram:
 
 @dataclass(frozen=True)
 class FittedTrees:
-    """Trees before and after redundant splits are pruned; the program is the pruned one.
-
-    The authors count covered assignments on the splits before pruning (deviation D3).
-    """
+    """Trees before and after redundant splits are pruned; the program is the pruned one. The
+    authors count covered assignments on the splits before pruning (deviation D3)."""
 
     unpruned: TreeProgram
     program: TreeProgram
@@ -119,11 +117,8 @@ def fit_trees(
     max_leaves: int | None,
     seed: int,
 ) -> FittedTrees:
-    """Fit one tree per neuron on the fitting split (paper section 4).
-
-    Args:
-        max_leaves: None for no limit: no tree has more leaves than there are truth tables.
-    """
+    """Fit one tree per neuron on the fitting split (paper section 4). ``max_leaves``: None for no
+    limit: no tree has more leaves than there are truth tables."""
     n_tables = len(tables.distinct)
     most = max(2, n_tables) if max_leaves is None else max_leaves
     total = np.bincount(tables.index, minlength=n_tables)

@@ -57,11 +57,8 @@ class Kind(IntEnum):
 
 @singledispatch
 def size_bits(program: object, problem: Problem) -> int:
-    """Length of a program, in bits of the code above; register a function for a new kind.
-
-    Raises:
-        MechvalError: for a program whose kind has no code.
-    """
+    """Length of a program, in bits of the code above; register a function for a new kind. Raises
+    MechvalError for a program whose kind has no code."""
     raise MechvalError(
         f"program of type {type(program).__name__} has no code for {problem}; allowed: a kind "
         "registered with size_bits."
@@ -117,13 +114,9 @@ def lookup_bits(n_tables: int, n_neurons: int) -> int:
 
 
 def threshold_formula_bits(weights: Sequence[int], at_least: int) -> int:
-    """Length of one neuron's formula: the sum of the weights of the satisfying assignments is
-    at least ``at_least``.
-
-    Args:
-        weights: one integer per assignment of the problem.
-        at_least: smallest sum at which the bit is 1.
-    """
+    """Length of one neuron's formula: the sum of the weights of the satisfying assignments is at
+    least ``at_least``. ``weights``: one integer per assignment of the problem. ``at_least``:
+    smallest sum at which the bit is 1."""
     used = [weight for weight in weights if weight]
     bits = codes.integer_bits(at_least) + codes.subset_bits(len(used), len(weights)) + 1
     if any(weight != 1 for weight in used):

@@ -13,14 +13,9 @@ from mechval.two_sat.programs.evaluate import TruthTableCounts
 
 @dataclass(frozen=True)
 class LookupProgram:
-    """For each truth table the bits most often seen with it; none for a table never seen.
-
-    No program of the truth table alone agrees with the fitting formulas more often.
-
-    Attributes:
-        rows: packed truth table to its row.
-        states: the bits of each row.
-    """
+    """For each truth table the bits most often seen with it; none for a table never seen. No
+    program of the truth table alone agrees with the fitting formulas more often. ``rows``: packed
+    truth table to its row. ``states``: the bits of each row."""
 
     rows: Mapping[bytes, int]
     states: Bool[Tensor, "table neuron"]
@@ -46,10 +41,8 @@ def fit_lookup(tables: TruthTableCounts, bits: Bool[Tensor, "formula neuron"]) -
 
 
 def truth_table_floor(tables: TruthTableCounts, bits: Bool[Tensor, "formula neuron"]) -> int:
-    """On how many of these formulas every program of the truth table disagrees, at the least.
-
-    It is fitted on the formulas it is counted on, so it bounds programs from below and is no ε.
-    """
+    """On how many of these formulas every program of the truth table disagrees, at the least. It is
+    fitted on the formulas it is counted on, so it bounds programs from below and is no ε."""
     _, count, table = _states_by_table(tables, bits)
     most = np.zeros(len(tables.distinct), dtype=np.int64)
     np.maximum.at(most, table, count)

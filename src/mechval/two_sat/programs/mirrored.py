@@ -1,12 +1,11 @@
 """The mirrored voting program: all heads are one head, in front of differently placed mirrors.
 
-A voting program (see ``voting``) in which little is said twice. Head ``h`` does what the first
-head does on the formula in which ``flips[h]`` of the variables are negated, and for the neurons
-whose assignments are flipped alike. A neuron is known by the assignments that it looks for: its
-votes are one and the same linear function of the products of at most two of their signs, for all
-neurons. What heads and neurons do beyond that is written as corrections, most of which are 0.
-
-Everything but a few step sizes is an integer. Order and position of clauses play no part.
+A voting program (see ``voting``) in which little is said twice. Head ``h`` does what the first head
+does on the formula in which ``flips[h]`` of the variables are negated, and for the neurons whose
+assignments are flipped alike. A neuron is known by the assignments that it looks for: its votes are
+one and the same linear function of the products of at most two of their signs, for all neurons.
+What heads and neurons do beyond that is written as corrections, most of which are 0. Everything but
+a few step sizes is an integer. Order and position of clauses play no part.
 """
 
 from collections.abc import Mapping
@@ -51,12 +50,8 @@ Tables = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Mirrors:
-    """What heads and neurons share, and how it looks from each of them.
-
-    Attributes:
-        flips: which variables each head sees negated.
-        assignments: what each neuron looks for.
-    """
+    """What heads and neurons share, and how it looks from each of them. ``flips``: which variables
+    each head sees negated. ``assignments``: what each neuron looks for."""
 
     problem: Problem
     flips: Bool[Tensor, "head_index variable"]
@@ -76,11 +71,9 @@ class Mirrors:
 
     @cached_property
     def monomials(self) -> Float[Tensor, "neuron monomial"]:
-        """1, each sign and each product of two, averaged over a neuron's assignments.
-
-        The sign of a variable is 1 where it is true and -1 where it is false; all are 0 for a
-        neuron without assignments.
-        """
+        """1, each sign and each product of two, averaged over a neuron's assignments. The sign of a
+        variable is 1 where it is true and -1 where it is false; all are 0 for a neuron without
+        assignments."""
         rows = torch.arange(self.problem.n_assignments)[:, None]
         signs = 2.0 * ((rows >> torch.arange(self.problem.n_variables)) & 1) - 1
         chosen = self.assignments.float()
@@ -139,12 +132,8 @@ class Mirrors:
 
 @dataclass(frozen=True)
 class MirroredProgram:
-    """Integers of the program; each of ``tables`` is counted in its real step.
-
-    Attributes:
-        tables: as ``TABLES`` names them.
-        steps: one per table, in that order.
-    """
+    """Integers of the program; each of ``tables`` is counted in its real step. ``tables``: as
+    ``TABLES`` names them. ``steps``: one per table, in that order."""
 
     mirrors: Mirrors
     tables: Mapping[str, Tensor]
@@ -173,12 +162,9 @@ class MirroredProgram:
         return self.mirrors.to(device).voting_tables(real)
 
     def size_bits(self) -> int:
-        """Length of the program in bits of a prefix code.
-
-        The numbers of neurons, heads and features as natural numbers; each neuron's assignments
-        as a set; one bit for each variable and head; each table by ``table_bits``; 16 bits for
-        each step.
-        """
+        """Length of the program in bits of a prefix code. The numbers of neurons, heads and
+        features as natural numbers; each neuron's assignments as a set; one bit for each variable
+        and head; each table by ``table_bits``; 16 bits for each step."""
         mirrors = self.mirrors
         n_features = self.tables["features"].shape[1]
         shape = (len(mirrors.assignments), len(mirrors.flips), n_features)

@@ -15,11 +15,7 @@ MOST_ASSIGNMENTS = 6
 @dataclass(frozen=True)
 class ThresholdProgram:
     """Each neuron's bit is a monotone formula: at least so many of its assignments satisfy.
-
-    Attributes:
-        assignments: of each neuron.
-        at_least: how many of them must satisfy.
-    """
+    ``assignments``: of each neuron. ``at_least``: how many of them must satisfy."""
 
     assignments: Bool[Tensor, "neuron assignment"]
     at_least: Int[Tensor, " neuron"]
@@ -35,11 +31,9 @@ def fit_thresholds(
     bits: Bool[np.ndarray, "formula neuron"],
     mean_activation: Float[Tensor, "neuron assignment"],
 ) -> ThresholdProgram:
-    """Choose n and k for every neuron on the fitting split.
-
-    A neuron's n assignments are those with the largest mean activation. Of all k ≤ n ≤ 6 the pair
-    with the fewest wrong bits is taken, the smallest n and then k where several have as few.
-    """
+    """Choose n and k for every neuron on the fitting split. A neuron's n assignments are those with
+    the largest mean activation. Of all k ≤ n ≤ 6 the pair with the fewest wrong bits is taken, the
+    smallest n and then k where several have as few."""
     n_tables, most = len(tables.distinct), min(MOST_ASSIGNMENTS, mean_activation.shape[1])
     order = mean_activation.argsort(dim=1, descending=True, stable=True)[:, :most].numpy()
     total = np.bincount(tables.index, minlength=n_tables)

@@ -41,14 +41,9 @@ def fit_tree(
     seed: int,
 ) -> Tree:
     """Fit a tree that predicts a neuron's bit from the truth table; redundant splits are kept.
-
-    Args:
-        truth_tables: distinct truth tables.
-        n_on: with how many formulas of each table the bit is on.
-        n_off: with how many it is off.
-        max_leaves: upper limit on the leaves before pruning (4 in the paper).
-        seed: decides between equally good splits.
-    """
+    ``truth_tables``: distinct truth tables. ``n_on``: with how many formulas of each table the bit
+    is on. ``n_off``: with how many it is off. ``max_leaves``: upper limit on the leaves before
+    pruning (4 in the paper). ``seed``: decides between equally good splits."""
     seen_on, seen_off = n_on > 0, n_off > 0
     tables = np.concatenate([truth_tables[seen_on], truth_tables[seen_off]])
     weights = np.concatenate([n_on[seen_on], n_off[seen_off]])
@@ -96,11 +91,8 @@ def tree_to_json(tree: Tree) -> Any:
 
 
 def tree_from_json(value: Any, n_assignments: int) -> Tree:
-    """Read what :func:`tree_to_json` wrote.
-
-    Raises:
-        MechvalError: for anything else, or an assignment that does not exist.
-    """
+    """Read what :func:`tree_to_json` wrote. Raises MechvalError for anything else, or an assignment
+    that does not exist."""
     if value in (0, 1) and not isinstance(value, dict):
         return Leaf(bool(value))
     if not isinstance(value, dict) or value.keys() != {"assignment", "if_false", "if_true"}:
@@ -122,15 +114,10 @@ def tree_from_json(value: Any, n_assignments: int) -> Tree:
 
 @dataclass(frozen=True)
 class CompiledTrees:
-    """Several trees, read by one lookup per level instead of one per question.
-
-    Attributes:
-        assignment: that each node asks about; any for a leaf.
-        following: node after the answers no and yes; a leaf follows itself.
-        bit: that a leaf decides.
-        roots: first node of each tree.
-        depth: questions on the longest path.
-    """
+    """Several trees, read by one lookup per level instead of one per question. ``assignment``: that
+    each node asks about; any for a leaf. ``following``: node after the answers no and yes; a leaf
+    follows itself. ``bit``: that a leaf decides. ``roots``: first node of each tree. ``depth``:
+    questions on the longest path."""
 
     assignment: Int[Tensor, " node"]
     following: Int[Tensor, "node answer"]

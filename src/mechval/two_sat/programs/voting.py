@@ -1,11 +1,10 @@
 """The voting program: every head averages clause features, every neuron thresholds a vote.
 
 For a formula, a head weighs each of its clauses by ``exp`` of its two literals' salience, which
-shifts with the balance of every variable: how often it occurs more than its negation does.
-The weighted mean of the clauses' features is the head's opinion. A neuron adds its votes on all
-opinions, its votes on the variables' balance and its bias, and is on from 0 up.
-
-Everything but a few step sizes is a small integer. Order and position of clauses play no part.
+shifts with the balance of every variable: how often it occurs more than its negation does. The
+weighted mean of the clauses' features is the head's opinion. A neuron adds its votes on all
+opinions, its votes on the variables' balance and its bias, and is on from 0 up. Everything but a
+few step sizes is a small integer. Order and position of clauses play no part.
 """
 
 from collections.abc import Mapping
@@ -26,16 +25,12 @@ from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause
 class VotingProgram:
     """Integers of the program, each table with the real step it is counted in.
 
-    Attributes:
-        problem: the size of the formulas.
-        bits_each: width of an integer per table; a table of width b lies in ±(2**(b-1) - 1).
-        salience: of each literal for each head.
-        shifts: what each variable's balance adds to the salience of each literal, per head.
-        features: of each distinct clause.
-        votes: of each neuron on each head's mean of each feature.
-        balance_votes: of each neuron on each variable's balance.
-        bias: of each neuron.
-        steps: of ``salience``, ``shifts``, each feature, ``balance_votes`` and ``bias``.
+    ``problem``: the size of the formulas. ``bits_each``: width of an integer per table; a table of
+    width b lies in ±(2**(b-1) - 1). ``salience``: of each literal for each head. ``shifts``: what
+    each variable's balance adds to the salience of each literal, per head. ``features``: of each
+    distinct clause. ``votes``: of each neuron on each head's mean of each feature.
+    ``balance_votes``: of each neuron on each variable's balance. ``bias``: of each neuron.
+    ``steps``: of ``salience``, ``shifts``, each feature, ``balance_votes`` and ``bias``.
     """
 
     problem: Problem
@@ -82,11 +77,8 @@ class VotingProgram:
         )
 
     def size_bits(self) -> int:
-        """Length of the program in bits of a prefix code.
-
-        The numbers of neurons, heads and features as natural numbers; each table by
-        :func:`table_bits`; 16 bits for each step.
-        """
+        """Length of the program in bits of a prefix code. The numbers of neurons, heads and
+        features as natural numbers; each table by :func:`table_bits`; 16 bits for each step."""
         shape = sum(natural_bits(size) for size in self.votes.shape)
         tables = sum(table_bits(getattr(self, name)) for name in TABLES)
         return shape + tables + STEP_BITS * len(self.steps)
@@ -136,11 +128,8 @@ class VotingTables:
 def vote(
     tables: VotingTables, counts: Int[Tensor, "batch clause"]
 ) -> Float[Tensor, "batch neuron"]:
-    """Add up every neuron's votes; the neuron is on from 0 up.
-
-    Args:
-        counts: how often each distinct clause occurs.
-    """
+    """Add up every neuron's votes; the neuron is on from 0 up. ``counts``: how often each distinct
+    clause occurs."""
     occurrences = counts.to(tables.literals.dtype)
     positive, negative = (occurrences @ tables.literals).chunk(2, dim=1)
     balance = positive - negative
@@ -178,11 +167,9 @@ def literals_of_clauses(problem: Problem) -> Int[Tensor, "clause literal"]:
 
 def table_bits(table: Int[Tensor, "..."]) -> int:
     """Length of a table whose size is known, in the shorter of two codes; a first bit says which.
-
-    An integer becomes a natural number (0, -1, 1, -2, 2 are 0, 1, 2, 3, 4). *Dense*: all of them
-    in a Rice code. *Sparse*: which of them are not 0, as a set, then the predecessors of those in
-    a Rice code.
-    """
+    An integer becomes a natural number (0, -1, 1, -2, 2 are 0, 1, 2, 3, 4). *Dense*: all of them in
+    a Rice code. *Sparse*: which of them are not 0, as a set, then the predecessors of those in a
+    Rice code."""
     naturals = torch.where(table >= 0, 2 * table, -2 * table - 1).flatten()
     used = naturals[naturals > 0] - 1
     sparse = subset_bits(len(used), len(naturals)) + rice_bits(used)
@@ -192,9 +179,7 @@ def table_bits(table: Int[Tensor, "..."]) -> int:
 def rice_bits(naturals: Int[Tensor, " entry"]) -> int:
     """Length of natural numbers in the Rice code that suits them best, whose parameter takes 4
     bits: of each, the lowest ``parameter`` bits are written as they are and the rest in unary.
-
-    Source: Rice and Plaunt, Adaptive variable-length coding (1971).
-    """
+    Source: Rice and Plaunt, Adaptive variable-length coding (1971)."""
     lengths = [
         int((naturals >> parameter).sum()) + (parameter + 1) * len(naturals)
         for parameter in range(2**RICE_PARAMETER_BITS)

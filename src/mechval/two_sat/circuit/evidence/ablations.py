@@ -1,7 +1,6 @@
 """What block 1's MLP and the skip around it are needed for.
 
 A label is the argmax over all tokens; it flips if the ablated network's differs from the network's.
-
 Source: PAPER.md section 2, circuit evidence, and deviation D1.
 """
 

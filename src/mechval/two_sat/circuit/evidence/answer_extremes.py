@@ -1,9 +1,8 @@
 """How far from uniform the answer token's attention in block 0 can be.
 
-Deviation D2: the authors' score from ``:`` to a token adds, where the token-to-token entry
-belongs, the token-to-position entry at the position whose number is the token's id.
-
-Source: PAPER.md section 2, circuit evidence.
+Deviation D2: the authors' score from ``:`` to a token adds, where the token-to-token entry belongs,
+the token-to-position entry at the position whose number is the token's id. Source: PAPER.md section
+2, circuit evidence.
 """
 
 import math
@@ -24,12 +23,10 @@ Version = Literal["paper", "corrected", "admissible"]
 
 @dataclass(frozen=True)
 class AnswerExtremeRow:
-    """Extreme attention weights of ``:`` in one head of block 0.
-
-    ``paper`` and ``corrected``: every token of a formula at every position, one position at its
-    extreme score and all others at the opposite one, with and without D2. ``admissible``: exact
-    over all formulas: no other token, clauses of two different variables, the smaller first.
-    """
+    """Extreme attention weights of ``:`` in one head of block 0. ``paper`` and ``corrected``: every
+    token of a formula at every position, one position at its extreme score and all others at the
+    opposite one, with and without D2. ``admissible``: exact over all formulas: no other token,
+    clauses of two different variables, the smaller first."""
 
     version: Version = tables.told()
     head: int = tables.told()
@@ -41,10 +38,8 @@ ANSWER_EXTREMES = tables.Table("circuit/evidence/answer_attention_extremes.csv",
 
 
 def answer_extreme_rows(scores: ScoreTables, problem: Problem) -> list[AnswerExtremeRow]:
-    """Smallest and largest attention weight of ``:`` per version and head.
-
-    ``paper`` is left out where the context is so short that its mistaken index does not exist.
-    """
+    """Smallest and largest attention weight of ``:`` per version and head. ``paper`` is left out
+    where the context is so short that its mistaken index does not exist."""
     versions: list[Version] = ["corrected", "admissible"]
     if Vocabulary(problem).colon < FormulaLayout(problem).n_ctx:
         versions.insert(0, "paper")
@@ -84,11 +79,9 @@ def _misread(scores: ScoreTables, problem: Problem, head: int) -> Float[Tensor, 
 
 
 def _exact(scores: Float[Tensor, "pos token"], problem: Problem) -> tuple[float, float]:
-    """Extreme weights over all formulas.
-
-    Clauses are independent, so from one position's point of view every other clause adds its
-    largest or its smallest pair of exponentials, and only the own clause is tried out.
-    """
+    """Extreme weights over all formulas. Clauses are independent, so from one position's point of
+    view every other clause adds its largest or its smallest pair of exponentials, and only the own
+    clause is tried out."""
     weights, layout = scores.exp(), FormulaLayout(problem)
     first, second = torch.as_tensor(clause_literals(problem)).T
     pairs = torch.stack(

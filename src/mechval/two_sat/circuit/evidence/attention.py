@@ -23,10 +23,8 @@ FIRST_BLOCK_FORMULAS = 10_000
 
 @dataclass(frozen=True)
 class MeanAttentionRow:
-    """Mean attention of a head to a position, over ``n`` formulas.
-
-    Block 0 is asked from the second literals, and averaged over them; block 1 from ``:``.
-    """
+    """Mean attention of a head to a position, over ``n`` formulas. Block 0 is asked from the second
+    literals, and averaged over them; block 1 from ``:``."""
 
     block: int = tables.told()
     head: int = tables.told()
@@ -68,10 +66,8 @@ def formula_attention_rows(
 def mean_attention_rows(
     model: Transformer, problem: Problem, split: Split, record: AnswerRecord, device: torch.device
 ) -> list[MeanAttentionRow]:
-    """Mean attention by position asked.
-
-    Block 0 over the first ``FIRST_BLOCK_FORMULAS`` of the split, block 1 over all of it.
-    """
+    """Mean attention by position asked. Block 0 over the first ``FIRST_BLOCK_FORMULAS`` of the
+    split, block 1 over all of it."""
     sample = split.first(FIRST_BLOCK_FORMULAS)
     first = mean_first_pattern(model, problem, sample, device).mean(dim=1)
     return [

@@ -35,9 +35,7 @@ CLAUSE_SCORES = tables.Table("circuit/evidence/block1_clause_scores.csv", Clause
 @torch.inference_mode()
 def analytic_answer_resid(model: Transformer, problem: Problem) -> Float[Tensor, " d_model"]:
     """Residual stream at ``:`` after block 0 if every head attended uniformly to a mean formula.
-
-    The mean is over literals drawn uniformly (published rule), whatever their place in a clause.
-    """
+    The mean is over literals drawn uniformly (published rule), whatever their place in a clause."""
     vocabulary, layout = Vocabulary(problem), FormulaLayout(problem)
     shares = token_shares(problem).mean(dim=0).to(model.W_E)
     literals = slice(0, problem.n_literals)
@@ -52,9 +50,7 @@ def analytic_answer_resid(model: Transformer, problem: Problem) -> Float[Tensor,
 @torch.inference_mode()
 def clause_scores(model: Transformer, problem: Problem) -> Float[Tensor, "head_index pair"]:
     """Score of each ordered literal pair ``first * n_literals + second`` in every head of block 1.
-
-    Unscaled: the softmax sees it divided by sqrt(d_head).
-    """
+    Unscaled: the softmax sees it divided by sqrt(d_head)."""
     attn = model.block(1).attn
     query = torch.einsum("d,hde->he", analytic_answer_resid(model, problem), attn.W_Q)
     keys = torch.einsum("pd,hde->hpe", clause_prototypes(model, problem), attn.W_K)

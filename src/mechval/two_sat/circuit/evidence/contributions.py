@@ -1,10 +1,9 @@
 """How a neuron evaluates: what each clause adds to its pre-activation, head by head.
 
 The pre-activation is b_in plus the residual stream's share plus, for every head of block 1, a
-softmax-weighted sum over positions. Each position adds ``exp(score)`` to the head's denominator
-and ``exp(score)`` times its value along the neuron's input weights to the numerator.
-
-Source: PAPER.md section 2, circuit evidence.
+softmax-weighted sum over positions. Each position adds ``exp(score)`` to the head's denominator and
+``exp(score)`` times its value along the neuron's input weights to the numerator. Source: PAPER.md
+section 2, circuit evidence.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,12 +33,10 @@ GROUPS = ("violates none", "violates some", "violates all")
 class Contributions:
     """One batch's pre-activations in parts, in float64 on the CPU.
 
-    Attributes:
-        constant: residual stream before block 1's attention along the input weights, plus b_in.
-        numerator: per position; its sum over positions, divided by the denominator's, is a head's
-            part of the pre-activation.
-        denominator: per position, the same for all neurons.
-        violated: for each clause position and neuron, an index into ``GROUPS``.
+    ``constant``: residual stream before block 1's attention along the input weights, plus b_in.
+    ``numerator``: per position; its sum over positions, divided by the denominator's, is a head's
+    part of the pre-activation. ``denominator``: per position, the same for all neurons.
+    ``violated``: for each clause position and neuron, an index into ``GROUPS``.
     """
 
     constant: Float[Tensor, "batch neuron"]
@@ -84,11 +81,8 @@ def contribution_batches(
     assignments: Bool[Tensor, "neuron assignment"],
     device: torch.device,
 ) -> Iterator[Contributions]:
-    """Take the pre-activations of neurons apart; iterate under ``inference_mode``.
-
-    Args:
-        assignments: those that each neuron stands for.
-    """
+    """Take the pre-activations of neurons apart; iterate under ``inference_mode``. ``assignments``:
+    those that each neuron stands for."""
     components = Components(model, problem)
     groups = violation_groups(problem, assignments)
     for first in track(range(0, len(split), BATCH_SIZE), "contributions to neurons"):

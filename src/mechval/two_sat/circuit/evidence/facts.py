@@ -15,13 +15,10 @@ from mechval.two_sat.problem import Problem
 class CircuitFacts:
     """``circuit/metrics.json``.
 
-    Attributes:
-        effect_share: that the carrying neurons have.
-        smallest_mean_own_clause_attention: least over clause positions of what the strongest head
-            puts on the clause's own two literals; heads are never added up, because each has
-            attention of its own that sums to 1.
-        norm_of_s_plus_u: norm of the sum of their unembedding vectors.
-        shown_neuron: the one that is taken apart.
+    ``effect_share``: that the carrying neurons have. ``smallest_mean_own_clause_attention``: least
+    over clause positions of what the strongest head puts on the clause's own two literals; heads
+    are never added up, because each has attention of its own that sums to 1. ``norm_of_s_plus_u``:
+    norm of the sum of their unembedding vectors. ``shown_neuron``: the one that is taken apart.
     """
 
     effect_share: float = tables.number(unit="%")

@@ -65,19 +65,13 @@ def gather_evidence(
 ) -> Filled:
     """Measure everything PAPER.md lists as circuit evidence for the 2-SAT network.
 
-    Args:
-        model: a network of two blocks.
-        problem: the size of its formulas.
-        circuit: extracted from ``fit``; its means, effects, readings and programs are used.
-        fit: formulas that further trees are fitted on.
-        hidden: block 1's activations on them, which the circuit was extracted from.
-        test: formulas that every other number is measured on.
-        max_leaves: what the circuit's trees were fitted with.
-        seed: decides between equally good splits of the trees.
-        device: where the network runs; tables are made on the CPU.
-
-    Returns:
-        The rows of each of ``TABLES``.
+    ``model``: a network of two blocks. ``problem``: the size of its formulas. ``circuit``:
+    extracted from ``fit``; its means, effects, readings and programs are used. ``fit``: formulas
+    that further trees are fitted on. ``hidden``: block 1's activations on them, which the circuit
+    was extracted from. ``test``: formulas that every other number is measured on. ``max_leaves``:
+    what the circuit's trees were fitted with. ``seed``: decides between equally good splits of the
+    trees. ``device``: where the network runs; tables are made on the CPU. Returns the rows of each
+    of ``TABLES``.
     """
     model = model.to(device)
     # Of sums that cancel, float32 leaves digits that differ between machines.

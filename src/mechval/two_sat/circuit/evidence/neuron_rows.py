@@ -19,13 +19,10 @@ from mechval.two_sat.programs.trees import describe_tree
 class NeuronReading:
     """How one reading sees a neuron; a neuron that is read as no bit has no cut and no program.
 
-    Attributes:
-        is_constant: selected by the reading's rule, but refused because its bit never changes.
-        cut: activation from which the bit is 1.
-        high: activation that γ_2 writes for a bit of 1.
-        on_rate: share of the fitting formulas on which the bit is 1.
-        tree: its decision tree in words.
-        assignments: those of its disjunction.
+    ``is_constant``: selected by the reading's rule, but refused because its bit never changes.
+    ``cut``: activation from which the bit is 1. ``high``: activation that γ_2 writes for a bit of
+    1. ``on_rate``: share of the fitting formulas on which the bit is 1. ``tree``: its decision tree
+    in words. ``assignments``: those of its disjunction.
     """
 
     evaluates: bool = tables.told()
@@ -44,15 +41,10 @@ class NeuronReading:
 
 @dataclass(frozen=True)
 class NeuronRow:
-    """A hidden neuron of block 1, measured on the fitting split.
-
-    Attributes:
-        coefficient: weight on the ``s`` logit.
-        effect: largest activation times the size of the coefficient, in logits.
-        effect_share: of the sum over all neurons.
-        is_carrying: among the smallest set with 99.9 % of that sum.
-        reading: by the reading's name.
-    """
+    """A hidden neuron of block 1, measured on the fitting split. ``coefficient``: weight on the
+    ``s`` logit. ``effect``: largest activation times the size of the coefficient, in logits.
+    ``effect_share``: of the sum over all neurons. ``is_carrying``: among the smallest set with 99.9
+    % of that sum. ``reading``: by the reading's name."""
 
     neuron: int = tables.told()
     coefficient: float = tables.number()

@@ -24,11 +24,8 @@ DISJUNCTION = "disjunction"
 @dataclass(frozen=True)
 class CoverageRow:
     """How many assignments the programs of one kind name, over all neurons of a reading.
-
-    Attributes:
-        in_circuit: whether the circuit holds these programs.
-        covered_unpruned: counted on the trees before redundant splits are pruned (D3).
-    """
+    ``in_circuit``: whether the circuit holds these programs. ``covered_unpruned``: counted on the
+    trees before redundant splits are pruned (D3)."""
 
     reading: ReadingName = tables.told()
     program: str = tables.told()
@@ -40,13 +37,9 @@ class CoverageRow:
 
 @dataclass(frozen=True)
 class QualityRow:
-    """How often a neuron's programs and its bit are on, on the test formulas.
-
-    Attributes:
-        on: formulas on which the bit is 1.
-        predicted: by program, formulas on which the program is 1.
-        both: by program, formulas on which both are.
-    """
+    """How often a neuron's programs and its bit are on, on the test formulas. ``on``: formulas on
+    which the bit is 1. ``predicted``: by program, formulas on which the program is 1. ``both``: by
+    program, formulas on which both are."""
 
     reading: ReadingName = tables.told()
     neuron: int = tables.told()
@@ -97,10 +90,7 @@ def reading_programs(
     reading: Reading, fit: LabelledTables, *, max_leaves: int, seed: int
 ) -> dict[str, ReadingPrograms]:
     """Programs by name: trees fitted on the fitting split, and the circuit's own programs.
-
-    Args:
-        max_leaves: what the circuit's trees were fitted with.
-    """
+    ``max_leaves``: what the circuit's trees were fitted with."""
     programs: dict[str, ReadingPrograms] = {}
     for leaves in (*sorted({*LEAVES, max_leaves}), None):
         in_circuit = leaves == max_leaves

@@ -20,11 +20,10 @@ from mechval.two_sat.problem import Problem
 class AnswerRecord:
     """Per formula, at the answer position; mean attention over the split. On the CPU.
 
-    Attributes:
-        resid_pre: residual stream before block 1's attention (``blocks.1.hook_resid_pre``).
-        attn_out: what block 1's attention adds (``blocks.1.hook_attn_out``).
-        hidden: post-ReLU activations of block 1 (``blocks.1.mlp.hook_post``).
-        mean_pattern: mean attention of block 1 from the answer position.
+    ``resid_pre``: residual stream before block 1's attention (``blocks.1.hook_resid_pre``).
+    ``attn_out``: what block 1's attention adds (``blocks.1.hook_attn_out``). ``hidden``: post-ReLU
+    activations of block 1 (``blocks.1.mlp.hook_post``). ``mean_pattern``: mean attention of block 1
+    from the answer position.
     """
 
     resid_pre: Float[Tensor, "formula d_model"]
@@ -40,12 +39,8 @@ class AnswerRecord:
 
 @dataclass(frozen=True)
 class AnswerAttention:
-    """Block 1's attention from the answer position, on one batch.
-
-    Attributes:
-        scores: before the softmax, scaled by 1/sqrt(d_head).
-        attn_out: what the attention adds to the residual stream.
-    """
+    """Block 1's attention from the answer position, on one batch. ``scores``: before the softmax,
+    scaled by 1/sqrt(d_head). ``attn_out``: what the attention adds to the residual stream."""
 
     scores: Float[Tensor, "batch head_index pos"]
     attn_out: Float[Tensor, "batch d_model"]
@@ -59,11 +54,9 @@ class AnswerAttention:
 def answer_attention(
     model: Transformer, resid: Float[Tensor, "batch pos d_model"]
 ) -> AnswerAttention:
-    """Block 1's attention at the last position.
-
-    With one query W_K is applied to the query and W_V after the weighted mean: the same values
-    up to rounding, without keys and values of every position.
-    """
+    """Block 1's attention at the last position. With one query W_K is applied to the query and W_V
+    after the weighted mean: the same values up to rounding, without keys and values of every
+    position."""
     attn = model.block(1).attn
     query = (resid[:, -1] @ attn.query).unflatten(-1, (attn.n_heads, attn.d_head))
     sought = torch.einsum("bhe,hde->bhd", query, attn.W_K) / math.sqrt(attn.d_head)

@@ -1,9 +1,8 @@
 """Block 0's attention scores, from the weights alone.
 
-Block 0 sees token plus position embeddings, so each score is a sum of four table entries: from
-the token or the position asking to the token or the position asked.
-
-Source: PAPER.md section 2, circuit evidence; blocks counted from 0.
+Block 0 sees token plus position embeddings, so each score is a sum of four table entries: from the
+token or the position asking to the token or the position asked. Source: PAPER.md section 2, circuit
+evidence; blocks counted from 0.
 """
 
 import math
@@ -47,10 +46,8 @@ class ScoreTables:
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """Scores of one head of block 0 from a token or position; None for positions not seen.
-
-    Tokens are named by their symbols, positions ``p0``, ``p1``, ...
-    """
+    """Scores of one head of block 0 from a token or position; None for positions not seen. Tokens
+    are named by their symbols, positions ``p0``, ``p1``, ..."""
 
     head: int = tables.told()
     query: str = tables.told()
@@ -105,11 +102,9 @@ def token_shares(problem: Problem) -> Float[Tensor, "pos token"]:
 def expected_pattern(
     scores: ScoreTables, problem: Problem
 ) -> Float[Tensor, "head_index query_pos key_pos"]:
-    """Softmax of the mean scores, clauses drawn uniformly and independently.
-
-    A position's own token, and the two literals of one clause, are not independent: their scores
-    are averaged over the tokens that occur together.
-    """
+    """Softmax of the mean scores, clauses drawn uniformly and independently. A position's own
+    token, and the two literals of one clause, are not independent: their scores are averaged over
+    the tokens that occur together."""
     shares = token_shares(problem)
     mean = shares @ scores.token_token @ shares.T
     own = scores.token_token.diagonal(dim1=-2, dim2=-1) @ shares.T

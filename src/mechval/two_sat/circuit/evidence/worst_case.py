@@ -1,10 +1,8 @@
 """The least attention that a second literal can pay to its own clause, exactly.
 
-From a fixed asking token the other positions' scores are independent, so the softmax weight
-N / (N + D) is least where N is least and every term of D largest: a choice per position, or per
-earlier clause, that needs no search.
-
-Source: PAPER.md section 2, circuit evidence.
+From a fixed asking token the other positions' scores are independent, so the softmax weight N / (N
++ D) is least where N is least and every term of D largest: a choice per position, or per earlier
+clause, that needs no search. Source: PAPER.md section 2, circuit evidence.
 """
 
 from dataclasses import dataclass
@@ -28,14 +26,10 @@ two different variables, the smaller first."""
 
 @dataclass(frozen=True)
 class WorstCase:
-    """The least softmax weights at one clause position.
-
-    Attributes:
-        first_literal: weight from the second literal to the first one.
-        own_clause: weight from the second literal to both literals of its clause.
-        first_literal_at: the own clause, (first, second) literal, at which that happens.
-        own_clause_at: the same for ``own_clause``.
-    """
+    """The least softmax weights at one clause position. ``first_literal``: weight from the second
+    literal to the first one. ``own_clause``: weight from the second literal to both literals of its
+    clause. ``first_literal_at``: the own clause, (first, second) literal, at which that happens.
+    ``own_clause_at``: the same for ``own_clause``."""
 
     first_literal: Float[Tensor, " head_index"]
     own_clause: Float[Tensor, " head_index"]
