@@ -28,7 +28,12 @@ from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
-from mechval.two_sat.network.training import labelled_inputs, make_network, train_network
+from mechval.two_sat.network.training import (
+    TrainingRun,
+    labelled_inputs,
+    train_network,
+    untrained_network,
+)
 from mechval.two_sat.problem import Problem
 
 _PROBLEM = Problem(n_variables=5, n_clauses=10)
@@ -97,8 +102,7 @@ def _formulas_per_second(
     recipe: Recipe,
     split: Split,
 ) -> float:
-    model = make_network(_PROBLEM, architecture)
-    model.initialise(torch.Generator().manual_seed(_SEED))
+    model = untrained_network(_PROBLEM, architecture, _SEED)
     start = time.perf_counter()
     train(model, recipe, split)
     return recipe.n_steps * recipe.batch_size / (time.perf_counter() - start)
@@ -107,14 +111,7 @@ def _formulas_per_second(
 def _train_ours(model: Transformer, recipe: Recipe, split: Split) -> None:
     with tempfile.TemporaryDirectory() as directory:
         train_network(
-            model,
-            _PROBLEM,
-            recipe,
-            train=split,
-            selection=split,
-            seed=_SEED,
-            directory=Path(directory),
-            device=_CPU,
+            TrainingRun(model, _PROBLEM, recipe, split, split, _SEED, Path(directory), _CPU)
         )
 
 

@@ -11,11 +11,10 @@ from pathlib import Path
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from torch.nn import functional
 
 from mechval.training.batches import AnswerData, LabelledInputs
 from mechval.training.callbacks import CurvePoint, LearningCurve, Snapshots, StepProgress
-from mechval.training.module import AnswerLogits, AnswerTraining, Encode, Loss
+from mechval.training.module import AnswerTraining, Task
 from mechval.training.optimizers import make_optimizer
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer
@@ -36,31 +35,22 @@ class Fit:
 def fit(
     model: Transformer,
     recipe: Recipe,
+    task: Task,
     *,
     train: LabelledInputs,
     selection: LabelledInputs,
-    encode: Encode,
-    answer_logits: AnswerLogits,
     seed: int,
     directory: Path,
     device: torch.device,
-    loss: Loss = functional.cross_entropy,
     callbacks: Sequence[Callback] = (),
 ) -> Fit:
     """Train ``model`` in place. ``directory``: checkpoints and ``snapshots/``; a run killed there
-    resumes at the exact step. ``loss``: mean loss of answer logits, for training and evaluation.
-    ``callbacks``: more of them; one that sets ``trainer.should_stop`` ends the run early."""
+    resumes at the exact step. ``callbacks``: more of them; one that sets ``trainer.should_stop``
+    ends the run early."""
     # Lightning tells about hardware and products at every start.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     lightning.seed_everything(seed, workers=True, verbose=False)
-    module = AnswerTraining(
-        model,
-        recipe,
-        encode=encode,
-        answer_logits=answer_logits,
-        dtype=training_dtype(recipe, device),
-        loss=loss,
-    )
+    module = AnswerTraining(model, recipe, task, training_dtype(recipe, device))
     data = AnswerData(train, selection, recipe=recipe, seed=seed)
     curve, checkpoints = LearningCurve(), _checkpoints(recipe, directory)
     snapshots = Snapshots(directory / "snapshots", recipe.n_snapshots, recipe.n_steps)
@@ -72,29 +62,23 @@ def fit(
 
 
 def estimate_seconds(
-    model: Transformer,
-    recipe: Recipe,
-    *,
-    train: LabelledInputs,
-    encode: Encode,
-    answer_logits: AnswerLogits,
-    device: torch.device,
-    loss: Loss = functional.cross_entropy,
+    model: Transformer, recipe: Recipe, task: Task, train: LabelledInputs, device: torch.device
 ) -> float:
     """How long :func:`fit` would take, from a few timed steps on a copy of the model."""
-    model = copy.deepcopy(model).to(device)
-    dtype = training_dtype(recipe, device)
-    optimizer = make_optimizer(model, recipe)
+    module = AnswerTraining(
+        copy.deepcopy(model).to(device), recipe, task, training_dtype(recipe, device)
+    )
+    optimizer = make_optimizer(module.model, recipe)
     rows = slice(0, recipe.batch_size)
-    inputs, answers = train.inputs[rows].to(device), train.answers[rows].to(device)
+    batch = train.inputs[rows].to(device), train.answers[rows].to(device)
 
     def step() -> float:
         started = time.perf_counter()
-        value = loss(answer_logits(model, encode(inputs), dtype), answers)
-        value.backward()
+        loss = module.training_step(batch, 0)
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        value.item()
+        loss.item()
         return time.perf_counter() - started
 
     # The fastest: the first step warms up, and other work on the machine only slows steps down.
@@ -115,13 +99,13 @@ def training_dtype(recipe: Recipe, device: torch.device) -> torch.dtype:
 def _checkpoints(recipe: Recipe, directory: Path) -> list[ModelCheckpoint]:
     # After the evaluation, so that a resumed run has its point of the curve.
     last = ModelCheckpoint(
-        directory, filename=LAST, save_on_train_epoch_end=False, enable_version_counter=False
+        directory, LAST, save_on_train_epoch_end=False, enable_version_counter=False
     )
     if recipe.checkpoint == "last":
         return [last]
     best = ModelCheckpoint(
         directory,
-        filename=BEST,
+        BEST,
         monitor="selection_accuracy",
         mode="max",
         save_weights_only=True,

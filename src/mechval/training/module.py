@@ -1,6 +1,7 @@
 """The LightningModule: cross-entropy of the answer token at the last position."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import lightning
@@ -22,46 +23,40 @@ AnswerLogits = Callable[[Transformer, Tensor, torch.dtype], Float[Tensor, "batch
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
+def _as_they_are(inputs: Tensor) -> Tensor:
+    return inputs
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: ``encode`` turns a study's compact inputs into what ``answer_logits`` reads,
+    which gives the logits at the last position in a given precision; ``loss`` is the mean loss of
+    logits and answers, for training and evaluation."""
+
+    answer_logits: AnswerLogits
+    encode: Encode = _as_they_are
+    loss: Loss = functional.cross_entropy
+
+
 class AnswerTraining(lightning.LightningModule):
-    """Train a transformer to give the answer token at the last position.
+    """Train a transformer to give the answer token at the last position. ``train_dtype``: precision
+    of the large products in training; evaluation is in float32."""
 
-    ``model``: the network, already initialised. ``recipe``: optimizer, rates and length.
-    ``encode``: turns a study's compact inputs into what ``answer_logits`` reads. ``answer_logits``:
-    the logits at the last position, in a given precision. ``dtype``: precision of the large
-    products in training; evaluation is in float32. ``loss``: mean loss of answer logits and
-    answers.
-    """
-
-    def __init__(
-        self,
-        model: Transformer,
-        recipe: Recipe,
-        *,
-        encode: Encode,
-        answer_logits: AnswerLogits,
-        dtype: torch.dtype,
-        loss: Loss = functional.cross_entropy,
-    ):
+    def __init__(self, model: Transformer, recipe: Recipe, task: Task, train_dtype: torch.dtype):
         super().__init__()
-        self.model = model
-        self.recipe = recipe
-        self.encode = encode
-        self.answer_logits = answer_logits
-        self.train_dtype = dtype
-        self.loss = loss
+        self.model, self.recipe, self.task = model, recipe, task
+        self.train_dtype = train_dtype
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Float[Tensor, ""]:
         inputs, answers = batch
-        logits = self.answer_logits(self.model, self.encode(inputs), self.train_dtype)
-        return self.loss(logits, answers)
+        return self.task.loss(self._logits(inputs, self.train_dtype), answers)
 
     def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         inputs, answers = batch
-        logits = self.answer_logits(self.model, self.encode(inputs), torch.float32)
+        logits = self._logits(inputs, torch.float32)
         correct = (logits.argmax(dim=-1) == answers).float().mean()
-        loss = self.loss(logits, answers)
         self.log("selection_accuracy", correct, batch_size=len(answers))
-        self.log("selection_loss", loss, batch_size=len(answers))
+        self.log("selection_loss", self.task.loss(logits, answers), batch_size=len(answers))
 
     def optimizer_step(
         self,
@@ -80,7 +75,7 @@ class AnswerTraining(lightning.LightningModule):
         optimizer = make_optimizer(self.model, self.recipe)
         # A plain function: of anything else LambdaLR puts the attributes into the checkpoint.
         schedule = LambdaLR(optimizer, lambda step: self.recipe.rate_factor(step))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _logits(self, inputs: Tensor, dtype: torch.dtype) -> Float[Tensor, "batch d_vocab"]:
+        return self.task.answer_logits(self.model, self.task.encode(inputs), dtype)

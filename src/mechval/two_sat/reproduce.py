@@ -16,7 +16,12 @@ from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim import assess
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.generation import generate_corpora
-from mechval.two_sat.network.training import finish_network, make_network, train_network
+from mechval.two_sat.network.training import (
+    TrainingRun,
+    finish_network,
+    train_network,
+    untrained_network,
+)
 
 CPU = torch.device("cpu")
 
@@ -74,21 +79,22 @@ def reproduce(
     corpora = generate_corpora(problem, settings.data, seed)
     split = corpora.splits
 
-    network = make_network(problem, settings.architecture)
-    network.initialise(torch.Generator().manual_seed(seed))
+    network = untrained_network(problem, settings.architecture, seed)
     phases = {"training": (train_network, settings.training)}
     if settings.finishing:
         phases["finishing"] = (finish_network, settings.finishing)
     for phase, (train, recipe) in phases.items():
         train(
-            network,
-            problem,
-            recipe,
-            train=split["training.train"],
-            selection=split["training.selection"],
-            seed=seed,
-            directory=scratch / phase,
-            device=device,
+            TrainingRun(
+                network,
+                problem,
+                recipe,
+                split["training.train"],
+                split["training.selection"],
+                seed,
+                scratch / phase,
+                device,
+            )
         )
 
     circuit = extract_circuit(

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mechval.training.fit import Fit, estimate_seconds, training_dtype
+from mechval.training.module import Task
 from mechval.transformer import Transformer, answer_logits, named_weights
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.training import labelled_inputs
@@ -146,10 +147,9 @@ def test_an_estimate_counts_the_fastest_step_and_leaves_the_network_as_it_was(
     seconds = estimate_seconds(
         model,
         RECIPE,
-        train=labelled_inputs(SMALL_PROBLEM, split),
-        encode=partial(encode_formulas, SMALL_PROBLEM),
-        answer_logits=answer_logits,
-        device=CPU,
+        Task(answer_logits, partial(encode_formulas, SMALL_PROBLEM)),
+        labelled_inputs(SMALL_PROBLEM, split),
+        CPU,
     )
     assert seconds == RECIPE.n_steps * step_seconds
     assert have_equal_weights(model, random_network(SMALL_PROBLEM))

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mechval.training.fit import Fit, fit
+from mechval.training.module import Task
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer, answer_logits
 from mechval.two_sat.formulas.tokens import encode_formulas
@@ -61,10 +62,9 @@ def train_tiny(
     return fit(
         model,
         recipe,
+        Task(logits, partial(encode_formulas, SMALL_PROBLEM)),
         train=labelled_inputs(SMALL_PROBLEM, splits["training.train"]),
         selection=labelled_inputs(SMALL_PROBLEM, splits["training.test"]),
-        encode=partial(encode_formulas, SMALL_PROBLEM),
-        answer_logits=logits,
         seed=seed,
         directory=directory,
         device=CPU,

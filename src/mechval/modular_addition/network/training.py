@@ -19,6 +19,7 @@ from mechval.modular_addition.network.model import all_logits, logits_at_equals
 from mechval.modular_addition.problem import ModularAddition
 from mechval.training.batches import LabelledInputs
 from mechval.training.fit import estimate_seconds, fit
+from mechval.training.module import Task
 from mechval.training.watch import Measured, Watch
 from mechval.transformer import Transformer
 
@@ -95,14 +96,12 @@ def train_network(
     fitted = fit(
         model,
         recipe.full_batch(len(split.train)),
+        _task(problem),
         train=labelled_inputs(problem, split.train),
         selection=labelled_inputs(problem, split.test),
-        encode=_as_they_are,
-        answer_logits=partial(_training_logits, problem),
         seed=seed,
         directory=directory,
         device=device,
-        loss=precise_cross_entropy,
         callbacks=(watch,),
     )
     grokked = grokked_at(watch.measured, recipe.grokked_evaluations)
@@ -128,11 +127,9 @@ def estimate_training(
     return estimate_seconds(
         model,
         recipe.full_batch(len(split.train)),
-        train=labelled_inputs(problem, split.train),
-        encode=_as_they_are,
-        answer_logits=partial(_training_logits, problem),
-        device=device,
-        loss=precise_cross_entropy,
+        _task(problem),
+        labelled_inputs(problem, split.train),
+        device,
     )
 
 
@@ -214,5 +211,5 @@ def _training_logits(
     return logits_at_equals(problem, model, pairs)
 
 
-def _as_they_are(inputs: Tensor) -> Tensor:
-    return inputs
+def _task(problem: ModularAddition) -> Task:
+    return Task(partial(_training_logits, problem), loss=precise_cross_entropy)

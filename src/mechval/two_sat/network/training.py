@@ -13,9 +13,9 @@ from torch import Tensor
 from mechval import tables
 from mechval.training.batches import LabelledInputs
 from mechval.training.fit import Fit, estimate_seconds, fit
+from mechval.training.module import Task
 from mechval.training.recipe import Recipe
-from mechval.transformer import Transformer, answer_logits, load_weights
-from mechval.transformer.architecture import Architecture
+from mechval.transformer import Architecture, Transformer, answer_logits, load_weights
 from mechval.transformer.weights import WEIGHTS as WEIGHTS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
@@ -49,6 +49,13 @@ def make_network(problem: Problem, architecture: Architecture) -> Transformer:
     )
 
 
+def untrained_network(problem: Problem, architecture: Architecture, seed: int) -> Transformer:
+    """The network that a training with this seed starts from."""
+    model = make_network(problem, architecture)
+    model.initialise(torch.Generator().manual_seed(seed))
+    return model
+
+
 def load_network(problem: Problem, architecture: Architecture, path: Path) -> Transformer:
     """The network whose weights lie in ``path``; raises MechvalError if they do not fit."""
     model = make_network(problem, architecture)
@@ -63,76 +70,61 @@ def labelled_inputs(problem: Problem, split: Split) -> LabelledInputs:
     return LabelledInputs(torch.from_numpy(split.clause_ids), torch.from_numpy(answers))
 
 
-def train_network(
-    model: Transformer,
-    problem: Problem,
-    recipe: Recipe,
-    *,
-    train: Split,
-    selection: Split,
-    seed: int,
-    directory: Path,
-    device: torch.device,
-) -> Fit:
-    """Train all weights of ``model`` in place, resuming from ``directory`` if it was killed."""
-    return fit(
-        model,
-        recipe,
-        train=labelled_inputs(problem, train),
-        selection=labelled_inputs(problem, selection),
-        encode=partial(encode_formulas, problem),
-        answer_logits=answer_logits,
-        seed=seed,
-        directory=directory,
-        device=device,
-    )
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training of ``model`` in place; killed, it resumes from ``directory``."""
+
+    model: Transformer
+    problem: Problem
+    recipe: Recipe
+    train: Split
+    selection: Split
+    seed: int
+    directory: Path
+    device: torch.device
+
+    def fit(self, task: Task, train: LabelledInputs, selection: LabelledInputs) -> Fit:
+        """Fit the weights that are not frozen to a task on inputs of this run's formulas."""
+        return fit(
+            self.model,
+            self.recipe,
+            task,
+            train=train,
+            selection=selection,
+            seed=self.seed,
+            directory=self.directory,
+            device=self.device,
+        )
 
 
-def finish_network(
-    model: Transformer,
-    problem: Problem,
-    recipe: Recipe,
-    *,
-    train: Split,
-    selection: Split,
-    seed: int,
-    directory: Path,
-    device: torch.device,
-) -> Fit:
+def train_network(run: TrainingRun) -> Fit:
+    """Train all weights."""
+    train, selection = (labelled_inputs(run.problem, part) for part in (run.train, run.selection))
+    return run.fit(_whole_network(run.problem), train, selection)
+
+
+def finish_network(run: TrainingRun) -> Fit:
     """Train the last MLP and the unembedding alone, on the residual stream they read. Everything
     below them is frozen, so that stream is computed once per formula and a step costs a small part
     of a full one: decay gets the steps it needs to empty the neurons that the loss does not
     need."""
+    model = run.model
     trained = {id(weight) for weight in [*model.block(1).mlp.parameters(), model.W_U]}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in trained)
-    return fit(
-        model,
-        recipe,
-        train=_answer_residuals(model, problem, train, device),
-        selection=_answer_residuals(
-            model, problem, selection.first(recipe.evaluation_examples), device
-        ),
-        encode=_as_they_are,
-        answer_logits=partial(_logits_from_residual, problem),
-        seed=seed,
-        directory=directory,
-        device=device,
+    train, selection = (
+        _answer_residuals(model, run.problem, part, run.device)
+        for part in (run.train, run.selection.first(run.recipe.evaluation_examples))
     )
+    return run.fit(_last_layers(run.problem), train, selection)
 
 
 def estimate_training(
     model: Transformer, problem: Problem, recipe: Recipe, train: Split, device: torch.device
 ) -> float:
     """Seconds that :func:`train_network` would take here."""
-    return estimate_seconds(
-        model,
-        recipe,
-        train=labelled_inputs(problem, train),
-        encode=partial(encode_formulas, problem),
-        answer_logits=answer_logits,
-        device=device,
-    )
+    inputs = labelled_inputs(problem, train)
+    return estimate_seconds(model, recipe, _whole_network(problem), inputs, device)
 
 
 def estimate_finishing(
@@ -143,15 +135,24 @@ def estimate_finishing(
     started = time.perf_counter()
     residuals = _answer_residuals(model, problem, sample, device)
     per_formula = (time.perf_counter() - started) / len(sample)
-    steps = estimate_seconds(
-        model,
-        recipe,
-        train=residuals,
-        encode=_as_they_are,
-        answer_logits=partial(_logits_from_residual, problem),
-        device=device,
-    )
+    steps = estimate_seconds(model, recipe, _last_layers(problem), residuals, device)
     return steps + per_formula * len(train)
+
+
+def shuffled_labels(split: Split, n_formulas: int, seed: int) -> Split:
+    """The first formulas of ``split`` with their labels permuted among them: a network that learns
+    these has nothing to generalise, and every claim about it is false."""
+    chosen = split.first(n_formulas)
+    order = np.random.default_rng(seed).permutation(len(chosen))
+    return Split(chosen.clause_ids, chosen.satisfiable[order])
+
+
+def _whole_network(problem: Problem) -> Task:
+    return Task(answer_logits, partial(encode_formulas, problem))
+
+
+def _last_layers(problem: Problem) -> Task:
+    return Task(partial(_logits_from_residual, problem))
 
 
 @torch.no_grad()
@@ -166,10 +167,6 @@ def _answer_residuals(
         streams[first : first + len(tokens)] = components.evaluate(resid).resid_mid
         first += len(tokens)
     return replace(labelled_inputs(problem, split), inputs=streams)
-
-
-def _as_they_are(inputs: Tensor) -> Tensor:
-    return inputs
 
 
 def _logits_from_residual(

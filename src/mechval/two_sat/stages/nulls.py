@@ -12,9 +12,8 @@ from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.claim.assess import NetworkFacts
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, load_split
-from mechval.two_sat.network import nulls
+from mechval.two_sat.network import training
 from mechval.two_sat.network.accuracy import Accuracy, measure_accuracy
-from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages.sampling import make_assessor
 
 WEIGHTS = "shuffled.safetensors"
@@ -63,14 +62,20 @@ def run(context: Context) -> None:
     """Train on shuffled labels; write those weights and the tables of both networks."""
     settings = context.settings
     true = _true_labels(context)
-    model = nulls.train_on_shuffled_labels(
-        settings.problem,
-        settings.architecture,
-        settings.nulls.training,
-        nulls.shuffled_labels(true, len(true), context.seed),
-        seed=context.seed,
-        directory=context.scratch / "shuffled",
-        device=torch.device(context.device),
+    model = training.untrained_network(settings.problem, settings.architecture, context.seed)
+    shuffled = training.shuffled_labels(true, len(true), context.seed)
+    training.train_network(
+        training.TrainingRun(
+            model,
+            settings.problem,
+            settings.nulls.training,
+            train=shuffled,
+            # There is nothing to generalise to, so it is watched on the same formulas.
+            selection=shuffled,
+            seed=context.seed,
+            directory=context.scratch / "shuffled",
+            device=torch.device(context.device),
+        )
     )
     save_weights(model, context.directory / WEIGHTS)
     _write_tables(context, model)
@@ -80,17 +85,17 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Recompute the tables of finished weights."""
     settings = context.settings
     path = artifacts.directory / WEIGHTS
-    _write_tables(context, load_network(settings.problem, settings.architecture, path))
+    _write_tables(context, training.load_network(settings.problem, settings.architecture, path))
 
 
 def _write_tables(context: Context, shuffled: Transformer) -> None:
     settings = context.settings
-    untrained = nulls.untrained_network(settings.problem, settings.architecture, context.seed)
+    untrained = training.untrained_network(settings.problem, settings.architecture, context.seed)
     assess = make_assessor(
         context, settings.nulls.formulas, settings.circuit, settings.axioms.residuals
     )
     device, true_labels = torch.device(context.device), _true_labels(context)
-    shuffled_labels = nulls.shuffled_labels(true_labels, len(true_labels), context.seed)
+    shuffled_labels = training.shuffled_labels(true_labels, len(true_labels), context.seed)
     cells: list[NullCell] = []
     facts: dict[str, NullFacts] = {}
     for name, model in (("untrained", untrained), ("shuffled", shuffled)):

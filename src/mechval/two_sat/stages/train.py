@@ -18,12 +18,14 @@ from mechval.two_sat.network.training import (
     LEARNING_CURVE,
     WEIGHTS,
     LearningCurveRow,
+    TrainingRun,
     estimate_finishing,
     estimate_training,
     finish_network,
     load_network,
     make_network,
     train_network,
+    untrained_network,
 )
 
 TEST_FORMULAS = 100_000
@@ -36,8 +38,7 @@ Context = StageContext[TwoSatSettings]
 def run(context: Context) -> None:
     """Train, or resume training; write weights, curves, snapshots and the test accuracy."""
     problem, device = context.settings.problem, torch.device(context.device)
-    model = make_network(problem, context.settings.architecture)
-    model.initialise(torch.Generator().manual_seed(context.seed))
+    model = untrained_network(problem, context.settings.architecture, context.seed)
     curve = _fit_phases(context, model, device)
     save_weights(model, context.directory / WEIGHTS)
     LEARNING_CURVE.write(curve, context.directory)
@@ -66,8 +67,7 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
 def estimate(context: Context) -> float:
     """Seconds that training would take on this machine."""
     settings, device = context.settings, torch.device(context.device)
-    model = make_network(settings.problem, settings.architecture)
-    model.initialise(torch.Generator().manual_seed(context.seed))
+    model = untrained_network(settings.problem, settings.architecture, context.seed)
     train = _load(context, "training.train")
     seconds = estimate_training(model, settings.problem, settings.training, train, device)
     if settings.finishing is not None:
@@ -100,18 +100,14 @@ def _fit_phases(
     ):
         if recipe is None:
             continue
+        directory = context.scratch / name
         result = fit_phase(
-            model,
-            settings.problem,
-            recipe,
-            train=train,
-            selection=selection,
-            seed=context.seed,
-            directory=context.scratch / name,
-            device=device,
+            TrainingRun(
+                model, settings.problem, recipe, train, selection, context.seed, directory, device
+            )
         )
         curve += [LearningCurveRow(name, **asdict(point)) for point in result.curve]
-        shutil.copytree(context.scratch / name / "snapshots", context.bulk / "snapshots" / name)
+        shutil.copytree(directory / "snapshots", context.bulk / "snapshots" / name)
     return curve
 
 

@@ -9,9 +9,10 @@ from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, named_weights
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.accuracy import measure_accuracy
-from mechval.two_sat.network.nulls import (
+from mechval.two_sat.network.training import (
+    TrainingRun,
     shuffled_labels,
-    train_on_shuffled_labels,
+    train_network,
     untrained_network,
 )
 from tests.networks import CPU, SMALL_ARCHITECTURE, SMALL_PROBLEM, small_corpora
@@ -68,15 +69,8 @@ def test_shuffled_labels_are_memorised_and_say_nothing_about_other_formulas(
     train: Split, tmp_path: Path
 ) -> None:
     shuffled = shuffled_labels(train, 24, seed=0)
-    model = train_on_shuffled_labels(
-        SMALL_PROBLEM,
-        Architecture(d_model=32, d_mlp=64, n_heads=(1, 2)),
-        RECIPE,
-        shuffled,
-        seed=0,
-        directory=tmp_path,
-        device=CPU,
-    )
+    model = untrained_network(SMALL_PROBLEM, Architecture(d_model=32, d_mlp=64, n_heads=(1, 2)), 0)
+    train_network(TrainingRun(model, SMALL_PROBLEM, RECIPE, shuffled, shuffled, 0, tmp_path, CPU))
     assert n_wrong(model, shuffled) == 0
     others = Split(train.clause_ids[24:], train.satisfiable[24:])
     assert n_wrong(model, others) > 0.3 * len(others)

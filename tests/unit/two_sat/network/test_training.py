@@ -12,6 +12,7 @@ from mechval.transformer import Architecture, Transformer, named_weights, save_w
 from mechval.two_sat.formulas.dataset import Corpora
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
 from mechval.two_sat.network.training import (
+    TrainingRun,
     estimate_training,
     finish_network,
     labelled_inputs,
@@ -38,6 +39,11 @@ def corpora() -> Corpora:
     return small_corpora(SMALL_PROBLEM, 40, training=400)
 
 
+def run_on(corpora: Corpora, model: Transformer, directory: Path) -> TrainingRun:
+    train, selection = corpora.splits["training.train"], corpora.splits["training.selection"]
+    return TrainingRun(model, SMALL_PROBLEM, RECIPE, train, selection, 0, directory, CPU)
+
+
 @dataclass(frozen=True)
 class Change:
     """A network before and after a training."""
@@ -55,16 +61,7 @@ class Change:
 @pytest.fixture(scope="module")
 def finished(corpora: Corpora, tmp_path_factory: pytest.TempPathFactory) -> Change:
     model = random_network(SMALL_PROBLEM)
-    finish_network(
-        model,
-        SMALL_PROBLEM,
-        RECIPE,
-        train=corpora.splits["training.train"],
-        selection=corpora.splits["training.selection"],
-        seed=0,
-        directory=tmp_path_factory.mktemp("finishing"),
-        device=CPU,
-    )
+    finish_network(run_on(corpora, model, tmp_path_factory.mktemp("finishing")))
     return Change(random_network(SMALL_PROBLEM), model)
 
 
@@ -74,16 +71,7 @@ def test_finishing_changes_the_last_mlp_and_the_unembedding_alone(finished: Chan
 
 def test_training_changes_every_weight(corpora: Corpora, tmp_path: Path) -> None:
     model = random_network(SMALL_PROBLEM)
-    train_network(
-        model,
-        SMALL_PROBLEM,
-        RECIPE,
-        train=corpora.splits["training.train"],
-        selection=corpora.splits["training.selection"],
-        seed=0,
-        directory=tmp_path,
-        device=CPU,
-    )
+    train_network(run_on(corpora, model, tmp_path))
     change = Change(random_network(SMALL_PROBLEM), model)
     assert change.names == named_weights(model).keys()
 
