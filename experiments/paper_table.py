@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mechval import tables
 from mechval.errors import MechvalError
-from mechval.reporting import paper, report
+from mechval.reporting import paper, shown
 from mechval.reporting.paper import NOT_MEASURED, Agreement, Comparison, Measured, Published
 
 RUNS = ("published", "reference")
@@ -57,19 +57,19 @@ def merge(study: Path) -> list[Merged]:
 
 def render(rows: list[Merged]) -> str:
     """The table for reading."""
-    shown = report.show(
+    table = shown.show(
         rows,
         ("quantity", "published.quantity"),
         ("published", "published.text"),
         ("published model, measured", lambda row: paper.counted(row.published_model)),
-        ("90 % interval of the rate", lambda row: report.interval(row.lower, row.upper)),
+        ("90 % interval of the rate", lambda row: shown.interval(row.lower, row.upper)),
         "verdict",
         ("deviation", "published.deviation"),
         ("our model, measured the same way", lambda row: paper.counted(row.our_model)),
         ("our model, calibrated", lambda row: paper.counted(row.our_model_calibrated)),
         ("our ε against the published", "against"),
     )
-    return report.markdown_of(shown)
+    return shown.markdown_of(table)
 
 
 def main(study: str) -> None:

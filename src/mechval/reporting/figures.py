@@ -20,7 +20,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 
-from mechval.reporting.markdown import significant
+from mechval.reporting.shown import by, significant
 
 PAGE_WIDTH = 6.8
 """Width of a full-page figure in inches."""
@@ -58,7 +58,7 @@ def save_figure(figure: Figure, directory: Path, name: str) -> None:
     )
 
 
-def panels(n_panels: int, columns: int, panel_height: float) -> tuple[Figure, list[Axes]]:
+def panels(n_panels: int, columns: int = 1, panel_height: float = 2.6) -> tuple[Figure, list[Axes]]:
     """A full-width figure with panels in rows; those that are not needed are left out.
 
     Args:
@@ -71,6 +71,21 @@ def panels(n_panels: int, columns: int, panel_height: float) -> tuple[Figure, li
     for unused in found[n_panels:]:
         unused.remove()
     return figure, found[:n_panels]
+
+
+def facets(
+    rows: Sequence[Any], *fields: str, columns: int = 1, panel_height: float = 2.6
+) -> tuple[Figure, list[tuple[Axes, Any, list[Any]]]]:
+    """:func:`panels`, one for each value of a field (or tuple of fields), with it and its rows."""
+    found = by(rows, *fields)
+    figure, drawn = panels(len(found), columns, panel_height)
+    return figure, [(axes, *item) for axes, item in zip(drawn, found.items(), strict=True)]
+
+
+def grid(n_rows: int, n_columns: int, height: float, **look: Any) -> tuple[Figure, Any]:
+    """A full-width figure of this height in inches, and its panels as rows of columns."""
+    figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False, **look)
 
 
 def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
@@ -129,6 +144,9 @@ def epsilon_scale(figure: Figure | SubFigure, axes: Sequence[Axes], label: str =
     figure.colorbar(ScalarMappable(_SCALE, _COLOURS), ax=list(axes), label=label)
 
 
-def note(axes: Axes, text: str, x: int | float, y: int | float, size: int = 7) -> None:
-    """A text just to the right of a point."""
-    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=size)
+def note(
+    axes: Axes, text: str, x: int | float, y: int | float, size: int = 7, shift: int = 4
+) -> None:
+    """A text just to the right of a point, or to the left where ``shift`` (points) is negative."""
+    look: dict[str, Any] = {"va": "center", "ha": "left" if shift > 0 else "right"}
+    axes.annotate(text, (x, y), (shift, 0), textcoords="offset points", fontsize=size, **look)

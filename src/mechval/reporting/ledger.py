@@ -1,4 +1,4 @@
-"""What is proved, what is counted, what is sampled: the ledger beside the cells of the axioms."""
+"""Cells of an axiom table as columns, and as statements of a ledger: proved, counted, sampled."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from mechval.axioms.evidence import EvidenceKind, Statement
 from mechval.axioms.report import Cell
 from mechval.reporting.html.charts import ledger_chart
-from mechval.reporting.report import CellText, Pick, Section, interval, show
+from mechval.reporting.report import Section
+from mechval.reporting.shown import Pick, by, interval, show
 
 _TITLES = {
     EvidenceKind.CERTIFIED: "Proved for every input",
@@ -14,6 +15,23 @@ _TITLES = {
     EvidenceKind.SAMPLED: "Sampled",
     EvidenceKind.UNKNOWN: "Not decided",
 }
+
+
+def cell_columns(cells: Iterable[Cell]) -> list[Pick]:
+    """ε of each distinct cell of the first interpretation, for rows with an ``interpretation``."""
+    by_interpretation = by(cells, "interpretation")
+    epsilons = {
+        interpretation: {cell.name: cell.epsilon for cell in own}
+        for interpretation, own in by_interpretation.items()
+    }
+    return [
+        (
+            f"{cell.component}: {cell.axiom}",
+            lambda row, name=cell.name: epsilons[row.interpretation][name],
+        )
+        for cell in next(iter(by_interpretation.values()))
+        if cell.is_distinct
+    ]
 
 
 def cell_statements(cells: Iterable[Cell], domain: str, distribution: str) -> list[Statement]:
@@ -39,23 +57,17 @@ def cell_statements(cells: Iterable[Cell], domain: str, distribution: str) -> li
 
 
 def ledger_section(statements: Sequence[Statement], note: str = "") -> Section:
-    """All statements, one table per kind of evidence.
-
-    Args:
-        note: what of them is shown here, in a sentence.
-    """
-    kinds = [statement.kind for statement in statements]
-    shown = [
-        (f"{title} ({kind})", show([row for row in statements if row.kind is kind], *_PICKS[kind]))
-        for kind, title in _TITLES.items()
-        if kind in kinds
-    ]
-    counts = ", ".join(f"{kinds.count(kind):,} {kind}" for kind in _TITLES if kind in kinds)
+    """All statements, one table per kind of evidence; ``note`` says what of them is shown."""
+    kinds = by(statements, "kind")
+    present = [kind for kind in _TITLES if kind in kinds]
     parts = {
         "n": len(statements),
-        "counts": counts,
+        "counts": ", ".join(f"{len(kinds[kind]):,} {kind}" for kind in present),
         "note": note,
-        "tables": shown,
+        "tables": [
+            (f"{_TITLES[kind]} ({kind})", show(kinds[kind], "statement", *_PICKS[kind]))
+            for kind in present
+        ],
         "chart": ledger_chart(statements),
     }
     return Section("What is proved, what is counted, what is sampled", "ledger.md", parts)
@@ -67,38 +79,28 @@ def _of(cell: Cell) -> dict[str, Any]:
     return {"n": cell.n, "confidence": cell.confidence}
 
 
-def _count(row: Statement) -> CellText:
-    return interval(row.count_lower, row.count_upper)
-
-
-def _inputs(row: Statement) -> str:
-    return f"{row.domain}, {row.distribution}"
-
-
-_STATEMENT: Pick = ("statement", "statement")
-_INPUTS: Pick = ("inputs", _inputs)
+_COUNT: Pick = ("count", lambda row: interval(row.count_lower, row.count_upper))
+_AT_MOST: Pick = ("rate at most", "value_upper")
+_INPUTS: Pick = ("inputs", lambda row: f"{row.domain}, {row.distribution}")
 _PICKS: Mapping[EvidenceKind, tuple[Pick, ...]] = {
     EvidenceKind.CERTIFIED: (
-        _STATEMENT,
-        ("rate at most", "value_upper"),
+        _AT_MOST,
         ("worst margin", "margin"),
         ("its rounding error", "numerical_error"),
         _INPUTS,
     ),
     EvidenceKind.EXACT: (
-        _STATEMENT,
-        ("count", _count),
+        _COUNT,
         ("of", "total"),
         ("rate", lambda row: interval(row.value_lower, row.value_upper)),
         _INPUTS,
     ),
     EvidenceKind.SAMPLED: (
-        _STATEMENT,
-        ("count", _count),
+        _COUNT,
         ("of", "n"),
-        ("rate at most", "value_upper"),
+        _AT_MOST,
         ("confidence", lambda row: f"{row.confidence:.1%}"),
         _INPUTS,
     ),
-    EvidenceKind.UNKNOWN: (_STATEMENT, ("stopped by", "stopped_by"), ("margin", "margin")),
+    EvidenceKind.UNKNOWN: (("stopped by", "stopped_by"), ("margin", "margin")),
 }

@@ -19,8 +19,8 @@ from scipy.stats import fisher_exact
 from mechval import tables
 from mechval.axioms import clopper_pearson_lower, clopper_pearson_upper, disagreements_from_epsilon
 from mechval.errors import MechvalError
-from mechval.reporting import report
-from mechval.reporting.report import CellText, Section
+from mechval.reporting.report import Section
+from mechval.reporting.shown import CellText, interval, show, told
 
 LEVEL = 0.01
 """A corrected p above this counts as agreement."""
@@ -174,12 +174,12 @@ def paper_section(comparisons: Sequence[Comparison], unmeasured: Sequence[str] =
     """
     verdicts = [row.verdict for row in comparisons]
     tally = ", ".join(f"{verdicts.count(each)} {each}" for each in Agreement if each in verdicts)
-    shown = report.show(
+    shown = show(
         comparisons,
         ("quantity", "published.quantity"),
         ("published", lambda row: CellText(row.published.text, float(row.published.printed))),
         ("measured", lambda row: counted(row.measured)),
-        ("90 % interval of the rate", lambda row: report.interval(row.lower, row.upper)),
+        ("90 % interval of the rate", lambda row: interval(row.lower, row.upper)),
         ("calibrated reading", lambda row: counted(row.calibrated)),
         "verdict",
         ("our ε against the published", "against"),
@@ -195,10 +195,10 @@ def counted(measured: Measured) -> CellText:
         return CellText("")
     if measured.count is not None and measured.n is not None:
         behind = f" ({measured.count:,} of {measured.n:,})"
-        return CellText(report.told(measured.value) + behind, measured.value)
+        return CellText(told(measured.value) + behind, measured.value)
     # Without samples behind it a whole number is a number of things.
     whole = int(measured.value) if measured.value.is_integer() else measured.value
-    return CellText(report.told(whole), measured.value)
+    return CellText(told(whole), measured.value)
 
 
 def _compare(

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure as Drawing
 from mechval import tables
 from mechval.errors import MechvalError
 from mechval.reporting import report
-from mechval.reporting.report import CellText, Chart, Figure, RunFiles, Section
+from mechval.reporting.report import Chart, Figure, RunFiles, Section
+from mechval.reporting.shown import CellText, counted, interval, show
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def test_a_page_has_its_title_the_sections_and_their_sources(render: Render) -> 
 
 
 def test_a_table_stands_where_the_template_names_it(render: Render) -> None:
-    shown = report.show(ROWS, "name", "epsilon", "share", "strata.SAT.wrong", "reason")
+    shown = show(ROWS, "name", "epsilon", "share", "strata.SAT.wrong", "reason")
     assert (
         "before\n\n"
         "| name | ε | share | wrong | reason |\n"
@@ -83,14 +84,14 @@ def test_a_table_stands_where_the_template_names_it(render: Render) -> None:
 
 
 def test_a_title_of_one_s_own_keeps_the_declared_format(render: Render) -> None:
-    shown = report.show(ROWS, ("of it", "share"), ("twice", lambda row: 2 * row.epsilon))
+    shown = show(ROWS, ("of it", "share"), ("twice", lambda row: 2 * row.epsilon))
     assert "| of it | twice |" in render("{{ shown }}", shown=shown)
     assert [cell.text for cell in shown.rows[0]] == ["42.42%", "7.48e-5"]
 
 
 def test_a_table_without_rows_has_its_titles(render: Render) -> None:
     assert "| name | epsilon |" in render(
-        "{{ shown }}", shown=report.show([], "name", ("epsilon", "epsilon"))
+        "{{ shown }}", shown=show([], "name", ("epsilon", "epsilon"))
     )
 
 
@@ -107,7 +108,7 @@ def test_an_interactive_chart_is_left_out(render: Render) -> None:
 def test_a_cell_may_lead_somewhere(render: Render) -> None:
     assert "| [file](a.cnf) |" in render(
         "{{ shown }}",
-        shown=report.show(ROWS, ("file", lambda _: CellText("file", link="a.cnf"))),
+        shown=show(ROWS, ("file", lambda _: CellText("file", link="a.cnf"))),
     )
 
 
@@ -141,11 +142,11 @@ def test_values_read_as_people_read_them(render: Render, value: object, expected
 def test_an_interval_with_one_value_is_that_value(
     lower: float | None, upper: float | None, expected: str
 ) -> None:
-    assert report.interval(lower, upper).text == expected
+    assert interval(lower, upper).text == expected
 
 
 def test_a_count_sorts_by_its_share() -> None:
-    assert report.counted(280, 80_000) == CellText("280 of 80,000", 0.0035)
+    assert counted(280, 80_000) == CellText("280 of 80,000", 0.0035)
 
 
 def test_a_section_names_the_files_that_were_read(tmp_path: Path) -> None:

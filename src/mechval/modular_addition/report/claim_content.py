@@ -1,7 +1,6 @@
 """Sections on the claim: targets, the axioms, where they fail, the readings, the paper."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from functools import partial
 
 from mechval import axioms
 from mechval.axioms import Cell
@@ -13,15 +12,16 @@ from mechval.modular_addition.interpretation import EMBED
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import published_values
 from mechval.modular_addition.report.figures import claim as figures
-from mechval.reporting import paper, report
+from mechval.reporting import paper
 from mechval.reporting.html import charts
-from mechval.reporting.report import CellText, Figure, RunFiles, Section, Shown
+from mechval.reporting.ledger import cell_columns
+from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.shown import CellText, by, show
 
 
 def main_cells(files: RunFiles) -> list[Cell]:
     """The cells of the run's main interpretation, the first of its config."""
-    rows = files.rows(axioms.CELLS)
-    return [row for row in rows if row.interpretation == rows[0].interpretation]
+    return next(iter(by(files.rows(axioms.CELLS), "interpretation").values()))
 
 
 def targets(files: RunFiles) -> Section | None:
@@ -41,28 +41,36 @@ def targets(files: RunFiles) -> Section | None:
         "n": cells[0].n,
         "wrong": wrong,
         "judged": _judged(wrong),
-        "cells": report.show(cells, "component", "axiom", "disagreements", judged),
+        "cells": show(cells, "component axiom disagreements", judged),
     }
     return Section("Targets", "targets.md", parts)
 
 
 def the_axioms(files: RunFiles) -> Section:
     """The main interpretation in full, every interpretation in short."""
-    main, readings = main_cells(files), _readings(files)
+    groups = by(files.rows(axioms.CELLS), "interpretation")
+    # Of the two rows of half_tokens the later one stands: the numbers it was not fitted on.
+    readings = {
+        row.reading: row
+        for row in files.rows(controls.READINGS)
+        if row.map == "alpha_1" and row.subject == controls.NETWORK
+    }
+    main = next(iter(groups.values()))
     panels = {"all inputs": main, "held-out inputs": [cell.strata[HELD_OUT] for cell in main]}
-    every = groupby(files.rows(axioms.CELLS), lambda cell: cell.interpretation)
-    groups = {interpretation: list(cells) for interpretation, cells in every}
+    title = f"ε of {main[0].interpretation}"
+
+    def alpha(cell: Cell) -> str:
+        row = readings[cell.tags["reading"]]
+        sizes = f"{row.points:,} points, {row.features} features"
+        return f"*vacuous ({sizes})*" if row.vacuous else sizes
+
     parts = {
         "main": main[0].interpretation,
         "n": main[0].n,
-        "alpha": _sizes(readings, main[0]),
-        "in_full": report.show(
+        "alpha": alpha(main[0]),
+        "in_full": show(
             main,
-            "axiom",
-            "component",
-            "equivalence",
-            "n",
-            "disagreements",
+            "axiom component equivalence n disagreements",
             ("exact ε", "epsilon"),
             ("parts that differ", lambda cell: _percent(cell.mean_part_error)),
             ("held out N", f"strata.{HELD_OUT}.n"),
@@ -70,38 +78,39 @@ def the_axioms(files: RunFiles) -> Section:
             ("sampled ε", f"strata.{HELD_OUT}.epsilon"),
             ("verdict", lambda cell: f"= {cell.repeats}" if cell.repeats else cell.verdict.value),
         ),
-        "in_short": _in_short(files.rows(axioms.CELLS), readings),
-        "chart": charts.cells_chart("axioms", "ε of every cell", groups),
-        "figure": Figure(
-            "axioms", lambda: figures.draw_axiom_table(panels, f"ε of {main[0].interpretation}")
+        "in_short": show(
+            [next(filter(lambda cell: cell.is_distinct, cells)) for cells in groups.values()],
+            ("interpretation", lambda cell: f"`{cell.interpretation}`"),
+            ("α_1", alpha),
+            ("inputs", _inputs),
+            "n",
+            *cell_columns(files.rows(axioms.CELLS)),
         ),
+        "chart": charts.cells_chart("axioms", "ε of every cell", groups),
+        "figure": Figure("axioms", partial(figures.draw_axiom_table, panels, title)),
     }
     return Section("Axioms", "axioms.md", parts)
 
 
 def failing_pairs(files: RunFiles) -> Section:
     """The smallest inputs on which cells of the main interpretation fail."""
-    rows = files.rows(FAILING)
-    columns = ("axiom", "component", "disagreements", "a", "b", "sum", "network_answer")
-    parts = {"pairs": report.show(rows, *columns) if rows else None}
+    columns = "axiom component disagreements a b sum network_answer"
+    pairs = files.show(FAILING, columns)
+    parts = {"pairs": pairs if pairs.rows else None}
     return Section("Where the main interpretation fails", "failing.md", parts)
 
 
 def can_the_readings_fail(files: RunFiles) -> Section:
     """The readings of the network beside those of the controls."""
-    decimals = files.rows(controls.DECIMALS)
-    columns = ("map", "reading", "subject", "judged_on", "points", "features")
-    errors = ("n", "root_mean_square_error", "largest_error")
-    parts = {
-        "readings": report.show(
-            files.rows(controls.READINGS),
-            *columns,
-            ("can it fail?", lambda row: "no: vacuous" if row.vacuous else "yes"),
-            *errors,
-            ("R²", lambda row: CellText(f"{row.r_squared:.4f}", row.r_squared)),
-        ),
-        "figure": Figure("decimals", lambda: figures.draw_decimals(decimals)),
-    }
+    figure = files.figure("decimals", figures.draw_decimals, controls.DECIMALS)
+    readings = files.show(
+        controls.READINGS,
+        "map reading subject judged_on points features",
+        ("can it fail?", lambda row: "no: vacuous" if row.vacuous else "yes"),
+        "n root_mean_square_error largest_error",
+        ("R²", lambda row: CellText(f"{row.r_squared:.4f}", row.r_squared)),
+    )
+    parts = {"readings": readings, "figure": figure}
     return Section("Can the readings fail? (D4)", "readings.md", parts)
 
 
@@ -119,48 +128,9 @@ def beside_the_paper(files: RunFiles) -> Section:
     return Section("Beside the paper", "paper_beside.md", {**section.parts, **parts})
 
 
-def _in_short(rows: Sequence[Cell], readings: Mapping[str, controls.ReadingErrors]) -> Shown:
-    """A row per interpretation, a column per distinct cell."""
-    found: dict[str, dict[tuple[str, str], Cell]] = {}
-    for row in rows:
-        if row.is_distinct:
-            found.setdefault(row.interpretation, {})[row.axiom, row.component] = row
-    first = [next(iter(cells.values())) for cells in found.values()]
-    return report.show(
-        first,
-        ("interpretation", lambda cell: f"`{cell.interpretation}`"),
-        ("α_1", lambda cell: _sizes(readings, cell)),
-        ("inputs", lambda cell: _inputs(cell)),
-        "n",
-        *(
-            (
-                f"{component}: {axiom}",
-                lambda cell, key=(axiom, component): found[cell.interpretation][key].epsilon,
-            )
-            for axiom, component in next(iter(found.values()))
-        ),
-    )
-
-
 def _inputs(cell: Cell) -> str:
     is_half = cell.tags["reading"] == HALF_TOKENS
     return "pairs of unseen numbers" if is_half else "all inputs"
-
-
-def _readings(files: RunFiles) -> dict[str, controls.ReadingErrors]:
-    """How α_1 was fitted to the network, by reading, where it is judged for the axioms."""
-    # Of the two rows of half_tokens the later one stands: the numbers it was not fitted on.
-    return {
-        row.reading: row
-        for row in files.rows(controls.READINGS)
-        if row.map == "alpha_1" and row.subject == controls.NETWORK
-    }
-
-
-def _sizes(readings: Mapping[str, controls.ReadingErrors], cell: Cell) -> str:
-    row = readings[cell.tags["reading"]]
-    sizes = f"{row.points:,} points, {row.features} features"
-    return f"*vacuous ({sizes})*" if row.vacuous else sizes
 
 
 def _judged(count: int) -> str:

@@ -14,7 +14,8 @@ from mechval.modular_addition.report.figures import circuit as circuit_figures
 from mechval.modular_addition.report.figures import claim as claim_figures
 from mechval.reporting import report
 from mechval.reporting.figures_progress import error_of, progress_figures
-from mechval.reporting.report import CellText, Figure, RunFiles, Section
+from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.shown import CellText, Shown, by, show, told
 
 PACKAGE = __name__.rpartition(".")[0]
 TEXTS = (published_values.DATA_FILE, *report.templates(PACKAGE))
@@ -38,83 +39,65 @@ def network(files: RunFiles) -> Section:
     is_own = files.settings.model.kind == "own"
     answers = files.record(training.ANSWERS)
     curve = files.rows(training.CURVE) if is_own else ()
-    parts = {"all": answers, "trained on": answers.train, "held out": answers.test}
+    counts = {"all": answers, "trained on": answers.train, "held out": answers.test}
     draw = partial(claim_figures.draw_learning_curve, curve, answers)
-    return Section(
-        "Network",
-        "network.md",
-        {
-            "is_own": is_own,
-            "problem": files.settings.problem,
-            "answers": report.show(
-                parts.items(),
-                ("inputs", lambda item: item[0]),
-                ("N", lambda item: item[1].n),
-                ("wrong", lambda item: item[1].wrong_count),
-                ("accuracy", lambda item: f"{1 - item[1].wrong_count / item[1].n:.5f}"),
-            ),
-            "grokking": files.record(training.GROKKING) if is_own else None,
-            "curve": Figure("learning-curve", draw) if is_own else None,
-        },
-    )
+    parts = {
+        "is_own": is_own,
+        "problem": files.settings.problem,
+        "answers": show(
+            counts.items(),
+            ("inputs", lambda item: item[0]),
+            ("N", lambda item: item[1].n),
+            ("wrong", lambda item: item[1].wrong_count),
+            ("accuracy", lambda item: f"{1 - item[1].wrong_count / item[1].n:.5f}"),
+        ),
+        "grokking": files.record(training.GROKKING) if is_own else None,
+        "curve": Figure("learning-curve", draw) if is_own else None,
+    }
+    return Section("Network", "network.md", parts)
 
 
 def the_circuit(files: RunFiles) -> Section:
     """Which frequencies the network computes with, and how far they explain it."""
-    frequencies, neurons = files.rows(circuit.FREQUENCIES), files.rows(circuit.NEURONS)
-    keys = [row for row in frequencies if row.is_key]
-    found = files.rows(losses.LOSSES)
-    return Section(
-        "Circuit",
-        "circuit.md",
-        {
-            "facts": files.record(circuit.FACTS),
-            "frequencies": report.show(
-                keys,
-                "frequency",
-                "embedding_power_share",
-                "neurons",
-                "neurons_explained",
-                "logit_coefficient",
-                "logit_variance_share",
-            ),
-            "losses": _losses(found),
-            "figures": [
-                Figure("embedding", lambda: circuit_figures.draw_embedding(frequencies)),
-                Figure("neurons", lambda: circuit_figures.draw_neurons(neurons, frequencies)),
-                *_example_figures(files, neurons),
-                Figure("logits", lambda: circuit_figures.draw_logits(frequencies)),
-                Figure("losses", lambda: circuit_figures.draw_losses(found)),
-            ],
-        },
-    )
+    frequencies, neurons = circuit.FREQUENCIES, circuit.NEURONS
+    draw, figure = circuit_figures, files.figure
+    keys = [row for row in files.rows(frequencies) if row.is_key]
+    figures = [
+        figure("embedding", draw.draw_embedding, frequencies),
+        figure("neurons", draw.draw_neurons, neurons, frequencies),
+    ]
+    parts = {
+        "losses": _losses(files.rows(losses.LOSSES)),
+        "facts": files.record(circuit.FACTS),
+        "frequencies": show(
+            keys,
+            "frequency embedding_power_share neurons neurons_explained logit_coefficient "
+            "logit_variance_share",
+        ),
+    }
+    found = examples.load_examples(files.folder("circuit"))
+    if len(found.neurons):
+        over_inputs = partial(draw.draw_neurons_over_inputs, found, files.rows(neurons))
+        figures.append(Figure("neurons-over-inputs", over_inputs))
+    figures += [
+        Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)),
+        figure("logits", draw.draw_logits, frequencies),
+        figure("losses", draw.draw_losses, losses.LOSSES),
+    ]
+    return Section("Circuit", "circuit.md", {**parts, "figures": figures})
 
 
-def _losses(rows: Sequence[losses.Loss]) -> report.Shown:
+def _losses(rows: Sequence[losses.Loss]) -> Shown:
     """A row per kind of logits, a column per part of the inputs."""
-    found = {(row.logits, row.inputs): row for row in rows}
+    found = by(rows, "logits", "inputs")
 
     def cell(logits: str, part: str) -> CellText:
-        row = found[logits, part]
-        return CellText(f"{report.told(row.loss)} ({row.accuracy:.4f})", row.loss)
+        (row,) = found[logits, part]
+        return CellText(f"{told(row.loss)} ({row.accuracy:.4f})", row.loss)
 
-    return report.show(
-        dict.fromkeys(row.logits for row in rows),
-        ("logits", lambda name: name),
-        *(
-            (f"{part}: loss (accuracy)", partial(cell, part=part))
-            for part in dict.fromkeys(row.inputs for row in rows)
-        ),
-    )
-
-
-def _example_figures(files: RunFiles, neurons: Sequence[circuit.Neuron]) -> list[Figure]:
-    found = examples.load_examples(files.folder("circuit"))
-    spectrum = Figure("logit-spectrum", lambda: circuit_figures.draw_logit_spectrum(found))
-    over_inputs = Figure(
-        "neurons-over-inputs", lambda: circuit_figures.draw_neurons_over_inputs(found, neurons)
-    )
-    return [over_inputs, spectrum] if len(found.neurons) else [spectrum]
+    titles = {part: f"{part}: loss (accuracy)" for part in by(rows, "inputs")}
+    columns = ((title, partial(cell, part=part)) for part, title in titles.items())
+    return show(by(rows, "logits"), ("logits", str), *columns)
 
 
 def progress(files: RunFiles) -> Section | None:
@@ -122,11 +105,9 @@ def progress(files: RunFiles) -> Section | None:
     points = files.rows(LOSS_POINTS)
     unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
     figures = progress_figures(files.rows(CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
-    over_training = Figure(
-        "losses-over-training", lambda: claim_figures.draw_loss_progress(points, unit)
-    )
     if any(point.examples is not None for point in points):
-        figures.append(over_training)
+        draw = partial(claim_figures.draw_loss_progress, points, unit)
+        figures.append(Figure("losses-over-training", draw))
     return Section("Over the training", "progress.md", {"figures": figures}) if figures else None
 
 

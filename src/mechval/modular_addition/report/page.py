@@ -2,9 +2,9 @@
 
 from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.report import claim_content, content
-from mechval.reporting import report
 from mechval.reporting.html.content import Answer, Component, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
+from mechval.reporting.shown import show
 
 
 def _neurons(files: RunFiles) -> Answer:
@@ -20,9 +20,7 @@ def _neurons(files: RunFiles) -> Answer:
         "that explains most of its variance, and counts if that is at least "
         f"{circuit.EXPLAINED:.0%}."
     )
-    details = report.show(
-        keys, "frequency", "neurons", "neurons_explained", "embedding_power_share"
-    )
+    details = show(keys, "frequency neurons neurons_explained embedding_power_share")
     return Answer(verdict, (sentence,), details, "good" if n_explained else "bad")
 
 

@@ -8,7 +8,7 @@ from mechval.axioms.report import CELLS, Cell
 from mechval.modular_addition.circuit.extract import FACTS
 from mechval.modular_addition.network.training import ANSWERS, GROKKING
 from mechval.reporting.readme import Block
-from mechval.reporting.report import markdown_of, show
+from mechval.reporting.shown import markdown_of, show
 
 _COLUMNS = {
     "add, answer: prefix equivalence": ("prefix equivalence/add", "prefix equivalence/answer"),

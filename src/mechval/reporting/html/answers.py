@@ -10,8 +10,7 @@ from scipy.stats import binom
 from mechval.axioms import Axiom, Cell, EvidenceKind, Verdict, simultaneous_confidence
 from mechval.reporting.html.charts import evidence, strongest
 from mechval.reporting.html.content import Answer
-from mechval.reporting.markdown import significant
-from mechval.reporting.report import show
+from mechval.reporting.shown import show, significant
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Charts that need hovering: axiom tables, the ledger, the front.
+"""Charts that need hovering: axiom tables and the ledger.
 
 Text from tables is escaped here, because Plotly reads a few tags in labels and hover texts.
 """
@@ -6,15 +6,14 @@ Text from tables is escaped here, because Plotly reads a few tags in labels and 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any
 
 import plotly.graph_objects as go
 
-from mechval.axioms import Cell, Estimate, EvidenceKind, Statement
-from mechval.reporting.markdown import significant
-from mechval.reporting.palette import BLUE, GREEN, ORANGE, PURPLE, VERMILLION
+from mechval.axioms import Cell, EvidenceKind, Statement
+from mechval.reporting.palette import BLUE, GREEN, ORANGE, VERMILLION
 from mechval.reporting.report import Chart
+from mechval.reporting.shown import significant
 
 SMALLEST = 1e-5
 """ε at and below this have the palest colour."""
@@ -40,15 +39,6 @@ _LAYOUT: dict[str, Any] = {
 _POWERS: dict[str, Any] = {"dtick": 1, "exponentformat": "power", "title_font_size": 13}
 
 
-class Point(NamedTuple):
-    """A program on the front: its kind, which one it is, its size, and how often it is wrong."""
-
-    program: str
-    setting: str
-    bits: float
-    found: Estimate
-
-
 def cells_chart(name: str, caption: str, groups: Mapping[str, Sequence[Cell]]) -> Chart:
     """Axiom tables as shaded cells to hover over, one group at a time, chosen from a menu.
 
@@ -68,15 +58,6 @@ def ledger_chart(statements: Sequence[Statement]) -> Chart:
         "says. A line leads from the least to the greatest that a rate can be."
     )
     return Chart("ledger", caption, lambda place: _html(draw_ledger(statements), place))
-
-
-def front_chart(points: Sequence[Point]) -> Chart:
-    """ε against the size of the program, one colour per kind of program."""
-    caption = (
-        "ε of evaluate against the size of the program, each point sampled (N on hover): a longer "
-        "program should buy a lower ε."
-    )
-    return Chart("front", caption, lambda place: _html(draw_front(points), place))
 
 
 def strongest(cells: Iterable[Cell]) -> list[Cell]:
@@ -154,23 +135,6 @@ def draw_ledger(statements: Sequence[Statement]) -> go.Figure:
     return figure
 
 
-def draw_front(points: Sequence[Point]) -> go.Figure:
-    """The front, each kind of program a line."""
-    figure = go.Figure()
-    colours = cycle((BLUE, ORANGE, GREEN, VERMILLION, PURPLE))
-    programs = dict.fromkeys(point.program for point in points)
-    for program, colour in zip(programs, colours, strict=False):
-        own = [point for point in points if point.program == program]
-        sizes, epsilons = [point.bits for point in own], [point.found.epsilon for point in own]
-        trace = _points(sizes, epsilons, program, colour, map(_point_hover, own))
-        figure.add_trace(trace.update(mode="lines+markers"))
-    figure.update_layout(**_LAYOUT, height=380)
-    figure.update_layout(legend={"y": -0.25})
-    figure.update_xaxes(type="log", title="size of the program (bits)", **_POWERS)
-    figure.update_yaxes(type="log", title="ε", **_POWERS)
-    return figure
-
-
 def _html(figure: go.Figure, place: str) -> str:
     """A chart's element, drawn when the page opens."""
     config = {"responsive": True, "displaylogo": False, "displayModeBar": False}
@@ -233,13 +197,6 @@ def _statement_hover(row: Statement) -> str:
     return _hover(
         row.statement, told, f"between {row.value_lower or 0:g} and {row.value_upper or 0:g}"
     )
-
-
-def _point_hover(point: Point) -> str:
-    found = point.found
-    counted = f"{found.disagreements:,} of {found.n:,}, {found.kind}"
-    name = f"{point.program} {point.setting}"
-    return _hover(name, f"{point.bits:,.0f} bits", f"ε {significant(found.epsilon)} ({counted})")
 
 
 def _hover(name: str, *lines: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mechval.axioms import Cell
-from mechval.reporting.report import Maker, RunFiles, Shown
+from mechval.reporting.report import Maker, RunFiles
+from mechval.reporting.shown import Shown
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from mechval.axioms import Cell
 from mechval.errors import MechvalError
 from mechval.reporting.html import answers, charts, page, render
 from mechval.reporting.html.content import PageContent
-from mechval.reporting.markdown import significant
-from mechval.reporting.report import CellText, show
+from mechval.reporting.shown import CellText, show, significant
 
 
 def build_index(results: Path, runs: Mapping[PageContent, Sequence[page.PageRun]]) -> Path:

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from mechval.errors import MechvalError
 from mechval.reporting import report
-from mechval.reporting.report import Chart, Figure, RunFiles, Section, Shown
+from mechval.reporting.report import Chart, Figure, RunFiles, Section
+from mechval.reporting.shown import Shown, told
 
 # Characters that no text has: they survive Markdown and say which part stands there.
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -69,7 +70,7 @@ def render_section(section: Section, package: str, files: RunFiles) -> Rendered:
         elif isinstance(part, Chart):
             html = macros().chart(part.html(f"chart-{part.name}"), part.caption)
         else:
-            return report.told(part)
+            return told(part)
         found.append(html)
         return f"{_OPEN}{len(found) - 1}{_CLOSE}"
 

@@ -1,14 +1,14 @@
 """Sections on the axioms: every cell, null networks, and the axioms over training."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from mechval.axioms import progress as progress_rows
 from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRow
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
-from mechval.reporting.markdown import significant
-from mechval.reporting.report import CellText, Figure, RunFiles, Section, Shown, counted, show
+from mechval.reporting.ledger import cell_columns
+from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
 from mechval.two_sat.formulas.card import DATA
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.report import measured
@@ -23,39 +23,47 @@ _LABELS = ("UNSAT", "SAT")
 def axioms(files: RunFiles) -> Section:
     """Every interpretation of the run: the main one and the paper's in full, all in short."""
     cells, rows = files.rows(CELLS), files.rows(INTERPRETATIONS)
-    main = measured.main_tags(files)
+    main, comparable = measured.main_tags(files), measured.COMPARABLE
     own = [cell for cell in cells if measured.has_tags(cell, main)]
     with_published = measured.is_paper_size(files)
     title = f"this run: reading {main['reading']}, residual {main['residual']}"
-    groups = {row.interpretation: _of(row, cells) for row in rows}
-    return Section(
-        "Axioms",
-        "axioms.md",
-        {
-            "confidence": f"{rows[0].confidence:.0%}",
-            "natural": f"{files.record(DATA).natural_satisfiable_share:.2%}",
-            "problem": files.settings.problem,
-            "published_n": TEST_FORMULAS if with_published else None,
-            "row": rows[0],
-            "constant_label": _LABELS[rows[0].constant.label],
-            "main": main,
-            "in_full": _in_full(rows, cells, main, with_published),
-            "comparable": measured.COMPARABLE,
-            "as_in_paper": []
-            if main == measured.COMPARABLE
-            else _in_full(rows, cells, measured.COMPARABLE, with_published),
-            "in_short": _in_short(rows, cells),
-            "figure": Figure("axioms", lambda: draw_axiom_table(own, title, with_published)),
-            "chart": charts.cells_chart("axioms", "ε of every cell", groups),
-        },
-    )
+    groups = by(cells, "interpretation")
+
+    def in_full(tags: dict[str, str]) -> list[tuple[InterpretationRow, Shown, str, str]]:
+        chosen = ((row, groups[row.interpretation]) for row in rows if measured.has_tags(row, tags))
+        return [
+            (row, _cells_in_full(own, with_published), _missed(own), _broken(row))
+            for row, own in chosen
+        ]
+
+    parts = {
+        "confidence": f"{rows[0].confidence:.0%}",
+        "natural": f"{files.record(DATA).natural_satisfiable_share:.2%}",
+        "problem": files.settings.problem,
+        "published_n": TEST_FORMULAS if with_published else None,
+        "row": rows[0],
+        "constant_label": _LABELS[rows[0].constant.label],
+        "main": main,
+        "in_full": in_full(main),
+        "comparable": comparable,
+        "as_in_paper": [] if main == comparable else in_full(comparable),
+        "in_short": show(
+            rows,
+            ("interpretation", lambda row: f"`{row.interpretation}`"),
+            *cell_columns(cells),
+            "n",
+        ),
+        "figure": Figure("axioms", lambda: draw_axiom_table(own, title, with_published)),
+        "chart": charts.cells_chart("axioms", "ε of every cell", groups),
+    }
+    return Section("Axioms", "axioms.md", parts)
 
 
 def nulls(files: RunFiles) -> Section:
     """The axiom table of networks about which every claim is false."""
-    rows = [row for row in files.rows(NULLS) if measured.has_tags(row, measured.MAIN)]
+    rows = files.rows(NULLS)
     shown = show(
-        [row for row in rows if row.is_distinct],
+        [row for row in rows if row.is_distinct and measured.has_tags(row, measured.MAIN)],
         "network",
         ("interpretation", lambda row: f"`{row.interpretation}`"),
         ("cell", lambda row: f"{row.axiom}, {row.component}"),
@@ -63,8 +71,7 @@ def nulls(files: RunFiles) -> Section:
         "epsilon",
         ("verdict", "verdict"),
     )
-    every = groupby(files.rows(NULLS), lambda row: f"{row.network}, {row.interpretation}")
-    groups = {name: list(cells) for name, cells in every}
+    groups = {", ".join(key): own for key, own in by(rows, "network", "interpretation").items()}
     chart = charts.cells_chart("nulls", "ε on networks for which the claim is false", groups)
     return Section("Null networks", "nulls.md", {"cells": shown, "chart": chart})
 
@@ -84,56 +91,34 @@ def progress(files: RunFiles) -> Section | None:
     return Section(title, "progress.md", {"figures": figures}) if figures else None
 
 
-def _of(row: InterpretationRow, cells: Sequence[Cell]) -> list[Cell]:
-    return [cell for cell in cells if cell.interpretation == row.interpretation]
-
-
-def _in_full(
-    rows: Sequence[InterpretationRow],
-    cells: Sequence[Cell],
-    tags: dict[str, str],
-    with_published: bool,
-) -> list[tuple[InterpretationRow, Shown, str, str]]:
-    """Per version: its row, its table, what evaluate's bits miss, and broken inclusions."""
-    chosen = [row for row in rows if tags.items() <= row.tags.items()]
-    return [
-        (row, _cells_in_full(_of(row, cells), with_published), _missed(row, cells), _broken(row))
-        for row in chosen
-    ]
-
-
 def _cells_in_full(cells: Sequence[Cell], with_published: bool) -> Shown:
     def published(cell: Cell) -> CellText:
         row = printed_cell(cell.tags["version"], cell)
-        if row is None:
-            return CellText("")
-        return CellText(f"{row.text} ({row.count:,})", float(row.printed))
+        return CellText(f"{row.text} ({row.count:,})", float(row.printed)) if row else CellText("")
 
-    def of_class(cell: Cell, name: str) -> CellText:
-        found = cell.strata[name]
-        return CellText(f"{significant(found.epsilon)} ({found.disagreements:,})", found.epsilon)
+    def of_class(name: str) -> Pick:
+        def told(cell: Cell) -> CellText:
+            found = cell.strata[name]
+            text = f"{significant(found.epsilon)} ({found.disagreements:,})"
+            return CellText(text, found.epsilon)
+
+        return f"{name} ε", told
 
     return show(
         cells,
-        "axiom",
-        "component",
-        "kind",
-        "n",
-        "disagreements",
-        "epsilon",
-        "epsilon_simultaneous",
+        "axiom component kind n disagreements epsilon epsilon_simultaneous",
         *([("published ε (disagreements)", published)] if with_published else []),
-        *((f"{name} ε", lambda cell, name=name: of_class(cell, name)) for name in _LABELS[::-1]),
+        *map(of_class, _LABELS[::-1]),
         *((f"{name} ε", f"mixtures.{name}.epsilon") for name in ("balanced", "natural")),
         ("verdict", lambda cell: f"= {cell.repeats}" if cell.repeats else cell.verdict.value),
     )
 
 
-def _missed(row: InterpretationRow, cells: Sequence[Cell]) -> str:
+def _missed(cells: Sequence[Cell]) -> str:
     return "; ".join(
         f"{cell.axiom}: {significant(cell.mean_distance)} bits wrong per formula, mean error per "
         f"neuron {significant(cell.mean_part_error)}"
-        for cell in _of(row, cells)
+        for cell in cells
         if cell.component == EVALUATE and not cell.axiom.is_replaceability
     )
 
@@ -142,21 +127,4 @@ def _broken(row: InterpretationRow) -> str:
     return ", ".join(
         f"{component} {'not defined (tolerant)' if count is None else f'{count:,}'}"
         for component, count in row.inclusion_violations.items()
-    )
-
-
-def _in_short(rows: Sequence[InterpretationRow], cells: Sequence[Cell]) -> Shown:
-    epsilons = {(cell.interpretation, cell.name): cell.epsilon for cell in cells}
-    distinct = [cell for cell in _of(rows[0], cells) if cell.is_distinct]
-    return show(
-        rows,
-        ("interpretation", lambda row: f"`{row.interpretation}`"),
-        *(
-            (
-                f"{cell.component}: {cell.axiom}",
-                lambda row, name=cell.name: epsilons[row.interpretation, name],
-            )
-            for cell in distinct
-        ),
-        "n",
     )

@@ -1,11 +1,12 @@
 """Sections on variants and rivals, on a better interpretation, and on derivability and size."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from mechval.axioms.paired import PAIRED
-from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell
-from mechval.reporting.html import charts
-from mechval.reporting.report import Figure, RunFiles, Section, Shown, counted, show
+from mechval.axioms.report import CELLS, INTERPRETATIONS
+from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.shown import Shown, by, counted, show
 from mechval.two_sat.claim.derivability import DERIVABILITY
 from mechval.two_sat.claim.improved.choice import CHOICES, ChoiceRow
 from mechval.two_sat.claim.improved.front import FRONT, FrontRow
@@ -26,29 +27,25 @@ _MOST_PAIRS_SHOWN = 40
 def variants(files: RunFiles) -> Section:
     """Each variant in the cells that it bears on, rivals, and how ε moves with the constants."""
     rows = [row for row in files.rows(VARIANTS) if row.tags["family"] != "improved"]
-    tolerance = files.rows(TOLERANCE)
-    return Section(
-        "Variants and rival programs",
-        "variants.md",
-        {
-            "n": rows[0].n if rows else 0,
-            "variants": show(
-                [row for row in rows if _is_shown(row)],
-                ("variant", "tags.family"),
-                ("setting", lambda row: row.tags.get("setting", "")),
-                ("version", "tags.version"),
-                ("reading", lambda row: f"{row.tags['reading']}/{row.tags['residual']}"),
-                ("cell", lambda row: f"{row.axiom}, {row.component}"),
-                "disagreements",
-                "epsilon",
-            ),
-            "paired": _paired(files),
-            "figures": [
-                Figure("tolerance", lambda: figures.draw_tolerance(tolerance)),
-                *_variant_figures(files, rows),
-            ],
-        },
-    )
+    tolerance = files.figure("tolerance", figures.draw_tolerance, TOLERANCE)
+    parts = {
+        "n": rows[0].n if rows else 0,
+        "variants": show(
+            filter(_is_shown, rows),
+            ("variant", "tags.family"),
+            ("setting", lambda row: row.tags.get("setting", "")),
+            ("version", "tags.version"),
+            ("reading", lambda row: f"{row.tags['reading']}/{row.tags['residual']}"),
+            ("cell", lambda row: f"{row.axiom}, {row.component}"),
+            "disagreements epsilon",
+        ),
+        "paired": _paired(files),
+        "figures": [
+            tolerance,
+            *_variant_figures(files, rows),
+        ],
+    }
+    return Section("Variants and rival programs", "variants.md", parts)
 
 
 def better(files: RunFiles) -> Section | None:
@@ -58,71 +55,50 @@ def better(files: RunFiles) -> Section | None:
         return None
     front, choices, aim = files.rows(FRONT), files.rows(CHOICES), targets.FRONT.limit
     most_bits, within = within_ten_times_the_trees(front)
-    return Section(
-        "A better interpretation",
-        "better.md",
-        {
-            "n_choosing": choices[0].n if choices else 0,
-            "choices": _choices(choices),
-            "base": "/".join(rows[0].tags[name] for name in ("version", "reading", "residual")),
-            "improved": show(
-                [row for row in rows if row.about in (None, row.name)],
-                ("interpretation", lambda row: f"`{row.tags['setting']}`"),
-                ("cell", lambda row: f"{row.axiom}, {row.component}"),
-                "disagreements",
-                "epsilon",
-            ),
-            "aim": f"{aim:g}",
-            "most_bits": most_bits,
-            "front": show(
-                front,
-                "program",
-                "setting",
-                "bits",
-                "disagreements",
-                "epsilon",
-                ("aim", lambda row: "met" if row in within and row.epsilon <= aim else "MISSED"),
-            ),
-            "best": min(within, key=lambda row: row.epsilon),
-            "lookup": next(row for row in front if row.program == "lookup table"),
-            "figure": Figure("front", lambda: figures.draw_front(front, aim, most_bits)),
-            "chart": charts.front_chart(
-                [
-                    charts.Point(row.program, row.setting or "", float(row.bits), row)
-                    for row in front
-                    if row.bits is not None
-                ]
-            ),
-        },
-    )
+    parts = {
+        "n_choosing": choices[0].n if choices else 0,
+        "choices": _choices(choices),
+        "base": "/".join(rows[0].tags[name] for name in ("version", "reading", "residual")),
+        "improved": show(
+            [row for row in rows if row.about in (None, row.name)],
+            ("interpretation", lambda row: f"`{row.tags['setting']}`"),
+            ("cell", lambda row: f"{row.axiom}, {row.component}"),
+            "disagreements epsilon",
+        ),
+        "aim": f"{aim:g}",
+        "most_bits": most_bits,
+        "front": show(
+            front,
+            "program setting bits disagreements epsilon",
+            ("aim", lambda row: "met" if row in within and row.epsilon <= aim else "MISSED"),
+        ),
+        "best": min(within, key=lambda row: row.epsilon),
+        "lookup": next(row for row in front if row.program == "lookup table"),
+        "figure": Figure("front", partial(figures.draw_front, front, aim, most_bits)),
+    }
+    return Section("A better interpretation", "better.md", parts)
 
 
 def derivability_and_size(files: RunFiles) -> Section:
     """The two axioms that the paper argues in prose, as numbers."""
-    parts, outside, sizes = files.rows(PARTS), files.rows(DERIVABILITY), files.rows(SIZES)
-    (composition,) = files.rows(COMPOSITION)
-    return Section(
-        "Derivability and size",
-        "derivability.md",
-        {
-            "n_parts": len(parts),
-            "n_agreeing": sum(row.agrees for row in parts),
-            "composition": composition,
-            "outside": show(
-                outside,
-                "component",
-                "replaced",
-                "reading",
-                ("labels changed", lambda row: counted(row.disagreements, row.n)),
-                "epsilon",
-            ),
-            "sizes": show(
-                sizes, ("program", "what"), "setting", "reading", "neurons", ("bits", "bits")
-            ),
-            "derivability": Figure("derivability", lambda: draw_derivability(parts, outside)),
-            "size": Figure("sizes", lambda: draw_sizes(sizes)),
-        },
-    )
+    weights = files.rows(PARTS)
+    parts = {
+        "n_parts": len(weights),
+        "n_agreeing": sum(row.agrees for row in weights),
+        "outside": files.show(
+            DERIVABILITY,
+            "component replaced reading",
+            ("labels changed", lambda row: counted(row.disagreements, row.n)),
+            "epsilon",
+        ),
+        "sizes": files.show(
+            SIZES, ("program", "what"), "setting reading neurons", ("bits", "bits")
+        ),
+        "composition": files.rows(COMPOSITION)[0],
+        "derivability": files.figure("derivability", draw_derivability, PARTS, DERIVABILITY),
+        "size": files.figure("sizes", draw_sizes, SIZES),
+    }
+    return Section("Derivability and size", "derivability.md", parts)
 
 
 def within_ten_times_the_trees(front: Sequence[FrontRow]) -> tuple[int, list[FrontRow]]:
@@ -154,61 +130,33 @@ def _paired(files: RunFiles) -> Shown:
         ("second", lambda row: f"`{row.second}`"),
         ("only the first fails", "only_first"),
         ("only the second", "only_second"),
-        "both",
-        "difference",
-        "p_value",
+        "both difference p_value",
     )
 
 
 def _variant_figures(files: RunFiles, rows: Sequence[VariantRow]) -> list[Figure]:
-    rivals = [row for row in rows if row.tags["family"] == "rival"]
+    """Three figures per reading that rivals have."""
+    families = by(rows, "tags.family")
+    rivals, leaves = families.get("rival", []), families.get("leaves", [])
     surface, mains = files.rows(SURFACE), files.rows(CELLS)
-    constant = files.rows(INTERPRETATIONS)[0].constant.rate
-    published = _published(files)
+    constant, published = files.rows(INTERPRETATIONS)[0].constant.rate, _published(files)
     found = []
-    for reading, residual in dict.fromkeys(
-        (row.tags["reading"], row.tags["residual"]) for row in rivals
-    ):
-        tags = {"reading": reading, "residual": residual}
-        programs = _programs([*mains, *rivals], tags)
-        leaves = [
-            row for row in rows if row.tags["family"] == "leaves" and row.tags["reading"] == reading
-        ]
-        own = [row for row in surface if row.reading == reading]
-        told = f"reading {reading}, residual {residual}"
+    for tags in by(rivals, "tags.reading", "tags.residual"):
+        reading, residual = tags
+        programs: dict[str, list] = {}
+        for cell in (*mains, *rivals):
+            if (cell.tags["reading"], cell.tags["residual"]) == tags:
+                name = cell.tags.get("setting") or cell.tags["version"]
+                programs.setdefault(name, []).append(cell)
+        own = by(leaves, "tags.reading").get(reading, [])
+        grid = by(surface, "reading").get(reading, [])
+        title = f"rival programs, reading {reading}, residual {residual}"
         found += [
-            Figure(
-                f"leaves-{reading}",
-                lambda rows=leaves, reading=reading: figures.draw_leaves(rows, reading),
-                f"ε of evaluate against the largest number of leaves, reading {reading}: a flat "
-                "curve means that bigger trees explain no more.",
-            ),
-            Figure(
-                f"rivals-{reading}",
-                lambda programs=programs, told=told: figures.draw_rivals(
-                    programs, f"rival programs, {told}", constant
-                ),
-                f"Rival programs beside the claimed trees and disjunctions, reading {reading}: a "
-                "rival with lower bars would be the better explanation; the dashed line is a "
-                "constant answer.",
-            ),
-            Figure(
-                f"surface-{reading}",
-                lambda rows=own, residual=residual: figures.draw_surface(rows, residual, published),
-                f"ε when α's cut and γ's high value are moved, reading {reading}: a wide dark area "
-                "means that the interpretation does not hang on these constants.",
-            ),
+            Figure(f"leaves-{reading}", partial(figures.draw_leaves, own, reading)),
+            Figure(f"rivals-{reading}", partial(figures.draw_rivals, programs, title, constant)),
+            Figure(f"surface-{reading}", partial(figures.draw_surface, grid, residual, published)),
         ]
     return found
-
-
-def _programs(cells: Sequence[Cell], tags: dict[str, str]) -> dict[str, list[Cell]]:
-    programs: dict[str, list[Cell]] = {}
-    for cell in cells:
-        if tags.items() <= cell.tags.items():
-            name = cell.tags.get("setting") or cell.tags["version"]
-            programs.setdefault(name, []).append(cell)
-    return programs
 
 
 def _published(files: RunFiles) -> Mapping[str, float]:
@@ -216,16 +164,11 @@ def _published(files: RunFiles) -> Mapping[str, float]:
     if not measured.is_paper_size(files):
         return {}
     cell = f"prefix replaceability/{EVALUATE}"
-    return {
-        version: float(BY_KEY[f"{version}/{cell}"].printed) for version in ("trees", "disjunction")
-    }
+    return {name: float(BY_KEY[f"{name}/{cell}"].printed) for name in ("trees", "disjunction")}
 
 
 def _choices(rows: Sequence[ChoiceRow]) -> Shown:
     """Each candidate in a row: how many disagreements it saves, and where it makes any."""
-    candidates: dict[tuple[str, str], list[ChoiceRow]] = {}
-    for row in rows:
-        candidates.setdefault((row.part, row.candidate), []).append(row)
 
     def worse(cells: list[ChoiceRow]) -> str:
         return ", ".join(cell.cell for cell in cells if cell.is_worse)
@@ -234,7 +177,7 @@ def _choices(rows: Sequence[ChoiceRow]) -> Shown:
         return "taken" if cells[0].is_taken else "" if worse(cells) else "counts"
 
     return show(
-        candidates.values(),
+        by(rows, "part", "candidate").values(),
         ("part", lambda cells: cells[0].part),
         ("candidate", lambda cells: f"`{cells[0].candidate}`"),
         ("before", lambda cells: sum(cell.before_disagreements for cell in cells)),

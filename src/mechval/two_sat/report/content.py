@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from mechval import tables
 from mechval.axioms.report import CELLS, Estimate
 from mechval.reporting import paper, report
-from mechval.reporting.report import Maker, RunFiles, Section, show
+from mechval.reporting.report import Maker, RunFiles, Section
+from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.facts import FACTS
 from mechval.two_sat.network.accuracy import ACCURACY, Accuracy
 from mechval.two_sat.network.training import LEARNING_CURVE
@@ -41,11 +42,7 @@ def reached_targets(files: RunFiles) -> Section | None:
         return None
     values = measured.main_values(files)
     shown = show(
-        [
-            target
-            for target in targets.TARGETS
-            if target.about == "reference" and target.key in values
-        ],
+        [each for each in targets.ABOUT["reference"] if each.key in values],
         ("target", "name"),
         ("limit", "bound"),
         ("measured", lambda target: target.shown(values)),
@@ -60,15 +57,9 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
     if not measured.is_paper_size(files):
         return None
     comparisons = measured.compare_with_paper(files)
-    judged = {row.published.key for row in comparisons}
-    return paper.paper_section(
-        comparisons,
-        [
-            row.key
-            for row in published_values.PUBLISHED
-            if row.kind != "context" and row.key not in judged
-        ],
-    )
+    rest = published_values.BY_KEY.keys() - {row.published.key for row in comparisons}
+    printed = (row for row in published_values.PUBLISHED if row.kind != "context")
+    return paper.paper_section(comparisons, [row.key for row in printed if row.key in rest])
 
 
 MAKERS: tuple[Maker, ...] = (
@@ -115,19 +106,17 @@ def headlines(files: RunFiles) -> Headlines:
     """Gather them; the last point of a phase has seen the most formulas."""
     is_trained = files.settings.model.kind == "own"
     curve = files.rows(LEARNING_CURVE) if is_trained else ()
-    tags = measured.main_tags(files)
-    axioms: dict[str, dict[str, Estimate]] = {}
-    for cell in files.rows(CELLS):
-        if cell.is_distinct and measured.has_tags(cell, tags):
-            estimate = Estimate(**{name: getattr(cell, name) for name in _ESTIMATE})
-            axioms.setdefault(cell.tags["version"], {})[cell.name] = estimate
+    tags, names = measured.main_tags(files), tables.columns_of(Estimate)
+    cells = [c for c in files.rows(CELLS) if c.is_distinct and measured.has_tags(c, tags)]
     return Headlines(
         accuracy=files.record(ACCURACY),
         formulas_seen={point.phase: point.examples for point in curve},
         carrying_neurons=files.record(FACTS).carrying_neurons,
         tags=tags,
-        axioms=axioms,
+        axioms={
+            version: {
+                cell.name: Estimate(**{name: getattr(cell, name) for name in names}) for cell in own
+            }
+            for version, own in by(cells, "tags.version").items()
+        },
     )
-
-
-_ESTIMATE = tuple(tables.columns_of(Estimate))

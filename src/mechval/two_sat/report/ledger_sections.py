@@ -1,21 +1,18 @@
 """Sections on proofs: the ledger, parsing case by case, drift, and counterexamples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from mechval.axioms.report import CELLS
 from mechval.reporting.ledger import cell_statements, ledger_section
-from mechval.reporting.report import CellText, Figure, RunFiles, Section, counted, show
+from mechval.reporting.report import RunFiles, Section
+from mechval.reporting.shown import CellText, by, counted, show
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.proofs import draw_drift, draw_margins
-from mechval.two_sat.single.counterexamples import (
-    CASES,
-    COUNTEREXAMPLES,
-    PADDING_RULE,
-    Counterexample,
-)
+from mechval.two_sat.single import counterexamples as cases
 
 _LONGEST = 90
 """Characters of a list of neurons that are shown; the table has all of them."""
@@ -32,64 +29,58 @@ def ledger(files: RunFiles) -> Section:
 
 def parsing(files: RunFiles) -> Section:
     """Certified cases and the weakest of them, by clause position."""
-    rows = files.rows(PARSING)
-    positions = sorted({row.clause_position for row in rows})
-    by_position = [[row for row in rows if row.clause_position == place] for place in positions]
+    by_position = sorted(by(files.rows(PARSING), "clause_position").items())
 
-    def certified(cases: Sequence[ParsingRow]) -> CellText:
-        return counted(sum(case.status is CaseStatus.CERTIFIED for case in cases), len(cases))
+    def of(pick: Callable[..., Any], name: str) -> Callable[[Any], Any]:
+        return lambda item: pick(getattr(case, name) for case in item[1])
 
-    return Section(
-        "Parsing, case by case",
-        "parsing.md",
-        {
-            "cases": show(
-                by_position,
-                ("clause position", lambda cases: cases[0].clause_position),
-                ("certified", certified),
-                ("worst proved margin", lambda cases: _weakest(cases).margin),
-                ("smallest found", lambda cases: min(case.attained_margin for case in cases)),
-                ("rounding error", lambda cases: max(case.numerical_error for case in cases)),
-                ("of clause", lambda cases: f"`{_weakest(cases).literals}`"),
-                (
-                    "least attention to own clause",
-                    lambda cases: min(case.own_clause_attention for case in cases),
-                ),
-                ("branches", lambda cases: sum(case.n_branches for case in cases)),
-            ),
-            "figure": Figure("parsing-margins", lambda: draw_margins(rows)),
-        },
+    def certified(item: tuple[int, Sequence[ParsingRow]]) -> CellText:
+        found = [case.status is CaseStatus.CERTIFIED for case in item[1]]
+        return counted(sum(found), len(found))
+
+    def weakest(item: tuple[int, Sequence[ParsingRow]]) -> str:
+        return f"`{min(item[1], key=lambda case: case.margin).literals}`"
+
+    shown = show(
+        by_position,
+        ("clause position", lambda item: item[0]),
+        ("certified", certified),
+        ("worst proved margin", of(min, "margin")),
+        ("smallest found", of(min, "attained_margin")),
+        ("rounding error", of(max, "numerical_error")),
+        ("of clause", weakest),
+        ("least attention to own clause", of(min, "own_clause_attention")),
+        ("branches", of(sum, "n_branches")),
     )
+    figure = files.figure("parsing-margins", draw_margins, PARSING)
+    return Section("Parsing, case by case", "parsing.md", {"cases": shown, "figure": figure})
 
 
 def drift(files: RunFiles) -> Section:
     """What links real formulas to the network after γ_1."""
-    rows = files.rows(DRIFT)
-    return Section(
-        "Drift: what links real formulas to the network after γ_1",
-        "drift.md",
-        {
-            "is_vacuous": all(row.certified == 0 for row in rows if row.source == "all"),
-            "drift": show(
-                rows,
-                ("what drifts", "source"),
-                ("labels certified", lambda row: counted(row.certified, row.n)),
-                ("median drift bound", "median_drift"),
-                ("least", "least_drift"),
-                ("median margin", "median_margin"),
-            ),
-            "figure": Figure("drift", lambda: draw_drift(rows)),
-        },
-    )
+    parts = {
+        "is_vacuous": all(row.certified == 0 for row in files.rows(DRIFT) if row.source == "all"),
+        "drift": files.show(
+            DRIFT,
+            ("what drifts", "source"),
+            ("labels certified", lambda row: counted(row.certified, row.n)),
+            ("median drift bound", "median_drift"),
+            ("least", "least_drift"),
+            ("median margin", "median_margin"),
+        ),
+        "figure": files.figure("drift", draw_drift, DRIFT),
+    }
+    title = "Drift: what links real formulas to the network after γ_1"
+    return Section(title, "drift.md", parts)
 
 
 def counterexamples(files: RunFiles) -> Section:
     """The smallest formula found for each failing cell."""
-    smallest: dict[tuple[str, str, str], Counterexample] = {}
-    for case in _cases(files):
-        smallest.setdefault((case.axiom, case.component, case.interpretation), case)
+    # Where no cell fails no folder is written.
+    has_any = (files.folder("certify") / cases.COUNTEREXAMPLES).is_dir()
+    by_cell = by(files.rows(cases.CASES) if has_any else (), "axiom", "component", "interpretation")
     shown = show(
-        smallest.values(),
+        [smallest for smallest, *_ in by_cell.values()],
         ("cell", lambda case: f"{case.axiom}, {case.component}"),
         ("first interpretation", lambda case: f"`{case.interpretation}`"),
         ("fails on", lambda case: counted(case.held_out_disagreements, case.held_out)),
@@ -98,17 +89,8 @@ def counterexamples(files: RunFiles) -> Section:
         ("due to", lambda case: _shortened(case.responsible)),
         ("name", lambda case: f"`{case.file}`"),
     )
-    parts = {"rule": PADDING_RULE, "cases": shown if smallest else None}
+    parts = {"rule": cases.PADDING_RULE, "cases": shown if by_cell else None}
     return Section("Counterexamples", "counterexamples.md", parts)
-
-
-def _cases(files: RunFiles) -> tuple[Counterexample, ...]:
-    """None where no cell fails: then no folder is written."""
-    return files.rows(CASES) if (files.folder("certify") / COUNTEREXAMPLES).is_dir() else ()
-
-
-def _weakest(cases: Sequence[ParsingRow]) -> ParsingRow:
-    return min(cases, key=lambda case: case.margin)
 
 
 def _shortened(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell
+from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRow
 from mechval.reporting import paper
 from mechval.reporting.paper import Comparison, Measured
 from mechval.reporting.report import RunFiles
@@ -24,7 +24,7 @@ def is_paper_size(files: RunFiles) -> bool:
     return files.settings.problem == PAPER_PROBLEM
 
 
-def has_tags(row: Cell, tags: dict[str, str]) -> bool:
+def has_tags(row: Cell | InterpretationRow, tags: dict[str, str]) -> bool:
     """Whether a row is about an interpretation with these tags, among others."""
     return tags.items() <= row.tags.items()
 

@@ -1,11 +1,13 @@
 """Sections on the network: accuracy, training, its circuit and the evidence for it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable, Sequence
+from functools import partial
+from statistics import fmean, median
+from typing import Any
 
 from mechval.axioms.statistics import clopper_pearson_upper
-from mechval.reporting.report import CellText, Figure, RunFiles, Section, Shown, show, told
+from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
 from mechval.two_sat.circuit.evidence import (
     ablations,
     answer_extremes,
@@ -18,7 +20,6 @@ from mechval.two_sat.circuit.evidence import (
     scores,
     worst_case,
 )
-from mechval.two_sat.circuit.evidence.neuron_rows import NeuronRow
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS
 from mechval.two_sat.formulas.card import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
@@ -32,40 +33,17 @@ from mechval.two_sat.report.figures import network as network_figures
 _MOST_NEURONS_SHOWN = 12
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """How often the network is right on formulas of one kind."""
-
-    formulas: str
-    n: int
-    wrong: int
-    confidence: float
-
-    @property
-    def accuracy(self) -> CellText:
-        return _share(1 - self.wrong / self.n)
-
-    @property
-    def lower(self) -> CellText:
-        return _share(1 - clopper_pearson_upper(self.wrong, self.n, self.confidence))
-
-
 def accuracy(files: RunFiles) -> Section:
     """How often the network is right, in all and by class."""
     found = files.record(ACCURACY)
-    counts = {"all": found, **found.classes}
-    answers = [
-        _Answers(name, count.n, count.wrong_count, found.confidence)
-        for name, count in counts.items()
-    ]
-    return Section(
-        "Accuracy",
-        "accuracy.md",
-        {
-            "accuracy": show(answers, "formulas", *_shown_answers(found.confidence)),
-            "published": published_values.TEST_ACCURACY if measured.is_paper_size(files) else None,
-        },
+    rows = {"all": found, **found.classes}
+    shown = show(
+        rows,
+        ("formulas", str),
+        *_answers(found.confidence, lambda name: (rows[name].wrong_count, rows[name].n)),
     )
+    published = published_values.TEST_ACCURACY if measured.is_paper_size(files) else None
+    return Section("Accuracy", "accuracy.md", {"accuracy": shown, "published": published})
 
 
 def training(files: RunFiles) -> Section | None:
@@ -73,35 +51,29 @@ def training(files: RunFiles) -> Section | None:
     if files.settings.model.kind != "own":
         return None
     curve, snapshots = files.rows(LEARNING_CURVE), files.rows(SNAPSHOTS)
-    sizes = _evaluation_sizes(files)
-    confidence = files.record(ACCURACY).confidence
+    sizes, with_published = _evaluation_sizes(files), measured.is_paper_size(files)
     last = {point.phase: point for point in curve}
 
-    def answers(point: LearningCurveRow) -> _Answers:
+    def counts(point: LearningCurveRow) -> tuple[int, int]:
         n = sizes[point.phase]
-        return _Answers(point.phase, n, round((1 - point.selection_accuracy) * n), confidence)
+        return round((1 - point.selection_accuracy) * n), n
 
-    picks = [(title, lambda point, name=name: getattr(answers(point), name))
-             for title, name in _shown_answers(confidence)]  # fmt: skip
-    own = ("phase", "step", "examples", "train_loss", "selection_loss")
-    with_published = measured.is_paper_size(files)
-    return Section(
-        "Training",
-        "training.md",
-        {
-            "phases": show(last.values(), *own, *picks),
-            "has_finishing": "finishing" in last,
-            "figures": [
-                Figure(
-                    "learning-curve",
-                    lambda: network_figures.draw_learning_curve(curve, sizes, with_published),
-                ),
-                Figure(
-                    "sparsity", lambda: network_figures.draw_sparsity(snapshots, with_published)
-                ),
-            ],
-        },
-    )
+    parts = {
+        "phases": show(
+            last.values(),
+            "phase step examples train_loss selection_loss",
+            *_answers(files.record(ACCURACY).confidence, counts),
+        ),
+        "has_finishing": "finishing" in last,
+        "figures": [
+            Figure(name, partial(draw, *what, with_published=with_published))
+            for name, draw, *what in (
+                ("learning-curve", network_figures.draw_learning_curve, curve, sizes),
+                ("sparsity", network_figures.draw_sparsity, snapshots),
+            )
+        ],
+    }
+    return Section("Training", "training.md", parts)
 
 
 def circuit(files: RunFiles) -> Section:
@@ -110,72 +82,44 @@ def circuit(files: RunFiles) -> Section:
     means = files.rows(neuron_rows.MEAN_ACTIVATIONS)
     reading, is_papers = measured.main_tags(files)["reading"], measured.is_paper_size(files)
     evaluating = [row for row in neurons if row.reading[reading].evaluates]
-    place = f"reading.{reading}"
-    return Section(
-        "Circuit",
-        "circuit.md",
-        {
-            "facts": found,
-            "n": split_size(files, "analysis.fit"),
-            "published": published_values.CARRYING_NEURONS if is_papers else None,
-            "reading": reading,
-            "readings": _readings(files, neurons),
-            "neurons": show(
-                evaluating[:_MOST_NEURONS_SHOWN],
-                ("neuron", lambda row: str(row.neuron)),
-                ("effect (logits)", "effect"),
-                "effect_share",
-                *(f"{place}.{name}" for name in ("cut", "on_rate")),
-                ("tree", lambda row: f"`{row.reading[reading].tree}`"),
-                ("disjunction", lambda row: f"`{row.reading[reading].disjunction}`"),
-            ),
-            "n_evaluating": len(evaluating),
-            "effects": Figure(
-                "neuron-effects",
-                lambda: circuit_figures.draw_effects(
-                    neurons, found.carrying_neurons, found.effect_share
-                ),
-            ),
-            "assignments": Figure(
-                "assignments", lambda: circuit_figures.draw_assignments(means, neurons, reading)
-            )
-            if evaluating
-            else "",
-        },
-    )
+    draw = circuit_figures
+    effects = partial(draw.draw_effects, neurons, found.carrying_neurons, found.effect_share)
+    assignments = partial(draw.draw_assignments, means, neurons, reading)
+    parts = {
+        "facts": found,
+        "n": split_size(files, "analysis.fit"),
+        "published": published_values.CARRYING_NEURONS if is_papers else None,
+        "reading": reading,
+        "readings": _readings(files, neurons),
+        "neurons": show(
+            evaluating[:_MOST_NEURONS_SHOWN],
+            ("neuron", lambda row: str(row.neuron)),
+            ("effect (logits)", "effect"),
+            f"effect_share reading.{reading}.cut reading.{reading}.on_rate",
+            ("tree", lambda row: f"`{row.reading[reading].tree}`"),
+            ("disjunction", lambda row: f"`{row.reading[reading].disjunction}`"),
+        ),
+        "n_evaluating": len(evaluating),
+        "effects": Figure("neuron-effects", effects),
+        "assignments": Figure("assignments", assignments) if evaluating else "",
+    }
+    return Section("Circuit", "circuit.md", parts)
 
 
 def evidence(files: RunFiles) -> Section:
     """Attention, scores, ablations and the programs of single neurons."""
-    return Section(
-        "Circuit evidence",
-        "evidence.md",
-        {
-            "facts": files.record(facts.FACTS),
-            "ablations": show(
-                files.rows(ablations.ABLATIONS),
-                "description",
-                "flips",
-                "n",
-                "rate",
-                "lower",
-                "upper",
-            ),
-            "logit_differences": show(
-                files.rows(ablations.LOGIT_DIFFERENCES), "part", "smallest", "mean", "largest", "n"
-            ),
-            "extremes": show(
-                files.rows(answer_extremes.ANSWER_EXTREMES),
-                "version",
-                "head",
-                "smallest",
-                "largest",
-            ),
-            "worst_cases": _worst_cases(files),
-            "programs": _programs(files),
-            "figures": [*_attention_figures(files), *_neuron_figures(files)],
-        },
-    )
+    parts = {
+        "facts": files.record(facts.FACTS),
+        "ablations": files.show(ablations.ABLATIONS, "description flips n rate lower upper"),
+        "logit_differences": files.show(
+            ablations.LOGIT_DIFFERENCES, "part smallest mean largest n"
+        ),
+        "extremes": files.show(answer_extremes.ANSWER_EXTREMES, "version head smallest largest"),
+        "worst_cases": _worst_cases(files),
+        "programs": _programs(files),
+        "figures": [*_attention_figures(files), *_neuron_figures(files)],
+    }
+    return Section("Circuit evidence", "evidence.md", parts)
 
 
 def split_size(files: RunFiles, name: str) -> int:
@@ -183,13 +127,21 @@ def split_size(files: RunFiles, name: str) -> int:
     return next(split.formulas for split in files.record(DATA).splits if split.name == name)
 
 
-def _share(accuracy: float) -> CellText:
-    return CellText(f"{accuracy:.5f}", accuracy)
+def _answers(confidence: float, counts: Callable[[Any], tuple[int, int]]) -> list[Pick]:
+    """Columns on how often the network is right; ``counts`` are wrong answers and N of a row."""
 
+    def share(wrong: float) -> CellText:
+        return CellText(f"{1 - wrong:.5f}", 1 - wrong)
 
-def _shown_answers(confidence: float) -> list[tuple[str, str]]:
-    titles = {"N": "n", "wrong": "wrong", "accuracy": "accuracy"}
-    return [*titles.items(), (f"lower {confidence:.0%} bound", "lower")]
+    return [
+        ("N", lambda row: counts(row)[1]),
+        ("wrong", lambda row: counts(row)[0]),
+        ("accuracy", lambda row: share(counts(row)[0] / counts(row)[1])),
+        (
+            f"lower {confidence:.0%} bound",
+            lambda row: share(clopper_pearson_upper(*counts(row), confidence)),
+        ),
+    ]
 
 
 def _evaluation_sizes(files: RunFiles) -> dict[str, int]:
@@ -203,119 +155,96 @@ def _evaluation_sizes(files: RunFiles) -> dict[str, int]:
     }
 
 
-def _readings(files: RunFiles, neurons: Sequence[NeuronRow]) -> Shown:
+def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Shown:
     """A row per reading: how many neurons it reads, how often they are on, what they cover."""
     coverage = [row for row in files.rows(program_rows.COVERAGE) if row.in_circuit]
 
     def on_rates(name: str) -> str:
         rates = [row.reading[name].on_rate for row in neurons]
         known = [rate for rate in rates if rate is not None]
-        if not known:
-            return "no neuron"
-        return ", ".join(told(rate) for rate in (min(known), median(known), max(known)))
+        spread = (min(known), median(known), max(known)) if known else ()
+        return ", ".join(map(told, spread)) or "no neuron"
 
-    def covered(reading: str, kind: str, *, pruned: bool) -> str:
-        row = next(
-            row for row in coverage if row.reading == reading and row.program.startswith(kind)
-        )
-        count = row.covered_pruned if pruned else row.covered_unpruned
-        return f"{count} of {row.assignments}"
+    def covered(name: str, kind: str, count: str) -> str:
+        row = next(r for r in coverage if r.reading == name and r.program.startswith(kind))
+        return f"{getattr(row, count)} of {row.assignments}"
 
     return show(
         list(neurons[0].reading),
-        ("reading", lambda name: name),
+        ("reading", str),
         ("evaluating neurons", lambda name: sum(row.reading[name].evaluates for row in neurons)),
         (
             "constant bits refused",
             lambda name: sum(row.reading[name].is_constant for row in neurons),
         ),
         ("on-rate: least, median, most", on_rates),
-        ("covered by trees", lambda name: covered(name, "trees", pruned=True)),
-        ("… before pruning", lambda name: covered(name, "trees", pruned=False)),
-        ("… by disjunctions", lambda name: covered(name, "disjunction", pruned=True)),
+        ("covered by trees", partial(covered, kind="trees", count="covered_pruned")),
+        ("… before pruning", partial(covered, kind="trees", count="covered_unpruned")),
+        ("… by disjunctions", partial(covered, kind="disjunction", count="covered_pruned")),
     )
 
 
 def _worst_cases(files: RunFiles) -> Shown:
     """The least weights over all heads and clauses: the weakest case of each kind."""
-    weakest: dict[tuple[str, str], worst_case.WorstCaseRow] = {}
-    for row in files.rows(worst_case.WORST_CASES):
-        key = (row.choice, row.target)
-        weakest[key] = min(weakest.get(key, row), row, key=lambda row: row.weight)
-    return show(weakest.values(), "choice", "target", "weight", "head", "clause", "first", "second")
+    by_kind = by(files.rows(worst_case.WORST_CASES), "choice", "target").values()
+    weakest = [min(rows, key=lambda row: row.weight) for rows in by_kind]
+    return show(weakest, "choice target weight head clause first second")
 
 
 def _programs(files: RunFiles) -> Shown:
     """Coverage and F1 of every kind of program, by reading."""
-    quality = files.rows(program_rows.PROGRAM_QUALITY)
+    quality = by(files.rows(program_rows.PROGRAM_QUALITY), "reading")
 
     def f1(row: program_rows.CoverageRow) -> list[float]:
-        return [each.f1(row.program) for each in quality if each.reading == row.reading]
+        return [each.f1(row.program) for each in quality.get(row.reading, ())]
 
-    return show(
-        files.rows(program_rows.COVERAGE),
-        "reading",
-        "program",
-        "covered_pruned",
-        "covered_unpruned",
+    return files.show(
+        program_rows.COVERAGE,
+        "reading program covered_pruned covered_unpruned",
         ("of", "assignments"),
         ("smallest F1", lambda row: min(f1(row), default=None)),
-        ("mean F1", lambda row: sum(f1(row)) / len(f1(row)) if f1(row) else None),
+        ("mean F1", lambda row: fmean(f1(row)) if f1(row) else None),
     )
 
 
 def _attention_figures(files: RunFiles) -> list[Figure]:
-    formula, means = files.rows(attention.FORMULA_ATTENTION), files.rows(attention.MEAN_ATTENTION)
-    expected, own = (
-        files.rows(scores.EXPECTED_ATTENTION),
-        files.rows(attention.OWN_CLAUSE_ATTENTION),
-    )
-    worst, extremes = (
-        files.rows(worst_case.WORST_CASES),
-        files.rows(answer_extremes.ANSWER_EXTREMES),
-    )
-    of_clauses, of_tokens = files.rows(clause_scores.CLAUSE_SCORES), files.rows(scores.SCORES)
     layout, draw = FormulaLayout(files.settings.problem), attention_figures
+    formula, means = attention.FORMULA_ATTENTION, attention.MEAN_ATTENTION
+    title = "attention on the first test formula"
+    found = [
+        files.figure("formula-attention", draw.draw_patterns, formula, title=title, columns=3),
+        files.figure("mean-attention", draw.draw_mean_attention, means),
+    ]
+    expected = files.rows(scores.EXPECTED_ATTENTION)
     seconds = [row for row in expected if row.position in layout.second_literal_positions]
-    return [
-        Figure(
-            "formula-attention",
-            lambda: draw.draw_patterns(formula, "attention on the first test formula", 3),
+    softmax = partial(draw.draw_patterns, seconds, "softmax of the mean scores", 2)
+    worst, own = worst_case.WORST_CASES, attention.OWN_CLAUSE_ATTENTION
+    extremes, clauses = answer_extremes.ANSWER_EXTREMES, clause_scores.CLAUSE_SCORES
+    found += [
+        Figure("block0-expected-attention", softmax),
+        files.figure("own-clause-attention", draw.draw_own_clause, worst, own),
+        files.figure(
+            "answer-attention-extremes", draw.draw_answer_extremes, extremes, n_ctx=layout.n_ctx
         ),
-        Figure("mean-attention", lambda: draw.draw_mean_attention(means)),
-        Figure(
-            "block0-expected-attention",
-            lambda: draw.draw_patterns(seconds, "softmax of the mean scores", 2),
-        ),
-        Figure("own-clause-attention", lambda: draw.draw_own_clause(worst, own)),
-        Figure(
-            "answer-attention-extremes", lambda: draw.draw_answer_extremes(extremes, layout.n_ctx)
-        ),
-        Figure("block1-clause-scores", lambda: draw.draw_clause_scores(of_clauses)),
-        *(
-            Figure(
-                f"block0-scores-head-{head}",
-                lambda head=head: draw.draw_scores(of_tokens, head),
-                f"Attention scores of block 0, head {head}, split by token and position: brown "
-                "columns at brackets say “do not look here”.",
-            )
-            for head in dict.fromkeys(row.head for row in of_tokens)
-        ),
+        files.figure("block1-clause-scores", draw.draw_clause_scores, clauses),
+    ]
+    by_head = by(files.rows(scores.SCORES), "head")
+    return found + [
+        Figure(f"block0-scores-head-{head}", partial(draw.draw_scores, rows))
+        for head, rows in by_head.items()
     ]
 
 
 def _neuron_figures(files: RunFiles) -> list[Figure]:
-    flips, differences = files.rows(ablations.ABLATIONS), files.rows(ablations.LOGIT_DIFFERENCES)
-    effects, neurons = files.rows(neuron_rows.ASSIGNMENT_EFFECTS), files.rows(neuron_rows.NEURONS)
-    quality, coverage = files.rows(program_rows.PROGRAM_QUALITY), files.rows(program_rows.COVERAGE)
-    histograms = files.rows(contribution_rows.HISTOGRAMS)
-    parts = files.rows(contribution_rows.PREACTIVATION_PARTS)
-    shown = files.record(facts.FACTS).shown_neuron
-    draw = circuit_figures
+    figure, draw, neuron = files.figure, circuit_figures, files.record(facts.FACTS).shown_neuron
+    flips, differences = ablations.ABLATIONS, ablations.LOGIT_DIFFERENCES
+    programs = (program_rows.PROGRAM_QUALITY, program_rows.COVERAGE, neuron_rows.NEURONS)
+    clauses, parts = contribution_rows.HISTOGRAMS, contribution_rows.PREACTIVATION_PARTS
+    effects = neuron_rows.ASSIGNMENT_EFFECTS
     return [
-        Figure("ablations", lambda: draw.draw_ablations(flips, differences)),
-        Figure("assignment-effects", lambda: draw.draw_assignment_effects(effects)),
-        Figure("neuron-programs", lambda: draw.draw_programs(quality, coverage, neurons)),
-        Figure("clause-contributions", lambda: draw.draw_contributions(histograms, shown)),
-        Figure("preactivation-parts", lambda: draw.draw_preactivation(parts, shown)),
+        figure("ablations", draw.draw_ablations, flips, differences),
+        figure("assignment-effects", draw.draw_assignment_effects, effects),
+        figure("neuron-programs", draw.draw_programs, *programs),
+        figure("clause-contributions", draw.draw_contributions, clauses, neuron=neuron),
+        figure("preactivation-parts", draw.draw_preactivation, parts, neuron=neuron),
     ]

@@ -1,10 +1,9 @@
 """What the 2-SAT study says on its page beside the sections of its report."""
 
-from itertools import groupby
-
 from mechval import axioms
 from mechval.reporting.html.content import Answer, Component, PageContent
-from mechval.reporting.report import RunFiles, paragraphs, show
+from mechval.reporting.report import RunFiles, paragraphs
+from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.formulas.card import DATA
 from mechval.two_sat.report import content
@@ -14,8 +13,7 @@ from mechval.two_sat.stages.nulls import NULLS
 def _nulls(files: RunFiles) -> dict[str, list[axioms.Cell]]:
     if "nulls" not in files.directories:
         return {}
-    by_network = groupby(files.rows(NULLS), lambda row: row.network)
-    return {network: list(rows) for network, rows in by_network}
+    return dict(by(files.rows(NULLS), "network"))
 
 
 def _neurons(files: RunFiles) -> Answer:

@@ -6,7 +6,8 @@ from statistics import median
 
 from mechval.reporting.paper import Measured
 from mechval.reporting.readme import Block
-from mechval.reporting.report import CellText, RunFiles, counted, markdown_of, show, told
+from mechval.reporting.report import RunFiles
+from mechval.reporting.shown import CellText, counted, markdown_of, show, told
 from mechval.two_sat.certify.counting.programs import ALL, PROGRAM_ERRORS
 from mechval.two_sat.certify.counting.tables import ANSWERS, AnswerCount
 from mechval.two_sat.certify.drift.answer import DRIFT

@@ -8,7 +8,7 @@ from typing import Literal
 from mechval import tables
 from mechval.errors import MechvalError
 from mechval.reporting.paper import Measured, counted
-from mechval.reporting.report import CellText
+from mechval.reporting.shown import CellText, by
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,6 @@ class Target:
 
 DATA_FILE = Path(__file__).with_name("targets.csv")
 TARGETS: Sequence[Target] = tables.Table("report/targets.csv", Target).read(DATA_FILE.parent)
+ABOUT = by(TARGETS, "about")
 FRONT = next(target for target in TARGETS if target.key == "improved/evaluate")
 """What evaluate equivalence of a better program is to reach."""

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure as Drawing
 
 from mechval.errors import MechvalError
 from mechval.reporting.html import render
-from mechval.reporting.report import CellText, Chart, Figure, RunFiles, Section, Shown
+from mechval.reporting.report import Chart, Figure, RunFiles, Section
+from mechval.reporting.shown import CellText, Shown
 
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 DOTS = '<svg xmlns="http://www.w3.org/2000/svg"/>'

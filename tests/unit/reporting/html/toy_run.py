@@ -17,7 +17,8 @@ from mechval.pipeline.run import FinishedRun
 from mechval.reporting.html import charts
 from mechval.reporting.html.content import Answer, Component, PageContent
 from mechval.reporting.html.page import PageRun
-from mechval.reporting.report import Figure, RunFiles, Section, show
+from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.shown import show
 
 COMPONENTS = ("first", "second")
 N = 1000

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, GREEN, MARKERS, SERIES
+from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence.answer_extremes import AnswerExtremeRow
 from mechval.two_sat.circuit.evidence.attention import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.clause_scores import ClauseScoreRow
@@ -21,30 +22,25 @@ _ASKING = ("mean over all second literals", "from ':'")
 
 def draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figure:
     """Attention weights by position asked, a row per asking position and a panel per head."""
-    heads = list(dict.fromkeys((row.block, row.head) for row in rows))
-    figure, found = figures.panels(len(heads), columns, panel_height=2.4)
+    figure, found = figures.facets(rows, "block", "head", columns=columns, panel_height=2.4)
     image = None
-    for axes, (block, head) in zip(found, heads, strict=True):
-        chosen = [row for row in rows if (row.block, row.head) == (block, head)]
-        pattern = np.array([[weight or 0.0 for weight in row.attention.values()] for row in chosen])
+    for axes, (block, head), own in found:
+        pattern = np.array([[weight or 0.0 for weight in row.attention.values()] for row in own])
         image = figures.heat_map(axes, pattern, "cividis", 0.0, 1.0)
-        axes.set_title(f"block {block}, head {head}")
-        axes.set_xlabel("position asked")
-        axes.set_ylabel("asking position")
+        axes.set(title=f"block {block}, head {head}")
+        axes.set(xlabel="position asked", ylabel="asking position")
     assert image is not None
-    figure.colorbar(image, ax=found, label="attention weight")
+    figure.colorbar(image, ax=[axes for axes, *_ in found], label="attention weight")
     figure.suptitle(title, fontsize=9)
     return figure
 
 
 def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
     """Mean attention by position asked, per block."""
-    figure, found = figures.panels(2, columns=1, panel_height=2.2)
-    for block, axes in enumerate(found):
-        own = [row for row in rows if row.block == block]
-        heads = list(dict.fromkeys(row.head for row in own))
-        for index, head in enumerate(heads):
-            chosen = [row for row in own if row.head == head]
+    figure, found = figures.facets(rows, "block", panel_height=2.2)
+    for axes, block, own in found:
+        by_head = by(own, "head")
+        for index, (head, chosen) in enumerate(by_head.items()):
             axes.plot(
                 [row.position for row in chosen],
                 [row.attention for row in chosen],
@@ -56,94 +52,63 @@ def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
             )
         axes.set_ylabel("mean attention weight")
         axes.set_ylim(bottom=0)
-        figures.legend_beside(axes, ncols=1 + len(heads) // 9)
+        figures.legend_beside(axes, ncols=1 + len(by_head) // 9)
         axes.set_title(f"block {block}, {_ASKING[block]} ({own[0].n:,} formulas)")
-    found[-1].set_xlabel("position asked (second literals stand at 4i+2)")
+    found[-1][0].set_xlabel("position asked (second literals stand at 4i+2)")
     return figure
 
 
-def draw_scores(rows: Sequence[ScoreRow], head: int) -> Figure:
+def draw_scores(rows: Sequence[ScoreRow]) -> Figure:
     """The four score tables of one head of block 0."""
-    own = [row for row in rows if row.head == head]
-    names = [row.query for row in own]
-    scores = np.array([[row.score[name] for name in names] for row in own], dtype=float)
+    names = [row.query for row in rows]
+    scores = np.array([[row.score[name] for name in names] for row in rows], dtype=float)
     tokens = sum(not name.startswith("p") for name in names)
-    parts = {
-        ("token", "token"): scores[:tokens, :tokens],
-        ("token", "position"): scores[:tokens, tokens:],
-        ("position", "token"): scores[tokens:, :tokens],
-        ("position", "position"): scores[tokens:, tokens:],
-    }
+    places = {"token": slice(tokens), "position": slice(tokens, None)}
+    pairs = [(asking, asked) for asking in places for asked in places]
     figure, found = figures.panels(4, columns=2, panel_height=2.7)
-    for axes, ((asking, asked), part) in zip(found, parts.items(), strict=True):
+    for axes, (asking, asked) in zip(found, pairs, strict=True):
+        part = scores[places[asking], places[asked]]
         reach = float(np.nanmax(np.abs(part))) or 1.0
         image = figures.heat_map(axes, part, "PuOr", -reach, reach)
-        axes.set_title(f"{asking} to {asked}")
-        axes.set_ylabel(f"asking {asking}")
-        axes.set_xlabel(f"{asked} asked")
-        labels = {"token": names[:tokens], "position": names[tokens:]}
-        figures.label_cells(axes, labels[asked], labels[asking])
+        axes.set(title=f"{asking} to {asked}", ylabel=f"asking {asking}", xlabel=f"{asked} asked")
+        figures.label_cells(axes, names[places[asked]], names[places[asking]])
         figure.colorbar(image, ax=axes, label="score / √d_head")
-    figure.suptitle(f"block 0, head {head}: scores before the softmax", fontsize=9)
+    figure.suptitle(f"block 0, head {rows[0].head}: scores before the softmax", fontsize=9)
     return figure
 
 
 def draw_own_clause(worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]) -> Figure:
     """Attention of second literals to their clause: the mean, and the least over all choices."""
-    heads = list(dict.fromkeys(row.head for row in worst))
-    figure, found = figures.panels(len(heads), columns=2, panel_height=2.6)
-    for axes, head in zip(found, heads, strict=True):
-        own = [row for row in means if row.head == head]
+    figure, found = figures.facets(worst, "head", columns=2)
+    for axes, head, least in found:
+        own = by(means, "head")[head]
         clauses = [row.clause for row in own]
         weights = [row.own_clause_attention for row in own]
         axes.plot(clauses, weights, "^-", color=GREEN, markersize=4, label="own clause, mean")
+        by_kind = by(least, "choice", "target")
         for choice, (told, style) in _CHOICES.items():
             for index, (target, name) in enumerate(_TARGETS.items()):
-                chosen = [
-                    row.weight
-                    for row in worst
-                    if (row.head, row.choice, row.target) == (head, choice, target)
-                ]
-                axes.plot(
-                    chosen,
-                    style,
-                    color=SERIES[index],
-                    marker=MARKERS[index],
-                    markersize=4,
-                    label=f"{name}, least over {told}",
-                )
+                chosen = [row.weight for row in by_kind[choice, target]]
+                label = f"{name}, least over {told}"
+                look = {"color": SERIES[index], "marker": MARKERS[index], "markersize": 4}
+                axes.plot(chosen, style, label=label, **look)
         # A clause takes four tokens; its second literal, the third, sees those before and itself.
         uniform = [2 / (4 * clause + 3) for clause in clauses]
         axes.plot(clauses, uniform, ":", color="0.4", label="own clause, uniform attention")
-        axes.set_ylim(0, 1.03)
-        axes.set_title(f"block 0, head {head}")
-        axes.set_xlabel("clause position (from 0)")
-        axes.set_ylabel("attention weight")
+        axes.set(ylim=(0, 1.03), title=f"block 0, head {head}")
+        axes.set(xlabel="clause position (from 0)", ylabel="attention weight")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figures.legend_below(figure, found[:1], 2)
+    figures.legend_below(figure, [found[0][0]], 2)
     return figure
 
 
 def draw_answer_extremes(rows: Sequence[AnswerExtremeRow], n_ctx: int) -> Figure:
-    """Range of attention weights that ``:`` can give in block 0.
-
-    Args:
-        n_ctx: positions that it sees.
-    """
-    figure = Figure(figsize=(figures.PAGE_WIDTH, 1.2 + 0.28 * len(rows)), layout="constrained")
-    axes = figure.subplots()
+    """Range of attention weights that ``:`` can give in block 0, of ``n_ctx`` positions it sees."""
+    figure, ((axes,),) = figures.grid(1, 1, 1.2 + 0.28 * len(rows))
     for place, row in enumerate(rows):
         axes.plot([row.smallest, row.largest], [place, place], "o-", color=SERIES[0], markersize=5)
-        for value, side, shift in ((row.smallest, "right", -6), (row.largest, "left", 6)):
-            axes.annotate(
-                f"{value:.4f}",
-                (value, place),
-                (shift, 0),
-                textcoords="offset points",
-                ha=side,
-                va="center",
-                fontsize=8,
-            )
+        figures.note(axes, f"{row.smallest:.4f}", row.smallest, place, 8, shift=-6)
+        figures.note(axes, f"{row.largest:.4f}", row.largest, place, 8, shift=6)
     axes.set_yticks(range(len(rows)), [f"{row.version}, head {row.head}" for row in rows])
     axes.invert_yaxis()
     axes.margins(x=0.2, y=0.2)
@@ -156,18 +121,15 @@ def draw_answer_extremes(rows: Sequence[AnswerExtremeRow], n_ctx: int) -> Figure
 
 def draw_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
     """Unscaled score of every ordered literal pair in block 1, per head."""
-    heads = list(dict.fromkeys(row.head for row in rows))
-    literals = list(dict.fromkeys(row.second for row in rows))
-    figure, found = figures.panels(len(heads), columns=2, panel_height=2.6)
+    literals = list(by(rows, "second"))
+    figure, found = figures.facets(rows, "head", columns=2)
     reach = max(abs(row.score) for row in rows) or 1.0
     image = None
-    for axes, head in zip(found, heads, strict=True):
-        scores = np.array([row.score for row in rows if row.head == head])
-        image = figures.heat_map(axes, scores.reshape(-1, len(literals)), "PuOr", -reach, reach)
-        axes.set_title(f"block 1, head {head}")
-        axes.set_xlabel("second literal")
-        axes.set_ylabel("first literal")
+    for axes, head, own in found:
+        scores = np.array([row.score for row in own]).reshape(-1, len(literals))
+        image = figures.heat_map(axes, scores, "PuOr", -reach, reach)
+        axes.set(title=f"block 1, head {head}", xlabel="second literal", ylabel="first literal")
         figures.label_cells(axes, literals, literals)
     assert image is not None
-    figure.colorbar(image, ax=found, label="score of the clause, unscaled")
+    figure.colorbar(image, ax=[axes for axes, *_ in found], label="score of the clause, unscaled")
     return figure

@@ -9,8 +9,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from mechval.axioms.report import Cell
 from mechval.reporting import figures
-from mechval.reporting.markdown import significant
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SERIES, VERMILLION
+from mechval.reporting.shown import by, significant
 from mechval.two_sat.claim.improved.front import FrontRow
 from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.implication_graph import ONE_BIT
@@ -31,6 +31,7 @@ _UNITS = {
     "activation": ("activation cut of α", "high value of γ"),
     "multiple": ("cut of α (multiple of the neuron's own)", "high value (multiple of its own)"),
 }
+_BOUND = "ε (upper bound of disagreement)"
 _EQUIVALENCE = "prefix equivalence/evaluate"
 _REPLACEABILITY = "prefix replaceability/evaluate"
 _OUTPUT = "prefix equivalence/output"
@@ -38,32 +39,26 @@ _OUTPUT = "prefix equivalence/output"
 
 def draw_axiom_table(cells: Sequence[Cell], title: str, with_published: bool) -> Figure:
     """ε of one interpretation per version, with the published values below."""
-    axioms = list(dict.fromkeys(cell.axiom for cell in cells))
+    axioms = list(by(cells, "axiom"))
     # Parse is the same in every version, so it is shown once.
-    columns = list(
-        dict.fromkeys(
-            (cell.component, "" if cell.component == PARSE else cell.tags["version"])
-            for cell in cells
-        )
-    )
-    by_place = {(cell.axiom, cell.component, cell.tags["version"]): cell for cell in cells[::-1]}
-    first = cells[0].tags["version"]
-    table = [
-        [by_place[axiom, component, version or first] for component, version in columns]
-        for axiom in axioms
-    ]
+    columns = {
+        (cell.component, cell.tags["version"]): f"{cell.component}\n({cell.tags['version']})"
+        if cell.component != PARSE
+        else PARSE
+        for cell in cells
+        if cell.component != PARSE or cell.tags["version"] == cells[0].tags["version"]
+    }
+    by_place = by(cells, "axiom", "component", "tags.version")
+    table = [[by_place[axiom, *column][0] for column in columns] for axiom in axioms]
     shown = {title: [[cell.epsilon for cell in row] for row in table]}
     if with_published:
         printed = [[printed_cell(cell.tags["version"], cell) for cell in row] for row in table]
         shown[f"published (N = {TEST_FORMULAS:,})"] = [
             [float(cell.printed) if cell else np.nan for cell in row] for row in printed
         ]
-    figure, found = figures.panels(len(shown), columns=1, panel_height=2.2)
-    names = [
-        f"{component}\n({version})" if version else component for component, version in columns
-    ]
+    figure, found = figures.panels(len(shown), panel_height=2.2)
     for axes, (told, values) in zip(found, shown.items(), strict=True):
-        figures.epsilon_map(axes, np.array(values), [str(axiom) for axiom in axioms], names)
+        figures.epsilon_map(axes, np.array(values), [*axioms], [*columns.values()])
         axes.set_title(told)
     figures.epsilon_scale(figure, found, f"ε (one-sided {cells[0].confidence or 1:.0%} bound)")
     return figure
@@ -71,20 +66,16 @@ def draw_axiom_table(cells: Sequence[Cell], title: str, with_published: bool) ->
 
 def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
     """ε of evaluate equivalence against how many neurons may be wrong, a panel per reading."""
-    readings = list(dict.fromkeys(row.tags["reading"] for row in rows))
     last = 1 + max((row.tolerance for row in rows if row.disagreements), default=0)
-    figure, found = figures.panels(len(readings), columns=2, panel_height=2.6)
-    for axes, reading in zip(found, readings, strict=True):
-        own = [row for row in rows if row.tags["reading"] == reading and row.tolerance <= last]
-        for version, (colour, marker) in _STYLES.items():
-            curve = [row.epsilon for row in own if row.tags["version"] == version]
-            if curve:
-                axes.plot(curve, marker=marker, markersize=4, color=colour, label=version)
-        axes.set_yscale("log")
-        axes.set_title(f"reading {reading}")
+    figure, found = figures.facets(rows, "tags.reading", columns=2)
+    for axes, reading, own in found:
+        own = [row for row in own if row.tolerance <= last]
+        for version, curve in by(own, "tags.version").items():
+            _draw_curve(axes, [row.epsilon for row in curve], _STYLES[version], version)
+        axes.set(yscale="log", title=f"reading {reading}")
         axes.set_xlabel(f"wrong neurons tolerated (of {own[0].n_neurons})")
         axes.legend()
-    found[0].set_ylabel("ε (upper bound of disagreement)")
+    found[0][0].set_ylabel(_BOUND)
     figure.suptitle(f"{_EQUIVALENCE} where some neurons may be wrong", fontsize=9)
     return figure
 
@@ -95,16 +86,14 @@ def draw_leaves(rows: Sequence[Cell], reading: str) -> Figure:
     Args:
         rows: variants of family ``leaves`` of this reading.
     """
-    settings = list(dict.fromkeys(row.tags["setting"] for row in rows))
-    figure, (axes,) = figures.panels(1, columns=1, panel_height=2.6)
+    settings = list(by(rows, "tags.setting"))
+    figure, (axes,) = figures.panels(1)
     for cell, (colour, marker) in ((_EQUIVALENCE, (BLUE, "o")), (_REPLACEABILITY, (ORANGE, "D"))):
         epsilons = {row.tags["setting"]: row.epsilon for row in rows if row.name == cell}
         values = [epsilons[setting] for setting in settings]
         axes.plot(values, marker=marker, color=colour, label=cell)
     axes.set_xticks(range(len(settings)), settings)
-    axes.set_yscale("log")
-    axes.set_xlabel("most leaves per tree")
-    axes.set_ylabel("ε (upper bound of disagreement)")
+    axes.set(yscale="log", xlabel="most leaves per tree", ylabel=_BOUND)
     axes.set_title(f"trees of other sizes, reading {reading}")
     axes.legend()
     return figure
@@ -117,27 +106,24 @@ def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: fl
         programs: cells by program, all of one reading and residual.
     """
     cells = (_EQUIVALENCE, _REPLACEABILITY, _OUTPUT)
-    figure, (axes,) = figures.panels(1, columns=1, panel_height=3.0)
+    figure, (axes,) = figures.panels(1, panel_height=3.0)
     width = 0.8 / len(programs)
     for place, (program, rows) in enumerate(programs.items()):
         by_name = {row.name: row for row in rows}
         for column, name in enumerate(cells):
-            row = by_name[name]
             axes.bar(
                 column - 0.4 + width * (place + 0.5),
-                row.epsilon,
+                by_name[name].epsilon,
                 width * 0.92,
                 color=SERIES[place % len(SERIES)],
-                hatch="///" if row.equivalence == ONE_BIT else "",
+                hatch="///" if by_name[name].equivalence == ONE_BIT else "",
                 label="" if column else program,
             )
     # Only the cells that compare labels stand beside a constant answer.
     label = "rate of the constant program"
     axes.hlines(constant, 0.55, len(cells) - 0.55, BLACK, "--", linewidth=1, label=label)
     axes.set_xticks(range(len(cells)), [cell.replace("/", "\n") for cell in cells])
-    axes.set_yscale("log")
-    axes.set_ylim(*figures.EPSILONS)
-    axes.set_ylabel("ε (upper bound of disagreement)")
+    axes.set(yscale="log", ylim=figures.EPSILONS, ylabel=_BOUND)
     figure.suptitle(f"{title}; hatched: compares one bit only", fontsize=9)
     figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -152,22 +138,15 @@ def draw_surface(
         rows: of one reading.
         published: ε that a contour is drawn for, by version; none where it has no entry.
     """
-    versions = list(dict.fromkeys(row.version for row in rows if row.version))
+    versions = [version for version in by(rows, "version") if version]
     cut_label, high_label = _UNITS[rows[0].unit]
     figure = Figure(figsize=(figures.PAGE_WIDTH, 5.6), layout="constrained")
     grid = figure.add_gridspec(2, 1, height_ratios=[3, 2])
     top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     found = top.subplots(1, len(versions), sharey=True, squeeze=False)[0]
+    by_cell = by(rows, "cell", "version", "residual")
     for axes, version in zip(found, versions, strict=True):
-        _draw_surface(
-            axes,
-            [
-                row
-                for row in rows
-                if (row.version, row.residual, row.cell) == (version, residual, _REPLACEABILITY)
-            ],
-            published.get(version),
-        )
+        _draw_surface(axes, by_cell[_REPLACEABILITY, version, residual], published.get(version))
         axes.set_xlabel(cut_label)
     found[0].set_ylabel(high_label)
     figures.epsilon_scale(top, list(found))
@@ -185,13 +164,13 @@ def draw_front(rows: Sequence[FrontRow], target: float, most_bits: int) -> Figur
         target: the ε aimed at.
         most_bits: the longest program that the aim allows.
     """
-    figure, (axes,) = figures.panels(1, columns=1, panel_height=3.2)
+    figure, (axes,) = figures.panels(1, panel_height=3.2)
     for program, (colour, marker) in _FRONT_STYLES.items():
         own = [row for row in rows if row.program == program and row.bits is not None]
         lengths, epsilons = [row.bits or 0 for row in own], [row.epsilon for row in own]
         axes.plot(lengths, epsilons, color=colour, marker=marker, linestyle=":", label=program)
-        for row in own:
-            place = (float(row.bits or 0), row.epsilon)
+        for row, bits in zip(own, lengths, strict=True):
+            place = (bits, row.epsilon)
             axes.annotate(row.setting or "", place, (5, 4), textcoords="offset points")
     axes.axhline(target, color="0.6", linewidth=0.8, label=f"aim: ε ≤ {target:g}")
     axes.axvline(most_bits, color="0.6", linewidth=0.8, label=f"≤ {most_bits:,} bits")
@@ -204,14 +183,17 @@ def draw_front(rows: Sequence[FrontRow], target: float, most_bits: int) -> Figur
     return figure
 
 
+def _draw_curve(axes: Axes, values: Sequence[float], style: tuple[str, str], label: str) -> None:
+    axes.plot(values, marker=style[1], markersize=4, color=style[0], label=label)
+
+
 def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | None) -> None:
     cuts = sorted({row.cut for row in rows})
     highs = sorted({row.high for row in rows if row.high is not None})
     epsilons = {(row.high, row.cut): row.epsilon for row in rows}
     values = np.array([[epsilons[high, cut] for cut in cuts] for high in highs])
-    figures.epsilon_map(
-        axes, values, [f"{high:g}" for high in highs], [f"{cut:g}" for cut in cuts], 6.5
-    )
+    names = [[f"{value:g}" for value in own] for own in (highs, cuts)]
+    figures.epsilon_map(axes, values, *names, font_size=6.5)
     axes.invert_yaxis()
     title = f"{rows[0].cell}: {rows[0].version}"
     # A contour needs a grid that has a surface, and a level that the surface reaches.
@@ -224,20 +206,14 @@ def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | Non
 
 def _draw_by_cut(axes: Axes, rows: Sequence[SurfaceRow], versions: Sequence[str]) -> None:
     cuts = sorted({row.cut for row in rows})
-    curves: list[tuple[str, str | None, tuple[str, str]]] = [
-        *((_EQUIVALENCE, version, _STYLES[version]) for version in versions),
-        ("component equivalence/output", None, (GREEN, "^")),
-    ]
-    for cell, version, (colour, marker) in curves:
-        epsilons = {
-            row.cut: row.epsilon for row in rows if (row.cell, row.version) == (cell, version)
-        }
+    by_cell = by(rows, "cell", "version")
+    curves = [(_EQUIVALENCE, version, _STYLES[version]) for version in versions]
+    for cell, version, style in [*curves, ("component equivalence/output", None, (GREEN, "^"))]:
+        epsilons = {row.cut: row.epsilon for row in by_cell[cell, version]}
         label = f"{cell}: {version}" if version else cell
-        values = [epsilons[cut] for cut in cuts]
-        axes.plot(values, marker=marker, markersize=4, color=colour, label=label)
+        _draw_curve(axes, [epsilons[cut] for cut in cuts], style, label)
     constant = {row.cut: row.constant_bits for row in rows}
     names = [f"{cut:g}" + f"\n({constant[cut]})" * (constant[cut] > 0) for cut in cuts]
     axes.set_xticks(range(len(cuts)), names)
-    axes.set_yscale("log")
-    axes.set_ylabel("ε")
+    axes.set(yscale="log", ylabel="ε")
     figures.legend_beside(axes)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, SERIES, VERMILLION
+from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import neuron_rows
 from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
 from mechval.two_sat.circuit.evidence.contribution_rows import HistogramRow, PreactivationRow
@@ -27,14 +27,13 @@ def draw_effects(neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, shar
     shown = neurons[: max(n_carrying + 10, 3 * n_carrying // 2)]
     ranks, effects = np.arange(1, len(shown) + 1), np.array([row.effect for row in shown])
     positive = np.array([row.coefficient > 0 for row in shown])
-    figure, (top, bottom) = figures.panels(2, columns=1, panel_height=2.1)
+    figure, (top, bottom) = figures.panels(2, panel_height=2.1)
     for chosen, colour, marker, label in (
         (positive, BLUE, "o", "coefficient on s positive"),
         (~positive, VERMILLION, "v", "coefficient on s not positive"),
     ):
         top.scatter(ranks[chosen], effects[chosen], s=10, color=colour, marker=marker, label=label)
-    top.set_yscale("log")
-    top.set_ylabel("effect (logits)")
+    top.set(yscale="log", ylabel="effect (logits)")
     top.set_title("largest activation times size of the coefficient on the s logit")
     carried = 100 * np.cumsum([row.effect_share for row in shown])
     bottom.plot(ranks, carried, ".-", color=BLUE, markersize=4)
@@ -64,11 +63,16 @@ def draw_assignments(
     order = np.lexsort((-values.max(axis=1), values.argmax(axis=1)))
     names, values = [chosen[index].neuron for index in order], values[order]
     height = float(np.clip(1.4 + 0.13 * len(names), 3, 7))
-    figure = Figure(figsize=(figures.PAGE_WIDTH, height), layout="constrained")
+    figure, ((bars, cells),) = figures.grid(1, 2, height, sharey=True, width_ratios=[1, 5])
     figure.suptitle(f"evaluating neurons of reading {reading}", fontsize=9)
-    bars, cells = figure.subplots(1, 2, sharey=True, width_ratios=[1, 5])
     largest = values.max(axis=1, keepdims=True)
-    _draw_largest(bars, largest[:, 0].tolist(), names)
+    bars.barh(range(len(names)), largest[:, 0].tolist(), color="0.6", height=0.8)
+    bars.invert_xaxis()
+    bars.set_xlabel("largest mean\nactivation")
+    bars.xaxis.set_major_locator(MaxNLocator(3))
+    is_labelled = len(names) <= _MOST_LABELLED_NEURONS
+    bars.set_yticks(range(len(names)) if is_labelled else [], names * is_labelled, fontsize=6)
+    bars.set_ylabel("neuron" if is_labelled else f"{len(names)} neurons")
     relative = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
     image = figures.heat_map(cells, relative, "cividis", 0.0, 1.0)
     cells.set_xlabel("assignment a (bit v is the value of variable v)")
@@ -85,15 +89,15 @@ def draw_ablations(
     rows: Sequence[AblationRow], differences: Sequence[LogitDifferenceRow]
 ) -> Figure:
     """Label flips of each ablation with 95 % intervals, and the direct effects behind them."""
-    figure, (flips, logits) = figures.panels(2, columns=1, panel_height=2.0)
+    figure, (flips, logits) = figures.panels(2, panel_height=2.0)
     for place, row in enumerate(rows):
         flips.barh(place, 100 * row.rate, color=BLUE, height=0.6)
         flips.plot([100 * row.lower, 100 * row.upper], [place, place], color=BLACK, linewidth=1)
         figures.note(flips, f"{100 * row.rate:.3g} %", 100 * row.upper, place)
     flips.set_yticks(range(len(rows)), [row.description for row in rows], fontsize=7)
     flips.set_xlim(right=max(5.0, 115 * max(row.upper for row in rows)))
-    flips.set_xlabel("labels that flip (%)")
-    flips.set_title(f"block 1: label flips, {rows[0].n:,} test formulas, 95 % intervals")
+    title = f"block 1: label flips, {rows[0].n:,} test formulas, 95 % intervals"
+    flips.set(xlabel="labels that flip (%)", title=title)
     for place, row in enumerate(differences):
         logits.plot([row.smallest, row.largest], [place, place], color=BLUE, linewidth=2)
         logits.plot(row.mean, place, "o", color=VERMILLION)
@@ -109,7 +113,7 @@ def draw_ablations(
 
 def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) -> Figure:
     """Total effect of all neurons per assignment."""
-    figure, (axes,) = figures.panels(1, columns=1, panel_height=2.2)
+    figure, (axes,) = figures.panels(1, panel_height=2.2)
     axes.bar([row.assignment for row in effects], [row.total_effect for row in effects], color=BLUE)
     axes.set_ylabel("total effect\n(logits on s)")
     axes.set_xlabel("assignment a (bit v is the value of variable v)")
@@ -123,24 +127,17 @@ def draw_programs(
     neurons: Sequence[neuron_rows.NeuronRow],
 ) -> Figure:
     """F1 of each program against the neurons' largest effects, per reading."""
-    readings = list(dict.fromkeys(row.reading for row in coverage))
     effects = {row.neuron: row.effect for row in neurons}
-    figure, found = figures.panels(len(readings), columns=1, panel_height=2.5)
-    for axes, reading in zip(found, readings, strict=True):
-        chosen = [row for row in quality if row.reading == reading]
-        for index, covered in enumerate(row for row in coverage if row.reading == reading):
-            axes.scatter(
-                [effects[row.neuron] for row in chosen],
-                [row.f1(covered.program) for row in chosen],
-                s=14,
-                color=SERIES[index],
-                marker=MARKERS[index],
-                alpha=0.8,
-                label=f"{covered.program}: {covered.covered_pruned} "
-                f"({covered.covered_unpruned}) of {covered.assignments}",
-            )
-        axes.set_ylabel("F1 on test formulas")
-        axes.set_xlabel("largest effect of the neuron (logits on s)")
+    figure, found = figures.facets(coverage, "reading", panel_height=2.5)
+    for axes, reading, programs in found:
+        chosen = by(quality, "reading").get(reading, [])
+        places = [effects[row.neuron] for row in chosen]
+        for covered, colour, marker in zip(programs, SERIES, MARKERS, strict=False):
+            told = f"{covered.covered_pruned} ({covered.covered_unpruned}) of {covered.assignments}"
+            f1 = [row.f1(covered.program) for row in chosen]
+            label = f"{covered.program}: {told}"
+            axes.scatter(places, f1, s=14, color=colour, marker=marker, alpha=0.8, label=label)
+        axes.set(ylabel="F1 on test formulas", xlabel="largest effect of the neuron (logits on s)")
         axes.set_title(f"programs of single neurons, reading {reading}")
         title = "covered assignments\npruned (unpruned)"
         figures.legend_beside(axes, title=title, title_fontsize=8)
@@ -149,22 +146,18 @@ def draw_programs(
 
 def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
     """What each clause adds to numerator and denominator, per head, for one neuron."""
-    cells = list(dict.fromkeys((row.head, row.quantity) for row in rows))
-    figure, found = figures.panels(len(cells), columns=2, panel_height=1.5)
-    for axes, (head, quantity) in zip(found, cells, strict=True):
-        own = [row for row in rows if (row.head, row.quantity) == (head, quantity)]
+    figure, found = figures.facets(rows, "head", "quantity", columns=2, panel_height=1.5)
+    for axes, (head, quantity), own in found:
         edges = [row.low for row in own] + [own[-1].high]
         for group, colour in zip(own[0].clauses, (BLUE, ORANGE, VERMILLION), strict=False):
             counts = np.array([row.clauses[group] for row in own])
             share = 100 * counts / max(counts.sum(), 1)
             axes.stairs(share, edges, fill=True, color=colour, alpha=0.45, label=group)
             axes.stairs(share, edges, color=colour, linewidth=1)
-        axes.set_yscale("log")
-        axes.set_title(f"head {head}, {quantity}")
-        axes.set_ylabel("clauses (%)")
-    for axes in found[-2:]:
+        axes.set(yscale="log", title=f"head {head}, {quantity}", ylabel="clauses (%)")
+    for axes, *_ in found[-2:]:
         axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
-    figures.legend_below(figure, found[:1], 3)
+    figures.legend_below(figure, [found[0][0]], 3)
     title = f"neuron {neuron}: clauses by whether they violate its assignments"
     figure.suptitle(title, fontsize=9)
     return figure
@@ -172,14 +165,13 @@ def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
 
 def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
     """Mean parts of one neuron's pre-activation, where it is active and where it is silent."""
-    figure, (axes,) = figures.panels(1, columns=1, panel_height=2.6)
-    parts = list(dict.fromkeys(row.part for row in rows))
+    figure, (axes,) = figures.panels(1)
+    parts, by_activity = list(by(rows, "part")), by(rows, "is_active")
     for shift, active, colour, label in (
         (-0.2, False, VERMILLION, "silent"),
         (0.2, True, BLUE, "active"),
     ):
-        chosen = [row for row in rows if row.is_active is active]
-        if chosen:
+        if chosen := by_activity.get(active):
             axes.barh(
                 [parts.index(row.part) + shift for row in chosen],
                 [row.mean for row in chosen],
@@ -197,16 +189,3 @@ def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
     axes.set_title(f"neuron {neuron}: what its pre-activation is made of (active: above 0)")
     axes.legend(loc="best")
     return figure
-
-
-def _draw_largest(axes: Axes, largest: Sequence[float], neurons: Sequence[int]) -> None:
-    axes.barh(range(len(neurons)), largest, color="0.6", height=0.8)
-    axes.invert_xaxis()
-    axes.set_xlabel("largest mean\nactivation")
-    axes.xaxis.set_major_locator(MaxNLocator(3))
-    if len(neurons) <= _MOST_LABELLED_NEURONS:
-        axes.set_yticks(range(len(neurons)), [str(neuron) for neuron in neurons], fontsize=6)
-        axes.set_ylabel("neuron")
-    else:
-        axes.set_yticks([])
-        axes.set_ylabel(f"{len(neurons)} neurons")

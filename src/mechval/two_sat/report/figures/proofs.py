@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from mechval.reporting.figures import PAGE_WIDTH, legend_below, note, panels
+from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, VERMILLION
 from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingRow
@@ -24,12 +24,12 @@ _COLOURS = {"lookup table": ORANGE, "constant": GREEN}
 
 def draw_derivability(parts: Sequence[PartRow], outside: Sequence[DerivabilityRow]) -> Figure:
     """Which component each weight reaches, and what the label loses outside the named parts."""
-    height = 1.2 + 0.16 * (len(parts) + len(outside))
-    figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
-    reached, changed = figure.subplots(2, 1, height_ratios=[len(parts), len(outside)])
+    heights = [len(parts), len(outside)]
+    figure, found = figures.grid(2, 1, 1.2 + 0.16 * sum(heights), height_ratios=heights)
+    reached, changed = found.flat
     _draw_parts(reached, parts)
     _draw_outside(changed, outside)
-    legend_below(figure, [changed], columns=2)
+    figures.legend_below(figure, [changed], columns=2)
     for axes in (reached, changed):
         axes.invert_yaxis()
     return figure
@@ -38,16 +38,15 @@ def draw_derivability(parts: Sequence[PartRow], outside: Sequence[DerivabilityRo
 def draw_sizes(rows: Sequence[SizeRow]) -> Figure:
     """Length of every program beside that of the weights; rows without a length are left out."""
     known = [row for row in rows if row.bits]
-    figure, (axes,) = panels(1, columns=1, panel_height=0.6 + 0.18 * len(known))
+    figure, (axes,) = figures.panels(1, panel_height=0.6 + 0.18 * len(known))
     for place, row in enumerate(known):
         colour = BLACK if "weights" in row.what else _COLOURS.get(row.what, BLUE)
         axes.barh(place, row.bits or 0, color=colour, height=0.7)
-        note(axes, f"{row.bits:,}", row.bits or 0, place, size=6)
+        figures.note(axes, f"{row.bits:,}", row.bits or 0, place, size=6)
     names = [", ".join(filter(None, (row.what, row.setting, row.reading))) for row in known]
     axes.set_yticks(range(len(known)), names, fontsize=7)
     axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.set_xlim(1, 12 * max(row.bits or 0 for row in known))
+    axes.set(xscale="log", xlim=(1, 12 * max(row.bits or 0 for row in known)))
     axes.set_xlabel("length (bits; weights count 32 bits each)")
     axes.set_title("programs in one prefix code (blue; table of all truth tables: orange), weights")
     return figure
@@ -55,7 +54,7 @@ def draw_sizes(rows: Sequence[SizeRow]) -> Figure:
 
 def draw_margins(rows: Sequence[ParsingRow]) -> Figure:
     """Proved and attained margin of every clause at every position, the earlier clauses free."""
-    figure, (axes,) = panels(1, columns=1, panel_height=2.8)
+    figure, (axes,) = figures.panels(1, panel_height=2.8)
     position = np.array([row.clause_position for row in rows])
     proved = np.array([row.margin for row in rows])
     is_certified = np.array([row.status is CaseStatus.CERTIFIED for row in rows])
@@ -80,13 +79,13 @@ def draw_margins(rows: Sequence[ParsingRow]) -> Figure:
 
 def draw_drift(rows: Sequence[DriftRow]) -> Figure:
     """The bound of the drift that γ_1 can cause, source by source, beside the margin it faces."""
-    figure, (axes,) = panels(1, columns=1, panel_height=2.0)
+    figure, (axes,) = figures.panels(1, panel_height=2.0)
     for place, row in enumerate(rows):
-        first = place == 0
-        label = "drift bound" if first else ""
-        axes.barh(place - 0.18, row.median_drift, 0.34, color=BLUE, label=label)
-        label = "margin" if first else ""
-        axes.barh(place + 0.18, row.median_margin, 0.34, color=ORANGE, label=label)
+        for shift, length, colour, label in (
+            (-0.18, row.median_drift, BLUE, "drift bound"),
+            (0.18, row.median_margin, ORANGE, "margin"),
+        ):
+            axes.barh(place + shift, length, 0.34, color=colour, label="" if place else label)
     names = [f"{row.source}\n{row.share:.1%} certified" for row in rows]
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
@@ -103,15 +102,8 @@ def _draw_parts(axes: Axes, parts: Sequence[PartRow]) -> None:
     columns = {name: column for column, name in enumerate(COMPONENT_NAMES)}
     declared = [columns[row.component] for row in parts]
     reached = [(columns[name], place) for place, row in enumerate(parts) for name in row.reaches]
-    axes.plot(
-        declared,
-        range(len(parts)),
-        "s",
-        markersize=8,
-        markerfacecolor="none",
-        color=BLUE,
-        label="declared in",
-    )
+    box = {"markersize": 8, "markerfacecolor": "none", "color": BLUE}
+    axes.plot(declared, range(len(parts)), "s", label="declared in", **box)
     axes.plot(*np.array(reached).reshape(-1, 2).T, ".", color=VERMILLION, label="reaches output of")
     axes.set_yticks(range(len(parts)), [f"{r.weight} ({r.numbers:,})" for r in parts], fontsize=6)
     axes.set_ylabel("weight (numbers in it)")
@@ -133,7 +125,7 @@ def _draw_outside(axes: Axes, rows: Sequence[DerivabilityRow]) -> None:
                 axes.plot([rate, bound], [place, place], color=colour, linewidth=1)
                 axes.plot(rate, place, marker, color=colour, markersize=4, label=label)
                 axes.plot(bound, place, "|", color=colour)
-                note(axes, f"{row.disagreements:,}", bound, place, size=6)
+                figures.note(axes, f"{row.disagreements:,}", bound, place, size=6)
                 label = ""
     axes.set_yticks(range(len(rows)), [_outside_name(row) for row in rows], fontsize=6)
     axes.set_xscale("log")

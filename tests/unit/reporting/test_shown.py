@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mechval.reporting.markdown import markdown_table, significant
+from mechval.reporting.shown import markdown_of, show, significant
 
 
 @given(st.floats(min_value=1e-12, max_value=1e9))
@@ -11,8 +11,8 @@ def test_three_digits_are_within_half_a_per_cent(value):
 
 
 def test_a_bar_in_a_cell_does_not_split_it():
-    assert markdown_table(["a"], [["x|y"]]).splitlines()[-1] == r"| x\|y |"
+    assert markdown_of(show(["x|y"], ("a", str))).splitlines()[-1] == r"| x\|y |"
 
 
 def test_a_number_column_is_aligned_to_the_right():
-    assert markdown_table(["a", "n:"], []).splitlines()[1] == "|---|---:|"
+    assert markdown_of(show([1], ("a", str), ("n", int))).splitlines()[1] == "|---|---:|"
