@@ -1,0 +1,129 @@
+"""What a machine with one CUDA device does: one JSON of figures, and the log of every step.
+
+``benchmarks/gpu.sh`` installs and runs it. Each step is a command of its own, so one that fails or
+outlasts its limit costs only its own figures; the exit code is 1 if any did. ``--device cpu
+--quick`` walks the same steps on any machine, in two minutes; its numbers mean nothing. Training
+writes the run ``results/two_sat/gpu``.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+_ROOT = Path(__file__).resolve().parents[1]
+_TRAINED = _ROOT / "results/two_sat/gpu/train"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Arguments of Python, a limit in seconds, the file of figures if it is not the output."""
+
+    name: str
+    arguments: tuple[str, ...]
+    limit: int
+    figures: Path | None = None
+
+
+def main() -> None:
+    """Run all steps; write ``gpu.json`` and ``gpu.log`` into the folder."""
+    arguments = _arguments()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    measured: dict[str, Any] = {"machine": _machine(arguments.device)}
+    with (arguments.folder / "gpu.log").open("w", encoding="utf-8") as log:
+        for step in _steps(arguments.device, arguments.quick, arguments.folder):
+            measured[step.name] = _run(step, log)
+            text = json.dumps(measured, indent=2) + "\n"
+            (arguments.folder / "gpu.json").write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{step.name}: {json.dumps(measured[step.name])}\n")
+            sys.stdout.flush()
+    sys.exit(any(step.get("exit_code") for step in measured.values()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=_ROOT / "build/gpu")
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
+    parser.add_argument("--quick", action="store_true", help="only whether every step runs")
+    return parser.parse_args()
+
+
+def _steps(device: str, quick: bool, folder: Path) -> list[Step]:
+    chunks = ("--chunks", "1") if quick else ()
+    throughput = ("benchmarks/training_throughput.py", "--device", device, "--rounds", "1")
+    sizes = ("--steps", "2", "--batch-size", "64") if quick else ("--steps", "400")
+    run = ("-m", "experiments.run", f"preset={'smoke' if quick else 'cpu'}", "run=gpu")
+    on = f"accelerator={'gpu' if device == 'cuda' else 'cpu'}"
+    counting = ("benchmarks/enumeration.py", "results/two_sat/reference", "--device", device)
+    consolidating = ("benchmarks/consolidate_gpu.py", str(folder), "--device", device)
+    return [
+        Step("tests", ("-m", "pytest", "-q", "-m", "gpu", "tests"), 120),
+        Step("counting", (*counting, *chunks), 150),
+        Step("paper_throughput", (*throughput, *sizes, "--preset", "paper"), 180),
+        Step("cpu_throughput", (*throughput, *sizes, "--preset", "cpu"), 60),
+        Step("data", (*run, on, "+stage=data"), 120),
+        Step("training", (*run, on, "+stage=train"), 180, _TRAINED / "metrics.json"),
+        Step("consolidation", (*consolidating, *(("--quick",) if quick else ())), 300),
+    ]
+
+
+def _run(step: Step, log: TextIO) -> dict[str, Any]:
+    """Run one step, its output into the log; a step beyond its limit has exit code 124."""
+    log.write(f"\n$ python {' '.join(step.arguments)}\n")
+    started = time.perf_counter()
+    try:
+        done = subprocess.run(
+            (sys.executable, *step.arguments),
+            cwd=_ROOT,
+            env=os.environ | {"MECHVAL_QUIET": "1"},
+            capture_output=True,
+            text=True,
+            timeout=step.limit,
+            check=False,
+        )
+        code, output, told = done.returncode, done.stdout, done.stderr
+    except subprocess.TimeoutExpired as error:
+        code, output, told = 124, _text(error.stdout), _text(error.stderr)
+    seconds = time.perf_counter() - started
+    log.write(output + told)
+    log.flush()
+    return {
+        "command": " ".join(step.arguments),
+        "exit_code": code,
+        "seconds": round(seconds, 1),
+        "figures": _figures(step, output),
+    }
+
+
+def _text(output: bytes | str | None) -> str:
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
+
+
+def _figures(step: Step, output: str) -> Any:
+    """The step's JSON, from its file or its output; else the last line that it printed."""
+    if step.figures is not None and step.figures.exists():
+        output = step.figures.read_text(encoding="utf-8")
+    try:
+        return json.loads(output)
+    except json.JSONDecodeError:
+        return (output.strip().splitlines() or [""])[-1]
+
+
+def _machine(device: str) -> dict[str, Any]:
+    cuda = device == "cuda"
+    return {
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "torch": torch.__version__,
+        "cores": os.cpu_count(),
+    }
+
+
+if __name__ == "__main__":
+    main()
