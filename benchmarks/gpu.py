@@ -64,7 +64,7 @@ def _steps(device: str, quick: bool, folder: Path) -> list[Step]:
     counting = ("benchmarks/enumeration.py", "results/two_sat/reference", "--device", device)
     consolidating = ("benchmarks/consolidate_gpu.py", str(folder), "--device", device)
     return [
-        Step("tests", ("-m", "pytest", "-q", "-m", "gpu", "tests"), 120),
+        Step("tests", ("-m", "pytest", "-q", "-m", "gpu", *_marked_tests()), 120),
         Step("counting", (*counting, *chunks), 150),
         Step("paper_throughput", (*throughput, *sizes, "--preset", "paper"), 180),
         Step("cpu_throughput", (*throughput, *sizes, "--preset", "cpu"), 60),
@@ -72,6 +72,12 @@ def _steps(device: str, quick: bool, folder: Path) -> list[Step]:
         Step("training", (*run, on, "+stage=train"), 180, _TRAINED / "metrics.json"),
         Step("consolidation", (*consolidating, *(("--quick",) if quick else ())), 300),
     ]
+
+
+def _marked_tests() -> list[str]:
+    files = sorted((_ROOT / "tests").rglob("test_*.py"))
+    marked = [file for file in files if "mark.gpu" in file.read_text(encoding="utf-8")]
+    return [str(file.relative_to(_ROOT)) for file in marked]
 
 
 def _run(step: Step, log: TextIO) -> dict[str, Any]:
