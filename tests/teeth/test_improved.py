@@ -9,8 +9,8 @@ import torch
 from mechval.axioms import AxiomReport, Batch, evaluate_axioms
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim.improved.fitted import fit_ladder
+from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.improver import with_parse_gamma
-from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.voting_fit import VotingFit
 from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.interpretation import make_interpretations

@@ -27,9 +27,8 @@ CLASSES = ("UNSAT", "SAT")
 class Question:
     """What is asked of every network: the rules of its interpretations and how they are judged.
 
-    Attributes:
-        confidence: of every one-sided bound.
-        natural_share: share of satisfiable formulas among independent draws, for the reweighted ε.
+    ``confidence`` is that of every one-sided bound, ``natural_share`` the share of satisfiable
+    formulas among independent draws, for the reweighted ε.
     """
 
     circuit: CircuitConfig
@@ -54,13 +53,7 @@ class NeuronCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkFacts:
-    """What is told of every network.
-
-    Attributes:
-        n: test formulas.
-        loss: mean cross-entropy of the answer token.
-        neurons: by reading.
-    """
+    """What is told of every network: of its answer token on n test formulas, and per reading."""
 
     n: int = tables.told("N")
     loss: float = tables.number("cross-entropy", unit="nats")
@@ -85,15 +78,20 @@ def assess_network(
     """
     model = model.to(device)
     loss, n_right = _answer_quality(model, problem, test, device)
-    circuit, why_none = _try_extract(model, problem, fit, question, seed, device)
+    readings, circuit, why_none = question.circuit.readings, None, ""
     reports: list[AxiomReport] = []
-    if circuit is not None:
+    try:
+        circuit = extract_circuit(
+            model, problem, fit, config=question.circuit, seed=seed, device=device
+        )
+    except MechvalError as refusal:
+        why_none = str(refusal)
+    else:
         reports = validate(model, problem, circuit, test, question=question, device=device)
-    readings = question.circuit.readings
     return Validation(
         reports=tuple(reports),
         refusals={
-            name: why_none or _why_left_out(circuit, reading)
+            name: _why_left_out(circuit, reading) if circuit else why_none
             for reading in readings
             if circuit is None or reading not in circuit.readings
             for name in question.names(reading)
@@ -107,25 +105,7 @@ def assess_network(
     )
 
 
-def _try_extract(
-    model: Transformer,
-    problem: Problem,
-    fit: Split,
-    question: Question,
-    seed: int,
-    device: torch.device,
-) -> tuple[Circuit | None, str]:
-    try:
-        circuit = extract_circuit(
-            model, problem, fit, config=question.circuit, seed=seed, device=device
-        )
-    except MechvalError as refusal:
-        return None, str(refusal)
-    return circuit, ""
-
-
-def _why_left_out(circuit: Circuit | None, reading: ReadingName) -> str:
-    assert circuit is not None
+def _why_left_out(circuit: Circuit, reading: ReadingName) -> str:
     selection, _ = READINGS[reading]
     n_selected = len(circuit.effects.evaluating(selection))
     return f"the {reading} rules select {n_selected} neurons, none with a bit that changes"
@@ -166,10 +146,8 @@ def validate(
 
 
 def mixtures(natural_share: float) -> dict[str, dict[str, float]]:
-    """Weights of the classes: equal, and as among independent draws.
-
-    Args:
-        natural_share: share of satisfiable formulas among independent draws.
+    """Weights of the classes: equal, and as among independent draws, of which ``natural_share``
+    are satisfiable.
     """
     unsatisfiable, satisfiable = CLASSES
     return {

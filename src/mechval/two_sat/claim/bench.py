@@ -29,11 +29,7 @@ _BATCH = 2**13
 class Observations:
     """The network's states and labels on every formula of a split, on the CPU.
 
-    Attributes:
-        resid_post: after block 0, at ``:``.
-        states: at cut 2.
-        labels: 1 where the network answers ``s``.
-        tables: the truth tables of the formulas as written.
+    ``resid_post`` is after block 0 at ``:``, ``states`` are at cut 2, labels are 1 for ``s``.
     """
 
     split: Split
@@ -45,14 +41,10 @@ class Observations:
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """One network and its circuit.
+    """One network and its circuit; the model is on ``device``.
 
-    Attributes:
-        model: on ``device``.
-        fitting: what is fitted sees nothing else.
-        testing: what every ε outside the suite is counted on.
-        seed: of refitted trees and of the noise.
-        confidence: of every one-sided bound.
+    What is fitted sees ``fitting`` alone; every ε outside the suite is counted on ``testing``. The
+    seed is that of refitted trees and of the noise, the confidence that of one-sided bounds.
     """
 
     model: Transformer

@@ -42,14 +42,12 @@ class Means:
 
 @dataclass(frozen=True)
 class Ablation:
-    """Which of a network's own values are kept; the rest is at its mean.
+    """Which of a network's own values are kept; the rest, told in words, is at its mean.
 
     Attributes:
         component: whose parts are tested, or ``all``.
-        replaced: in words, what is at its mean.
         positions: kept after block 0.
-        neurons: kept in block 1's hidden layer.
-        keeps_residual: whether the residual stream beside the hidden layer is kept.
+        neurons: kept in block 1's hidden layer; ``keeps_residual`` is about the stream beside it.
     """
 
     component: str
@@ -83,10 +81,7 @@ EVALUATE_ABLATIONS = (
 class DerivabilityRow(Estimate):
     """On how many formulas one ablation changes the network's own label.
 
-    Attributes:
-        component: whose parts are tested, or ``all``.
-        replaced: in words, what is at its mean.
-        reading: None where no neuron is chosen.
+    ``reading`` is None where no neuron is chosen.
     """
 
     component: str = tables.told()
@@ -112,7 +107,13 @@ def derivability_rows(
         circuit.mean_hidden.to(device),
         circuit.mean_resid_mid.to(device),
     )
-    plans = _plans(circuit, device)
+    no_neurons = torch.arange(0, device=device)
+    plans: list[tuple[Ablation, ReadingName | None, Int[Tensor, " _"]]] = [
+        (ablation, None, no_neurons) for ablation in PARSE_ABLATIONS
+    ]
+    for name, reading in circuit.readings.items():
+        neurons = reading.neurons.to(device)
+        plans.extend((ablation, name, neurons) for ablation in EVALUATE_ABLATIONS)
     counts = count_changed_labels(
         Components(model, problem),
         means,
@@ -132,19 +133,6 @@ def derivability_rows(
     ]
 
 
-def _plans(
-    circuit: Circuit, device: torch.device
-) -> list[tuple[Ablation, ReadingName | None, Int[Tensor, " _"]]]:
-    no_neurons = torch.arange(0, device=device)
-    plans: list[tuple[Ablation, ReadingName | None, Int[Tensor, " _"]]] = [
-        (ablation, None, no_neurons) for ablation in PARSE_ABLATIONS
-    ]
-    for name, reading in circuit.readings.items():
-        neurons = reading.neurons.to(device)
-        plans.extend((ablation, name, neurons) for ablation in EVALUATE_ABLATIONS)
-    return plans
-
-
 @torch.inference_mode()
 def count_changed_labels(
     components: Components,
@@ -158,12 +146,8 @@ def count_changed_labels(
     """How many of the network's labels on ``split`` each ablation changes.
 
     Args:
-        components: of the network, on ``device``.
-        means: what stands for a replaced part.
         plans: ablations, each with the neurons that it calls its named ones.
-        split: the formulas.
         positions: the named positions of the residual stream after block 0.
-        device: where the network is.
     """
     changed = [0] * len(plans)
     for tokens, _ in token_batches(components.layout.problem, split, device, "derivability"):
@@ -174,18 +158,12 @@ def count_changed_labels(
             if ablation.positions not in states:
                 edited = _keep(resid, means.resid_post, ablation.positions, positions)
                 states[ablation.positions] = components.evaluate(edited)
-            state = _ablate_state(states[ablation.positions], means, ablation, neurons)
+            own = states[ablation.positions]
+            hidden = _keep(own.hidden, means.hidden, ablation.neurons, neurons)
+            mean = means.resid_mid.expand_as(own.resid_mid)
+            state = AnswerState(hidden, own.resid_mid if ablation.keeps_residual else mean)
             changed[index] += int((components.output(state) != labels).sum())
     return changed
-
-
-def _ablate_state(
-    state: AnswerState, means: Means, ablation: Ablation, neurons: Int[Tensor, " neuron"]
-) -> AnswerState:
-    hidden = _keep(state.hidden, means.hidden, ablation.neurons, neurons)
-    if ablation.keeps_residual:
-        return AnswerState(hidden, state.resid_mid)
-    return AnswerState(hidden, means.resid_mid.expand_as(state.resid_mid))
 
 
 def _keep(

@@ -1,15 +1,21 @@
-"""One pass of the network over the test split for all interpretations, and what follows from it."""
+"""Everything that is claimed of one network, fitted on one split and counted on another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mechval.axioms import Axiom, AxiomReport, Batch, CellKey, Interpretation
-from mechval.axioms.judging import JudgingRule, Measurements, make_report
-from mechval.axioms.paired import PairedRow, compare_pairs
+from mechval.axioms import Axiom, AxiomReport, Batch, CellKey, Interpretation, Measurements, paired
+from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.suite import measure_axioms
+from mechval.two_sat.claim import assess, sizes, surface
+from mechval.two_sat.claim.bench import Bench
+from mechval.two_sat.claim.improved import improver
+from mechval.two_sat.claim.improved.fitted import improved_reading
+from mechval.two_sat.claim.variants.families import make_variants
 from mechval.two_sat.claim.variants.tolerance import ToleranceRow, tolerance_curve
 from mechval.two_sat.claim.variants.variant import Variant, VariantRow, variant_rows
-from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE, make_interpretations
+from mechval.two_sat.programs.mirrored import AnyVoting
 
 # Axiom 2 at output is not among them: the program of evaluate plays no part in it.
 COMPARED_CELLS = (
@@ -22,7 +28,7 @@ _EVALUATE = CellKey(Axiom.PREFIX_EQUIVALENCE, 1 + COMPONENT_NAMES.index(EVALUATE
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Everything that one pass gave.
+    """Everything that one pass of the network over the test split gave.
 
     Attributes:
         mains: reports of the main interpretations.
@@ -34,7 +40,63 @@ class Measured:
     mains: list[AxiomReport]
     variants: list[VariantRow]
     tolerance: list[ToleranceRow]
-    paired: list[PairedRow]
+    paired: list[paired.PairedRow]
+
+
+@dataclass(frozen=True, eq=False)
+class CompleteClaim:
+    """What the axioms say of the interpretations of one network.
+
+    Attributes:
+        measured: the main interpretations and every variant.
+        surface: ε over cuts and high values.
+        front: length of every kind of evaluate program against its ε.
+        choices: which parts of the better interpretation count, on the fitting split.
+        sizes: lengths of all programs beside the weights.
+    """
+
+    measured: Measured
+    surface: list[surface.SurfaceRow]
+    front: list[sizes.FrontRow]
+    choices: tuple[improver.ChoiceRow, ...]
+    sizes: list[sizes.SizeRow]
+
+
+def validate_completely(
+    settings: TwoSatSettings, bench: Bench, voting: Mapping[str, AnyVoting], natural_share: float
+) -> CompleteClaim:
+    """Fit every variant on the fitting split, then measure them all in one pass over the other.
+
+    Args:
+        voting: the better evaluate programs, by name.
+        natural_share: share of satisfiable formulas among independent draws, for reweighting.
+    """
+    circuit, asked = bench.circuit, settings.axioms
+    mains = make_interpretations(
+        bench.components,
+        bench.problem,
+        circuit,
+        versions=asked.versions,
+        residuals=asked.residuals,
+        device=bench.device,
+    )
+    reading = improved_reading(circuit)
+    base = next(main for main in mains if main.tags["reading"] == reading)
+    choice, better = improver.improve(bench, base, voting)
+    variants = [*make_variants(bench, mains, settings.variants), *better]
+    mixtures = assess.mixtures(natural_share)
+    rule = JudgingRule(assess.CLASSES, mixtures, asked.confidence, circuit.majority_label)
+    batches = assess.axiom_batches(bench.problem, bench.testing.split, bench.device)
+    front = sizes.front_rows(bench, reading, voting)
+    tried = surface.Surface(bench, asked.versions, asked.residuals, settings.circuit.max_leaves)
+    grids = surface.grids(settings.variants, tuple(circuit.readings))
+    return CompleteClaim(
+        measured=measure(mains, variants, batches, rule),
+        surface=[row for grid in grids for row in tried.rows(grid)],
+        front=front,
+        choices=choice.rows,
+        sizes=sizes.size_rows(bench.model, bench.problem, circuit, front, reading),
+    )
 
 
 def measure(
@@ -70,24 +132,20 @@ def _tolerance_rows(
 ) -> list[ToleranceRow]:
     """One curve per version and reading: the residual plays no part in α."""
     curves = {
-        (main.tags["version"], main.tags["reading"]): (main, measurements)
-        for main, measurements in zip(mains, measured, strict=True)
-    }
-    return [
-        row
-        for main, measurements in curves.values()
-        for row in tolerance_curve(
+        (main.tags["version"], main.tags["reading"]): tolerance_curve(
             measurements.distances[_EVALUATE],
             main.equivalences[_EVALUATE.component].n_parts,
             tags=main.tags,
             confidence=confidence,
         )
-    ]
+        for main, measurements in zip(mains, measured, strict=True)
+    }
+    return [row for curve in curves.values() for row in curve]
 
 
 def _paired_rows(
     mains: Sequence[AxiomReport], rivals: Sequence[AxiomReport], cell: str, rule: JudgingRule
-) -> list[PairedRow]:
+) -> list[paired.PairedRow]:
     """Compare where the two programs meet the same test: same reading, same equivalence."""
     groups: dict[tuple[str, str], list[AxiomReport]] = {}
     compared = {(rival.tags["reading"], rival.tags["residual"]) for rival in rivals}
@@ -95,4 +153,8 @@ def _paired_rows(
         if (report.tags["reading"], report.tags["residual"]) in compared:
             (found,) = (made for made in report.cells if made.name == cell)
             groups.setdefault((report.tags["reading"], found.equivalence), []).append(report)
-    return [row for group in groups.values() for row in compare_pairs(group, cell, rule.confidence)]
+    return [
+        row
+        for group in groups.values()
+        for row in paired.compare_pairs(group, cell, rule.confidence)
+    ]

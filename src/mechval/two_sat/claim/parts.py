@@ -32,12 +32,7 @@ _UNNESTED = ("embed", "pos_embed", "unembed")
 
 @dataclass(frozen=True)
 class Part:
-    """The modules that one component is.
-
-    Attributes:
-        hooks: hook names of what it computes, in order; the last one or two are its state.
-        weights: TransformerLens names of its weights.
-    """
+    """What one component is: hook names of what it computes, and TransformerLens weight names."""
 
     component: str
     hooks: tuple[str, ...]
@@ -72,22 +67,24 @@ def used_weights(
         state = components.evaluate(resid.detach())
         held = AnswerState(state.hidden.detach(), state.resid_mid.detach())
         logits = components.answer_logits(held)
-    outputs = ((resid,), (state.hidden, state.resid_mid), (logits,))
-    return {
-        name: _reaching(traced, tensors)
-        for name, tensors in zip(COMPONENT_NAMES, outputs, strict=True)
-    }
+    sums = (resid.sum(), state.hidden.sum() + state.resid_mid.sum(), logits.sum())
+    names = tuple(named_weights(traced))
+    parameters = [parameter_of(traced, name) for name in names]
+    found: dict[str, frozenset[str]] = {}
+    for component, total in zip(COMPONENT_NAMES, sums, strict=True):
+        gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+        reaching = zip(names, gradients, strict=True)
+        found[component] = frozenset(name for name, gradient in reaching if gradient is not None)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartRow:
-    """One weight tensor.
+    """One weight tensor of so many numbers.
 
     Attributes:
-        numbers: how many it holds.
-        component: that it is declared in.
+        component: that it is declared in, whose hooks ``computes`` lists.
         reaches: components whose output it reaches.
-        computes: hook names of the component that it is declared in.
     """
 
     weight: str = tables.told()
@@ -102,9 +99,7 @@ class PartRow:
 class CompositionRow(Estimate):
     """On how many labels the composed components are not the network's forward pass.
 
-    Attributes:
-        max_logit_difference: between the two, over all tokens.
-        max_logit: largest absolute value of a logit.
+    Differences and sizes of logits are the largest ones, over all tokens.
     """
 
     confidence: float = tables.told()
@@ -121,30 +116,27 @@ def part_rows(
 ) -> list[PartRow]:
     """One row per weight tensor: the component it is declared in, and those that it reaches."""
     used = used_weights(model, problem, tokens)
-    rows: list[PartRow] = []
-    for part in network_parts(model):
-        for weight in part.weights:
-            reaches = tuple(name for name in COMPONENT_NAMES if weight in used[name])
-            row = PartRow(
-                weight=weight,
-                numbers=parameter_of(model, weight).numel(),
-                component=part.component,
-                reaches=reaches,
-                agrees=reaches == (part.component,),
-                computes=part.hooks,
-            )
-            rows.append(row)
-    return rows
+    reached = {
+        weight: tuple(name for name in COMPONENT_NAMES if weight in used[name])
+        for weight in named_weights(model)
+    }
+    return [
+        PartRow(
+            weight=weight,
+            numbers=parameter_of(model, weight).numel(),
+            component=part.component,
+            reaches=reached[weight],
+            agrees=reached[weight] == (part.component,),
+            computes=part.hooks,
+        )
+        for part in network_parts(model)
+        for weight in part.weights
+    ]
 
 
 @torch.inference_mode()
 def composition_row(
-    model: Transformer,
-    problem: Problem,
-    split: Split,
-    *,
-    confidence: float,
-    device: torch.device,
+    model: Transformer, problem: Problem, split: Split, *, confidence: float, device: torch.device
 ) -> CompositionRow:
     """Whether the composed components are the network's forward pass, on the label and on logits.
 
@@ -175,16 +167,6 @@ def parameter_of(model: Transformer, weight: str) -> nn.Parameter:
     if path[0] in _UNNESTED:
         return model.get_parameter(last)
     return model.get_parameter(".".join([*path, _STORED.get(last, last)]))
-
-
-def _reaching(model: Transformer, outputs: tuple[Tensor, ...]) -> frozenset[str]:
-    names = tuple(named_weights(model))
-    parameters = [parameter_of(model, name) for name in names]
-    total = torch.stack([output.sum() for output in outputs]).sum()
-    gradients = torch.autograd.grad(total, parameters, allow_unused=True)
-    return frozenset(
-        name for name, gradient in zip(names, gradients, strict=True) if gradient is not None
-    )
 
 
 def _runs(names: tuple[str, ...], last: tuple[str, ...]) -> list[tuple[str, ...]]:

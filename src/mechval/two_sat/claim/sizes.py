@@ -1,24 +1,51 @@
-"""How long the programs of a circuit are beside the network's weights (axiom 6).
+"""How long programs are: against their ε, and beside the network's weights (axiom 6).
 
 Source: paper section 3 (the program must be simpler than the network).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
 from mechval import tables
+from mechval.axioms import Estimate
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
-from mechval.two_sat.claim.improved.front import FrontRow
+from mechval.two_sat.claim.bench import Bench, written_pairs
 from mechval.two_sat.claim.parts import network_parts
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import lengths
+from mechval.two_sat.programs.evaluate import EvaluateProgram
+from mechval.two_sat.programs.lookup import fit_lookup
+from mechval.two_sat.programs.mirrored import AnyVoting
+from mechval.two_sat.programs.thresholds import fit_thresholds
+from mechval.two_sat.programs.voting import VotingProgram
 
+TREE_LEAVES = (2, 4, 16, None)
+"""Most leaves of the trees on the front; None for no limit."""
 WEIGHT_BITS = 32
+_BATCH = 4096
 _HELD = ("disjunction", "trees", "lookup table")
 """Programs of the front that are those of the circuit, or need no fitting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontRow(Estimate):
+    """Length and ε of one program of evaluate.
+
+    Attributes:
+        setting: of the program, in words; None for a kind that has none.
+        bits: None for a lookup table too long to count.
+    """
+
+    program: str = tables.told()
+    setting: str | None = tables.told()
+    bits: int | None = tables.told("length", unit="bits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +70,66 @@ class SizeRow:
     share_of_evaluate_weights: float | None = tables.number("share of evaluate's", unit="%")
 
 
+FRONT = tables.Table("axioms/front.csv", FrontRow)
 SIZES = tables.Table("axioms/sizes.csv", SizeRow)
+
+
+def front_rows(
+    bench: Bench, reading: ReadingName, voting: Mapping[str, AnyVoting]
+) -> list[FrontRow]:
+    """How much of evaluate's disagreement a longer program buys, one row per program.
+
+    Trees, k-of-n programs and the lookup table are fitted on the fitting split; all are counted on
+    the test split: component equivalence of evaluate, given that parsing is right.
+    """
+    read, seen = bench.bits(reading, bench.testing), bench.testing.tables
+    distinct, table = torch.from_numpy(seen.distinct), torch.from_numpy(seen.index)
+    pairs = written_pairs(bench.problem, bench.testing.split)
+    found: list[tuple[str, str | None, int | None, Tensor]] = [
+        (name, setting, length, program.bits(distinct)[table])
+        for name, setting, length, program in _programs_of_tables(bench, reading)
+    ]
+    for setting, voter in voting.items():
+        name = "voting" if isinstance(voter, VotingProgram) else "mirrored voting"
+        length = lengths.size_bits(voter, bench.problem)
+        found.append((name, setting, length, in_batches(voter.bits, pairs)))
+    return [
+        FrontRow(
+            **vars(Estimate.of(int((bits != read).any(dim=1).sum()), len(read), bench.confidence)),
+            program=name,
+            setting=setting,
+            bits=length,
+        )
+        for name, setting, length, bits in found
+    ]
+
+
+def _programs_of_tables(
+    bench: Bench, reading: ReadingName
+) -> Iterator[tuple[str, str | None, int | None, EvaluateProgram]]:
+    """Name, setting, length and the program itself, of each that reads the truth table."""
+    problem, seen, chosen = bench.problem, bench.fitting.tables, bench.circuit.readings[reading]
+    bits = bench.bits(reading, bench.fitting)
+    found = chosen.disjunctions
+    yield "disjunction", None, lengths.size_bits(found, problem), found
+    for leaves in TREE_LEAVES:
+        found = bench.trees(bits, leaves)
+        yield "trees", str(leaves or "unlimited"), lengths.size_bits(found, problem), found
+    found = fit_thresholds(seen, bits.numpy(), chosen.mean_activation)
+    yield "k of n", None, lengths.size_bits(found, problem), found
+    yield "lookup table", None, _lookup_bits(problem, bits.shape[1]), fit_lookup(seen, bits)
+
+
+def _lookup_bits(problem: Problem, n_neurons: int) -> int | None:
+    n_tables = lengths.count_reachable_truth_tables(problem)
+    return None if n_tables is None else lengths.lookup_bits(n_tables, n_neurons)
+
+
+def in_batches(
+    program: Callable[[Tensor], Tensor], states: Int[Tensor, "formula clause_position"]
+) -> Bool[Tensor, "formula neuron"]:
+    """Run a program over many formulas without holding all its intermediate values."""
+    return torch.cat([program(some) for some in states.split(_BATCH)])
 
 
 def size_rows(
@@ -54,43 +140,34 @@ def size_rows(
     front_reading: ReadingName,
 ) -> list[SizeRow]:
     """One row per program of the circuit, per rival that needs no fitting, per program of the
-    front that the circuit does not hold, and for the weights.
-
-    Args:
-        front_reading: the reading that the front's programs were fitted to.
+    front (fitted to ``front_reading``) that the circuit does not hold, and for the weights.
     """
     n_weights = {part.component: part.n_weights(model) for part in network_parts(model)}
     whole, evaluate = WEIGHT_BITS * sum(n_weights.values()), WEIGHT_BITS * n_weights[EVALUATE]
+    found = {name: len(reading.neurons) for name, reading in circuit.readings.items()}
 
-    def row(bits: int | None, what: str, **of: str | int | None) -> SizeRow:
-        shares = (None, None) if bits is None else (bits / whole, bits / evaluate)
-        share_of_weights, share_of_evaluate = shares
+    def row(
+        bits: int | None,
+        what: str,
+        reading: ReadingName | None = None,
+        setting: str | None = None,
+        neurons: int | None = None,
+    ) -> SizeRow:
         return SizeRow(
             what=what,
+            setting=setting,
+            reading=reading,
+            neurons=found[reading] if reading else neurons,
             bits=bits,
-            share_of_weights=share_of_weights,
-            share_of_evaluate_weights=share_of_evaluate,
-            **of,  # pyright: ignore[reportArgumentType]
+            share_of_weights=None if bits is None else bits / whole,
+            share_of_evaluate_weights=None if bits is None else bits / evaluate,
         )
 
-    found = {name: len(reading.neurons) for name, reading in circuit.readings.items()}
+    fitted = [made for made in front if made.program not in _HELD]
     return [
         row(lengths.constant_bits(), "constant", neurons=0),
-        *(
-            row(bits, what, reading=reading, neurons=found[reading])
-            for what, reading, bits in _held_sizes(problem, circuit)
-        ),
-        *(
-            row(
-                made.bits,
-                made.program,
-                setting=made.setting,
-                reading=front_reading,
-                neurons=found[front_reading],
-            )
-            for made in front
-            if made.program not in _HELD
-        ),
+        *(row(bits, what, reading) for what, reading, bits in _held_sizes(problem, circuit)),
+        *(row(made.bits, made.program, front_reading, made.setting) for made in fitted),
         row(evaluate, "weights of evaluate"),
         row(whole, "all weights"),
     ]
@@ -100,10 +177,8 @@ def _held_sizes(
     problem: Problem, circuit: Circuit
 ) -> Iterator[tuple[str, ReadingName, int | None]]:
     """What, reading and length of the circuit's programs and of its lookup tables."""
-    n_tables = lengths.count_reachable_truth_tables(problem)
     for name, reading in circuit.readings.items():
         yield "disjunctions", name, lengths.size_bits(reading.disjunctions, problem)
         yield "trees", name, lengths.size_bits(reading.trees.program, problem)
         yield "trees before pruning", name, lengths.size_bits(reading.trees.unpruned, problem)
-        n = len(reading.neurons)
-        yield "lookup table", name, None if n_tables is None else lengths.lookup_bits(n_tables, n)
+        yield "lookup table", name, _lookup_bits(problem, len(reading.neurons))

@@ -19,7 +19,6 @@ from torch import Tensor
 from mechval import tables
 from mechval.axioms import Axiom, Estimate
 from mechval.axioms.report import cell_name
-from mechval.two_sat.circuit.extract import Reading
 from mechval.two_sat.circuit.neurons import Levels, is_constant
 from mechval.two_sat.claim.bench import Bench, predicted_labels
 from mechval.two_sat.configs import ReadingName, Residual, VariantsConfig, Version
@@ -35,9 +34,7 @@ _CPU = torch.device("cpu")
 class Grid:
     """Which cuts and high values are tried for a reading.
 
-    Attributes:
-        unit: ``activation`` for the same absolute values for all neurons, ``multiple`` for
-            multiples of the reading's own levels of each neuron.
+    They are the same activations for all neurons, or multiples of each neuron's own levels.
     """
 
     reading: ReadingName
@@ -96,11 +93,7 @@ SURFACE = tables.Table("axioms/surface.csv", SurfaceRow)
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Makes the ε surfaces of one network.
-
-    Attributes:
-        max_leaves: of the trees, as in the circuit.
-    """
+    """Makes the ε surfaces of one network; trees have as many leaves as in the circuit."""
 
     bench: Bench
     versions: tuple[Version, ...]
@@ -134,7 +127,9 @@ class Surface:
         )
         floor = truth_table_floor(testing.tables, found)
         for version in self.versions:
-            program = self._program(version, reading, levels, fitted)
+            program: EvaluateProgram = fit_disjunctions(reading.mean_activation, levels)
+            if version == "trees":
+                program = self.bench.trees(fitted, self.max_leaves)
             bits = program.bits(torch.from_numpy(testing.tables.distinct))
             yield SurfaceRow(
                 **self._counted(at, (found != bits[self._table]).any(dim=1)),
@@ -145,40 +140,25 @@ class Surface:
             )
             yield from self._by_high(grid, at, version, bits)
 
-    def _program(
-        self,
-        version: Version,
-        reading: Reading,
-        cut: Float[Tensor, " neuron"],
-        bits: Bool[Tensor, "formula neuron"],
-    ) -> EvaluateProgram:
-        if version == "disjunction":
-            return fit_disjunctions(reading.mean_activation, cut)
-        return self.bench.trees(bits, self.max_leaves)
-
     def _by_high(
         self, grid: Grid, at: GridCut, version: Version, bits: Bool[Tensor, "table neuron"]
     ) -> Iterator[SurfaceRow]:
+        bench = self.bench
         distinct, state_of_table = bits.unique(dim=0, return_inverse=True)
         state = state_of_table[self._table]
         for residual, high in product(self.residuals, grid.highs):
-            labels = self._replaced_labels(grid, residual, high, distinct)
+            reader = bit_reader(bench.circuit, grid.reading, residual, _CPU)
+            levels = Levels(reader.levels.cut, grid.levels(high, reader.levels.high))
+            states = replace(reader, levels=levels).gamma(distinct)
+            labels = predicted_labels(bench.components, states, bench.device)
             yield SurfaceRow(
-                **self._counted(at, labels[state] != self.bench.testing.labels),
+                **self._counted(at, labels[state] != bench.testing.labels),
                 axiom=Axiom.PREFIX_REPLACEABILITY,
                 component=EVALUATE,
                 version=version,
                 residual=residual,
                 high=high,
             )
-
-    def _replaced_labels(
-        self, grid: Grid, residual: Residual, high: float, bits: Bool[Tensor, "state neuron"]
-    ) -> Int[Tensor, " state"]:
-        reader = bit_reader(self.bench.circuit, grid.reading, residual, _CPU)
-        levels = Levels(reader.levels.cut, grid.levels(high, reader.levels.high))
-        states = replace(reader, levels=levels).gamma(bits)
-        return predicted_labels(self.bench.components, states, self.bench.device)
 
     def _counted(self, at: GridCut, is_wrong: Bool[Tensor, " formula"]) -> dict:
         count, n = int(is_wrong.sum()), len(is_wrong)

@@ -8,10 +8,9 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.reporting.report import Figure, RunFiles, Section
 from mechval.reporting.shown import Shown, by, counted, show
 from mechval.two_sat.claim.derivability import DERIVABILITY
-from mechval.two_sat.claim.improved.choice import CHOICES, ChoiceRow
-from mechval.two_sat.claim.improved.front import FRONT, FrontRow
+from mechval.two_sat.claim.improved.improver import CHOICES, ChoiceRow
 from mechval.two_sat.claim.parts import COMPOSITION, PARTS
-from mechval.two_sat.claim.sizes import SIZES
+from mechval.two_sat.claim.sizes import FRONT, SIZES, FrontRow
 from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.tolerance import TOLERANCE
 from mechval.two_sat.claim.variants.variant import VARIANTS, VariantRow

@@ -12,7 +12,7 @@ from mechval.two_sat.certify.counting.programs import ALL, PROGRAM_ERRORS
 from mechval.two_sat.certify.counting.tables import ANSWERS, AnswerCount
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus
-from mechval.two_sat.claim.improved.front import FRONT
+from mechval.two_sat.claim.sizes import FRONT
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.report import claim_sections, measured
 from mechval.two_sat.report.published_values import BY_KEY

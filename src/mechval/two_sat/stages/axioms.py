@@ -11,12 +11,11 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.bench import Bench, observe
-from mechval.two_sat.claim.complete import validate_completely
 from mechval.two_sat.claim.derivability import DERIVABILITY, derivability_rows
-from mechval.two_sat.claim.improved.choice import CHOICES
-from mechval.two_sat.claim.improved.front import FRONT
+from mechval.two_sat.claim.improved.improver import CHOICES
+from mechval.two_sat.claim.measure import validate_completely
 from mechval.two_sat.claim.parts import COMPOSITION, PARTS, composition_row, part_rows
-from mechval.two_sat.claim.sizes import SIZES
+from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.tolerance import TOLERANCE
 from mechval.two_sat.claim.variants.variant import VARIANTS

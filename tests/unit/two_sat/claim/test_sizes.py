@@ -1,6 +1,5 @@
 from mechval.axioms import Estimate
-from mechval.two_sat.claim.improved.front import FrontRow
-from mechval.two_sat.claim.sizes import size_rows
+from mechval.two_sat.claim.sizes import FrontRow, size_rows
 from mechval.two_sat.programs.lengths import lookup_bits, size_bits
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM, hand_made_circuit, random_network
 

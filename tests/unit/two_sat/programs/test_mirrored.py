@@ -7,9 +7,8 @@ import torch
 from mechval.axioms.program_size import natural_bits, subset_bits
 from mechval.errors import MechvalError
 from mechval.two_sat.claim.improved.mirrored_fit import MirroredFit, fit_mirrored_programs
-from mechval.two_sat.claim.improved.mirrored_start import MirroredStart, mirrored_start
+from mechval.two_sat.claim.improved.starts import MirroredStart, VotingStart, mirrored_start
 from mechval.two_sat.claim.improved.voting_fit import FitTargets
-from mechval.two_sat.claim.improved.voting_start import VotingStart
 from mechval.two_sat.programs.mirrored import TABLES, MirroredProgram, Mirrors
 from mechval.two_sat.programs.voting import clause_counts, table_bits, vote
 from tests.networks import CPU, SMALL_PROBLEM

@@ -14,8 +14,7 @@ from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
 from mechval.training.recipe import Recipe
 from mechval.two_sat.circuit.evidence.ablations import ABLATIONS
 from mechval.two_sat.circuit.files import load_circuit
-from mechval.two_sat.claim.improved.front import FRONT
-from mechval.two_sat.claim.sizes import SIZES
+from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.configs import ModelSource, TwoSatSettings
 from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages import axioms, circuit, data, improve, nulls, progress, train

@@ -17,11 +17,10 @@ from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.claim.bench import written_pairs
 from mechval.two_sat.claim.improved import mirrored_fit
-from mechval.two_sat.claim.improved.front import in_batches
 from mechval.two_sat.claim.improved.mirrored_fit import MirroredFit
-from mechval.two_sat.claim.improved.mirrored_start import mirrored_start
+from mechval.two_sat.claim.improved.starts import mirrored_start, voting_start
 from mechval.two_sat.claim.improved.voting_fit import FitTargets, VotingFit, fit_voting_program
-from mechval.two_sat.claim.improved.voting_start import voting_start
+from mechval.two_sat.claim.sizes import in_batches
 from mechval.two_sat.configs import ImprovedConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.activations import record_answer_states
@@ -57,14 +56,14 @@ class ProgramErrors:
 
 @dataclass(frozen=True)
 class FitMetrics:
-    """The errors of every fitted program, by name."""
+    """By the program's name."""
 
     programs: Mapping[str, ProgramErrors]
 
 
 @dataclass(frozen=True)
 class SavedPrograms:
-    """The programs as plain integers: ``kind`` and tables of each, by name."""
+    """By the program's name: its kind and its tables as plain integers."""
 
     refusal: str | None = tables.told()
     programs: Mapping[str, Mapping[str, Any]] = tables.told()
@@ -94,11 +93,7 @@ def fit_programs(
     seed: int,
     device: torch.device,
 ) -> FittedPrograms:
-    """Fit every voting program to the first fitting formulas; the network comes back on the CPU.
-
-    Args:
-        seed: of the batches.
-    """
+    """Fit every voting program to the first fitting formulas; the network comes back on the CPU."""
     first = fit.first(config.formulas)
     states = record_answer_states(model, problem, first, device)
     try:
@@ -141,10 +136,13 @@ def fit_ladder(
         mirrored: how long mirrored programs are fitted, named ``price <price>``; None for none.
 
     Raises:
-        MechvalError: see :func:`voting_start` and :func:`fit_voting_program`.
+        MechvalError: for a cut that is not positive, and as :func:`fit_voting_program`.
     """
-    chosen = circuit.readings[reading]
-    targets = _targets(model, problem, circuit, reading, split, states)
+    chosen, mlp = circuit.readings[reading], model.block(1).mlp
+    with torch.no_grad():  # The pre-activation, before the ReLU hides it below 0.
+        own = states.resid_mid @ mlp.W_in[:, chosen.neurons].cpu() + mlp.b_in[chosen.neurons].cpu()
+        excess = (own - chosen.levels.cut) / chosen.levels.cut
+    targets = FitTargets(clause_counts(problem, written_pairs(problem, split)), excess)
     start = voting_start(model, problem, circuit, chosen)
     found: dict[str, AnyVoting] = {}
     for width in ladder:
@@ -161,22 +159,6 @@ def fit_ladder(
             seed=seed,
         )
     return found
-
-
-@torch.no_grad()
-def _targets(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    reading: ReadingName,
-    split: Split,
-    states: AnswerState,
-) -> FitTargets:
-    """How far each evaluating neuron is above its cut, before the ReLU hides it below 0."""
-    chosen, mlp = circuit.readings[reading], model.block(1).mlp
-    own = states.resid_mid @ mlp.W_in[:, chosen.neurons].cpu() + mlp.b_in[chosen.neurons].cpu()
-    excess = (own - chosen.levels.cut) / chosen.levels.cut
-    return FitTargets(clause_counts(problem, written_pairs(problem, split)), excess)
 
 
 def measure_errors(
@@ -205,7 +187,7 @@ def measure_errors(
 
 
 def save_programs(fitted: FittedPrograms, directory: Path) -> None:
-    """Write the programs as plain integers; half-precision steps have no more digits than kept."""
+    """Write the programs; half-precision steps have no more digits than are kept."""
     kinds = {made: name for name, made in _KINDS.items()}
     programs = {
         name: {"kind": kinds[type(program)], **program.to_json()}
@@ -223,8 +205,8 @@ def load_programs(directory: Path, problem: Problem) -> FittedPrograms:
     saved = PROGRAMS.read(directory)
     programs: dict[str, AnyVoting] = {}
     for name, values in saved.programs.items():
-        kind = str(values.get("kind"))
-        kept = {key: table for key, table in values.items() if key != "kind"}
+        kept = dict(values)
+        kind = str(kept.pop("kind", None))
         if kind not in _KINDS:
             raise MechvalError(
                 f"{PROGRAMS.file} holds a program of kind {kind!r}; allowed: {', '.join(_KINDS)}."

@@ -1,105 +1,225 @@
 """The better interpretation of one network: literal counts, voting programs, regressed states.
 
-Components that are not replaced are shared with the interpretation they come from, so the suite
-measures the cells that do not change once.
+Which parts of it are taken is a rule that sees the fitting split alone. Part by part (γ_1, the
+program of evaluate, γ_2), each candidate is put into what was taken so far. One that makes any
+cell of the axiom table worse does not count; of those that count the one with the fewest
+disagreements over all cells is taken, if that is fewer than before.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
-from mechval.axioms import Interpretation, Map
+from mechval import axioms, tables
+from mechval.axioms import CellKey, Interpretation, Map
+from mechval.axioms.equations import deciding_equivalence
 from mechval.two_sat.circuit.prototypes import prototypes_by_position
 from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.bench import Bench
-from mechval.two_sat.claim.improved.choice import Change, Choice, Part, choose_parts
 from mechval.two_sat.claim.improved.fitted import choosing_formulas
-from mechval.two_sat.claim.improved.parser import RefinedParser, fit_colon
-from mechval.two_sat.claim.improved.regression import fit_regression
+from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon, fit_regression
 from mechval.two_sat.claim.variants import variant
 from mechval.two_sat.claim.variants.variant import Variant, make_variant, with_evaluate
 from mechval.two_sat.interpretation import reading_of
 from mechval.two_sat.programs.mirrored import AnyVoting
 
 COUNTING = "counting"
+Change = Callable[[Interpretation], Interpretation]
+Counts = Counter[CellKey]
+Taken = tuple[str | None, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Improver:
-    """Looks for better parts of a main interpretation, fitted on the fitting split alone.
+@dataclass(frozen=True)
+class Part:
+    """One part of an interpretation: what might be put in its place, for the sake of a cell."""
 
-    Attributes:
+    name: str
+    candidates: Mapping[str, Change]
+    about: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceRow:
+    """One candidate in one distinct cell."""
+
+    part: str = tables.told()
+    candidate: str = tables.told()
+    is_taken: bool = tables.told()
+    n: int = tables.told("N")
+    cell: str = tables.told()
+    before_disagreements: int = tables.count("disagreements before")
+    after_disagreements: int = tables.count("disagreements after")
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the candidate disagrees more often there than what was in its place."""
+        return self.after_disagreements > self.before_disagreements
+
+
+CHOICES = tables.Table("axioms/choices.csv", ChoiceRow)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The base with the named candidates, and one row per candidate and distinct cell."""
+
+    interpretation: Interpretation
+    taken: tuple[str, ...]
+    rows: tuple[ChoiceRow, ...]
+
+
+def improve(
+    bench: Bench, base: Interpretation, programs: Mapping[str, AnyVoting]
+) -> tuple[Choice, list[Variant]]:
+    """Put better parts into a main interpretation: those that count on the last fitting formulas.
+
+    Args:
         base: its α_2 must read the neurons that the programs were fitted to.
         programs: of evaluate, by name.
+
+    Returns:
+        What is taken, and as variants every candidate on its own, voting with the counting γ_1,
+        and all that was taken.
     """
+    parse, evaluate, state = parts = _parts(bench, base, programs)
+    last = choosing_formulas(bench.fitting.split)
+    choice = choose_parts(base, parts, axiom_batches(bench.problem, last, bench.device))
+    counting = parse.candidates[COUNTING](base)
+    made = [
+        *((name, change(base), parse) for name, change in parse.candidates.items()),
+        *((name, change(base), state) for name, change in state.candidates.items()),
+        *(
+            (f"{COUNTING}, {name}", change(counting), evaluate)
+            for name, change in evaluate.candidates.items()
+        ),
+    ]
+    variants = [
+        make_variant("improved", name, changed, about=part.about) for name, changed, part in made
+    ]
+    return choice, [*variants, make_variant("improved", "chosen", choice.interpretation)]
 
-    bench: Bench
-    base: Interpretation
-    programs: Mapping[str, AnyVoting]
 
-    def choose(self) -> Choice:
-        """Put the better parts into the base, those that count on the last fitting formulas."""
-        bench = self.bench
-        last = choosing_formulas(bench.fitting.split)
-        batches = axiom_batches(bench.problem, last, bench.device)
-        return choose_parts(self.base, self._parts, batches)
-
-    def variants(self, choice: Choice) -> list[Variant]:
-        """Every candidate on its own, voting with the counting γ_1, and all that was taken."""
-        parse, _, state = self._parts
-        made = [
-            make_variant("improved", name, change(self.base), about=part.about)
-            for part in (parse, state)
-            for name, change in part.candidates.items()
-        ]
-        counting = parse.candidates[COUNTING](self.base)
-        made += [
-            make_variant(
-                "improved",
-                f"{COUNTING}, {name}",
-                with_evaluate(counting, program=program.bits),
-                about=variant.EVALUATE_EQUIVALENCE[0],
-            )
-            for name, program in self.programs.items()
-        ]
-        return [*made, make_variant("improved", "chosen", choice.interpretation)]
-
-    @cached_property
-    def _parts(self) -> list[Part]:
-        """What may be replaced, in the order in which it is."""
-        bench = self.bench
-        bits = bench.bits(reading_of(self.base.tags), bench.fitting)
-        regressed = fit_regression(bits, bench.fitting.states).to(bench.device)
-        parsers: dict[str, Change] = {
-            name: partial(with_parse_gamma, gamma=parser.gamma)
-            for name, parser in self._parsers().items()
-        }
-        programs: dict[str, Change] = {
-            name: partial(with_evaluate, program=program.bits)
-            for name, program in self.programs.items()
-        }
-        states: dict[str, Change] = {"regression": partial(with_evaluate, gamma=regressed.gamma)}
-        return [
-            Part("γ_1", parsers, variant.PARSE_REPLACEABILITY[0]),
-            Part("program", programs, variant.EVALUATE_EQUIVALENCE[0]),
-            Part("γ_2", states, variant.EVALUATE_REPLACEABILITY[0]),
-        ]
-
-    def _parsers(self) -> dict[str, RefinedParser]:
-        model, problem, device = self.bench.model, self.bench.problem, self.bench.device
-        circuit = self.bench.circuit
-        own = (problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device))
-        seen = self.bench.fitting
-        colon = fit_colon(problem, seen.split, seen.resid_post).to(device)
-        by_position = prototypes_by_position(model, problem).to(device)
-        return {
-            COUNTING: RefinedParser(*own, colon=colon),
-            "positions": RefinedParser(*own, by_position=by_position),
-            f"{COUNTING} and positions": RefinedParser(*own, colon, by_position),
-        }
+def _parts(
+    bench: Bench, base: Interpretation, programs: Mapping[str, AnyVoting]
+) -> tuple[Part, Part, Part]:
+    """What may be replaced, in the order in which it is."""
+    problem, circuit, seen, device = bench.problem, bench.circuit, bench.fitting, bench.device
+    own = (problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device))
+    colon = fit_colon(problem, seen.split, seen.resid_post).to(device)
+    by_position = prototypes_by_position(bench.model, problem).to(device)
+    parsers = {
+        COUNTING: RefinedParser(*own, colon=colon),
+        "positions": RefinedParser(*own, by_position=by_position),
+        f"{COUNTING} and positions": RefinedParser(*own, colon, by_position),
+    }
+    bits = bench.bits(reading_of(base.tags), seen)
+    regressed = fit_regression(bits, seen.states).to(device)
+    return (
+        Part(
+            "γ_1",
+            {name: partial(with_parse_gamma, gamma=made.gamma) for name, made in parsers.items()},
+            variant.PARSE_REPLACEABILITY[0],
+        ),
+        Part(
+            "program",
+            {name: partial(with_evaluate, program=made.bits) for name, made in programs.items()},
+            variant.EVALUATE_EQUIVALENCE[0],
+        ),
+        Part(
+            "γ_2",
+            {"regression": partial(with_evaluate, gamma=regressed.gamma)},
+            variant.EVALUATE_REPLACEABILITY[0],
+        ),
+    )
 
 
 def with_parse_gamma(interpretation: Interpretation, gamma: Map) -> Interpretation:
     """Another γ_1; the very same one is evaluated once for all interpretations that share it."""
     start, _, state, end = interpretation.gammas
     return replace(interpretation, gammas=(start, gamma, state, end))
+
+
+def choose_parts(
+    base: Interpretation, parts: Sequence[Part], batches: Iterable[axioms.Batch]
+) -> Choice:
+    """Take the parts one after another, by what a single pass over the fitting split counts.
+
+    In that pass every combination of candidates is measured, since whatever combinations share
+    is evaluated only once. A part without candidates is passed over.
+    """
+    parts = [part for part in parts if part.candidates]
+    made = _combinations(base, parts)
+    counts, n = _count(made, batches)
+    chosen: Taken = ()
+    rows: list[ChoiceRow] = []
+    for place, part in enumerate(parts, start=1):
+        nothing = (None,) * (len(parts) - place)
+        before = counts[*chosen, None, *nothing]
+        after = {name: counts[*chosen, name, *nothing] for name in part.candidates}
+        best = _best(before, after)
+        chosen = (*chosen, best)
+        rows += _rows(base, part, best, n, before, after)
+    taken = tuple(
+        f"{part.name}: {name}" for part, name in zip(parts, chosen, strict=True) if name is not None
+    )
+    return Choice(made[chosen], taken, tuple(rows))
+
+
+def _combinations(base: Interpretation, parts: Sequence[Part]) -> dict[Taken, Interpretation]:
+    """The base with one candidate, or none (None), for each of the parts."""
+    made: dict[Taken, Interpretation] = {(): base}
+    for part in parts:
+        changes = {None: axioms.identity, **part.candidates}
+        made = {
+            (*taken, name): change(current)
+            for taken, current in made.items()
+            for name, change in changes.items()
+        }
+    return made
+
+
+def _count(
+    made: Mapping[Taken, Interpretation], batches: Iterable[axioms.Batch]
+) -> tuple[dict[Taken, Counts], int]:
+    """Disagreements of each combination in each distinct cell, and the number of samples."""
+    named = [replace(each, name=str(taken), tags={}) for taken, each in made.items()]
+    counts, n = {taken: Counts() for taken in made}, 0
+    for batch in batches:
+        n += len(batch.strata)
+        for taken, measured in zip(made, axioms.measure_axioms(named, [batch]), strict=True):
+            for key, distances in measured.distances.items():
+                tolerance = deciding_equivalence(made[taken], key).tolerance
+                counts[taken][key] += int((distances > tolerance).sum())
+    return counts, n
+
+
+def _best(before: Counts, after: Mapping[str, Counts]) -> str | None:
+    totals = {
+        name: counts.total()
+        for name, counts in after.items()
+        if all(counts[key] <= before[key] for key in before)
+    }
+    best = min(totals, key=totals.__getitem__, default=None)
+    return best if best is not None and totals[best] < before.total() else None
+
+
+def _rows(
+    base: Interpretation,
+    part: Part,
+    best: str | None,
+    n: int,
+    before: Counts,
+    after: Mapping[str, Counts],
+) -> Iterator[ChoiceRow]:
+    for candidate, counts in after.items():
+        for key, count in counts.items():
+            yield ChoiceRow(
+                part=part.name,
+                candidate=candidate,
+                is_taken=candidate == best,
+                n=n,
+                cell=base.cell_name(key),
+                before_disagreements=before[key],
+                after_disagreements=count,
+            )

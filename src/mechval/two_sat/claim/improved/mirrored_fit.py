@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mechval.two_sat.claim.improved.mirrored_start import MirroredStart
+from mechval.two_sat.claim.improved.starts import MirroredStart
 from mechval.two_sat.claim.improved.voting_fit import FitTargets, descend, refuse_constant
 from mechval.two_sat.programs.mirrored import TABLES, MirroredProgram, Mirrors, Tables
 from mechval.two_sat.programs.voting import vote
@@ -31,11 +31,8 @@ class MirroredFit:
     """How long the fit runs.
 
     Attributes:
-        real_steps: of the optimizer, before anything is rounded.
-        steps: for each price.
-        batch_size: formulas per step.
-        real_rate: largest learning rate before rounding; it rises for 5 % and then falls to 0.
-        rate: the same for each price.
+        real_steps: of the optimizer, before anything is rounded; ``steps`` for each price.
+        real_rate: largest learning rate before rounding; ``rate`` for each price.
     """
 
     real_steps: int = 1500
@@ -62,7 +59,6 @@ def fit_mirrored_programs(
 
     Args:
         prices: of a bit, in nats of the cross-entropy.
-        seed: of the batches.
 
     Raises:
         MechvalError: if some neuron's bit is the same for all formulas of the fitting split.
@@ -71,7 +67,7 @@ def fit_mirrored_programs(
     real = _Fitted(start.mirrors.to(device), start.tables).to(device)
 
     def excess_of_real(step: int, counts: Tensor) -> tuple[Tensor, float]:
-        return real.excess(real.real(), counts), 0.0
+        return real.excess(real.tables, counts), 0.0
 
     descend(real, targets, excess_of_real, fit.real_steps, fit.batch_size, fit.real_rate, seed)
     return {
@@ -83,7 +79,8 @@ def _rounded_program(
     real: "_Fitted", targets: FitTargets, price: float, fit: MirroredFit, seed: int
 ) -> MirroredProgram:
     """Go on from tables in real numbers, in integers that cost something."""
-    fitted = _Fitted(real.mirrors, real.state()).to(targets.counts.device)
+    now = {name: table.detach() for name, table in real.tables.items()}
+    fitted = _Fitted(real.mirrors, now).to(targets.counts.device)
     fitted.gain.data.copy_(real.gain.data)
 
     def excess_at(step: int, counts: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,17 +106,11 @@ class _Fitted(nn.Module):
         # Only the fit knows how sure a neuron is per vote: the sign of a sum does not see it.
         self.gain = nn.Parameter(torch.zeros(len(mirrors.assignments)))
 
-    def state(self) -> dict[str, Tensor]:
-        """The tables as they are now."""
-        return {name: table.detach().clone() for name, table in self.tables.items()}
-
-    def excess(self, tables: Tables, counts: Int[Tensor, "batch clause"]) -> Tensor:
+    def excess(
+        self, tables: Tables | nn.ParameterDict, counts: Int[Tensor, "batch clause"]
+    ) -> Tensor:
         """How far each neuron is above its cut, as these tables say."""
-        return vote(self.mirrors.voting_tables(tables), counts) * self.gain.exp()
-
-    def real(self) -> dict[str, Tensor]:
-        """The tables off their grid."""
-        return dict(self.tables.items())
+        return vote(self.mirrors.voting_tables(dict(tables.items())), counts) * self.gain.exp()
 
     def rounded(self) -> tuple[dict[str, Tensor], Float[Tensor, ""]]:
         """The tables on their grid, and about how many bits they take."""

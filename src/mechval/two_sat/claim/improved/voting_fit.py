@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.two_sat.circuit.neurons import is_constant
-from mechval.two_sat.claim.improved.voting_start import VotingStart
+from mechval.two_sat.claim.improved.starts import VotingStart
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.mirrored import AnyVoting
 from mechval.two_sat.programs.voting import (
@@ -35,13 +35,7 @@ _BATCH = 4096
 
 @dataclass(frozen=True)
 class VotingFit:
-    """How long the fit runs.
-
-    Attributes:
-        steps: of the optimizer.
-        batch_size: formulas per step.
-        rounded_from: share of the steps after which tables are rounded.
-    """
+    """How long the fit runs; tables are rounded after the share ``rounded_from`` of its steps."""
 
     steps: int = 2000
     batch_size: int = 2000
@@ -75,7 +69,6 @@ def fit_voting_program(
 
     Args:
         bits_each: width of an integer, sign included, for each of the program's tables.
-        seed: of the batches.
 
     Raises:
         MechvalError: if some neuron's bit is the same for all formulas of the fitting split.
@@ -107,7 +100,6 @@ def descend(
         excess_at: step and counts of a batch to how far each neuron is above its cut, as the
             tables say, and what else the loss counts, in nats.
         rate: largest learning rate; it rises over the first 5 % and then falls to 0.
-        seed: of the batches.
     """
     optimizer = torch.optim.Adam(tables.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -160,15 +152,11 @@ class _RoundedTables(nn.Module):
         values, steps = self._scaled(), self._steps()
         if rounded:
             values = {name: _round(values[name], steps[name]) for name in TABLES}
-        features = values["features"] * self.log_feature_size.exp()
-        n_heads = len(self.salience)
+        n_heads, features = len(self.salience), values["features"] * self.log_feature_size.exp()
         every_head = features.expand(n_heads, -1, -1)
         nothing = torch.zeros(n_heads, len(features), device=features.device)
-        return VotingTables(
-            literals=self.literals,
-            salience_of_clause=nothing,
-            **(values | {"features": every_head}),
-        )
+        values |= {"salience_of_clause": nothing, "features": every_head}
+        return VotingTables(literals=self.literals, **values)
 
     @torch.no_grad()
     def program(self, problem: Problem) -> VotingProgram:
@@ -195,11 +183,8 @@ class _RoundedTables(nn.Module):
         values, widths = self._scaled(), self.bits_each
         shared = ("salience", "shifts", "balance_votes", "bias")
         steps = {name: _step(values[name].flatten(), widths[name], dim=0) for name in shared}
-        ones = torch.ones((), device=self.literals.device)
-        return steps | {
-            "features": _step(self.features, widths["features"], dim=0),
-            "votes": ones,
-        }
+        steps["features"] = _step(self.features, widths["features"], dim=0)
+        return steps | {"votes": torch.ones((), device=self.literals.device)}
 
 
 def _step(values: Tensor, width: int, dim: int) -> Tensor:

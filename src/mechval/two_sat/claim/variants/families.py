@@ -5,17 +5,16 @@ from dataclasses import replace
 from itertools import product
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from mechval.axioms import Equivalence, Interpretation, Map
+from mechval.axioms import Equivalence, Interpretation, Map, n_differing
 from mechval.two_sat.circuit.extract import Reading
 from mechval.two_sat.circuit.neurons import Levels, neuron_levels
 from mechval.two_sat.claim.bench import Bench, written_pairs
 from mechval.two_sat.claim.variants import variant
-from mechval.two_sat.claim.variants.implication_graph import implication_graph
-from mechval.two_sat.claim.variants.literal_counts import fit_literal_counts
 from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
+from mechval.two_sat.claim.variants.rivals import fit_literal_counts, implication_graph
 from mechval.two_sat.claim.variants.variant import Variant, make_variant, with_evaluate
 from mechval.two_sat.configs import ReadingName, Residual, VariantsConfig
 from mechval.two_sat.interpretation import bit_reader, formula_evaluator, reading_of, residual_of
@@ -96,7 +95,7 @@ def tolerances(mains: Sequence[Interpretation], allowed: Sequence[int]) -> Itera
 def ordered_clauses(main: Interpretation, n_clauses: int) -> Variant:
     """Parse equivalence where the two literals of a clause must be found in their order."""
     start, _, *later = main.equivalences
-    ordered = Equivalence("clauses as ordered pairs", _n_differing_clauses, n_parts=n_clauses)
+    ordered = Equivalence("clauses as ordered pairs", n_differing, n_parts=n_clauses)
     changed = replace(main, equivalences=(start, ordered, *later))
     cells = variant.PARSE_EQUIVALENCE
     return make_variant("ordered clauses", "", changed, cells, about=cells[0])
@@ -116,37 +115,25 @@ def _noises(
 def _leaves(bench: Bench, main: Interpretation, config: VariantsConfig) -> Iterator[Variant]:
     bits = bench.bits(reading_of(main.tags), bench.fitting)
     for leaves in config.leaves:
-        trees = bench.trees(bits, leaves)
-        program = formula_evaluator(bench.problem, trees, bench.device)
+        program = formula_evaluator(bench.problem, bench.trees(bits, leaves), bench.device)
         changed = with_evaluate(main, program=program)
         yield make_variant("leaves", str(leaves or "unlimited"), changed, about=_EQUIVALENCE)
 
 
 def _rivals(bench: Bench, main: Interpretation) -> Iterator[Variant]:
-    problem, fitting = bench.problem, bench.fitting
+    problem, fitting, device = bench.problem, bench.fitting, bench.device
     reading = bench.circuit.readings[reading_of(main.tags)]
     bits = bench.bits(reading_of(main.tags), fitting)
     counts = fit_literal_counts(written_pairs(problem, fitting.split), bits, problem.n_literals)
-    lookup = formula_evaluator(problem, fit_lookup(fitting.tables, bits), bench.device)
-    graph = implication_graph(
-        problem, reading.neurons, reading.levels.cut, fitting.states, bench.device
-    )
-    by_graph = with_evaluate(
-        main,
-        program=graph.program,
-        alpha=graph.alpha,
-        gamma=graph.gamma,
-        equivalence=graph.equivalence(),
-    )
-    for name, changed in (
-        ("literal counts", with_evaluate(main, program=counts.program)),
-        ("lookup table", with_evaluate(main, program=lookup)),
-        ("implication graph", by_graph),
-    ):
+    lookup = formula_evaluator(problem, fit_lookup(fitting.tables, bits), device)
+    graph = implication_graph(problem, reading.neurons, reading.levels.cut, fitting.states, device)
+    equal, alpha, gamma = graph.equivalence(), graph.alpha, graph.gamma
+    rivals = {
+        "literal counts": with_evaluate(main, program=counts.program),
+        "lookup table": with_evaluate(main, program=lookup),
+        "implication graph": with_evaluate(
+            main, program=graph.program, alpha=alpha, gamma=gamma, equivalence=equal
+        ),
+    }
+    for name, changed in rivals.items():
         yield make_variant("rival", name, changed, about=_EQUIVALENCE)
-
-
-def _n_differing_clauses(
-    found: Int[Tensor, "batch clause_position"], expected: Int[Tensor, "batch clause_position"]
-) -> Int[Tensor, " batch"]:
-    return (found != expected).sum(dim=1)

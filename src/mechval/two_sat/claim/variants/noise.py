@@ -23,9 +23,7 @@ class NoisyParser:
     """A program of the parse component that sometimes writes another clause.
 
     Attributes:
-        parse: the program that is made worse, tokens to literal pairs.
         replacements: what a clause is replaced by, each as likely; the same clause may come out.
-        probability: that a clause is replaced.
         seed: 0 to 2**63 - 1; another seed gives other noise.
 
     Raises:

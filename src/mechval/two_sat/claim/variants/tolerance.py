@@ -15,13 +15,7 @@ from mechval.axioms import Estimate
 
 @dataclass(frozen=True, kw_only=True)
 class ToleranceRow(Estimate):
-    """One point of the curve of one interpretation.
-
-    Attributes:
-        tags: of the interpretation, whose residual plays no part.
-        tolerance: how many neurons may be wrong.
-        n_neurons: how many there are.
-    """
+    """One point of the curve of one interpretation, whose residual plays no part."""
 
     tags: Mapping[str, str] = tables.told()
     tolerance: int = tables.told("wrong neurons tolerated")
@@ -29,17 +23,6 @@ class ToleranceRow(Estimate):
 
 
 TOLERANCE = tables.Table("axioms/tolerance.csv", ToleranceRow)
-
-
-def disagreements_by_tolerance(distances: Shaped[Tensor, " sample"], n_parts: int) -> list[int]:
-    """On how many samples more than 0, 1, … ``n_parts`` parts differ.
-
-    >>> import torch
-    >>> disagreements_by_tolerance(torch.tensor([0, 2, 2, 3]), 3)
-    [3, 3, 1, 0]
-    """
-    counts = distances.long().bincount(minlength=n_parts + 1)
-    return (len(distances) - counts.cumsum(0)).tolist()
 
 
 def tolerance_curve(
@@ -54,6 +37,7 @@ def tolerance_curve(
     Args:
         distances: in how many neurons the two sides differ, for each sample.
     """
+    within = distances.long().bincount(minlength=n_neurons + 1).cumsum(0)
     return [
         ToleranceRow(
             **vars(Estimate.of(count, len(distances), confidence)),
@@ -61,5 +45,5 @@ def tolerance_curve(
             tolerance=tolerance,
             n_neurons=n_neurons,
         )
-        for tolerance, count in enumerate(disagreements_by_tolerance(distances, n_neurons))
+        for tolerance, count in enumerate((len(distances) - within).tolist())
     ]

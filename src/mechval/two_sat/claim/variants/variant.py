@@ -8,7 +8,7 @@ Source: paper section 4; PAPER.md section 2, variants.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 from mechval import tables
 from mechval.axioms import Axiom, AxiomReport, Cell, Equivalence, Interpretation, Map
@@ -34,12 +34,10 @@ EVALUATE_REPLACEABILITY = _cells(_REPLACEABILITIES, (EVALUATE,))
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant of a main interpretation.
+    """One variant of a main interpretation, tagged also with ``family`` and ``setting``.
 
-    Attributes:
-        interpretation: tagged as its base is, and with ``family`` and ``setting``.
-        cells: names of the cells it bears on.
-        about: the cell that it is made for; None where it is about all of them.
+    ``cells`` are the names of those it bears on, ``about`` is the one that it is made for, None
+    where it is about all of them.
     """
 
     interpretation: Interpretation
@@ -54,11 +52,7 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class VariantRow(Cell):
-    """One cell of one variant: a row of variants.csv.
-
-    Attributes:
-        about: the cell that the variant is made for; None where it is about all of them.
-    """
+    """One cell of one variant, and the cell that the variant is made for."""
 
     about: str | None = tables.told("made for")
 
@@ -73,12 +67,10 @@ def make_variant(
     cells: tuple[str, ...] = ALL_CELLS,
     about: str | None = None,
 ) -> Variant:
-    """Tag a changed interpretation.
+    """Tag a main interpretation with some maps replaced.
 
-    Args:
-        setting: what the family varies, in words; empty where it varies nothing.
-        changed: a main interpretation with some maps replaced; it keeps the other objects, so
-            that they are evaluated once for all variants.
+    It keeps the other objects, so that they are evaluated once for all variants. ``setting`` is
+    what the family varies, in words; empty where it varies nothing.
     """
     tags = {**changed.tags, "family": family} | ({"setting": setting} if setting else {})
     tagged = replace(changed, name="/".join(tags.values()), tags=tags)
@@ -103,13 +95,14 @@ def with_evaluate(
     equivalence: Equivalence | None = None,
 ) -> Interpretation:
     """Replace what is given of the evaluate component and of the cut after it."""
-    parse, evaluate, output = interpretation.abstract
-    alphas, gammas = interpretation.alphas, interpretation.gammas
-    equivalences = interpretation.equivalences
+
+    def put(parts: tuple[Any, ...], place: int, part: Any) -> tuple[Any, ...]:
+        return (*parts[:place], part or parts[place], *parts[place + 1 :])
+
     return replace(
         interpretation,
-        abstract=(parse, program or evaluate, output),
-        alphas=(*alphas[:2], alpha or alphas[2], alphas[3]),
-        gammas=(*gammas[:2], gamma or gammas[2], gammas[3]),
-        equivalences=(*equivalences[:2], equivalence or equivalences[2], equivalences[3]),
+        abstract=put(interpretation.abstract, 1, program),
+        alphas=put(interpretation.alphas, 2, alpha),
+        gammas=put(interpretation.gammas, 2, gamma),
+        equivalences=put(interpretation.equivalences, 2, equivalence),
     )

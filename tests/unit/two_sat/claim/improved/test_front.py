@@ -4,7 +4,7 @@ import torch
 
 from mechval.axioms.program_size import positive_bits
 from mechval.two_sat.claim.bench import Bench, Observations, written_pairs
-from mechval.two_sat.claim.improved.front import FrontRow, front_rows
+from mechval.two_sat.claim.sizes import FrontRow, front_rows
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.interpretation import formula_evaluator

@@ -1,6 +1,6 @@
 import torch
 
-from mechval.two_sat.claim.improved.regression import fit_regression
+from mechval.two_sat.claim.improved.gammas import fit_regression
 from mechval.two_sat.network.components import AnswerState
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
+from mechval.two_sat.claim.improved.starts import VotingStart
 from mechval.two_sat.claim.improved.voting_fit import FitTargets, VotingFit, fit_voting_program
-from mechval.two_sat.claim.improved.voting_start import VotingStart
 from mechval.two_sat.programs.voting import TABLES, clause_counts, vote
 from tests.networks import CPU, SMALL_PROBLEM
 from tests.unit.two_sat.programs.test_voting import random_pairs, random_program

@@ -6,7 +6,7 @@ import torch
 from mechval.errors import MechvalError
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels
-from mechval.two_sat.claim.improved.voting_start import voting_start
+from mechval.two_sat.claim.improved.starts import voting_start
 from mechval.two_sat.problem import clause_literals
 from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network
 

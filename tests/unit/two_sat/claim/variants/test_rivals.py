@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.two_sat.claim.variants.implication_graph import ImplicationGraph, implication_graph
-from mechval.two_sat.claim.variants.literal_counts import fit_literal_counts, literal_counts
+from mechval.two_sat.claim.variants.rivals import (
+    ImplicationGraph,
+    fit_literal_counts,
+    implication_graph,
+    literal_counts,
+)
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
 from mechval.two_sat.network.components import AnswerState
 from mechval.two_sat.problem import Problem

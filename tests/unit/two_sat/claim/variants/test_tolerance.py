@@ -6,21 +6,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechval.axioms import clopper_pearson_upper
-from mechval.two_sat.claim.variants.tolerance import disagreements_by_tolerance, tolerance_curve
+from mechval.two_sat.claim.variants.tolerance import tolerance_curve
 
 N_NEURONS = 6
 DISTANCES = st.lists(st.integers(0, N_NEURONS), min_size=1, max_size=40).map(torch.tensor)
 
 
+def counts(distances: torch.Tensor) -> list[int]:
+    rows = tolerance_curve(distances, N_NEURONS, tags={}, confidence=0.95)
+    return [row.disagreements for row in rows]
+
+
 @given(DISTANCES)
 def test_each_tolerance_counts_the_samples_beyond_it(distances: torch.Tensor) -> None:
     expected = [int((distances > tolerance).sum()) for tolerance in range(N_NEURONS + 1)]
-    assert disagreements_by_tolerance(distances, N_NEURONS) == expected
+    assert counts(distances) == expected
 
 
 def test_distances_may_be_floats_as_the_suite_keeps_them() -> None:
     distances = torch.tensor([0.0, 2.0, 6.0], dtype=torch.float64)
-    assert disagreements_by_tolerance(distances, N_NEURONS) == [2, 2, 1, 1, 1, 1, 0]
+    assert counts(distances) == [2, 2, 1, 1, 1, 1, 0]
 
 
 def test_rows_carry_the_bound_of_their_count() -> None:

@@ -1,17 +1,57 @@
-"""A rival that decides satisfiability from the implication graph and says nothing of neurons."""
+"""Rival programs of evaluate: one that binds no clauses, one that says nothing of neurons."""
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from mechval.axioms import Equivalence
+from mechval.axioms import Equivalence, n_differing
 from mechval.two_sat.network.components import AnswerState
 from mechval.two_sat.problem import Problem
 
 ONE_BIT = "whether any evaluating neuron is on"
+
+
+@dataclass(frozen=True)
+class LiteralCountProgram:
+    """Each neuron is on where a weighted sum of how often the literals occur is above 0.
+
+    This is as much as a network can do that does not bind literals into clauses.
+    """
+
+    weights: Float[Tensor, "literal neuron"]
+    bias: Float[Tensor, " neuron"]
+
+    def program(self, pairs: Int[Tensor, "batch clause_position"]) -> Bool[Tensor, "batch neuron"]:
+        """Literal pairs to bits (h_2)."""
+        counts = literal_counts(pairs, len(self.weights)).double()
+        return counts @ self.weights.to(pairs.device) + self.bias.to(pairs.device) > 0
+
+
+def literal_counts(
+    pairs: Int[Tensor, "batch clause_position"], n_literals: int
+) -> Int[Tensor, "batch literal"]:
+    """How often each literal occurs among the literal pairs of a formula."""
+    literals = torch.cat([pairs // n_literals, pairs % n_literals], dim=1)
+    return torch.nn.functional.one_hot(literals, n_literals).sum(dim=1)
+
+
+def fit_literal_counts(
+    pairs: Int[Tensor, "formula clause_position"],
+    bits: Bool[Tensor, "formula neuron"],
+    n_literals: int,
+) -> LiteralCountProgram:
+    """Fit a logistic regression per neuron; every bit must change among the formulas."""
+    counts = literal_counts(pairs, n_literals).numpy()
+    fitted = [LogisticRegression().fit(counts, neuron.numpy()) for neuron in bits.T]
+    return LiteralCountProgram(
+        weights=torch.from_numpy(np.stack([model.coef_[0] for model in fitted], axis=1)).double(),
+        bias=torch.from_numpy(np.concatenate([model.intercept_ for model in fitted])).double(),
+    )
 
 
 @dataclass(frozen=True)
@@ -40,7 +80,7 @@ class ImplicationGraph:
 
     def equivalence(self) -> Equivalence:
         """The one bit agrees."""
-        return Equivalence(ONE_BIT, _differs)
+        return Equivalence(ONE_BIT, n_differing)
 
     def program(self, pairs: Int[Tensor, "batch clause_position"]) -> Bool[Tensor, "batch 1"]:
         """Satisfiable unless some variable and its negation imply each other (h_2)."""
@@ -77,17 +117,11 @@ def _implications(
     pairs: Int[Tensor, "batch clause_position"], n_variables: int
 ) -> Float[Tensor, "batch literal literal"]:
     """1 where a literal implies another by one clause, or is that literal itself."""
-    n_literals = 2 * n_variables
+    n_literals, device = 2 * n_variables, pairs.device
     first, second = pairs // n_literals, pairs % n_literals
-    negation = torch.arange(n_literals, device=pairs.device).roll(n_variables)
-    edges = torch.eye(n_literals, device=pairs.device).repeat(len(pairs), 1, 1)
-    formula = torch.arange(len(pairs), device=pairs.device)[:, None]
+    negation = torch.arange(n_literals, device=device).roll(n_variables)
+    edges = torch.eye(n_literals, device=device).repeat(len(pairs), 1, 1)
+    formula = torch.arange(len(pairs), device=device)[:, None]
     edges[formula, negation[first], second] = 1
     edges[formula, negation[second], first] = 1
     return edges
-
-
-def _differs(
-    found: Bool[Tensor, "batch 1"], expected: Bool[Tensor, "batch 1"]
-) -> Bool[Tensor, " batch"]:
-    return (found != expected)[:, 0]
