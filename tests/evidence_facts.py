@@ -8,11 +8,10 @@ from typing import TypeAlias
 
 from mechval.two_sat.circuit.evidence import (
     ablations,
-    answer_extremes,
+    extremes,
     facts,
     neuron_rows,
     program_rows,
-    worst_case,
 )
 from mechval.two_sat.circuit.evidence.gather import Filled
 from mechval.two_sat.circuit.neurons import PAPER_EFFECT
@@ -47,12 +46,12 @@ def load_facts(directory: Path) -> dict[str, Fact]:
     used = (
         ablations.ABLATIONS,
         ablations.LOGIT_DIFFERENCES,
-        answer_extremes.ANSWER_EXTREMES,
+        extremes.ANSWER_EXTREMES,
         neuron_rows.ASSIGNMENT_EFFECTS,
         neuron_rows.NEURONS,
         program_rows.COVERAGE,
         program_rows.PROGRAM_QUALITY,
-        worst_case.WORST_CASES,
+        extremes.WORST_CASES,
     )
     evidence = {table: table.read(directory) for table in used}
     return evidence_facts(evidence, facts.FACTS.read(directory))
@@ -68,13 +67,13 @@ def _ablations(evidence: Filled) -> Facts:
 
 def _weights(evidence: Filled) -> Facts:
     """The most extreme weights of attention over all heads and clauses."""
-    extremes = evidence[answer_extremes.ANSWER_EXTREMES]
-    for version in dict.fromkeys(row.version for row in extremes):
-        chosen = [row for row in extremes if row.version == version]
+    of_answer = evidence[extremes.ANSWER_EXTREMES]
+    for version in dict.fromkeys(row.version for row in of_answer):
+        chosen = [row for row in of_answer if row.version == version]
         least, most = min(row.smallest for row in chosen), max(row.largest for row in chosen)
         yield f"answer_attention.{version}.smallest", Fact(least)
         yield f"answer_attention.{version}.largest", Fact(most)
-    worst = evidence[worst_case.WORST_CASES]
+    worst = evidence[extremes.WORST_CASES]
     for choice, target in dict.fromkeys((row.choice, row.target) for row in worst):
         weights = [row.weight for row in worst if (row.choice, row.target) == (choice, target)]
         yield f"worst_case.{choice}.{target}", Fact(min(weights))

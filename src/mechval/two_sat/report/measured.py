@@ -6,7 +6,7 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRo
 from mechval.reporting import paper
 from mechval.reporting.paper import Comparison, Measured
 from mechval.reporting.report import RunFiles
-from mechval.two_sat.circuit.evidence import ablations, answer_extremes, facts, program_rows
+from mechval.two_sat.circuit.evidence import ablations, extremes, facts, program_rows
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.circuit.neurons import PAPER_EFFECT
 from mechval.two_sat.claim.variants.variant import VARIANTS
@@ -87,11 +87,9 @@ def _network(files: RunFiles) -> Iterator[tuple[str, Measured]]:
 def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
     for row in files.rows(ablations.ABLATIONS):
         yield f"evidence/ablation.{row.ablation}", Measured(row.rate, row.flips, row.n)
-    extremes = [
-        row for row in files.rows(answer_extremes.ANSWER_EXTREMES) if row.version == "paper"
-    ]
-    if extremes:
-        least, most = min(row.smallest for row in extremes), max(row.largest for row in extremes)
+    rows = [row for row in files.rows(extremes.ANSWER_EXTREMES) if row.version == "paper"]
+    if rows:
+        least, most = min(row.smallest for row in rows), max(row.largest for row in rows)
         yield "evidence/answer_attention.paper.smallest", Measured(least)
         yield "evidence/answer_attention.paper.largest", Measured(most)
     neurons = files.rows(NEURONS)

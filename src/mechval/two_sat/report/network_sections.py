@@ -10,15 +10,13 @@ from mechval.reporting.report import Figure, RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
 from mechval.two_sat.circuit.evidence import (
     ablations,
-    answer_extremes,
     attention,
-    clause_scores,
-    contribution_rows,
+    contributions,
+    extremes,
     facts,
     neuron_rows,
     program_rows,
     scores,
-    worst_case,
 )
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS
 from mechval.two_sat.formulas.card import DATA
@@ -114,7 +112,7 @@ def evidence(files: RunFiles) -> Section:
         "logit_differences": files.show(
             ablations.LOGIT_DIFFERENCES, "part smallest mean largest n"
         ),
-        "extremes": files.show(answer_extremes.ANSWER_EXTREMES, "version head smallest largest"),
+        "extremes": files.show(extremes.ANSWER_EXTREMES, "version head smallest largest"),
         "worst_cases": _worst_cases(files),
         "programs": _programs(files),
         "figures": [*_attention_figures(files), *_neuron_figures(files)],
@@ -186,7 +184,7 @@ def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Show
 
 def _worst_cases(files: RunFiles) -> Shown:
     """The least weights over all heads and clauses: the weakest case of each kind."""
-    by_kind = by(files.rows(worst_case.WORST_CASES), "choice", "target").values()
+    by_kind = by(files.rows(extremes.WORST_CASES), "choice", "target").values()
     weakest = [min(rows, key=lambda row: row.weight) for rows in by_kind]
     return show(weakest, "choice target weight head clause first second")
 
@@ -218,13 +216,13 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
     expected = files.rows(scores.EXPECTED_ATTENTION)
     seconds = [row for row in expected if row.position in layout.second_literal_positions]
     softmax = partial(draw.draw_patterns, seconds, "softmax of the mean scores", 2)
-    worst, own = worst_case.WORST_CASES, attention.OWN_CLAUSE_ATTENTION
-    extremes, clauses = answer_extremes.ANSWER_EXTREMES, clause_scores.CLAUSE_SCORES
+    worst, own = extremes.WORST_CASES, attention.OWN_CLAUSE_ATTENTION
+    of_answer, clauses = extremes.ANSWER_EXTREMES, scores.CLAUSE_SCORES
     found += [
         Figure("block0-expected-attention", softmax),
         files.figure("own-clause-attention", draw.draw_own_clause, worst, own),
         files.figure(
-            "answer-attention-extremes", draw.draw_answer_extremes, extremes, n_ctx=layout.n_ctx
+            "answer-attention-extremes", draw.draw_answer_extremes, of_answer, n_ctx=layout.n_ctx
         ),
         files.figure("block1-clause-scores", draw.draw_clause_scores, clauses),
     ]
@@ -239,7 +237,7 @@ def _neuron_figures(files: RunFiles) -> list[Figure]:
     figure, draw, neuron = files.figure, circuit_figures, files.record(facts.FACTS).shown_neuron
     flips, differences = ablations.ABLATIONS, ablations.LOGIT_DIFFERENCES
     programs = (program_rows.PROGRAM_QUALITY, program_rows.COVERAGE, neuron_rows.NEURONS)
-    clauses, parts = contribution_rows.HISTOGRAMS, contribution_rows.PREACTIVATION_PARTS
+    clauses, parts = contributions.HISTOGRAMS, contributions.PREACTIVATION_PARTS
     effects = neuron_rows.ASSIGNMENT_EFFECTS
     return [
         figure("ablations", draw.draw_ablations, flips, differences),

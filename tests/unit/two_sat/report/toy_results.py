@@ -10,7 +10,7 @@ import torch
 from mechval.axioms import evaluate_axioms
 from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.reporting.report import RunFiles
-from mechval.two_sat.circuit.evidence import ablations, answer_extremes
+from mechval.two_sat.circuit.evidence import ablations, extremes
 from mechval.two_sat.circuit.evidence.facts import FACTS, CircuitFacts
 from mechval.two_sat.circuit.evidence.neuron_rows import (
     MEAN_ACTIVATIONS,
@@ -128,7 +128,7 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int) -> None:
     ]
     COVERAGE.write(coverage, directory)
     ablations.ABLATIONS.write([], directory)
-    answer_extremes.ANSWER_EXTREMES.write([], directory)
+    extremes.ANSWER_EXTREMES.write([], directory)
 
 
 def _neuron_row(index: int, n_neurons: int) -> NeuronRow:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mechval import tables
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence.ablations import norm_of_answer_sum
-from mechval.two_sat.circuit.evidence.contribution_rows import shown_neuron
+from mechval.two_sat.circuit.evidence.contributions import shown_neuron
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import EFFECT_SHARE
 from mechval.two_sat.problem import Problem

@@ -13,14 +13,12 @@ from mechval import tables
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence import (
     ablations,
-    answer_extremes,
     attention,
-    clause_scores,
-    contribution_rows,
+    contributions,
+    extremes,
     neuron_rows,
     program_rows,
     scores,
-    worst_case,
 )
 from mechval.two_sat.circuit.evidence.recording import record_answers
 from mechval.two_sat.circuit.extract import Circuit
@@ -38,16 +36,16 @@ TABLES: tuple[tables.Table[Any], ...] = (
     attention.MEAN_ATTENTION,
     scores.SCORES,
     scores.EXPECTED_ATTENTION,
-    worst_case.WORST_CASES,
-    answer_extremes.ANSWER_EXTREMES,
-    clause_scores.CLAUSE_SCORES,
+    extremes.WORST_CASES,
+    extremes.ANSWER_EXTREMES,
+    scores.CLAUSE_SCORES,
     ablations.ABLATIONS,
     ablations.LOGIT_DIFFERENCES,
     neuron_rows.ASSIGNMENT_EFFECTS,
     program_rows.COVERAGE,
     program_rows.PROGRAM_QUALITY,
-    contribution_rows.PREACTIVATION_PARTS,
-    contribution_rows.HISTOGRAMS,
+    contributions.PREACTIVATION_PARTS,
+    contributions.HISTOGRAMS,
 )
 
 
@@ -63,19 +61,16 @@ def gather_evidence(
     seed: int,
     device: torch.device,
 ) -> Filled:
-    """Measure everything PAPER.md lists as circuit evidence for the 2-SAT network.
+    """Measure everything PAPER.md lists as circuit evidence for a 2-SAT network of two blocks.
 
-    ``model``: a network of two blocks. ``problem``: the size of its formulas. ``circuit``:
-    extracted from ``fit``; its means, effects, readings and programs are used. ``fit``: formulas
-    that further trees are fitted on. ``hidden``: block 1's activations on them, which the circuit
-    was extracted from. ``test``: formulas that every other number is measured on. ``max_leaves``:
-    what the circuit's trees were fitted with. ``seed``: decides between equally good splits of the
-    trees. ``device``: where the network runs; tables are made on the CPU. Returns the rows of each
-    of ``TABLES``.
+    ``circuit`` was extracted from block 1's activations ``hidden`` on ``fit``, and its trees were
+    fitted with ``max_leaves`` and ``seed``; further trees are fitted on the same. Every other
+    number is measured on ``test``. Returns the rows of each of ``TABLES``.
     """
     model = model.to(device)
     # Of sums that cancel, float32 leaves digits that differ between machines.
     precise = copy.deepcopy(model).double()
+    of_first_block = scores.first_block_scores(model)
     record = record_answers(model, problem, test, device)
     fit_truth, test_truth = _truth(problem, fit), _truth(problem, test)
     coverage, quality = [], []
@@ -100,24 +95,16 @@ def gather_evidence(
         attention.MEAN_ATTENTION: attention.mean_attention_rows(
             model, problem, test, record, device
         ),
-        clause_scores.CLAUSE_SCORES: clause_scores.clause_score_rows(precise, problem),
+        scores.CLAUSE_SCORES: scores.clause_score_rows(precise, problem),
         ablations.ABLATIONS: ablations.ablation_rows(model, circuit, record),
         ablations.LOGIT_DIFFERENCES: ablations.logit_difference_rows(model, problem, record),
         program_rows.COVERAGE: coverage,
         program_rows.PROGRAM_QUALITY: quality,
-        **_first_block_tables(model, problem),
-        **contribution_rows.contribution_tables(precise, problem, circuit, test, device),
-    }
-
-
-def _first_block_tables(model: Transformer, problem: Problem) -> Filled:
-    """What the weights alone say about block 0's attention."""
-    found = scores.first_block_scores(model)
-    return {
-        scores.SCORES: scores.score_rows(found, problem),
-        scores.EXPECTED_ATTENTION: scores.expected_pattern_rows(found, problem),
-        worst_case.WORST_CASES: worst_case.worst_case_rows(found, problem),
-        answer_extremes.ANSWER_EXTREMES: answer_extremes.answer_extreme_rows(found, problem),
+        scores.SCORES: scores.score_rows(of_first_block, problem),
+        scores.EXPECTED_ATTENTION: scores.expected_pattern_rows(of_first_block, problem),
+        extremes.WORST_CASES: extremes.worst_case_rows(of_first_block, problem),
+        extremes.ANSWER_EXTREMES: extremes.answer_extreme_rows(of_first_block, problem),
+        **contributions.contribution_tables(precise, problem, circuit, test, device),
     }
 
 

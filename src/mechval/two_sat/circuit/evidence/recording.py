@@ -1,7 +1,6 @@
 """What the network does at the answer token on every formula of a split, in one pass."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -74,7 +73,9 @@ def record_answers(
     resid_pre, attn_out, hidden = [], [], []
     attn = model.block(1).attn
     total = torch.zeros(attn.n_heads, FormulaLayout(problem).n_ctx, dtype=torch.float64)
-    for resid in _resid_batches(model, problem, split, device, "evidence at ':'"):
+    components = Components(model, problem)
+    for tokens, _ in token_batches(problem, split, device, "evidence at ':'"):
+        resid = components.parse(tokens)
         attended = answer_attention(model, resid)
         # A copy: a view would keep the stream of every position alive.
         resid_pre.append(resid[:, -1].clone().cpu())
@@ -95,18 +96,8 @@ def mean_first_pattern(
 ) -> Float[Tensor, "head_index clause_position pos"]:
     """Mean attention of block 0 from every second literal, on the CPU."""
     second = torch.tensor(FormulaLayout(problem).second_literal_positions, device=device)
-    total: Tensor | int = 0
-    for tokens, _ in token_batches(problem, split, device, "attention of block 0"):
-        pattern = model.block(0).attn.pattern(model.embed(tokens), second)
-        total = total + pattern.sum(dim=0, dtype=torch.float64)
-    assert isinstance(total, Tensor)
-    return (total / len(split)).float().cpu()
-
-
-def _resid_batches(
-    model: Transformer, problem: Problem, split: Split, device: torch.device, description: str
-) -> Iterator[Float[Tensor, "batch pos d_model"]]:
-    """The residual stream after block 0 on consecutive batches of formulas."""
-    components = Components(model, problem)
-    for tokens, _ in token_batches(problem, split, device, description):
-        yield components.parse(tokens)
+    totals = [
+        model.block(0).attn.pattern(model.embed(tokens), second).sum(dim=0, dtype=torch.float64)
+        for tokens, _ in token_batches(problem, split, device, "attention of block 0")
+    ]
+    return (sum(totals, start=torch.zeros(())) / len(split)).float().cpu()

@@ -9,11 +9,9 @@ from matplotlib.ticker import MaxNLocator
 from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, GREEN, MARKERS, SERIES
 from mechval.reporting.shown import by
-from mechval.two_sat.circuit.evidence.answer_extremes import AnswerExtremeRow
 from mechval.two_sat.circuit.evidence.attention import MeanAttentionRow, OwnClauseRow
-from mechval.two_sat.circuit.evidence.clause_scores import ClauseScoreRow
-from mechval.two_sat.circuit.evidence.scores import PatternRow, ScoreRow
-from mechval.two_sat.circuit.evidence.worst_case import WorstCaseRow
+from mechval.two_sat.circuit.evidence.extremes import AnswerExtremeRow, WorstCaseRow
+from mechval.two_sat.circuit.evidence.scores import ClauseScoreRow, PatternRow, ScoreRow
 
 _CHOICES = {"paper": ("any literals", "--"), "admissible": ("admissible clauses", "-")}
 _TARGETS = {"own_clause": "own clause", "first_literal": "first literal"}

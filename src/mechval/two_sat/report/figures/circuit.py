@@ -11,7 +11,7 @@ from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, SERIES, VERM
 from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import neuron_rows
 from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
-from mechval.two_sat.circuit.evidence.contribution_rows import HistogramRow, PreactivationRow
+from mechval.two_sat.circuit.evidence.contributions import HistogramRow, PreactivationRow
 from mechval.two_sat.circuit.evidence.program_rows import CoverageRow, QualityRow
 
 _MOST_LABELLED_NEURONS = 60

@@ -12,8 +12,8 @@ from mechval.two_sat.circuit.evidence.ablations import (
     logit_difference_rows,
     norm_of_answer_sum,
 )
-from mechval.two_sat.circuit.evidence.clause_scores import analytic_answer_resid, clause_score_rows
 from mechval.two_sat.circuit.evidence.recording import record_answers
+from mechval.two_sat.circuit.evidence.scores import analytic_answer_resid, clause_score_rows
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
 from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora

@@ -5,14 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mechval.two_sat.circuit.evidence.contribution_rows import (
+from mechval.two_sat.circuit.evidence.contributions import (
     HISTOGRAMS,
     PREACTIVATION_PARTS,
-    contribution_tables,
-)
-from mechval.two_sat.circuit.evidence.contributions import (
     clause_positions,
     contribution_batches,
+    contribution_tables,
     neuron_assignments,
     violation_groups,
 )

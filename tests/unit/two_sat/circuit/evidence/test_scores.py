@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 
 from mechval.transformer import Architecture, Transformer
-from mechval.two_sat.circuit.evidence.answer_extremes import answer_extreme_rows
+from mechval.two_sat.circuit.evidence.extremes import Choice, answer_extreme_rows, worst_case
 from mechval.two_sat.circuit.evidence.scores import (
     ScoreTables,
     expected_pattern,
     first_block_scores,
 )
-from mechval.two_sat.circuit.evidence.worst_case import Choice, worst_case
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.problem import Problem
 from tests.networks import random_network
