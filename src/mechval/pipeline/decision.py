@@ -15,7 +15,7 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a stage, and the facts that ask for it (none for ``skip``)."""
+    """What to do with a stage, and what asks for it (nothing for ``skip``)."""
 
     action: Literal["skip", "reverify", "run"]
     facts: tuple[str, ...] = ()

@@ -21,14 +21,7 @@ PRESENTATION = FIGURES | {".md", ".html"}
 
 @dataclass(frozen=True)
 class StageKey:
-    """What the result of a stage depends on.
-
-    Attributes:
-        config: the stage's config slice, as plain JSON values.
-        seed: the run's seed.
-        code: digest of the stage's modules.
-        inputs: sha256 of each upstream output.
-    """
+    """What a stage's result depends on: its config slice, its code's digest, upstream's files."""
 
     config: dict[str, Any]
     seed: int
@@ -60,15 +53,8 @@ class Manifest(Config):
 
 def make_manifest(stage: str, key: StageKey, directory: Path, bulk: Path) -> Manifest:
     """Record the files that a stage wrote under ``directory`` and ``bulk``."""
-    return Manifest(
-        stage=stage,
-        config=key.config,
-        seed=key.seed,
-        code=key.code,
-        inputs=key.inputs,
-        tracked=hash_files(directory),
-        bulk=hash_files(bulk),
-    )
+    made_from: dict[str, Any] = vars(key)
+    return Manifest(stage=stage, tracked=hash_files(directory), bulk=hash_files(bulk), **made_from)
 
 
 def manifest_text(manifest: Manifest) -> str:

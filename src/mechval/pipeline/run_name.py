@@ -20,10 +20,8 @@ class RunConfig:
     """What decides the numbers of a run.
 
     Attributes:
-        study: the study's name.
         preset: the preset it started from (part of a derived name, not of the config).
         model: ``own`` or ``published``.
-        seed: the run's seed.
         settings: the study's settings, without file paths.
         words: words of the command line that make the run, without file paths.
         is_default: whether the preset is the reference one and nothing overrides it.
@@ -68,7 +66,6 @@ def choose_run_name(
 
     Args:
         requested: the ``run`` key; None leaves the choice to the config.
-        config: the resolved config.
         committed: the ``config.json`` of the protected run of this kind of model, None without one.
 
     Raises:

@@ -4,13 +4,12 @@ import platform
 import resource
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from mechval.config import Config
-from mechval.pipeline.manifest import json_text, write_text_atomically
+from mechval.pipeline.manifest import json_text
 
 RECORDED_PACKAGES = (
     *("mechval", "torch", "lightning", "hydra-core", "wandb", "python-sat"),
@@ -39,33 +38,27 @@ class RunRecord(Config):
     peak_memory_bytes: int
 
 
-class Stopwatch:
-    """Starts when made; ``save`` tells what happened since."""
-
-    def __init__(self, root: Path, device: str) -> None:
-        self._root = root
-        self._device = device
-        self._started = datetime.now(UTC)
-        self._clock = time.perf_counter()
-
-    def save(self, action: str, path: Path) -> None:
-        """Write the record of the execution that ends now."""
-        record = RunRecord(
-            action=action,
-            git_commit=git_commit(self._root),
-            packages={name: version(name) for name in RECORDED_PACKAGES},
-            python=platform.python_version(),
-            host=platform.node(),
-            device=self._device,
-            started=self._started.isoformat(timespec="seconds"),
-            ended=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=round(time.perf_counter() - self._clock, 3),
-            peak_memory_bytes=_peak_memory_bytes(),
-        )
-        write_text_atomically(path, json_text(record.model_dump()))
+def record_run(action: str, root: Path, device: str, started: datetime) -> str:
+    """The text of ``run.json`` for an execution, in the repository at ``root``, that ends now."""
+    ended = datetime.now(UTC)
+    usages = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    unit = 1 if sys.platform == "darwin" else 1024
+    record = RunRecord(
+        action=action,
+        git_commit=_git_commit(root),
+        packages={name: version(name) for name in RECORDED_PACKAGES},
+        python=platform.python_version(),
+        host=platform.node(),
+        device=device,
+        started=started.isoformat(timespec="seconds"),
+        ended=ended.isoformat(timespec="seconds"),
+        seconds=round((ended - started).total_seconds(), 3),
+        peak_memory_bytes=unit * max(resource.getrusage(who).ru_maxrss for who in usages),
+    )
+    return json_text(record.model_dump())
 
 
-def git_commit(root: Path) -> str | None:
+def _git_commit(root: Path) -> str | None:
     """The commit checked out at ``root``, None outside a repository or before its first one."""
     command = ["git", "rev-parse", "--verify", "HEAD"]
     try:
@@ -73,9 +66,3 @@ def git_commit(root: Path) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return answer.stdout.strip()
-
-
-def _peak_memory_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    usages = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return unit * max(resource.getrusage(who).ru_maxrss for who in usages)

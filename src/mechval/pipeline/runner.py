@@ -4,30 +4,20 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from mechval.config import Config
 from mechval.errors import MechvalError
+from mechval.pipeline import manifest as manifests
+from mechval.pipeline import places as placing
 from mechval.pipeline.comparison import compare_tracked
 from mechval.pipeline.decision import Decision, decide
-from mechval.pipeline.manifest import (
-    Manifest,
-    StageKey,
-    json_text,
-    make_manifest,
-    manifest_text,
-    write_text_atomically,
-)
-from mechval.pipeline.places import (
-    StagePlaces,
-    Workspace,
-    full_disk_told,
-    require_writable,
-    run_lock,
-)
+from mechval.pipeline.manifest import Manifest, StageKey, write_text_atomically
+from mechval.pipeline.places import StagePlaces, Workspace
 from mechval.pipeline.run_name import load_run_config, values_of
-from mechval.pipeline.run_record import Stopwatch
+from mechval.pipeline.run_record import record_run
 from mechval.pipeline.session import RunOptions, Session, require_consent, require_upstream
 from mechval.pipeline.stage import CaseStudy, Stage, StageContext
 
@@ -50,15 +40,7 @@ def run_stages(
     options: RunOptions,
     observer: Observer | None = None,
 ) -> None:
-    """Bring the wanted stages up to date, in pipeline order.
-
-    Args:
-        study: the case study.
-        settings: its settings.
-        wanted: stage names, or ``all``.
-        workspace: where results lie.
-        options: run name, seed and the rest.
-        observer: told about every stage that has run; its failures are only logged.
+    """Bring the wanted stages (names, or ``all``) up to date, in pipeline order.
 
     Raises:
         MechvalError: for an unknown stage, an incomplete or outdated upstream stage, a folder
@@ -71,8 +53,8 @@ def run_stages(
     for stage in selected:
         places = session.places(stage.name)
         for directory in (places.directory, places.bulk, places.scratch):
-            require_writable(directory)
-    with run_lock(workspace.lock(study.name, options.run), options.run):
+            placing.require_writable(directory)
+    with placing.run_lock(workspace.lock(study.name, options.run), options.run):
         for stage in session.stages:
             session.places(stage.name).recover()
         require_upstream(session, selected)
@@ -118,11 +100,14 @@ def _run(session: Session, stage: Stage[Any], key: StageKey) -> Manifest:
     places = session.places(stage.name)
     with _attempt(session, stage, key) as context:
         require_consent(session, stage, context)
-        stopwatch = Stopwatch(session.workspace.root, session.options.device)
+        started = datetime.now(UTC)
         stage.run(context)
-        manifest = make_manifest(stage.name, key, context.directory, context.bulk)
-        write_text_atomically(context.directory / "manifest.json", manifest_text(manifest))
-        stopwatch.save("run", context.directory / "run.json")
+        manifest = manifests.make_manifest(stage.name, key, context.directory, context.bulk)
+        write_text_atomically(
+            context.directory / "manifest.json", manifests.manifest_text(manifest)
+        )
+        record = record_run("run", session.workspace.root, context.device, started)
+        write_text_atomically(context.directory / "run.json", record)
         _keep_config(session)
         places.publish()
     shutil.rmtree(places.scratch, ignore_errors=True)
@@ -133,7 +118,7 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
     assert stage.reverify is not None
     places, old = session.places(stage.name), session.manifest(stage.name)
     with _attempt(session, stage, key) as context:
-        stopwatch = Stopwatch(session.workspace.root, session.options.device)
+        started = datetime.now(UTC)
         stage.reverify(context, places)
         comparison = compare_tracked(
             places.directory, context.directory, stage.tables, partial=True
@@ -146,8 +131,9 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
                 )
         places.recover()
         manifest = old.model_copy(update={"code": key.code})
-        write_text_atomically(places.manifest, manifest_text(manifest))
-        stopwatch.save("reverify", places.run_record)
+        write_text_atomically(places.manifest, manifests.manifest_text(manifest))
+        record = record_run("reverify", session.workspace.root, context.device, started)
+        write_text_atomically(places.run_record, record)
     _logger.info("%s: verified, kept", stage.name)
 
 
@@ -157,7 +143,7 @@ def _attempt(session: Session, stage: Stage[Any], key: StageKey) -> Iterator[Sta
     places = session.places(stage.name)
     upstream = {name: session.places(name) for name in stage.upstream}
     try:
-        with full_disk_told(stage.name):
+        with placing.full_disk_told(stage.name):
             yield session.context(places.make_staging(), places.scratch / key.digest, upstream)
     except BaseException:
         # Not a plain removal: the interruption may have come in the middle of the swap.
@@ -173,7 +159,7 @@ def _keep_config(session: Session) -> None:
         return
     kept = load_run_config(path)
     if kept is None or "words" not in kept or values_of(kept) != values_of(record):
-        write_text_atomically(path, json_text(record))
+        write_text_atomically(path, manifests.json_text(record))
 
 
 def _notify(observer: Observer | None, stage: str, places: StagePlaces, manifest: Manifest) -> None:

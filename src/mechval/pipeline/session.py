@@ -8,15 +8,10 @@ from typing import Any
 
 from mechval.config import Config
 from mechval.errors import MechvalError
+from mechval.pipeline import manifest as manifests
 from mechval.pipeline.code_digest import code_digest
 from mechval.pipeline.decision import changed_facts, output_state
-from mechval.pipeline.manifest import (
-    Manifest,
-    StageKey,
-    load_manifest,
-    plain_values,
-    upstream_inputs,
-)
+from mechval.pipeline.manifest import Manifest, StageKey
 from mechval.pipeline.places import StagePlaces, Workspace
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
 
@@ -27,12 +22,10 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of one run.
+    """How the stages of one run are run, apart from what they compute.
 
     Attributes:
         run: the run's name, a folder name.
-        seed: the run's seed.
-        device: torch device for the stages.
         force: names of stages to redo, or ``("all",)``.
         yes: whether stages estimated above ``CONSENT_SECONDS`` may start.
         config: what ``config.json`` is to say: the resolved settings and what made them.
@@ -89,15 +82,17 @@ class Session:
 
     def manifest(self, stage: str) -> Manifest:
         """Read a finished stage's manifest."""
-        return load_manifest(self.places(stage).manifest)
+        return manifests.load_manifest(self.places(stage).manifest)
 
     def key(self, stage: Stage[Any]) -> StageKey:
         """What the stage's result depends on now; its upstream stages must be finished."""
         return StageKey(
-            config=plain_values(stage.config_slice(self.settings)),
+            config=manifests.plain_values(stage.config_slice(self.settings)),
             seed=self.options.seed,
             code=code_digest(stage.modules),
-            inputs=upstream_inputs({name: self.manifest(name) for name in stage.upstream}),
+            inputs=manifests.upstream_inputs(
+                {name: self.manifest(name) for name in stage.upstream}
+            ),
         )
 
     def context(
@@ -178,7 +173,7 @@ def _faults(session: Session, stage: Stage[Any]) -> Iterable[tuple[Path, str]]:
     if not places.manifest.exists():
         yield places.manifest, "is missing"
     try:
-        manifest = load_manifest(places.manifest)
+        manifest = manifests.load_manifest(places.manifest)
     except MechvalError:
         yield places.manifest, "is corrupt"
         return
@@ -199,6 +194,6 @@ def _outdated_facts(session: Session, stage: Stage[Any], manifest: Manifest) -> 
         key = session.key(stage)
     except MechvalError:
         # Its own upstream is gone: what can be checked without it is its config and seed.
-        config = plain_values(stage.config_slice(session.settings))
+        config = manifests.plain_values(stage.config_slice(session.settings))
         key = StageKey(config, session.options.seed, manifest.code, manifest.inputs)
     return changed_facts(manifest, key)

@@ -60,7 +60,7 @@ class StageContext(Generic[Settings]):
 
     Attributes:
         settings: the study's settings.
-        seed: the run's seed; a stage derives all its randomness from it.
+        seed: a stage derives all its randomness from it.
         device: the torch device to compute on, e.g. ``cpu`` or ``cuda``.
         directory: empty directory for the tracked results.
         bulk: empty directory for large untracked outputs.

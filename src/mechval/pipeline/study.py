@@ -11,13 +11,9 @@ from mechval.pipeline.stage import Stage
 
 @dataclass(frozen=True)
 class Study:
-    """A case study.
+    """A case study: the class of its settings, with a block ``model``, and its stages in order.
 
-    Attributes:
-        name: the name used in paths and on the command line.
-        settings: the class of its settings, with a block ``model``.
-        own: its stages, in pipeline order, for a network trained here.
-        published: its stages for a published network.
+    ``own`` are those for a network trained here, ``published`` those for a published one.
     """
 
     name: str
@@ -27,7 +23,7 @@ class Study:
 
     @property
     def stage_names(self) -> tuple[str, ...]:
-        """The names of its stages, in pipeline order."""
+        """Their names, in pipeline order."""
         return tuple(stage.name for stage in self.own)
 
     def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
@@ -41,21 +37,28 @@ def module_stage(
     keys: tuple[str, ...],
     facts: Callable[[Any], Mapping[str, Any]] = lambda _: {},
 ) -> Stage[Any]:
-    """The stage of a module's name, with what the module offers of it.
+    """The stage of a module's name, whose code digest starts at the module.
 
-    Args:
-        module: has ``run``, ``TABLES`` and perhaps ``reverify`` and ``estimate``, as in
-            :class:`Stage`; it is also the entry to the stage's code digest.
-        upstream: names of the stages that it reads.
-        keys: the parts of the settings that its result depends on.
-        facts: what else it depends on, from the settings.
+    The module has ``run``, ``TABLES`` and perhaps ``reverify`` and ``estimate``, as in
+    :class:`Stage`. Its result depends on these ``keys`` of the settings, and on ``facts`` of them.
     """
+
+    def config_slice(settings: Config) -> dict[str, Any]:
+        parts = {key: getattr(settings, key) for key in keys}
+        # An absent optional part is left out.
+        plain = {
+            key: part.model_dump(mode="json", exclude_none=True)
+            for key, part in parts.items()
+            if part is not None
+        }
+        return {**plain, **facts(settings)}
+
     return Stage(
         name=module.__name__.rpartition(".")[2],
         upstream=upstream,
         modules=(module.__name__,),
         run=module.run,
-        config_slice=lambda settings: {**settings_slice(settings, keys), **facts(settings)},
+        config_slice=config_slice,
         reverify=getattr(module, "reverify", None),
         estimate=getattr(module, "estimate", None),
         tables=module.TABLES,
@@ -70,13 +73,3 @@ def import_stage(module: Any, upstream: tuple[str, ...], keys: tuple[str, ...]) 
 
     stage = module_stage(module, upstream, keys, digest)
     return replace(stage, run=module.import_published, reverify=None, estimate=None)
-
-
-def settings_slice(settings: Config, keys: tuple[str, ...]) -> dict[str, Any]:
-    """The named parts of the settings as plain values; absent optional parts are left out."""
-    parts = {key: getattr(settings, key) for key in keys}
-    return {
-        key: part.model_dump(mode="json", exclude_none=True)
-        for key, part in parts.items()
-        if part is not None
-    }

@@ -80,7 +80,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def reported(workspace: Workspace) -> Workspace:
-    run_stages(STUDY, settings(), ["report"], workspace, RUN)
+    """Its figures are drawn but not rendered, which takes long; those of the paper's size are."""
+
+    def touch(figure: Any, directory: Path, name: str) -> None:
+        (directory / f"{name}.svg").touch()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mechval.reporting.report.save_figure", touch)
+        run_stages(STUDY, settings(), ["report"], workspace, RUN)
     return workspace
 
 
