@@ -27,9 +27,7 @@ EMBED, ADD, ANSWER = COMPONENT_NAMES = ("embed", "add", "answer")
 class Cut:
     """One variant of a cut, each map bound once: the suite sees what interpretations share.
 
-    Attributes:
-        tags: what this variant is, among those of the cut.
-        program: the abstract component that leads to the cut.
+    ``tags`` tell it from others of the cut; ``program`` is the abstract component that leads there.
     """
 
     tags: dict[str, str]
@@ -46,11 +44,7 @@ def make_interpretations(
     config: AxiomsConfig,
     readings: Sequence[str],
 ) -> list[Interpretation]:
-    """One interpretation per variant of cut 1 and of cut 2, of one network.
-
-    Args:
-        readings: which α_1 of ``translations`` to use.
-    """
+    """One interpretation per variant of cut 1 (α_1 by each of ``readings``) and of cut 2."""
     concrete = (components.embed, components.hidden, components.output)
     frequencies = translations.frequencies.to(components.model.W_E.device)
     program = WaveProgram.of(problem.p, frequencies)
@@ -107,11 +101,7 @@ def second_cuts(
     config: AxiomsConfig,
     rests: tuple[Map, Map],
 ) -> Iterator[Cut]:
-    """Cut 2: one variant per equivalence of ``config``.
-
-    Args:
-        rests: what the network and what the program do after the cut.
-    """
+    """Cut 2: one per equivalence of ``config``; ``rests`` follow it in network and program."""
     alpha, gamma = translations.alpha_2, translations.gamma_2
     n, decimals = len(translations.frequencies), config.sum_decimals
     known: dict[SumEquivalence, tuple[str, Equivalence]] = {

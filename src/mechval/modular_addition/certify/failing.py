@@ -43,10 +43,7 @@ def find_failing_pairs(
 ) -> Iterator[FailingPair]:
     """The first pairs, by a, then b, on which each distinct cell disagrees.
 
-    Args:
-        cells: of one interpretation.
-        disagreements: by the cell's name, on which pairs.
-        limit: pairs per cell at most.
+    ``disagreements`` say on which, by the cell's name; a cell gives at most ``limit`` pairs.
     """
     components, pairs = Components(model), problem.all_pairs()
     for cell in cells:

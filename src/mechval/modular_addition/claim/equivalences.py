@@ -15,11 +15,7 @@ from mechval.axioms import Equivalence, Map, n_differing
 
 
 def compared_waves(decimals: int | None, n_parts: int) -> Equivalence:
-    """Every cosine and every sine is the same after rounding to so many decimals.
-
-    Args:
-        decimals: None compares float64 as it is.
-    """
+    """Every cosine and every sine is the same after rounding; None compares float64 as it is."""
     if decimals is None:
         return Equivalence("waves, unrounded", n_differing, n_parts=n_parts)
 

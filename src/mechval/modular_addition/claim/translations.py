@@ -132,11 +132,8 @@ def fit_translations(
 ) -> Translations:
     """Fit those of cut 1 on all numbers, as in the paper, those of cut 2 on the train inputs.
 
-    Args:
-        half: numbers on which a third α_1, named ``half_tokens``, is fitted by regression.
-
-    Raises:
-        MechvalError: if there are no key frequencies to translate to.
+    On the numbers ``half`` a third α_1, named ``half_tokens``, is fitted by regression. Raises
+    MechvalError if there are no key frequencies to translate to.
     """
     if len(frequencies) == 0:
         raise MechvalError(

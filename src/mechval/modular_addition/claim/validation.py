@@ -69,8 +69,7 @@ def validate(
 ) -> Validation:
     """Run the axiom suite for every interpretation that ``config`` asks for.
 
-    Args:
-        half: the numbers that the α_1 of ``half_tokens`` was fitted on.
+    ``half`` are the numbers that the α_1 of ``half_tokens`` was fitted on.
     """
     main, others = (
         make_interpretations(Components(model), problem, translations, config, readings)
@@ -92,11 +91,9 @@ def evaluate_on(
     confidence: float,
     constant_label: int,
 ) -> list[AxiomReport]:
-    """Run the suite on the inputs of all strata, in the order of their index.
+    """Run the suite on the inputs of all strata (indices, by name), in the order of their index.
 
-    Args:
-        strata: indices of inputs, by the name of their stratum.
-        constant_label: the network's most frequent label on the fitting inputs.
+    ``constant_label`` is the network's most frequent label on the fitting inputs.
     """
     numbered = enumerate(strata.values())
     inputs = torch.cat([torch.stack([part, 0 * part + i]) for i, part in numbered], dim=1)

@@ -44,10 +44,8 @@ def draw_split(problem: ModularAddition, config: DataConfig, seed: int) -> Split
     """Draw the train inputs without replacement; all others are held out.
 
     The inputs are shuffled as the original grokking code shuffles them, with Python's generator:
-    for a network trained by that code, its seed gives back its own split.
-
-    Raises:
-        MechvalError: if the fraction leaves no train or no held-out input.
+    for a network trained by that code, its seed gives back its own split. Raises MechvalError if
+    the fraction leaves no train or no held-out input.
     """
     n_train = require_both_parts(problem, config)
     shuffled = list(range(problem.n_pairs))
@@ -67,10 +65,9 @@ def save_split(split: Split, problem: ModularAddition, directory: Path) -> Path:
 
 
 def load_split(directory: Path, problem: ModularAddition) -> Split:
-    """Read a split written by :func:`save_split`.
+    """Read what :func:`save_split` wrote.
 
-    Raises:
-        MechvalError: if the file is missing or damaged, or made for another modulus.
+    Raises MechvalError if the file is missing or damaged, or made for another modulus.
     """
     path = directory / FILE_NAME
     if not path.is_file():

@@ -30,12 +30,8 @@ def logits_at_equals(
 ) -> Float[Tensor, "batch d_vocab"]:
     """Logits at ``=``: the full forward pass (equal up to rounding), without what it throws away.
 
-    Args:
-        model: a network with one block.
-        pairs: numbers ``a`` and ``b``.
-
-    Raises:
-        ValueError: if hook functions are set: most hook points are not reached here.
+    The network has one block. Raises ValueError if hook functions are set: most hook points are
+    not reached here.
     """
     if model.is_hooked:
         raise ValueError("logits_at_equals needs a network without hook functions")

@@ -105,7 +105,8 @@ def train_network(
         callbacks=(watch,),
     )
     grokked = grokked_at(watch.measured, recipe.grokked_evaluations)
-    curve = tuple(map(_curve_point, watch.measured))
+    measured: list[Any] = watch.measured
+    curve = tuple(CurvePoint(**point) for point in measured)
     facts = Grokking(
         has_grokked=grokked is not None,
         grokked_at_step=grokked,
@@ -193,11 +194,6 @@ def is_done(measured: Sequence[Measured], recipe: GrokkingRecipe) -> bool:
     losses = [point["train_loss"] for point in last]
     within = recipe.settled_within
     return within is None or max(losses) <= (1 + within) * min(losses)
-
-
-def _curve_point(measured: Measured) -> CurvePoint:
-    values: dict[str, Any] = dict(measured)
-    return CurvePoint(**values)
 
 
 def _is_errorless(point: Measured) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from mechval.axioms.progress import CELLS
 from mechval.modular_addition.circuit import examples, losses
 from mechval.modular_addition.circuit import extract as circuit
-from mechval.modular_addition.circuit.loss_progress import LOSS_POINTS
+from mechval.modular_addition.circuit.losses import LOSS_POINTS
 from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import claim_content, published_values

@@ -1,12 +1,13 @@
 """Stage ``progress``: the axioms on every training snapshot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from mechval import tables
 from mechval.axioms import progress
-from mechval.axioms.progress import FINAL, Progress, Snapshot
+from mechval.axioms.progress import FINAL, Snapshot
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.training.snapshots import saved_snapshots
 from mechval.transformer import Transformer
@@ -23,28 +24,26 @@ class SnapshotFacts(NetworkFacts, progress.SnapshotRow):
 
 
 SNAPSHOTS = tables.Table("progress/snapshots.csv", SnapshotFacts)
-TABLES: tuple[tables.Declared, ...] = (progress.CELLS, SNAPSHOTS)
+TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS)
 
 Context = StageContext[TwoSatSettings]
 
 
 def run(context: Context) -> None:
     """Validate the snapshots that there are and the final network."""
-    found = _measure(context)
-    progress.CELLS.write(found.cells, context.directory)
-    SNAPSHOTS.write(found.snapshots, context.directory)
+    for table, rows in zip(TABLES, _measure(context), strict=True):
+        table.write(rows, context.directory)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Recompute the rows of every snapshot that is still there; the final network always is."""
-    found = _measure(context)
-    cells = progress.CELLS.read(artifacts.directory)
-    progress.CELLS.write(progress.merge_snapshots(cells, found.cells), context.directory)
-    rows = SNAPSHOTS.read(artifacts.directory)
-    SNAPSHOTS.write(progress.merge_snapshots(rows, found.snapshots), context.directory)
+    for table, rows in zip(TABLES, _measure(context), strict=True):
+        merged = progress.merge_snapshots(table.read(artifacts.directory), rows)
+        table.write(merged, context.directory)
 
 
-def _measure(context: Context) -> Progress[SnapshotFacts]:
+def _measure(context: Context) -> tuple[Sequence[Any], ...]:
+    """The rows of each of TABLES."""
     settings = context.settings
     recipes = {"training": settings.training, "finishing": settings.finishing}
     batch_sizes = {phase: recipe.batch_size for phase, recipe in recipes.items() if recipe}
@@ -57,4 +56,5 @@ def _measure(context: Context) -> Progress[SnapshotFacts]:
         snapshot: partial(load, path) for snapshot, path in paths.items()
     }
     networks[FINAL] = partial(load_stage_network, context)
-    return progress.measure_snapshots(networks, assess, SnapshotFacts)
+    found = progress.measure_snapshots(networks, assess, SnapshotFacts)
+    return found.cells, found.snapshots

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mechval.axioms.progress import FINAL, Snapshot
-from mechval.modular_addition.circuit.loss_progress import (
+from mechval.modular_addition.circuit.losses import (
     LOSS_POINTS,
     LossPoint,
     loss_point,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from mechval.axioms import Axiom, Estimate
-from mechval.modular_addition.circuit.loss_progress import LossPoint
+from mechval.modular_addition.circuit.losses import LossPoint
 from mechval.modular_addition.claim.controls import Differing
 from mechval.modular_addition.interpretation import COMPONENT_NAMES
 from mechval.modular_addition.network.training import Answers, CurvePoint
