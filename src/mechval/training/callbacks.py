@@ -1,17 +1,24 @@
-"""What is recorded while training: the learning curve and log-spaced weight snapshots."""
+"""What is recorded while training: curves, a study's own measurements, weight snapshots."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from mechval.axioms.progress import Snapshot
+from mechval.errors import MechvalError
 from mechval.progress import progress_bar
 from mechval.training.module import AnswerTraining
-from mechval.transformer import save_weights
+from mechval.transformer import Transformer, save_weights
+
+Measure = Callable[[Transformer, torch.device], Mapping[str, float]]
+Measured = Mapping[str, int | float]
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class LearningCurve(Callback):
             CurvePoint(
                 step=step,
                 examples=step * pl_module.recipe.batch_size,
-                train_loss=float(sum(float(loss) for loss in self._losses) / len(self._losses)),
+                train_loss=sum(map(float, self._losses)) / len(self._losses),
                 selection_loss=float(metrics["selection_loss"]),
                 selection_accuracy=float(metrics["selection_accuracy"]),
                 learning_rate=float(trainer.optimizers[0].param_groups[-1]["lr"]),
@@ -64,6 +71,39 @@ class LearningCurve(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.points = [CurvePoint(**point) for point in state_dict["points"]]
         self._losses = [Tensor([loss])[0] for loss in state_dict["losses"]]
+
+
+class Watch(Callback):
+    """Measures the network before training and at every evaluation; survives a resume. ``measure``:
+    named numbers of the network as it is. ``is_done``: whether the training shall end, given all
+    measurements so far, oldest first. ``measured``: what ``measure`` gave, each with its
+    ``step``."""
+
+    def __init__(self, measure: Measure, is_done: Callable[[Sequence[Measured]], bool]):
+        self.measure = measure
+        self.is_done = is_done
+        self.measured: list[Measured] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.measured:
+            self._add(trainer, pl_module)
+        # A resumed training that was done stops at once.
+        trainer.should_stop = self.is_done(self.measured)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._add(trainer, pl_module)
+        trainer.should_stop = self.is_done(self.measured)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"measured": [dict(point) for point in self.measured]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.measured = list(state_dict["measured"])
+
+    def _add(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, AnswerTraining)
+        found = self.measure(pl_module.model, pl_module.device)
+        self.measured.append({"step": trainer.global_step, **found})
 
 
 class StepProgress(Callback):
@@ -125,3 +165,22 @@ def snapshot_steps(n_snapshots: int, n_steps: int) -> list[int]:
         return [n_steps][:n_snapshots]
     spaced = np.geomspace(1, n_steps, n_snapshots - 1).round().astype(int)
     return sorted({0, *spaced.tolist()})
+
+
+def saved_snapshots(directory: Path, batch_sizes: Mapping[str, int]) -> dict[Snapshot, Path]:
+    """The snapshots below ``directory``, one folder per phase, in the order of the training.
+    ``directory``: where a stage keeps what :class:`Snapshots` saved; none are
+    found where it does not exist, as in a fresh clone. ``batch_sizes``: examples per step of each
+    phase, in the order of the phases. Raises MechvalError for a folder that is none of the
+    phases."""
+    for folder in sorted(directory.glob("*")):
+        if folder.name not in batch_sizes:
+            raise MechvalError(
+                f"{folder} is not a phase of the training; allowed: {[*batch_sizes]}."
+            )
+    found: dict[Snapshot, Path] = {}
+    for phase, batch_size in batch_sizes.items():
+        for path in sorted((directory / phase).glob("step-*.safetensors")):
+            step = int(path.stem.removeprefix("step-"))
+            found[Snapshot(phase, step, step * batch_size)] = path
+    return found

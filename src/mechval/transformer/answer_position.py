@@ -51,7 +51,8 @@ def _first_resid_mid(
 ) -> Float[Tensor, "batch pos d_model"]:
     attn, d_vocab = model.block(0).attn, model.d_vocab
     embeddings = torch.cat([model.W_E, model.W_pos])
-    score_table = _score_table(attn, embeddings).to(dtype)
+    queries = embeddings @ attn.W_Q / math.sqrt(attn.d_head)
+    score_table = (queries @ (embeddings @ attn.W_K).transpose(-1, -2)).to(dtype)
     output_table = embeddings @ attn.W_V @ attn.W_O
     one_hot = functional.one_hot(tokens, d_vocab).to(dtype)
     by_token = functional.embedding(tokens, score_table[:, :d_vocab].transpose(0, 1).flatten(1))
@@ -64,13 +65,6 @@ def _first_resid_mid(
     tables = torch.cat([output_table.flatten(0, 1), model.W_E]).to(dtype)
     mixed = functional.linear(features.flatten(0, 1), tables.T)
     return mixed.unflatten(0, tokens.shape) + model.W_pos.to(dtype)
-
-
-def _score_table(
-    attn: Attention, embeddings: Float[Tensor, "entry d_model"]
-) -> Float[Tensor, "head_index entry entry"]:
-    queries = embeddings @ attn.W_Q / math.sqrt(attn.d_head)
-    return queries @ (embeddings @ attn.W_K).transpose(-1, -2)
 
 
 def _pooled_attention(

@@ -65,17 +65,15 @@ class HookPoint(nn.Module):
         tensor = tensor.clone()
         for function in self.functions:
             replacement = function(tensor, hook=self)
-            if replacement is not None:
-                self._check_shape(replacement, tensor)
-                tensor = replacement
+            if replacement is None:
+                continue
+            if replacement.shape != tensor.shape:
+                raise MechvalError(
+                    f"the hook function at {self.name} returns shape {tuple(replacement.shape)}; "
+                    f"allowed: {tuple(tensor.shape)}."
+                )
+            tensor = replacement
         return tensor
-
-    def _check_shape(self, replacement: Tensor, tensor: Tensor) -> None:
-        if replacement.shape != tensor.shape:
-            raise MechvalError(
-                f"the hook function at {self.name} returns shape {tuple(replacement.shape)}; "
-                f"allowed: {tuple(tensor.shape)}."
-            )
 
 
 class HookedModule(nn.Module):
@@ -141,15 +139,12 @@ class HookedModule(nn.Module):
                 module.name = name
 
     def _hook_point(self, name: str) -> HookPoint:
-        point = self.get_submodule(self._resolved(name))
-        assert isinstance(point, HookPoint)
-        return point
-
-    def _resolved(self, name: str) -> str:
         parent, _, last = name.rpartition(".")
         resolved = f"{parent}.{_BLOCK_ALIASES[last]}" if last in _BLOCK_ALIASES else name
         if resolved not in self.hook_names:
             raise MechvalError(
                 f"hook {name!r} does not exist; allowed: {', '.join(self.hook_names)}."
             )
-        return resolved
+        point = self.get_submodule(resolved)
+        assert isinstance(point, HookPoint)
+        return point

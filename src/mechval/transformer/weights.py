@@ -8,7 +8,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.transformer.attention import Attention
 from mechval.transformer.model import Transformer
 
 WEIGHTS = "weights.safetensors"
@@ -16,15 +15,7 @@ WEIGHTS = "weights.safetensors"
 
 def named_weights(model: Transformer) -> dict[str, Tensor]:
     """All weights under TransformerLens property names, as contiguous copies on the CPU."""
-    weights = {"embed.W_E": model.W_E, "pos_embed.W_pos": model.W_pos}
-    for index in range(len(model.blocks)):
-        block, prefix = model.block(index), f"blocks.{index}"
-        for name in ("W_Q", "W_K", "W_V", "W_O"):
-            weights[f"{prefix}.attn.{name}"] = getattr(block.attn, name)
-        for name in ("W_in", "b_in", "W_out", "b_out"):
-            weights[f"{prefix}.mlp.{name}"] = getattr(block.mlp, name)
-    weights["unembed.W_U"] = model.W_U
-    return {name: weight.detach().cpu().contiguous().clone() for name, weight in weights.items()}
+    return {name: weight.cpu().contiguous().clone() for name, weight in _views(model).items()}
 
 
 def save_weights(model: Transformer, path: Path) -> None:
@@ -50,24 +41,25 @@ def assign_weights(model: Transformer, weights: dict[str, Tensor], source: str) 
     """Copy TransformerLens-named tensors into ``model`` after checking names, shapes and values. A
     transposed tensor is found by its shape alone, so a transposed square matrix is not found.
     Raises MechvalError naming the first missing, extra, misshapen or non-finite tensor."""
-    expected = named_weights(model)
+    expected = _views(model)
     _check_names(expected, weights, source)
     for name, tensor in expected.items():
         _check_tensor(name, tensor, weights[name], source)
-    with torch.no_grad():
-        model.W_E.copy_(weights["embed.W_E"])
-        model.W_pos.copy_(weights["pos_embed.W_pos"])
-        model.W_U.copy_(weights["unembed.W_U"])
-        for index in range(len(model.blocks)):
-            block, prefix = model.block(index), f"blocks.{index}"
-            _assign_attention(block.attn, weights, f"{prefix}.attn")
-            for name in ("W_in", "b_in", "W_out", "b_out"):
-                getattr(block.mlp, name).copy_(weights[f"{prefix}.mlp.{name}"])
+    for name, tensor in expected.items():
+        tensor.copy_(weights[name])
 
 
-def _assign_attention(attn: Attention, weights: dict[str, Tensor], prefix: str) -> None:
-    for name in ("W_Q", "W_K", "W_V", "W_O"):
-        getattr(attn, name).copy_(weights[f"{prefix}.{name}"])
+def _views(model: Transformer) -> dict[str, Tensor]:
+    """The weights themselves, in TransformerLens shapes: writing into one changes the network."""
+    weights = {"embed.W_E": model.W_E, "pos_embed.W_pos": model.W_pos}
+    for index in range(len(model.blocks)):
+        block, prefix = model.block(index), f"blocks.{index}"
+        for name in ("W_Q", "W_K", "W_V", "W_O"):
+            weights[f"{prefix}.attn.{name}"] = getattr(block.attn, name)
+        for name in ("W_in", "b_in", "W_out", "b_out"):
+            weights[f"{prefix}.mlp.{name}"] = getattr(block.mlp, name)
+    weights["unembed.W_U"] = model.W_U
+    return {name: weight.detach() for name, weight in weights.items()}
 
 
 def _check_names(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mechval.axioms.progress import Snapshot
 from mechval.errors import MechvalError
-from mechval.training.snapshots import saved_snapshots
+from mechval.training.callbacks import saved_snapshots
 
 BATCH_SIZES = {"training": 16, "finishing": 8}
 

@@ -18,9 +18,9 @@ from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.network.model import all_logits, logits_at_equals
 from mechval.modular_addition.problem import ModularAddition
 from mechval.training.batches import LabelledInputs
+from mechval.training.callbacks import Measured, Watch
 from mechval.training.fit import estimate_seconds, fit
 from mechval.training.module import Task
-from mechval.training.watch import Measured, Watch
 from mechval.transformer import Transformer
 
 

@@ -14,7 +14,7 @@ from mechval.modular_addition.network.model import load_network
 from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.modular_addition.stages.train import PHASE, load_stage_network
 from mechval.pipeline.stage import StageArtifacts
-from mechval.training.snapshots import saved_snapshots
+from mechval.training.callbacks import saved_snapshots
 from mechval.transformer import Transformer
 
 TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS, LOSS_POINTS)

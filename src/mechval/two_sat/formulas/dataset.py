@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import safetensors.numpy
@@ -25,13 +25,7 @@ from mechval.two_sat.problem import Problem
 SplitName = Literal[
     "training.train", "training.selection", "training.test", "analysis.fit", "analysis.test"
 ]
-SPLIT_NAMES: tuple[SplitName, ...] = (
-    "training.train",
-    "training.selection",
-    "training.test",
-    "analysis.fit",
-    "analysis.test",
-)
+SPLIT_NAMES: tuple[SplitName, ...] = get_args(SplitName)
 FILE_NAME = "formulas.safetensors"
 
 
@@ -86,7 +80,11 @@ class _Header(Config):
 def save_corpora(corpora: Corpora, directory: Path) -> Path:
     """Write both corpora into one file, which appears whole or not at all. The same corpora give
     the same bytes. Returns the file, ``FILE_NAME`` in ``directory``."""
-    tensors = {key: array for name in SPLIT_NAMES for key, array in _pack(corpora, name).items()}
+    tensors: dict[str, np.ndarray] = {}
+    for name in SPLIT_NAMES:
+        split, (ids, labels) = corpora.splits[name], _keys(name)
+        tensors[ids] = np.ascontiguousarray(split.clause_ids)
+        tensors[labels] = np.packbits(split.satisfiable)
     header = _Header(
         problem=corpora.problem,
         provenance=corpora.provenance,
@@ -140,12 +138,6 @@ def load_provenance(directory: Path, problem: Problem) -> Provenance:
 
 def _keys(name: SplitName) -> tuple[str, str]:
     return f"{name}.clause_ids", f"{name}.satisfiable"
-
-
-def _pack(corpora: Corpora, name: SplitName) -> dict[str, np.ndarray]:
-    split = corpora.splits[name]
-    arrays = (np.ascontiguousarray(split.clause_ids), np.packbits(split.satisfiable))
-    return dict(zip(_keys(name), arrays, strict=True))
 
 
 def _read_header(path: Path, problem: Problem) -> _Header:

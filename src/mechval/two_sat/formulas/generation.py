@@ -7,7 +7,7 @@ into classes; only the formulas kept go to the SAT solver, which labels and chec
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64, UInt8, UInt64
+from jaxtyping import Int64, UInt8
 
 from mechval.errors import MechvalError
 from mechval.progress import progress_bar
@@ -141,23 +141,17 @@ def _first_occurrences(
     clause_ids: UInt8[np.ndarray, "formula clause_position"],
 ) -> Int64[np.ndarray, " distinct"]:
     """Row numbers, ascending, of the formulas that no earlier row repeats."""
-    words = _as_words(clause_ids)
+    n_formulas, n_clauses = clause_ids.shape
+    padded = np.zeros((n_formulas, -(-n_clauses // 8) * 8), dtype=np.uint8)
+    padded[:, :n_clauses] = clause_ids
+    # The same bytes as 64-bit words, which sort faster.
+    words = padded.view(np.uint64)
     # lexsort is stable, so the first row of every run of equal formulas was drawn first.
     order = np.lexsort(words.T)
     ordered = words[order]
     is_first = np.ones(len(order), dtype=bool)
     is_first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     return np.sort(order[is_first])
-
-
-def _as_words(
-    clause_ids: UInt8[np.ndarray, "formula clause_position"],
-) -> UInt64[np.ndarray, "formula word"]:
-    """The same bytes as 64-bit words, which sort faster than bytes."""
-    n_formulas, n_clauses = clause_ids.shape
-    padded = np.zeros((n_formulas, -(-n_clauses // 8) * 8), dtype=np.uint8)
-    padded[:, :n_clauses] = clause_ids
-    return padded.view(np.uint64)
 
 
 def _split(
@@ -180,11 +174,7 @@ def _split(
 def _refuse_impossible(problem: Problem, wanted: int) -> None:
     if not is_countable(problem):
         return
-    sizes = class_sizes(problem)
-    for class_name, size in (
-        ("unsatisfiable", sizes.unsatisfiable),
-        ("satisfiable", sizes.satisfiable),
-    ):
+    for class_name, size in reversed(vars(class_sizes(problem)).items()):
         if wanted > size:
             raise MechvalError(
                 f"data asks for {wanted} {class_name} formulas of {problem.n_clauses} clauses over "

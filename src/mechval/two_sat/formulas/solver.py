@@ -4,8 +4,6 @@ One solver holds every distinct clause behind a selector variable; a formula is 
 assumptions.
 """
 
-from types import TracebackType
-
 import numpy as np
 from jaxtyping import Bool, Int64, Integer
 from pysat.solvers import Minisat22
@@ -43,12 +41,7 @@ class SatOracle:
         """Keep the solver until the block ends."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Release the solver."""
         self._solver.delete()
 

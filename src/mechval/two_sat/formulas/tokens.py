@@ -18,7 +18,8 @@ _TOKENS_PER_CLAUSE = 4
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Token ids: the literals first, then ``(``, ``)``, ``:``, ``s``, ``u`` and ``#``.
+    """Token ids: the literals first, then ``(``, ``)``, ``:`` (asks for the answer), ``s`` and
+    ``u`` (the answers), and ``#`` (padding: in the published vocabulary but in no formula).
 
     >>> Vocabulary(Problem(n_variables=5, n_clauses=10)).satisfiable
     13
@@ -28,37 +29,30 @@ class Vocabulary:
 
     @property
     def left_parenthesis(self) -> int:
-        """``(``, which opens a clause."""
         return self.problem.n_literals
 
     @property
     def right_parenthesis(self) -> int:
-        """``)``, which closes a clause."""
         return self.problem.n_literals + 1
 
     @property
     def colon(self) -> int:
-        """``:``, which ends the formula and asks for the answer."""
         return self.problem.n_literals + 2
 
     @property
     def satisfiable(self) -> int:
-        """``s``, the answer for a satisfiable formula."""
         return self.problem.n_literals + 3
 
     @property
     def unsatisfiable(self) -> int:
-        """``u``, the answer for an unsatisfiable formula."""
         return self.problem.n_literals + 4
 
     @property
     def padding(self) -> int:
-        """``#``, in the published vocabulary but in no formula."""
         return self.problem.n_literals + 5
 
     @property
     def d_vocab(self) -> int:
-        """How many tokens there are."""
         return self.problem.n_literals + 6
 
     @property
@@ -80,7 +74,6 @@ class FormulaLayout:
 
     @property
     def n_ctx(self) -> int:
-        """How many tokens a formula has."""
         return _TOKENS_PER_CLAUSE * self.problem.n_clauses + 1
 
     @property

@@ -79,23 +79,14 @@ def _(program: DisjunctionProgram, problem: Problem) -> int:
 
 @size_bits.register
 def _(program: ThresholdProgram, problem: Problem) -> int:
-    formulas = [
-        threshold_formula_bits(weights, at_least)
-        for weights, at_least in zip(
-            program.assignments.int().tolist(), program.at_least.tolist(), strict=True
-        )
-    ]
-    return program_bits(Kind.THRESHOLDS, formulas)
+    neurons = zip(program.assignments.int().tolist(), program.at_least.tolist(), strict=True)
+    return program_bits(Kind.THRESHOLDS, [threshold_formula_bits(*neuron) for neuron in neurons])
 
 
 @size_bits.register
-def _(program: VotingProgram, problem: Problem) -> int:
-    return codes.positive_bits(Kind.VOTING) + program.size_bits()
-
-
-@size_bits.register
-def _(program: MirroredProgram, problem: Problem) -> int:
-    return codes.positive_bits(Kind.MIRRORED) + program.size_bits()
+def _(program: VotingProgram | MirroredProgram, problem: Problem) -> int:
+    kind = Kind.VOTING if isinstance(program, VotingProgram) else Kind.MIRRORED
+    return codes.positive_bits(kind) + program.size_bits()
 
 
 def program_bits(kind: Kind, formulas: Sequence[int]) -> int:

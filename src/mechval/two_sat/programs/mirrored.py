@@ -168,18 +168,11 @@ class MirroredProgram:
         mirrors = self.mirrors
         n_features = self.tables["features"].shape[1]
         shape = (len(mirrors.assignments), len(mirrors.flips), n_features)
-        sets = [
-            subset_bits(size, mirrors.problem.n_assignments)
-            for size in mirrors.assignments.sum(dim=1).tolist()
-        ]
-        tables = [voting.table_bits(table) for table in self.tables.values()]
-        return (
-            sum(map(natural_bits, shape))
-            + sum(sets)
-            + mirrors.flips.numel()
-            + sum(tables)
-            + voting.STEP_BITS * len(self.steps)
-        )
+        sizes = mirrors.assignments.sum(dim=1).tolist()
+        bits = sum(map(natural_bits, shape)) + mirrors.flips.numel()
+        bits += sum(subset_bits(size, mirrors.problem.n_assignments) for size in sizes)
+        bits += sum(map(voting.table_bits, self.tables.values()))
+        return bits + voting.STEP_BITS * len(self.steps)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -9,7 +9,7 @@ from mechval import tables
 from mechval.axioms import progress
 from mechval.axioms.progress import FINAL, Snapshot
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.training.snapshots import saved_snapshots
+from mechval.training.callbacks import saved_snapshots
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts
 from mechval.two_sat.configs import TwoSatSettings
