@@ -14,21 +14,12 @@ import functools
 import io
 import json
 import types
+import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import (
-    Any,
-    Generic,
-    Literal,
-    TypeAlias,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -102,10 +93,8 @@ def columns_of(row: type) -> dict[str, Column]:
 def column_at(row: type, *names: str) -> Column:
     """The declaration of a nested column, such as ``strata``, ``SAT``, ``n``; places in a list too.
 
-    ``of`` is then dotted: of ``strata.SAT.disagreements`` it is ``strata.SAT.n``.
-
-    Raises:
-        ValueError: if the row has no such column.
+    ``of`` is then dotted: of ``strata.SAT.disagreements`` it is ``strata.SAT.n``. Raises
+    ValueError if the row has no such column.
     """
     kind, column = row, Column("told")
     for depth, name in enumerate(names):
@@ -124,12 +113,12 @@ def column_at(row: type, *names: str) -> Column:
 
 
 @dataclass(frozen=True)
-class Table(Generic[Row]):
-    """A CSV file.
+class _File(Generic[Row]):
+    """What a table and a record have in common.
 
     Attributes:
         file: its name, relative to the folder of the run (``axioms/axioms.csv``).
-        row: dataclass of its rows.
+        row: dataclass of its rows, or of its one object.
     """
 
     file: str
@@ -139,6 +128,14 @@ class Table(Generic[Row]):
     def stage(self) -> str:
         """The stage that writes it."""
         return self.file.partition("/")[0]
+
+    def _path(self, folder: Path) -> Path:
+        """A stage's folder holds the file without the stage's name, which comes first."""
+        return folder / self.file.partition("/")[2]
+
+
+class Table(_File[Row]):
+    """A CSV file."""
 
     def write(self, rows: Iterable[Row], folder: Path) -> None:
         """Write the rows, in the folder of their stage.
@@ -156,15 +153,14 @@ class Table(Generic[Row]):
         writer = csv.DictWriter(text, header or [*_own_columns(self.row)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(laid_out)
-        _write_whole(text.getvalue(), _place(folder, self.file))
+        _write_whole(text.getvalue(), self._path(folder))
 
     def read(self, folder: Path) -> tuple[Row, ...]:
         """Read the rows from the folder of their stage.
 
-        Raises:
-            MechvalError: naming the file, if it is missing, damaged or another table.
+        Raises MechvalError naming the file, if it is missing, damaged or another table.
         """
-        path = _place(folder, self.file)
+        path = self._path(folder)
         try:
             text = path.read_text(encoding="utf-8")
             if not text.endswith("\n"):
@@ -176,32 +172,18 @@ class Table(Generic[Row]):
             raise unusable(path, error) from None
 
 
-@dataclass(frozen=True)
-class Record(Generic[Row]):
-    """A JSON file that holds one object.
-
-    Attributes:
-        file: its name, relative to the folder of the run (``train/metrics.json``).
-        row: dataclass of the object.
-    """
-
-    file: str
-    row: type[Row]
-
-    @property
-    def stage(self) -> str:
-        """The stage that writes it."""
-        return self.file.partition("/")[0]
+class Record(_File[Row]):
+    """A JSON file that holds one object."""
 
     def write(self, value: Row, folder: Path) -> None:
         """Write the object, keys sorted, in the folder of its stage."""
         plain = _rounded_deeply(dataclasses.asdict(value))  # pyright: ignore[reportArgumentType]
         text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False)
-        _write_whole(text + "\n", _place(folder, self.file))
+        _write_whole(text + "\n", self._path(folder))
 
     def read(self, folder: Path) -> Row:
         """Read the object; raises MechvalError as :meth:`Table.read` does."""
-        path = _place(folder, self.file)
+        path = self._path(folder)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(content, dict):
@@ -244,11 +226,6 @@ def _field(column: Column, default: Mapping[str, Any]) -> Any:
 
 def _title(name: str) -> str:
     return name.removeprefix("is_").replace("_", " ")
-
-
-def _place(folder: Path, file: str) -> Path:
-    """A stage's folder holds the file without the stage's name, which comes first."""
-    return folder / file.partition("/")[2]
 
 
 def _write_whole(text: str, path: Path) -> None:
@@ -354,13 +331,13 @@ def _refuse_unknown(hint: Any, content: Any) -> None:
 @functools.cache
 def _hints(row: Any) -> dict[str, Any]:
     """The types of a dataclass's fields."""
-    hints = get_type_hints(row)
+    hints = typing.get_type_hints(row)
     return {field.name: hints[field.name] for field in dataclasses.fields(row)}
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a union, or the type itself."""
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return get_args(hint) if get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
 
 
 def _kind(hint: Any) -> Any:

@@ -39,9 +39,8 @@ class OutputState:
 def decide(stage: Stage[Any], places: StagePlaces, key: StageKey, forced: bool) -> Decision:
     """Compare a stage's key and files with its manifest.
 
-    Raises:
-        MechvalError: if the stage has ``reverify`` and its finished files or manifest are
-            damaged: redoing it is then the user's decision.
+    Raises MechvalError if the stage has ``reverify`` and its finished files or manifest are
+    damaged: redoing it is then the user's decision.
     """
     if forced:
         return Decision("run", (f"force={stage.name} asks for it",))

@@ -63,11 +63,7 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """Read a manifest.
-
-    Raises:
-        MechvalError: if the file is missing, is not JSON or is not a manifest.
-    """
+    """Read a manifest; raises MechvalError if the file is missing or is none."""
     try:
         return parse_config(Manifest, dict(json.loads(path.read_text(encoding="utf-8"))))
     except FileNotFoundError:

@@ -112,29 +112,24 @@ def clear_directory(directory: Path) -> Path:
 def run_lock(path: Path, run: str) -> Iterator[None]:
     """Hold the run for this process; the system frees the lock of a process that died.
 
-    Raises:
-        MechvalError: if another process holds it.
+    Raises MechvalError if another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(path).acquire(timeout=0)
     except Timeout:
         raise MechvalError(
             f"run={run} is in use by another process (lock {path}); allowed: waiting for it, or "
             "another run= name."
         ) from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def require_writable(directory: Path) -> None:
     """Check, leaving nothing behind, that files can be made at or below ``directory``.
 
-    Raises:
-        MechvalError: naming the folder and the system's reason.
+    Raises MechvalError naming the folder and the system's reason.
     """
     folder = directory
     while not folder.exists():

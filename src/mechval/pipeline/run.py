@@ -31,11 +31,7 @@ class StageState:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """One run of one study.
-
-    Raises:
-        MechvalError: if there is no such run, with the names of those there are.
-    """
+    """One run of one study; raises MechvalError with the names of those there are."""
 
     workspace: Workspace
     study: str
@@ -83,11 +79,7 @@ class FinishedRun:
         return load_manifest(path)
 
     def file(self, stage: str, name: str) -> Path:
-        """One output of a stage, tracked or bulk.
-
-        Raises:
-            MechvalError: if it is missing, or is not what the stage wrote.
-        """
+        """One output of a stage, tracked or bulk, as the stage wrote it, else MechvalError."""
         places = self.workspace.stage(self.study, self.run, stage)
         manifest = self.manifest(stage)
         path = (places.directory if name in manifest.tracked else places.bulk) / name
@@ -105,11 +97,7 @@ class FinishedRun:
         return path
 
     def checkpoint(self, path: Path) -> Path:
-        """A published checkpoint, if it is the one that this run is about.
-
-        Raises:
-            MechvalError: if it is missing or another one.
-        """
+        """A published checkpoint, if it is the one that this run is about, else MechvalError."""
         if not path.is_file():
             raise MechvalError(f"model.path={path} does not exist; allowed: the published file.")
         if hash_file(path) != self.manifest("train").config.get("checkpoint_sha256"):

@@ -84,11 +84,7 @@ def choose_run_name(
 
 
 def load_run_config(path: Path) -> dict[str, Any] | None:
-    """What a ``config.json`` says, None if there is no such file.
-
-    Raises:
-        MechvalError: if it is not an object in JSON.
-    """
+    """What a ``config.json`` says, None without one; raises MechvalError if it is no object."""
     if not path.exists():
         return None
     try:

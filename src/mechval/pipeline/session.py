@@ -62,8 +62,7 @@ class Session:
     def select(self, wanted: Iterable[str]) -> tuple[Stage[Any], ...]:
         """The wanted stages in pipeline order; ``all`` wants every one.
 
-        Raises:
-            MechvalError: naming an unknown stage and the known ones.
+        Raises MechvalError naming an unknown stage and the known ones.
         """
         wanted = tuple(wanted)
         names = ["all", *(stage.name for stage in self.stages)]
@@ -120,9 +119,8 @@ class Session:
 def require_upstream(session: Session, selected: tuple[Stage[Any], ...]) -> None:
     """Check the stages that the selected ones read and that do not run now.
 
-    Raises:
-        MechvalError: naming the first missing, damaged or outdated artifact and the command
-            that makes it.
+    Raises MechvalError naming the first missing, damaged or outdated artifact and the command
+    that makes it.
     """
     running = {stage.name for stage in selected}
     by_name = {stage.name: stage for stage in session.stages}
@@ -138,10 +136,9 @@ def require_upstream(session: Session, selected: tuple[Stage[Any], ...]) -> None
 
 
 def require_consent(session: Session, stage: Stage[Any], context: StageContext[Any]) -> None:
-    """Tell how long a stage will take, and stop before a very long one.
+    """Tell how long a stage will take.
 
-    Raises:
-        MechvalError: if the estimate is above ``CONSENT_SECONDS`` and ``yes`` is not set.
+    Raises MechvalError if the estimate is above ``CONSENT_SECONDS`` and ``yes`` is not set.
     """
     if stage.estimate is None:
         return

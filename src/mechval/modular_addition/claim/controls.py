@@ -51,9 +51,8 @@ class Judged:
 class ReadingErrors(Judged):
     """Sizes and errors of a reading.
 
-    Attributes:
-        vacuous: whether it cannot fail on these points: it was fitted on them, and no more of
-            them than it has features.
+    It is ``vacuous`` if it cannot fail on these points: it was fitted on them, and no more of
+    them than it has features.
     """
 
     points: int
@@ -86,11 +85,7 @@ DECIMALS = tables.Table("axioms/decimals.csv", Differing)
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """One α and what it does on one set of points.
-
-    Attributes:
-        found, expected: what it reads on those points, and should read.
-    """
+    """One α, and what it reads and should read on one set of points."""
 
     judged: Judged
     affine: Affine
