@@ -21,10 +21,8 @@ from mechval.two_sat.problem import Problem
 
 LEDGER = tables.Table("certify/ledger.csv", Statement)
 DRIFT_CONFIDENCE = 0.95
-WRONG_NETWORK, WRONG_PROGRAM = (
-    "the network after γ_1 answers wrongly",
-    "the program answers wrongly",
-)
+WRONG_NETWORK = "the network after γ_1 answers wrongly"
+WRONG_PROGRAM = "the program answers wrongly"
 _UNIFORM = "uniform"
 _HALVES = "uniform within each class, half satisfiable"
 _ANSWERS_TEXTS = {
@@ -109,16 +107,9 @@ def drift_statements(rows: Iterable[DriftRow]) -> list[Statement]:
             statements.append(state(kind=EvidenceKind.UNKNOWN, stopped_by=told))
             continue
         found = Estimate.of(row.n - row.certified, row.n, DRIFT_CONFIDENCE)
-        statements.append(
-            state(
-                kind=EvidenceKind.SAMPLED,
-                count_lower=found.disagreements,
-                count_upper=found.disagreements,
-                value_upper=found.epsilon,
-                n=found.n,
-                confidence=DRIFT_CONFIDENCE,
-            )
-        )
+        counts = dict.fromkeys(("count_lower", "count_upper"), found.disagreements)
+        sample: dict[str, Any] = {"n": found.n, "confidence": DRIFT_CONFIDENCE, **counts}
+        statements.append(state(kind=EvidenceKind.SAMPLED, value_upper=found.epsilon, **sample))
     return statements
 
 
@@ -149,17 +140,12 @@ def program_statements(
         counts = [(row.errors, row.errors, row.formulas) for row in rows]
         about = {"interpretation": name, "file": "programs.csv"}
         statements += _by_class(f"the program `{name}` answers wrongly", counts, problem, about)
+    state = partial(Statement, kind=EvidenceKind.EXACT, distribution=_UNIFORM)
     for row in distances:
         told = "answers" if row.on == "answer" else "bits"
-        statements.append(
-            Statement(
-                f"the {told} of `{row.program}` and `{row.other}` differ",
-                kind=EvidenceKind.EXACT,
-                distribution=_UNIFORM,
-                file="program_distances.csv",
-                **_counts(problem, None, row.differing, row.differing, row.formulas),
-            )
-        )
+        text = f"the {told} of `{row.program}` and `{row.other}` differ"
+        counts = _counts(problem, None, row.differing, row.differing, row.formulas)
+        statements.append(state(text, file="program_distances.csv", **counts))
     return statements
 
 
@@ -184,28 +170,20 @@ def _interval(row: AnswerCount | BitCount) -> _Interval:
 def _by_class(
     text: str, counts: Sequence[_Interval], problem: Problem, about: dict[str, str]
 ) -> list[Statement]:
-    """One statement for all formulas, each class, and both classes weighted alike.
-
-    Args:
-        counts: of unsatisfiable, satisfiable and all formulas.
-    """
+    """One statement for all formulas (the last counts), each class, and both weighted alike."""
     first, second, every = counts
     # Over a common total in which each class weighs half.
     alike = (
         *(first[end] * second[2] + second[end] * first[2] for end in (0, 1)),
         2 * first[2] * second[2],
     )
-    strata = [(None, every, _UNIFORM)]
-    strata += [(name, found, _UNIFORM) for name, found in zip(CLASSES, counts[:2], strict=True)]
+    strata = zip((None, *CLASSES, None), (every, first, second, alike), strict=True)
+    state = partial(Statement, text, kind=EvidenceKind.EXACT, **about)
     return [
-        Statement(
-            text,
-            kind=EvidenceKind.EXACT,
-            distribution=distribution,
-            **about,
-            **_counts(problem, stratum, *found),
+        state(
+            distribution=_HALVES if found is alike else _UNIFORM, **_counts(problem, name, *found)
         )
-        for stratum, found, distribution in [*strata, (None, alike, _HALVES)]
+        for name, found in strata
         if found[2]
     ]
 

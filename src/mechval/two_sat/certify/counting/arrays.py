@@ -1,16 +1,11 @@
 """The arrays that both loops count with: what is read, and what is counted into.
 
-Both :mod:`compiled` and :mod:`device` take them, and fill an empty tally with the same integers.
+Both :mod:`compiled` and :mod:`device` take them with an ``EnumerationPlan``, and fill an empty
+tally with the same integers.
 
 ======== ============ ======================================== =========================
 tuple    array        shape                                    holds
 ======== ============ ======================================== =========================
-Network  base         column                                   columns without attention
-..       start        head, column                             numerators before any clause
-..       terms        clause, head, column                     added to the numerators
-..       weights      clause, head                             added to the denominators
-..       gains        margin, column                           of margins on positive parts
-..       tables       clause                                   truth tables, uint64
 Bits     surely_on    reading, bit                             on beyond doubt from here
 ..       maybe_on     reading, bit                             off beyond doubt below
 ..       first_table  clause                                   index of a truth table
@@ -28,9 +23,7 @@ Tally    formulas     n_satisfying, n_distinct, answer         formulas
 ..       any_unsure   reading, version, class                  formulas
 ======== ============ ======================================== =========================
 
-``column``: the neurons that are evaluated (those read as bits first), the margins from
-``first_margin`` on, and zeros that fill the processor's lanes. ``class``: 0 unsatisfiable, 1
-satisfiable. Where no bits are compared there are no readings.
+``class``: 0 unsatisfiable, 1 satisfiable. Where no bits are compared there are no readings.
 """
 
 from collections.abc import Mapping
@@ -43,7 +36,6 @@ from mechval.two_sat.certify.counting import programs
 from mechval.two_sat.certify.counting.plan import EnumerationPlan
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName, Version
-from mechval.two_sat.formulas.truth_tables import clause_truth_tables
 from mechval.two_sat.problem import Problem
 
 SATISFIABLE, UNSATISFIABLE, OTHER, UNDECIDED = 0, 1, 2, 3
@@ -54,20 +46,6 @@ N_REVISITED = 4096
 """How many undecided multisets of a chunk are kept to be decided in ball arithmetic."""
 WORD_BITS = 64
 VERSIONS: tuple[Version, ...] = ("trees", "disjunction")
-
-
-class Network(NamedTuple):
-    """An ``EnumerationPlan`` as arrays, with the clauses' truth tables."""
-
-    base: np.ndarray
-    start: np.ndarray
-    terms: np.ndarray
-    weights: np.ndarray
-    gains: np.ndarray
-    first_margin: int
-    margin_error: float
-    rival_error: float
-    tables: np.ndarray
 
 
 class Bits(NamedTuple):
@@ -95,28 +73,16 @@ class Tally(NamedTuple):
     any_unsure: np.ndarray
 
 
-def make_network(plan: EnumerationPlan, problem: Problem) -> Network:
-    """What is evaluated on every multiset."""
-    return Network(
-        base=plan.base,
-        start=plan.start,
-        terms=plan.terms,
-        weights=plan.weights,
-        gains=plan.gains,
-        first_margin=len(plan.neurons),
-        margin_error=plan.margin_error,
-        rival_error=plan.rival_error,
-        tables=clause_truth_tables(problem)[:, 0],
-    )
-
-
 def make_bits(
     plan: EnumerationPlan,
     circuit: Circuit,
     columns: Mapping[ReadingName, Int[np.ndarray, " bit"]],
-    tables: programs.ReachableTables,
+    tables: programs.ReachableTables | None,
 ) -> Bits:
     """Cuts and programs of all readings, side by side on the columns that any of them reads."""
+    if tables is None:
+        cuts, packed = np.zeros((0, 0)), np.zeros((0, 0, 0, 0), dtype=np.uint64)
+        return Bits(cuts, cuts, np.zeros(0, np.int32), np.zeros((0, 0), np.int32), packed)
     n_readings, n_words = len(columns), -(-plan.n_bits // WORD_BITS)
     cuts = np.full((n_readings, plan.n_bits), np.inf)
     shape = (len(tables.words), n_readings, len(VERSIONS), n_words * WORD_BITS)
@@ -136,17 +102,6 @@ def make_bits(
         first_table=tables.first_table(),
         next_table=tables.next_table(),
         programs=np.ascontiguousarray(packed).view("<u8").astype(np.uint64),
-    )
-
-
-def no_bits() -> Bits:
-    """No readings."""
-    return Bits(
-        surely_on=np.zeros((0, 0)),
-        maybe_on=np.zeros((0, 0)),
-        first_table=np.zeros(0, dtype=np.int32),
-        next_table=np.zeros((0, 0), dtype=np.int32),
-        programs=np.zeros((0, 0, 0, 0), dtype=np.uint64),
     )
 
 

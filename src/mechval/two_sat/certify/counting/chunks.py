@@ -13,6 +13,8 @@ from math import comb
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from pydantic import TypeAdapter
+
 from mechval.errors import MechvalError
 from mechval.two_sat.problem import Problem
 
@@ -28,19 +30,14 @@ Formula: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class ChunkCounts:
-    """What was counted among the multisets that begin with two given clauses.
+    """What was counted among the multisets that begin with two given clauses, the smallest.
 
     Attributes:
-        prefix: the two smallest clauses.
         answers: ``(n_satisfying, n_distinct, answer, formulas, multisets)`` of every group that
-            occurs; answers as in the kernel.
+            occurs; answers as in `arrays`.
         smallest: wrong formulas of either class with the fewest distinct clauses, then first in
             the order of their sorted clauses; unsatisfiable formulas first.
-        bit_wrong: formulas on which a bit differs from its program, per reading, version, class
-            (unsatisfiable, satisfiable) and bit.
-        bit_unsure: formulas on which a bit is within the error of its cut, likewise.
-        any_wrong: formulas on which some bit of a reading differs, per reading, version, class.
-        any_unsure: formulas on which no bit differs beyond doubt, but some bit is in doubt.
+        bit_wrong: as the others below, lists in the shape of an `arrays.Tally`.
     """
 
     prefix: Prefix
@@ -65,20 +62,6 @@ class ChunkCounts:
         """One line of plain values."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
-    @classmethod
-    def from_json(cls, line: str) -> "ChunkCounts":
-        """Read what :meth:`to_json` wrote."""
-        values = json.loads(line)
-        return cls(
-            prefix=(values["prefix"][0], values["prefix"][1]),
-            answers=tuple(tuple(group) for group in values["answers"]),
-            smallest=(_formulas(values["smallest"][0]), _formulas(values["smallest"][1])),
-            bit_wrong=values["bit_wrong"],
-            bit_unsure=values["bit_unsure"],
-            any_wrong=values["any_wrong"],
-            any_unsure=values["any_unsure"],
-        )
-
     def digest(self) -> str:
         """SHA-256 of everything that was counted."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
@@ -101,10 +84,9 @@ def chunk_prefixes(problem: Problem) -> list[Prefix]:
 def verified_prefixes(problem: Problem) -> list[Prefix]:
     """The chunks that a verification counts again: some of the small ones, always the same."""
     most = n_multisets(problem) * _VERIFIED_SHARE
-    small = [
-        prefix for prefix in chunk_prefixes(problem) if chunk_multisets(problem, prefix) <= most
-    ]
-    return (small or chunk_prefixes(problem)[-1:])[::_VERIFIED_EVERY]
+    every = chunk_prefixes(problem)
+    small = [prefix for prefix in every if chunk_multisets(problem, prefix) <= most]
+    return (small or every[-1:])[::_VERIFIED_EVERY]
 
 
 def chunk_multisets(problem: Problem, prefix: Prefix) -> int:
@@ -129,24 +111,21 @@ def chunk_formulas(problem: Problem, prefix: Prefix) -> int:
 
 
 def refuse_too_many(problem: Problem, n_threads: int) -> None:
-    """Refuse problems whose multisets are too many, or too heavy for 64-bit counts.
-
-    Raises:
-        MechvalError: stating the number of cases and about how many hours they would take.
-    """
-    cases = n_multisets(problem)
+    """Raise MechvalError if multisets are too many, or too heavy for 64-bit counts, saying how."""
+    cases, size = n_multisets(problem), f"n_variables={problem.n_variables}"
+    size += f", n_clauses={problem.n_clauses}"
     if cases > MAX_MULTISETS:
         hours = cases * _SECONDS_PER_MULTISET / n_threads / 3600
         raise MechvalError(
-            f"n_variables={problem.n_variables}, n_clauses={problem.n_clauses} has {cases:,} "
+            f"{size} has {cases:,} "
             f"multisets of clauses, about {hours:,.0f} hours on {n_threads} threads; "
             f"allowed: up to {MAX_MULTISETS:,} multisets."
         )
     heaviest = max(chunk_formulas(problem, prefix) for prefix in chunk_prefixes(problem))
     if heaviest >= _INT64_LIMIT:
         raise MechvalError(
-            f"n_variables={problem.n_variables}, n_clauses={problem.n_clauses} has a chunk of "
-            f"{heaviest:,} formulas; allowed: fewer than {_INT64_LIMIT:,}, what a count holds."
+            f"{size} has a chunk of {heaviest:,} formulas; allowed: fewer than {_INT64_LIMIT:,}, "
+            "what a count holds."
         )
 
 
@@ -165,7 +144,7 @@ class ChunkFile:
         if header != self._header:
             return {}
         # What follows the last line break was cut off while it was written.
-        chunks = [ChunkCounts.from_json(line) for line in lines[:-1]]
+        chunks = map(TypeAdapter(ChunkCounts).validate_json, lines[:-1])
         return {chunk.prefix: chunk for chunk in chunks}
 
     def start(self, done: Mapping[Prefix, ChunkCounts]) -> None:
@@ -179,7 +158,3 @@ class ChunkFile:
         """Append a finished chunk."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(f"{chunk.to_json()}\n")
-
-
-def _formulas(values: list[list[int]]) -> tuple[Formula, ...]:
-    return tuple(tuple(formula) for formula in values)

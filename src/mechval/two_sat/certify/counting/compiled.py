@@ -33,14 +33,13 @@ _FORMULAS, _N_SATISFYING, _N_DISTINCT, _ANSWER = range(4)
 def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
     """Add every multiset that begins with ``prefix`` to ``tally``.
 
-    Args:
-        orders: in how many orders distinct clauses can be written, ``n_clauses`` factorial.
-        heads: a tuple with one entry per head of block 1. Its length is part of its type, so
-            that the sum over heads is unrolled.
+    ``orders``, in which distinct clauses can be written, is ``n_clauses`` factorial. ``heads`` is a
+    tuple with one entry per head of block 1: its length is part of its type, so that the sum over
+    heads is unrolled.
     """
     n_heads = len(heads)
     base, terms, weights, gains = network.base, network.terms, network.weights, network.gains
-    tables, first_margin = network.tables, network.first_margin
+    tables, first_margin = network.tables, network.neurons.shape[0]
     errors = np.array([network.margin_error, network.rival_error])
     surely_on, maybe_on, programs = bits.surely_on, bits.maybe_on, bits.programs
     first_table, next_table, compares = bits.first_table, bits.next_table, len(bits.surely_on) > 0

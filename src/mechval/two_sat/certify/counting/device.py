@@ -18,6 +18,7 @@ from torch import Tensor
 from mechval.two_sat.certify.counting import arrays
 from mechval.two_sat.certify.counting.arrays import OTHER, SATISFIABLE, UNDECIDED, UNSATISFIABLE
 from mechval.two_sat.certify.counting.chunks import Prefix, chunk_multisets
+from mechval.two_sat.certify.counting.plan import EnumerationPlan
 from mechval.two_sat.problem import Problem
 
 BATCH_VALUES = 2**26
@@ -41,15 +42,11 @@ class _Multisets:
 
 
 class DeviceCounter:
-    """Counts chunks as :func:`compiled.count_chunk` does.
-
-    Args:
-        batch_values: bounds the memory: columns times heads times multisets of a batch.
-    """
+    """Counts chunks as :func:`compiled.count_chunk` does; ``batch_values`` bound the memory."""
 
     def __init__(
         self,
-        network: arrays.Network,
+        network: EnumerationPlan,
         bits: arrays.Bits,
         problem: Problem,
         device: torch.device,
@@ -139,7 +136,7 @@ class DeviceCounter:
         )
 
     def _answers(self, columns: Float[Tensor, "column multiset"]) -> Int[Tensor, " multiset"]:
-        first, n_margins = self._network.first_margin, len(self._gains)
+        first, n_margins = len(self._network.neurons), len(self._gains)
         margins = columns[first : first + n_margins] + self._gains @ columns.clamp(min=0)
         margin, rival = margins[0], margins[1:].amax(dim=0)
         error, rival_error = self._network.margin_error, self._network.rival_error

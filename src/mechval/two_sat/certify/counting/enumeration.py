@@ -65,21 +65,15 @@ class Enumeration:
 
 @dataclass(frozen=True)
 class Enumerator:
-    """A network after γ_1, made ready to be enumerated.
+    """A network after γ_1, in ball arithmetic and as a plan in float64, ready to be enumerated.
 
-    Attributes:
-        block: the network in ball arithmetic.
-        plan: the same in float64, with its errors.
-        bits: what its activation bits are compared with.
-        columns: as in :class:`Enumeration`.
-        readings: likewise.
-        counter: adds the multisets of a chunk to an empty tally.
+    ``readings`` and ``columns`` are as in :class:`Enumeration`; ``counter`` adds the multisets of a
+    chunk to an empty tally.
     """
 
     problem: Problem
     block: SubstitutedBlock
     plan: EnumerationPlan
-    network: arrays.Network
     bits: arrays.Bits
     columns: dict[ReadingName, Int[np.ndarray, " bit"]]
     readings: dict[ReadingName, tuple[int, ...]]
@@ -113,7 +107,7 @@ class Enumerator:
     def key(self) -> dict[str, str | int]:
         """What the counts depend on."""
         state = hashlib.sha256()
-        for part in (*self.network, *self.bits):
+        for part in (*self.plan, *self.bits):
             state.update(np.ascontiguousarray(part).tobytes())
         return {"format": _FORMAT, "arrays": state.hexdigest()}
 
@@ -159,18 +153,11 @@ def make_enumerator(
     bits: bool = True,
     device: torch.device = _CPU,
 ) -> Enumerator:
-    """Make the network after the circuit's γ_1 ready to be enumerated.
+    """Make the network after the circuit's γ_1 ready to be enumerated on a device.
 
-    Args:
-        model: the network.
-        problem: the size of the formulas.
-        circuit: its prototypes and means are γ_1's, its programs say what the bits should be.
-        bits: whether activation bits are compared with the circuit's programs.
-        device: what the multisets are counted on.
-
-    Raises:
-        MechvalError: where the bits are compared and the truth tables are too many; or as
-            :func:`substitute`.
+    The circuit's prototypes and means are γ_1's; its programs say what the activation bits should
+    be, if ``bits`` are compared. Raises MechvalError where they are and the truth tables are too
+    many; or as :func:`substitute`.
     """
     tables = programs.reachable_tables(problem) if bits else None
     parser = ClauseParser(problem, circuit.prototypes, circuit.mean_resid_post)
@@ -186,31 +173,21 @@ def make_enumerator(
     columns: dict[ReadingName, Int[np.ndarray, " bit"]] = {
         name: np.searchsorted(plan.neurons[: plan.n_bits], found) for name, found in read.items()
     }
-    network = arrays.make_network(plan, problem)
-    no_bits = arrays.no_bits()
-    compared = no_bits if tables is None else arrays.make_bits(plan, circuit, columns, tables)
-    return Enumerator(
-        problem=problem,
-        block=block,
-        plan=plan,
-        network=network,
-        bits=compared,
-        columns=columns,
-        readings=read,
-        counter=make_counter(network, compared, problem, device),
-    )
+    compared = arrays.make_bits(plan, circuit, columns, tables)
+    counter = make_counter(plan, compared, problem, device)
+    return Enumerator(problem, block, plan, compared, columns, read, counter)
 
 
 def make_counter(
-    network: arrays.Network, bits: arrays.Bits, problem: Problem, device: torch.device
+    plan: EnumerationPlan, bits: arrays.Bits, problem: Problem, device: torch.device
 ) -> Callable[[Prefix, arrays.Tally], None]:
     """What counts a chunk: torch on a CUDA device, else the compiled loop."""
     if device.type == "cuda":
-        return DeviceCounter(network, bits, problem, device)
+        return DeviceCounter(plan, bits, problem, device)
 
     def count(prefix: Prefix, tally: arrays.Tally) -> None:
-        n_clauses, heads = problem.n_clauses, (0,) * len(network.start)
-        count_chunk(network, bits, np.array(prefix), n_clauses, factorial(n_clauses), heads, tally)
+        n_clauses, heads = problem.n_clauses, (0,) * len(plan.start)
+        count_chunk(plan, bits, np.array(prefix), n_clauses, factorial(n_clauses), heads, tally)
 
     return count
 
@@ -226,14 +203,10 @@ def enumerate_multisets(
 ) -> Enumeration:
     """Count the answers of the network after γ_1, and its bits, over all formulas.
 
-    Args:
-        model: the network; ``problem`` and ``circuit`` as for :func:`make_enumerator`.
-        scratch: directory of the file of finished chunks; an interrupted enumeration goes on.
-        n_threads: how many chunks are counted at a time on the CPU; on CUDA it is one.
-
-    Raises:
-        MechvalError: where there are too many multisets, stating how many and about how many
-            hours they would take; or as :func:`make_enumerator`.
+    ``scratch`` is the directory of the file of finished chunks: an interrupted enumeration goes on.
+    On the CPU ``n_threads`` chunks are counted at a time, on CUDA one. Raises MechvalError where
+    there are too many multisets, stating how many and about how many hours they would take; or as
+    :func:`make_enumerator`.
     """
     chunks.refuse_too_many(problem, n_threads)
     enumerator = make_enumerator(model, problem, circuit, device=device)

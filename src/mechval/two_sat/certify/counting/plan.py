@@ -13,15 +13,17 @@ their sizes (Higham, Accuracy and Stability of Numerical Algorithms, section 3).
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import flint
 import numpy as np
 from flint import arb, arb_mat
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt64
 
 from mechval.two_sat.certify.counting.substituted_block import PRECISION_BITS, SubstitutedBlock
 from mechval.two_sat.certify.parsing.rounding import gamma
 from mechval.two_sat.formulas.tokens import Vocabulary
+from mechval.two_sat.formulas.truth_tables import clause_truth_tables
 
 NEGLIGIBLE_LOGIT = 2.0**-30
 """What the neurons that are left out may change a margin by, all together, in logits."""
@@ -34,26 +36,25 @@ _LANES = 8
 _UNDERFLOW = 1e-200
 
 
-@dataclass(frozen=True)
-class EnumerationPlan:
+class EnumerationPlan(NamedTuple):
     """The columns to compute, in float64, and the errors of what is computed.
 
     Columns are the evaluated neurons, those that are read as bits first, then the linear part of
-    every margin, then columns of zeros that fill the processor's lanes.
+    every margin over ``u``, that of ``s`` first, then zeros that fill the processor's lanes.
 
     Attributes:
         base: of each column without attention.
-        start: per head, what the constant positions give.
-        terms: per clause and head, what the clause adds to the numerators.
-        weights: per clause and head, what it adds to the denominator, which starts at 1.
+        start: what the constant positions give, the numerators before any clause.
+        terms: what a clause adds to the numerators.
+        weights: what a clause adds to the denominator, which starts at 1.
         gains: of each margin on each column's positive part; zero beside neurons.
         neurons: indices of the evaluated neurons.
         n_bits: how many of the columns are read as bits.
-        margins: tokens whose margin over ``u`` is computed; the first one is ``s``.
         column_error: bound on the error of each column.
         margin_error: bound on the error of every margin.
         rival_error: bound on how far the largest margin of all tokens but the answers lies from
             the largest of those computed.
+        tables: truth tables of the clauses.
     """
 
     base: Float[np.ndarray, " column"]
@@ -63,21 +64,16 @@ class EnumerationPlan:
     gains: Float[np.ndarray, "margin column"]
     neurons: Int[np.ndarray, " neuron"]
     n_bits: int
-    margins: tuple[int, ...]
     column_error: Float[np.ndarray, " column"]
     margin_error: float
     rival_error: float
+    tables: UInt64[np.ndarray, " clause"]
 
 
 def plan_enumeration(
     block: SubstitutedBlock, bit_neurons: Int[np.ndarray, " bit"]
 ) -> EnumerationPlan:
-    """Choose the columns and bound their errors.
-
-    Args:
-        block: the rest of the network after γ_1.
-        bit_neurons: neurons that must be evaluated, because they are read as bits.
-    """
+    """Choose the columns, among them the neurons that are read as bits, and bound their errors."""
     with flint.ctx.workprec(PRECISION_BITS):
         return _plan(block, bit_neurons)
 
@@ -106,21 +102,19 @@ def _plan(block: SubstitutedBlock, bit_neurons: Int[np.ndarray, " bit"]) -> Enum
         gains=gains,
         neurons=choice.neurons,
         n_bits=len(bit_neurons),
-        margins=choice.margins,
         column_error=column_error,
         margin_error=margin_error,
         rival_error=(margin_error + choice.spread) * _OUTWARD,
+        tables=clause_truth_tables(block.problem)[:, 0],
     )
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """Which neurons and margins are computed.
+    """Which neurons and margins (by their tokens) are computed; those always on are linear.
 
-    Attributes:
-        always_on: neurons that are linear functions.
-        left_out: bound on what all neurons that are left out change a margin by.
-        spread: bound on how far a token's logit lies from that of its group's first token.
+    ``left_out`` bounds what all neurons that are left out change a margin by, ``spread`` how far a
+    token's logit lies from that of its group's first token.
     """
 
     neurons: Int[np.ndarray, " neuron"]

@@ -29,11 +29,9 @@ ALL = "all"
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramError:
-    """On how many formulas a program is wrong, exactly.
+    """On how many formulas of a class, or of ``all`` alike, a program is wrong, exactly.
 
-    Attributes:
-        stratum: a class, or ``all`` formulas alike.
-        balanced_rate: mean of the rates of both classes, beside ``all`` only.
+    The mean of the rates of both classes, ``balanced_rate``, stands beside ``all`` only.
     """
 
     program: str
@@ -46,11 +44,9 @@ class ProgramError:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramDistance:
-    """On how many formulas two programs differ, exactly.
+    """On how many formulas two programs differ, exactly; bits only if they have as many neurons.
 
-    Attributes:
-        on: what is compared; bits only of programs with as many neurons.
-        equivalent: whether no formula tells them apart.
+    They are equivalent if no formula tells them apart.
     """
 
     program: str
@@ -71,9 +67,8 @@ TABLES = (PROGRAM_ERRORS, PROGRAM_DISTANCES)
 class ReachableTables:
     """Every truth table that some formula has, with the exact number of its formulas.
 
-    Attributes:
-        words: the tables, ascending; the first is the unsatisfiable one where it is reachable.
-        formulas: int64, or Python integers where the numbers do not fit.
+    ``words`` ascend: the first is the unsatisfiable one where it is reachable. ``formulas`` are
+    int64, or Python integers where the numbers do not fit.
     """
 
     problem: Problem
@@ -111,9 +106,8 @@ class ReachableTables:
 def reachable_tables(problem: Problem) -> ReachableTables:
     """Count the formulas of every reachable truth table.
 
-    Raises:
-        MechvalError: where there are too many tables for the memory, stating how many; or where
-            a table exceeds one word.
+    Raises MechvalError where there are too many tables for the memory, stating how many; or where
+    a table exceeds one word.
     """
     counts = count_truth_tables(problem)
     return ReachableTables(problem, counts.tables, counts.formulas)
@@ -141,15 +135,9 @@ def program_errors(
             known = [rate for rate in rates if rate is not None]
             balanced = sum(known) / 2 if len(known) == 2 else None
             rates.append(errors / total if total else None)
+            counts = {"errors": errors, "formulas": total, "rate": rates[-1]}
             rows.append(
-                ProgramError(
-                    program=name,
-                    stratum=stratum,
-                    errors=errors,
-                    formulas=total,
-                    rate=rates[-1],
-                    balanced_rate=balanced,
-                )
+                ProgramError(program=name, stratum=stratum, **counts, balanced_rate=balanced)
             )
     return rows
 
@@ -168,16 +156,8 @@ def program_distances(
         if first.shape == second.shape:
             differing["bits"] = (first != second).any(axis=1)
         for on, tells in differing.items():
-            n_differing = reachable.count(tells)
-            rows.append(
-                ProgramDistance(
-                    program=one,
-                    other=other,
-                    on=on,
-                    differing=n_differing,
-                    formulas=n_formulas,
-                    rate=n_differing / n_formulas,
-                    equivalent=not tells.any(),
-                )
-            )
+            found = reachable.count(tells)
+            counts = {"differing": found, "formulas": n_formulas, "rate": found / n_formulas}
+            pair, equal = {"program": one, "other": other, "on": on}, not tells.any()
+            rows.append(ProgramDistance(**pair, **counts, equivalent=equal))
     return rows

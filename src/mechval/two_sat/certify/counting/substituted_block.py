@@ -38,7 +38,6 @@ class SubstitutedBlock:
     """Block 1 and the unembedding after γ_1, at ``:``.
 
     Attributes:
-        problem: the size of the formulas.
         base: of each column without attention, biases included; one row.
         weights: per head, d_c of every clause; one row.
         terms: per head, n_c of every clause; one row per clause, one column per column.
@@ -83,9 +82,8 @@ class SubstitutedBlock:
 def substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
     """Work out the rest of the network after ``parser``'s γ_1.
 
-    Raises:
-        MechvalError: if γ_1 is not the paper's, whose constants depend on the position alone; or
-            if a clause outweighs the constant positions beyond the range of numbers.
+    Raises MechvalError if γ_1 is not the paper's, whose constants depend on the position alone; or
+    if a clause outweighs the constant positions beyond the range of numbers.
     """
     # A subclass may write anything anywhere, the formula's own counts at ':' for example.
     if type(parser) is not ClauseParser:
@@ -112,13 +110,9 @@ def _substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
         strict=True,
     )
     return SubstitutedBlock(
-        problem=parser.problem,
-        base=base,
-        weights=weights,
-        terms=terms,
-        constants=constants,
-        lowest=_lower(base)[0] + sum(lowest),
-        highest=_upper(base)[0] + sum(highest),
+        *(parser.problem, base, weights, terms, constants),
+        lowest=_outward(base, -1)[0] + sum(lowest),
+        highest=_outward(base, 1)[0] + sum(highest),
         readout=_matrix(block.mlp.W_out) * _matrix(model.W_U),
         n_neurons=len(block.mlp.b_in),
     )
@@ -146,7 +140,7 @@ def _head(
         for row, weight in enumerate(weights)
     ]
     constants = [sum(column, start=arb(0)) for column in zip(*rows[n_clauses:], strict=True)]
-    least, largest = _lower(values).min(axis=0), _upper(values).max(axis=0)
+    least, largest = _outward(values, -1).min(axis=0), _outward(values, 1).max(axis=0)
     terms = arb_mat(rows[:n_clauses])
     return arb_mat([weights[:n_clauses]]), terms, arb_mat([constants]), least, largest
 
@@ -165,14 +159,6 @@ def _sources(parser: ClauseParser) -> arb_mat:
 
 def _matrix(values: Float[Tensor, "row column"]) -> arb_mat:
     return arb_mat(values.detach().cpu().double().tolist())
-
-
-def _lower(matrix: arb_mat) -> Float[np.ndarray, "row column"]:
-    return _outward(matrix, -1)
-
-
-def _upper(matrix: arb_mat) -> Float[np.ndarray, "row column"]:
-    return _outward(matrix, 1)
 
 
 def _outward(matrix: arb_mat, sign: int) -> Float[np.ndarray, "row column"]:

@@ -4,10 +4,10 @@ An interval has width 0 unless a case could not be decided even in ball arithmet
 float64 (bits).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -26,9 +26,8 @@ Quantity = Literal["error", "other_token"]
 class Counted:
     """A number of formulas of a stratum, known to lie between two integers, and its rates.
 
-    Attributes:
-        stratum: a class; ``all`` formulas alike; or ``balanced``, the mean of both classes, which
-            has rates alone.
+    A stratum is a class; ``all`` formulas alike; or ``balanced``, the mean of both classes, which
+    has rates alone.
     """
 
     stratum: str = tables.told("formulas are")
@@ -43,8 +42,7 @@ class Counted:
 class AnswerCount(Counted):
     """The network after γ_1 against satisfiability.
 
-    Attributes:
-        quantity: ``error``, or ``other_token``: the largest logit is neither ``s`` nor ``u``.
+    Its answer is an ``error``, or ``other_token``: the largest logit is neither ``s`` nor ``u``.
     """
 
     quantity: Quantity
@@ -61,11 +59,7 @@ class BitCount(Counted):
 
 @dataclass(frozen=True)
 class ChunkRow:
-    """What a verification counts again: the multisets with these smallest two clauses.
-
-    Attributes:
-        sha256: of everything counted in the chunk.
-    """
+    """What a verification counts again: the multisets with these smallest two clauses."""
 
     first: int
     second: int
@@ -86,12 +80,8 @@ TABLES = (ANSWERS, BITS, CHUNKS)
 def answer_rows(enumeration: Enumeration) -> list[AnswerCount]:
     """Errors of the network after γ_1 against satisfiability, and answers that are no answer."""
     rows = []
-    quantities: dict[Quantity, Callable[[int, int], bool]] = {
-        "error": _is_error,
-        "other_token": _is_other,
-    }
-    for quantity, is_counted in quantities.items():
-        counted = [_answers(enumeration, of_class, is_counted) for of_class in (0, 1)]
+    for quantity in get_args(Quantity):
+        counted = [_answers(enumeration, of_class, quantity) for of_class in (0, 1)]
         parts = [*_by_class(counted), _balanced(*counted)]
         rows += [AnswerCount(**vars(part), quantity=quantity) for part in parts]
     return rows
@@ -100,7 +90,7 @@ def answer_rows(enumeration: Enumeration) -> list[AnswerCount]:
 def bit_rows(enumeration: Enumeration) -> list[BitCount]:
     """Disagreements of the activation bits with the programs, all together and one by one."""
     rows = []
-    totals = [_answers(enumeration, of_class, _is_error)[2] for of_class in (0, 1)]
+    totals = [_answers(enumeration, of_class, "error")[2] for of_class in (0, 1)]
     bit_wrong, bit_unsure, any_wrong, any_unsure = (
         # Python integers: sums over all chunks may exceed 64 bits.
         np.sum([np.array(getattr(chunk, name), object) for chunk in enumeration.chunks], axis=0)
@@ -125,24 +115,15 @@ def chunk_row(chunk: ChunkCounts) -> ChunkRow:
         sum(group[3] for group in chunk.answers if (group[0] > 0) == k and _is_error(k, group[2]))
         for k in (False, True)
     ]
-    return ChunkRow(
-        first=chunk.prefix[0],
-        second=chunk.prefix[1],
-        multisets=chunk.n_multisets,
-        formulas=chunk.n_formulas,
-        unsatisfiable_errors=errors[0],
-        satisfiable_errors=errors[1],
-        undecided=sum(group[3] for group in chunk.answers if group[2] == UNDECIDED),
-        sha256=chunk.digest(),
-    )
+    undecided = sum(group[3] for group in chunk.answers if group[2] == UNDECIDED)
+    size = (chunk.n_multisets, chunk.n_formulas)
+    return ChunkRow(*chunk.prefix, *size, *errors, undecided, chunk.digest())
 
 
 def recounted_chunks(enumerator: Enumerator, committed: Iterable[ChunkRow]) -> list[ChunkRow]:
     """The committed rows of all chunks, those of :func:`verified_prefixes` counted again."""
-    again = {
-        prefix: chunk_row(enumerator.count(prefix))
-        for prefix in verified_prefixes(enumerator.problem)
-    }
+    prefixes = verified_prefixes(enumerator.problem)
+    again = {prefix: chunk_row(enumerator.count(prefix)) for prefix in prefixes}
     return [again.get((row.first, row.second), row) for row in committed]
 
 
@@ -177,18 +158,13 @@ def _is_error(of_class: int, answer: int) -> bool:
     return answer != UNDECIDED and (answer == SATISFIABLE) != bool(of_class)
 
 
-def _is_other(of_class: int, answer: int) -> bool:
-    return answer == OTHER
-
-
-def _answers(
-    enumeration: Enumeration, of_class: int, is_counted: Callable[[int, int], bool]
-) -> _Interval:
+def _answers(enumeration: Enumeration, of_class: int, quantity: Quantity) -> _Interval:
     """Formulas of a class, of which some are counted and the undecided ones may be."""
     lower = undecided = total = 0
     for (n_satisfying, _, answer), (formulas, _) in enumeration.answers.items():
         if (n_satisfying > 0) == bool(of_class):
-            lower += formulas * is_counted(of_class, answer)
+            counts = answer == OTHER if quantity == "other_token" else _is_error(of_class, answer)
+            lower += formulas * counts
             undecided += formulas * (answer == UNDECIDED)
             total += formulas
     return lower, lower + undecided, total

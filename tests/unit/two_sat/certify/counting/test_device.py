@@ -67,8 +67,8 @@ def mean_logits(model: Transformer, problem: Problem, circuit: Circuit) -> Tenso
 def tallies(
     enumerator: Enumerator, batch_values: int, prefixes: list[tuple[int, int]]
 ) -> list[tuple[Tally, Tally]]:
-    problem, network, bits = enumerator.problem, enumerator.network, enumerator.bits
-    counter = DeviceCounter(network, bits, problem, CPU, batch_values)
+    problem, plan, bits = enumerator.problem, enumerator.plan, enumerator.bits
+    counter = DeviceCounter(plan, bits, problem, CPU, batch_values)
     found = []
     for prefix in prefixes:
         pair = [empty_tally(problem, bits) for _ in range(2)]
@@ -112,9 +112,9 @@ def test_one_head_and_many_heads_are_counted_alike() -> None:
 def test_multisets_in_doubt_are_the_same_ones(margin_error: float) -> None:
     problem = Problem(n_variables=3, n_clauses=9)
     enumerator = made(problem, bits=False)
-    coarse = enumerator.network._replace(margin_error=margin_error, rival_error=margin_error)
+    coarse = enumerator.plan._replace(margin_error=margin_error, rival_error=margin_error)
     counter = enumeration.make_counter(coarse, enumerator.bits, problem, CPU)
-    doubtful = replace(enumerator, network=coarse, counter=counter)
+    doubtful = replace(enumerator, plan=coarse, counter=counter)
     pairs = tallies(doubtful, SPLITTING, [(0, 1), (2, 6)])
     assert_equal(pairs)
     assert all(found.n_undecided[0] for _, found in pairs)
@@ -127,7 +127,7 @@ def test_bits_in_doubt_are_counted_alike(doubt: float) -> None:
     enumerator = made(SMALL, bits=True)
     surely_on, maybe_on = enumerator.bits.surely_on + doubt, enumerator.bits.maybe_on - doubt
     bits = enumerator.bits._replace(surely_on=surely_on, maybe_on=maybe_on)
-    counter = enumeration.make_counter(enumerator.network, bits, SMALL, CPU)
+    counter = enumeration.make_counter(enumerator.plan, bits, SMALL, CPU)
     pairs = tallies(replace(enumerator, bits=bits, counter=counter), SPLITTING, SOME)
     assert_equal(pairs)
     assert any(found.bit_unsure.any() for _, found in pairs)
@@ -143,7 +143,7 @@ def test_all_answers_occur_and_are_counted_alike() -> None:
 
 def test_chunks_have_the_same_digest() -> None:
     enumerator = made(SMALL, bits=True)
-    counter = DeviceCounter(enumerator.network, enumerator.bits, SMALL, CPU, SPLITTING)
+    counter = DeviceCounter(enumerator.plan, enumerator.bits, SMALL, CPU, SPLITTING)
     in_torch = replace(enumerator, counter=counter)
     for prefix in chunk_prefixes(SMALL)[::7]:
         assert in_torch.count(prefix).digest() == enumerator.count(prefix).digest()
@@ -151,8 +151,8 @@ def test_chunks_have_the_same_digest() -> None:
 
 def test_a_changed_weight_changes_the_tallies() -> None:
     enumerator = made(SMALL, bits=True)
-    changed = enumerator.network._replace(weights=enumerator.network.weights * 1.5)
-    pairs = tallies(replace(enumerator, network=changed), SPLITTING, chunk_prefixes(SMALL))
+    changed = enumerator.plan._replace(weights=enumerator.plan.weights * 1.5)
+    pairs = tallies(replace(enumerator, plan=changed), SPLITTING, chunk_prefixes(SMALL))
     with pytest.raises(AssertionError):
         assert_equal(pairs)
 
@@ -172,7 +172,7 @@ def test_torch_counts_on_cuda_and_the_compiled_loop_elsewhere(
     )
     enumerator = made(SMALL, bits=False)
     asked.clear()
-    enumeration.make_counter(enumerator.network, enumerator.bits, SMALL, torch.device(name))
+    enumeration.make_counter(enumerator.plan, enumerator.bits, SMALL, torch.device(name))
     assert [arguments[3].type for arguments in asked] == (["cuda"] if in_torch else [])
 
 
@@ -182,7 +182,7 @@ def test_a_chunk_on_the_gpu_is_that_of_the_compiled_loop() -> None:
     problem = Problem(n_variables=3, n_clauses=9)
     enumerator = made(problem, bits=True)
     counter = DeviceCounter(
-        enumerator.network, enumerator.bits, problem, torch.device("cuda"), SPLITTING
+        enumerator.plan, enumerator.bits, problem, torch.device("cuda"), SPLITTING
     )
     on_gpu = replace(enumerator, counter=counter)
     for prefix in ((0, 1), (2, 6)):

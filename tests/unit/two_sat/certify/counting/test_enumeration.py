@@ -209,7 +209,7 @@ def test_answers_in_doubt_are_decided_in_ball_arithmetic(
     plan = enumeration.plan_enumeration
 
     def coarse(block: SubstitutedBlock, bit_neurons: np.ndarray) -> EnumerationPlan:
-        return replace(plan(block, bit_neurons), margin_error=0.05)
+        return plan(block, bit_neurons)._replace(margin_error=0.05)
 
     monkeypatch.setattr(enumeration, "plan_enumeration", coarse)
     found = enumerate_multisets(
