@@ -46,13 +46,10 @@ _LEAST_WEIGHT = 1e-200
 
 @dataclass(frozen=True, eq=False)
 class AnswerDrift:
-    """Per formula, of s against every other token.
+    """Per formula, the margin of s against every other token in the substituted network.
 
-    Attributes:
-        margin: in the substituted network.
-        lower: of the drift of that margin.
-        upper: the same.
-        error: what rounding can have cost the margin; the drift's range is widened by it already.
+    ``lower`` and ``upper`` are of its drift, widened already by ``error``, what rounding can have
+    cost the margin.
     """
 
     margin: Float[np.ndarray, "formula rival"]
@@ -62,10 +59,7 @@ class AnswerDrift:
 
     @property
     def is_certified(self) -> Bool[np.ndarray, " formula"]:
-        """Whether the network's label is that of the substituted network, come what may.
-
-        The label is whether s beats every other token.
-        """
+        """Whether the label, if s beats every other token, is certain to be that after γ_1."""
         is_above, is_below = self.margin > self.error, self.margin < -self.error
         stays_satisfiable = (is_above & (self.margin + self.lower > 0)).all(axis=1)
         stays_unsatisfiable = (is_below & (self.margin + self.upper < 0)).any(axis=1)
@@ -76,12 +70,10 @@ class AnswerDrift:
 class DriftRow:
     """Certified prefix replaceability of parse on some formulas, where one source drifts alone.
 
-    Attributes:
-        certified: formulas whose label the drift cannot change.
-        median_margin: s against u, absolute, in the substituted network.
-        median_drift: of the largest bounds of its change, rounded up to three digits:
-            exponentials of scores enlarge the last digit of what γ_1 freezes.
-        least_drift: the least of them, likewise.
+    The drift cannot change the label of ``certified`` formulas. ``median_margin`` is s against u,
+    absolute, in the substituted network. Of the largest bounds of its change, the median and the
+    least are rounded up to three digits: exponentials of scores enlarge the last digit of what γ_1
+    freezes.
     """
 
     source: str
@@ -106,15 +98,8 @@ def drift_rows(
 ) -> list[DriftRow]:
     """Bound the drift of each source alone and of all together.
 
-    Args:
-        model: a network of the family with two blocks.
-        problem: the size of the formulas.
-        prototypes: that γ_1 puts in.
-        mean_resid_post: that γ_1 puts in elsewhere.
-        clause_ids: the formulas.
-
-    Raises:
-        MechvalError: for a network outside the family or of another size.
+    γ_1 puts in the prototypes, and the mean elsewhere. Raises MechvalError for a network outside
+    the family (with two blocks) or of another size.
     """
     frozen = prototypes.detach().numpy(), mean_resid_post.detach().numpy()
     drift = measure_drift(model, problem, *frozen, clause_ids.astype(np.int64))
@@ -122,18 +107,17 @@ def drift_rows(
     for source, drifting in positions_of(len(drift.frozen)).items():
         found = answer_drift(drift.only(drifting), source)
         largest = np.maximum(-found.lower[:, 0], found.upper[:, 0])
-        rows.append(
-            DriftRow(
-                source=source,
-                n=len(clause_ids),
-                certified=int(found.is_certified.sum()),
-                share=float(found.is_certified.mean()),
-                median_margin=float(np.median(np.abs(found.margin[:, 0]))),
-                median_drift=_rounded_up(float(np.median(largest))),
-                least_drift=_rounded_up(float(largest.min())),
-                kind=EvidenceKind.CERTIFIED,
-            )
+        row = DriftRow(
+            source=source,
+            n=len(clause_ids),
+            certified=int(found.is_certified.sum()),
+            share=float(found.is_certified.mean()),
+            median_margin=float(np.median(np.abs(found.margin[:, 0]))),
+            median_drift=_rounded_up(np.median(largest)),
+            least_drift=_rounded_up(largest.min()),
+            kind=EvidenceKind.CERTIFIED,
         )
+        rows.append(row)
     return rows
 
 
@@ -150,9 +134,9 @@ def positions_of(n_positions: int) -> Mapping[str, Bool[np.ndarray, " pos"]]:
     }
 
 
-def _rounded_up(value: float) -> float:
+def _rounded_up(value: np.floating) -> float:
     """The smallest number of three significant digits that is not less than the value."""
-    return float(_THREE_DIGITS.create_decimal_from_float(value))
+    return float(_THREE_DIGITS.create_decimal_from_float(float(value)))
 
 
 def answer_drift(drift: Drift, source: str) -> AnswerDrift:
@@ -196,11 +180,8 @@ def largest_average(
     Whatever is above the largest average has most weight and whatever is below it least;
     Dinkelbach's iteration approaches it from below. What it ends with, and a little more, is an
     upper bound if all that is above it does not outweigh all that is below, rounding included. If
-    it does, no average exceeds the largest value.
-
-    Args:
-        relative: error of weights and of sums.
-        error: of values, and at least ``relative`` times the largest of them.
+    it does, no average exceeds the largest value. ``relative`` is the error of weights and of sums,
+    ``error`` that of values, and at least ``relative`` times the largest of them.
     """
     average = np.einsum("bp,bpt->bt", least, value) / least.sum(axis=1)[:, None]
     for _ in range(_MAX_ITERATIONS):

@@ -25,15 +25,10 @@ from mechval.two_sat.problem import Problem, clause_literals
 class AtFormulas:
     """What block 1 sees at the answer position of some formulas, and how far it may drift.
 
-    Attributes:
-        score: in the substituted network, as `output` and `value` are.
-        output: attention output of each position alone.
-        value: the targets of it.
-        score_drift: shape as `score`.
-        score_size: of the drift of scores, its parts taken absolutely.
-        value_drift: shape as `value`.
-        answer_drift: of the targets of the residual stream at the answer position itself.
-        largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
+    In the substituted network: scores, the attention output of each position alone, and the
+    targets of it as values. Scores and values drift in their shapes; the parts of a score's drift
+    are taken absolutely in ``score_size``. ``answer_drift`` is of the targets of the residual
+    stream at the answer position itself, ``largest`` as in `Drift`.
     """
 
     score: Float[np.ndarray, "formula head_index pos"]
@@ -53,7 +48,6 @@ class Drift:
     Attributes:
         frozen: residual stream of the substituted network.
         ranges: by position and clause, of every functional (see `SecondBlock.functionals`).
-        clause_ids: the formulas.
         answers: by formula, of each `SecondBlock.answer_functionals`, in any order of its clauses.
         largest: no coordinate of the residual stream after block 0 exceeds this anywhere.
     """
@@ -113,10 +107,8 @@ def measure_drift(
 ) -> Drift:
     """Bound the drift of every position over all choices of the earlier clauses.
 
-    At the answer position: over all orders of each formula's clauses.
-
-    Raises:
-        MechvalError: for a network outside the family, of another size, or without a block 1.
+    At the answer position: over all orders of each formula's clauses. Raises MechvalError for a
+    network outside the family, of another size, or without a block 1.
     """
     first = read_first_block(model, problem)
     if len(model.blocks) != 2:
@@ -149,10 +141,9 @@ def _answer_drifts(
     frozen: Float[np.ndarray, "pos clause d_model"],
     clause_ids: Int[np.ndarray, "formula clause_position"],
 ) -> Ranges:
-    found = []
-    places = clause_at_position(clause_ids)[1]
-    formulas = zip(track(clause_ids, "drift at ':'", len(clause_ids)), places, strict=True)
-    for clauses, place in formulas:
+    found, places = [], clause_at_position(clause_ids)[1]
+    tracked = track(clause_ids, "drift at ':'", len(clause_ids))
+    for clauses, place in zip(tracked, places, strict=True):
         functionals = block.answer_functionals(frozen[np.arange(len(frozen)), place])
         restrict = partial(in_any_order, clauses=clauses)
         shift = block.answer @ functionals
@@ -187,9 +178,9 @@ def _queries(
     if position % 4 in fixed:
         return [(make_query(block, position, fixed[position % 4]), [None], every)]
     column = literals[:, position % 4 - 1]
-    found: list[tuple[Query, list[int | None], Int[np.ndarray, " row"]]] = []
+    found = []
     for literal in np.unique(column).tolist():
         rows = np.flatnonzero(column == literal)
-        own: list[int | None] = [None] if position % 4 == 1 else [*rows.tolist()]
+        own = [None] if position % 4 == 1 else rows.tolist()
         found.append((make_query(block, position, literal), own, rows))
     return found

@@ -28,13 +28,10 @@ _LARGEST_EXPONENT = 700.0
 
 @dataclass(frozen=True, eq=False)
 class DriftRounding:
-    """Bounds for some formulas.
+    """Bounds for some formulas; ``relative`` is of every number, relative to its positive sum.
 
-    Attributes:
-        relative: of every number, relative to its positive sum.
-        value: of a head's values under every target, and of their average in the frozen network.
-        target: of every target before the MLP.
-        margin: of the frozen network's margins, and of their drift, against each rival.
+    They are of a head's values under every target and of their average in the frozen network, of
+    every target before the MLP, and of the frozen network's margins and their drift.
     """
 
     relative: Float[np.ndarray, "formula head_index"]
@@ -55,7 +52,9 @@ def drift_rounding(block: SecondBlock, at: AtFormulas) -> DriftRounding:
     direct = largest_mid @ np.abs(block.targets)
     direct[n_rivals:] += np.abs(block.b_in[block.chosen])
     target = 4 * worst * (direct + at.answer_drift.size + 2 * values.sum(axis=1))
-    sums = direct[:n_rivals] + block.constant_size + neurons @ block.effect_size
+    sums = (
+        direct[:n_rivals] + np.abs(block.b_out) @ np.abs(block.rivals) + neurons @ block.effect_size
+    )
     inherited = target[:, :n_rivals] + target[:, n_rivals:] @ block.effect_size[block.chosen]
     return DriftRounding(
         relative, relative[..., None] * values, target, 16 * worst * sums + 8 * inherited

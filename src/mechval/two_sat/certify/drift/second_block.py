@@ -1,6 +1,5 @@
 """Block 1 at the answer position in float64: the functionals it takes of the residual stream."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,34 +7,22 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.parsing.first_block import as_float64
+from mechval.two_sat.certify.parsing.first_block import BlockWeights, as_float64, block_weights
 from mechval.two_sat.formulas.tokens import Vocabulary
 
 _NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class SecondBlock:
+class SecondBlock(BlockWeights):
     """Block 1 and the unembedding, asked from a frozen answer position.
 
     A target is a functional of the residual stream before the MLP: s against each other token
     (rivals, ``u`` first), then the pre-activation of every neuron whose effect is not negligible.
-    Names that end in ``size`` are products of absolute values.
-
-    Attributes:
-        W_Q: divided by sqrt(d_head).
-        rivals: s minus each other token, in the unembedding.
-        answer: the frozen residual stream at the answer position.
+    Names that end in ``size`` are products of absolute values. ``rivals`` are s minus each other
+    token, in the unembedding; ``answer`` is the frozen residual stream at the answer position.
     """
 
-    W_Q: Float[np.ndarray, "head_index d_model d_head"]
-    W_K: Float[np.ndarray, "head_index d_model d_head"]
-    W_V: Float[np.ndarray, "head_index d_model d_head"]
-    W_O: Float[np.ndarray, "head_index d_head d_model"]
-    W_in: Float[np.ndarray, "d_model d_mlp"]
-    b_in: Float[np.ndarray, " d_mlp"]
-    W_out: Float[np.ndarray, "d_mlp d_model"]
-    b_out: Float[np.ndarray, " d_model"]
     rivals: Float[np.ndarray, "d_model rival"]
     answer: Float[np.ndarray, " d_model"]
 
@@ -64,11 +51,6 @@ class SecondBlock:
         """What the MLP's output bias adds to s against each rival."""
         return self.b_out @ self.rivals
 
-    @property
-    def constant_size(self) -> Float[np.ndarray, " rival"]:
-        """The same in absolute values."""
-        return np.abs(self.b_out) @ np.abs(self.rivals)
-
     @cached_property
     def chosen(self) -> Int[np.ndarray, " neuron"]:
         """The neurons that are targets."""
@@ -93,8 +75,7 @@ class SecondBlock:
     ) -> Float[np.ndarray, "d_model functional"]:
         """Those of any position, then the targets, the query's coordinates, its products with keys.
 
-        Args:
-            keys: the frozen residual stream that they are keys of.
+        The keys are those of this frozen residual stream.
         """
         products = np.einsum("hde,hfe,pf->dph", self.W_Q, self.W_K, keys, optimize=True)
         parts = [self.functionals, self.targets, np.concatenate(self.W_Q, axis=1)]
@@ -151,15 +132,8 @@ def read_second_block(
     model: Transformer, vocabulary: Vocabulary, answer: Float[np.ndarray, " d_model"]
 ) -> SecondBlock:
     """Copy block 1 and the unembedding of ``model`` to float64."""
-    attn, mlp = model.block(1).attn, model.block(1).mlp
     s, u = vocabulary.satisfiable, vocabulary.unsatisfiable
     others = [token for token in range(vocabulary.d_vocab) if token not in (s, u)]
     unembed = as_float64(model.W_U)
     rivals = unembed[:, [s]] - unembed[:, [u, *others]]
-    weights = {
-        name: as_float64(getattr(module, name))
-        for module, names in ((attn, "W_K W_V W_O"), (mlp, "W_in b_in W_out b_out"))
-        for name in names.split()
-    }
-    W_Q = as_float64(attn.W_Q) / math.sqrt(attn.d_head)
-    return SecondBlock(W_Q=W_Q, **weights, rivals=rivals, answer=answer)
+    return SecondBlock(**block_weights(model.block(1)), rivals=rivals, answer=answer)

@@ -32,12 +32,8 @@ _SLACK = 2.0**-40
 class Fraction:
     """Numerators and denominators of the attention output under some linear functionals.
 
-    Attributes:
-        fixed_numerator: of what is fixed, per case and functional.
-        fixed_denominator: likewise.
-        numerator: of each free clause position, farthest first, and each clause it may hold; with
-            one case where all share it.
-        denominator: likewise, the same for every case and functional.
+    Of what is fixed, and of each clause that each free position, farthest first, may hold; where
+    all cases share these numerators there is one of them.
     """
 
     fixed_numerator: Float[np.ndarray, "case functional"]
@@ -48,12 +44,10 @@ class Fraction:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """One token at one position, asking.
+    """One token at one position, asking, with its residual stream before the block.
 
-    Attributes:
-        resid: residual stream of the asking token before the block.
-        weight: exp(score - shift) of the asking token on each token at each position; the shift,
-            one per head, makes the largest of those that may occur 1.
+    A weight is its exp(score - shift) on each token at each position; the shift, one per head,
+    makes the largest of those that may occur 1.
     """
 
     block: FirstBlock
@@ -75,22 +69,20 @@ class Query:
 
     def denominators(self, head: int, n_free: int) -> Float[np.ndarray, "earlier clause"]:
         """Attention weight, before normalising, on each clause at each free position."""
-        return np.add(*self._weights(head, n_free))
+        weight = self.weight[head]
+        return np.add(*(weight[places, tokens] for places, tokens in self._literals(n_free)))
 
     def numerators(
         self, head: int, n_free: int, functionals: Float[np.ndarray, "*case d_model functional"]
     ) -> Float[np.ndarray, "*case earlier clause functional"]:
         """What each clause at each free position adds to the numerator of each functional."""
-        n_literals = self.block.problem.n_literals
-        first, second = (positions[:n_free] for positions in _literal_positions(self.block))
-        of_first, of_second = clause_literals(self.block.problem).T
-        spread = functionals[..., None, :, :]
-        values = self.block.values[head, :, :n_literals]
-        weights = self._weights(head, n_free)
-        return (
-            weights[0][..., None] * (values[first] @ spread)[..., of_first, :]
-            + weights[1][..., None] * (values[second] @ spread)[..., of_second, :]
+        values = self.block.values[head, :, : self.block.problem.n_literals]
+        spread, weight = functionals[..., None, :, :], self.weight[head]
+        parts = (
+            weight[places, tokens, None] * (values[places[:, 0]] @ spread)[..., tokens, :]
+            for places, tokens in self._literals(n_free)
         )
+        return np.add(*parts)
 
     def fixed(
         self, head: int, own_clause: int | None, prefix: Prefix
@@ -103,11 +95,9 @@ class Query:
     def fixed_tokens(
         self, own_clause: int | None, prefix: Prefix
     ) -> tuple[Int[np.ndarray, " source"], Int[np.ndarray, " source"]]:
-        """Positions and tokens of itself, the parentheses, the own clause and earlier fixed ones.
+        """Positions and tokens of itself, the parentheses, the own clause and those of the prefix.
 
-        Args:
-            own_clause: for a second literal; None for any other token.
-            prefix: the fixed ones.
+        The own clause is a second literal's; for any other token it is None.
         """
         vocabulary, k = Vocabulary(self.block.problem), self.n_earlier
         literals = clause_literals(self.block.problem)
@@ -129,11 +119,9 @@ class Query:
         cases: Sequence[tuple[int | None, Prefix]],
         functionals: Float[np.ndarray, "*case d_model functional"],
     ) -> list[Fraction]:
-        """One fraction per head.
+        """One fraction per head, for cases of an own clause and as many fixed earlier ones each.
 
-        Args:
-            cases: own clause and fixed earlier clauses, as many in each.
-            functionals: of the residual stream, shared or one set per case.
+        Functionals of the residual stream are shared, or one set per case.
         """
         n_free = self.n_earlier - len(cases[0][1])
         fractions = []
@@ -151,13 +139,12 @@ class Query:
             )
         return fractions
 
-    def _weights(
-        self, head: int, n_free: int
-    ) -> tuple[Float[np.ndarray, "earlier clause"], Float[np.ndarray, "earlier clause"]]:
-        of_first, of_second = clause_literals(self.block.problem).T
-        first, second = (positions[:n_free] for positions in _literal_positions(self.block))
-        weight = self.weight[head]
-        return weight[first[:, None], of_first], weight[second[:, None], of_second]
+    def _literals(
+        self, n_free: int
+    ) -> list[tuple[Int[np.ndarray, "earlier 1"], Int[np.ndarray, " clause"]]]:
+        """Positions and tokens of first literals, then of second ones."""
+        start, literals = 4 * np.arange(n_free)[:, None], clause_literals(self.block.problem)
+        return [(start + 1, literals[:, 0]), (start + 2, literals[:, 1])]
 
 
 def make_query(block: FirstBlock, position: int, token: int) -> Query:
@@ -174,11 +161,9 @@ def make_query(block: FirstBlock, position: int, token: int) -> Query:
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """Least values, one per case and functional.
+    """Least values: a float32 bound at or below each, so that a float64 check of it succeeds.
 
-    Attributes:
-        bound: float32 at or below the least value, so that a float64 check of it succeeds.
-        choice: the clause at each free position that attains it.
+    ``choice`` is the clause at each free position that attains it.
     """
 
     bound: Float[np.ndarray, "case functional"]
@@ -251,19 +236,11 @@ def _below(
 
 def allowed_tokens(block: FirstBlock) -> Bool[np.ndarray, "pos token"]:
     """Which token may stand where in a formula."""
-    vocabulary, layout = Vocabulary(block.problem), FormulaLayout(block.problem)
-    allowed = np.zeros((layout.n_ctx, vocabulary.d_vocab), dtype=bool)
-    first, second = _literal_positions(block)
-    allowed[first[:, None], np.unique(clause_literals(block.problem)[:, 0])] = True
-    allowed[second[:, None], np.unique(clause_literals(block.problem)[:, 1])] = True
-    allowed[first - 1, vocabulary.left_parenthesis] = True
-    allowed[second + 1, vocabulary.right_parenthesis] = True
-    allowed[layout.answer_position, vocabulary.colon] = True
+    vocabulary, literals = Vocabulary(block.problem), clause_literals(block.problem)
+    allowed = np.zeros((FormulaLayout(block.problem).n_ctx, vocabulary.d_vocab), dtype=bool)
+    allowed[:-1:4, vocabulary.left_parenthesis] = True
+    allowed[1::4, literals[:, 0]] = True
+    allowed[2::4, literals[:, 1]] = True
+    allowed[3::4, vocabulary.right_parenthesis] = True
+    allowed[-1, vocabulary.colon] = True
     return allowed
-
-
-def _literal_positions(
-    block: FirstBlock,
-) -> tuple[Int[np.ndarray, " clause_position"], Int[np.ndarray, " clause_position"]]:
-    layout = FormulaLayout(block.problem)
-    return np.array(layout.first_literal_positions), np.array(layout.second_literal_positions)

@@ -110,12 +110,7 @@ class Leaves:
 
 @dataclass(frozen=True, eq=False)
 class ParsingCertificate:
-    """What is proved about α_1 of one network.
-
-    Attributes:
-        weights_sha256: of the network's weights, see `weights_digest`.
-        prototypes: that α_1 compares with.
-    """
+    """What is proved about α_1, which compares with these prototypes, of one network."""
 
     problem: Problem
     weights_sha256: str
@@ -135,19 +130,15 @@ class ParsingCertificate:
 
 
 def weights_digest(model: Transformer) -> str:
-    """SHA-256 of all weights: names in order, each followed by its float32 numbers."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(named_weights(model).items()):
-        digest.update(name.encode() + weight.float().numpy().tobytes())
-    return digest.hexdigest()
+    """`content_digest` of all weights in float32."""
+    weights = named_weights(model).items()
+    return content_digest({name: weight.float().numpy() for name, weight in weights})
 
 
 def save_certificate(certificate: ParsingCertificate, path: Path) -> None:
     """Write a certificate; equal certificates, equal bytes."""
-    tensors = {
-        name: np.ascontiguousarray(value) for name, value in vars(certificate.leaves).items()
-    }
-    tensors["prototypes"] = np.ascontiguousarray(certificate.prototypes)
+    arrays = {**vars(certificate.leaves), "prototypes": certificate.prototypes}
+    tensors = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     header = {
         "problem": certificate.problem.model_dump(),
         "weights_sha256": certificate.weights_sha256,
@@ -162,8 +153,7 @@ def save_certificate(certificate: ParsingCertificate, path: Path) -> None:
 def load_certificate(path: Path) -> ParsingCertificate:
     """Read what :func:`save_certificate` wrote. Reading it proves nothing: see the checker.
 
-    Raises:
-        MechvalError: if the file is missing, damaged or not such a file.
+    Raises MechvalError if the file is missing, damaged or not such a file.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -171,14 +161,10 @@ def load_certificate(path: Path) -> ParsingCertificate:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if header["content_sha256"] != content_digest(tensors):
             raise ValueError("its content has another hash than it says")
-        prototypes = tensors.pop("prototypes")
-        return ParsingCertificate(
-            Problem.model_validate(header["problem"]),
-            header["weights_sha256"],
-            prototypes,
-            TypeAdapter(tuple[ParsingCase, ...]).validate_python(header["cases"]),
-            Leaves(**tensors),
-        )
+        problem, prototypes = Problem.model_validate(header["problem"]), tensors.pop("prototypes")
+        cases = TypeAdapter(tuple[ParsingCase, ...]).validate_python(header["cases"])
+        of = (problem, header["weights_sha256"], prototypes)
+        return ParsingCertificate(*of, cases, Leaves(**tensors))
     except (OSError, SafetensorError, ValidationError, ValueError, KeyError, TypeError) as error:
         raise MechvalError(
             f"{path} cannot be read ({type(error).__name__}); allowed: a whole certificate of "
@@ -187,7 +173,7 @@ def load_certificate(path: Path) -> ParsingCertificate:
 
 
 def content_digest(tensors: dict[str, np.ndarray]) -> str:
-    """SHA-256 of a certificate's arrays: names in order, each followed by its numbers."""
+    """SHA-256 of arrays: names in order, each followed by its numbers."""
     digest = hashlib.sha256()
     for name, value in sorted(tensors.items()):
         digest.update(name.encode() + value.tobytes())

@@ -17,24 +17,14 @@ from mechval.transformer import MLP, Attention, Block, HookPoint, Transformer
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem
 
+_ATTENTION, _MLP = ("W_Q", "W_K", "W_V", "W_O"), ("W_in", "b_in", "W_out", "b_out")
 _FAMILY = (Transformer, Block, Attention, MLP, HookPoint, nn.ModuleList)
 
 
 @dataclass(frozen=True, eq=False)
-class FirstBlock:
-    """Block 0 with the embeddings.
+class BlockWeights:
+    """Weights of a block, W_Q divided by sqrt(d_head), which the scores would be."""
 
-    Attributes:
-        resid: residual stream before the block, of each token at each position.
-        keys: W_K applied to it.
-        values: W_V, then W_O applied to it.
-        W_Q: divided by sqrt(d_head), which the scores would be.
-    """
-
-    problem: Problem
-    resid: Float[np.ndarray, "pos token d_model"]
-    keys: Float[np.ndarray, "head_index pos token d_head"]
-    values: Float[np.ndarray, "head_index pos token d_model"]
     W_Q: Float[np.ndarray, "head_index d_model d_head"]
     W_K: Float[np.ndarray, "head_index d_model d_head"]
     W_V: Float[np.ndarray, "head_index d_model d_head"]
@@ -43,6 +33,22 @@ class FirstBlock:
     b_in: Float[np.ndarray, " d_mlp"]
     W_out: Float[np.ndarray, "d_mlp d_model"]
     b_out: Float[np.ndarray, " d_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class FirstBlock(BlockWeights):
+    """Block 0 with the embeddings.
+
+    Attributes:
+        resid: residual stream before the block, of each token at each position.
+        keys: W_K applied to it.
+        values: W_V, then W_O applied to it.
+    """
+
+    problem: Problem
+    resid: Float[np.ndarray, "pos token d_model"]
+    keys: Float[np.ndarray, "head_index pos token d_head"]
+    values: Float[np.ndarray, "head_index pos token d_model"]
 
     @property
     def n_heads(self) -> int:
@@ -60,29 +66,23 @@ class FirstBlock:
 def read_first_block(model: Transformer, problem: Problem) -> FirstBlock:
     """Copy block 0 of ``model`` to float64.
 
-    Raises:
-        MechvalError: if the network is not of this family (attention and ReLU MLP without
-            LayerNorm, no hook functions), or is one for formulas of another size.
+    Raises MechvalError if the network is not of this family (attention and ReLU MLP without
+    LayerNorm, no hook functions), or is one for formulas of another size.
     """
     refuse_outside_family(model)
-    _refuse_other_size(model, problem)
-    attn, mlp = model.block(0).attn, model.block(0).mlp
+    expected = (Vocabulary(problem).d_vocab, FormulaLayout(problem).n_ctx)
+    if (model.d_vocab, model.n_ctx) != expected:
+        raise MechvalError(
+            f"a network with vocabulary and context {(model.d_vocab, model.n_ctx)} is not allowed; "
+            f"allowed: {expected}, for {problem.n_clauses} clauses over {problem.n_variables} "
+            "variables."
+        )
+    weights = block_weights(model.block(0))
     resid = as_float64(model.W_E)[None] + as_float64(model.W_pos)[:, None]
-    W_V, W_O = as_float64(attn.W_V), as_float64(attn.W_O)
-    return FirstBlock(
-        problem=problem,
-        resid=resid,
-        keys=np.einsum("ptd,hde->hpte", resid, as_float64(attn.W_K), optimize=True),
-        values=np.einsum("ptd,hde,hef->hptf", resid, W_V, W_O, optimize=True),
-        W_Q=as_float64(attn.W_Q) / math.sqrt(attn.d_head),
-        W_K=as_float64(attn.W_K),
-        W_V=W_V,
-        W_O=W_O,
-        W_in=as_float64(mlp.W_in),
-        b_in=as_float64(mlp.b_in),
-        W_out=as_float64(mlp.W_out),
-        b_out=as_float64(mlp.b_out),
-    )
+    keys = np.einsum("ptd,hde->hpte", resid, weights["W_K"], optimize=True)
+    output = (weights["W_V"], weights["W_O"])
+    values = np.einsum("ptd,hde,hef->hptf", resid, *output, optimize=True)
+    return FirstBlock(**weights, problem=problem, resid=resid, keys=keys, values=values)
 
 
 def refuse_outside_family(model: Transformer) -> None:
@@ -109,14 +109,11 @@ def refuse_outside_family(model: Transformer) -> None:
             )
 
 
-def _refuse_other_size(model: Transformer, problem: Problem) -> None:
-    expected = (Vocabulary(problem).d_vocab, FormulaLayout(problem).n_ctx)
-    if (model.d_vocab, model.n_ctx) != expected:
-        raise MechvalError(
-            f"a network with vocabulary and context {(model.d_vocab, model.n_ctx)} is not allowed; "
-            f"allowed: {expected}, for {problem.n_clauses} clauses over {problem.n_variables} "
-            "variables."
-        )
+def block_weights(block: Block) -> dict[str, np.ndarray]:
+    """The fields of `BlockWeights`."""
+    fields = {name: as_float64(getattr(block.mlp, name)) for name in _MLP}
+    fields |= {name: as_float64(getattr(block.attn, name)) for name in _ATTENTION}
+    return fields | {"W_Q": fields["W_Q"] / math.sqrt(block.attn.d_head)}
 
 
 def as_float64(weight: Tensor) -> Float[np.ndarray, "*shape"]:

@@ -63,8 +63,7 @@ _STARTS = 8
 class Leaf:
     """Bounds that hold while some of the nearest earlier clauses are fixed; see `Leaves`.
 
-    Attributes:
-        worst: choices of the earlier clauses at which its weakest bounds are attained.
+    Its weakest bounds are attained at the ``worst`` choices of the earlier clauses.
     """
 
     prefix: Prefix
@@ -150,14 +149,11 @@ class QueryProver:
 
     def _children(self, own: int, parent: Leaf) -> Iterator[Leaf]:
         n_clauses = self.query.block.problem.n_distinct_clauses
-        prefixes = [(*parent.prefix, clause) for clause in range(n_clauses)]
+        cases = [(own, (*parent.prefix, clause)) for clause in range(n_clauses)]
         known = parent.attention
-        ranges = self._ranges(known)
-        open_neurons = np.flatnonzero(ranges.is_unstable)
-        narrowed = attention_ranges(
-            self.query, [(own, prefix) for prefix in prefixes], open_neurons
-        )
-        for index, prefix in enumerate(prefixes):
+        open_neurons = np.flatnonzero(self._ranges(known).is_unstable)
+        narrowed = attention_ranges(self.query, cases, open_neurons)
+        for index, (_, prefix) in enumerate(cases):
             # What holds for the parent holds for its children; only the open neurons are redone.
             lower, upper = known.lower.copy(), known.upper.copy()
             lower[0][:, open_neurons] = narrowed.lower[index]
@@ -167,14 +163,9 @@ class QueryProver:
     def _leaf(self, own: int, prefix: Prefix, attention: Ranges) -> Leaf:
         ranges = self._ranges(attention)
         accepted = search.accepted_pairs(self.query, own)
-        targets = np.concatenate(
-            [self.directions[pair] - self.directions for pair in accepted], axis=0
-        ).T
+        targets = np.concatenate([self.directions[pair] - self.directions for pair in accepted]).T
         bound = bound_after_mlp(self.query.block, ranges, targets)
-        minima = [
-            minimise(fraction)
-            for fraction in self.query.fractions([(own, prefix)], bound.functional)
-        ]
+        minima = list(map(minimise, self.query.fractions([(own, prefix)], bound.functional)))
         attained = np.stack([minimum.bound[0] for minimum in minima])
         margins = attained.sum(axis=0, dtype=np.float64) + bound.constant
         margins += self.query.resid @ bound.functional
@@ -185,7 +176,8 @@ class QueryProver:
         chosen = np.arange(len(best)) + len(best) * is_swapped
         weakest = best.argsort(kind="stable")[:_STARTS]
         worst = tuple(
-            search.completed(prefix, minimum.choice[0, chosen[pair]].tolist())
+            # Free clauses are farthest first, fixed ones nearest first.
+            (*minimum.choice[0, chosen[pair]].tolist(), *reversed(prefix))
             for pair in weakest
             for minimum in minima
         )
@@ -244,49 +236,30 @@ def certify_parsing(
 ) -> ParsingCertificate:
     """Prove, refute or leave open that α_1 returns every clause, whatever stands before it.
 
-    Args:
-        model: any network of the family (see `first_block`), on any device; this runs on the CPU.
-        problem: the size of the formulas.
-        config: how far to go.
-        prototypes: that α_1 compares with; those of the weights if not given.
-
-    Raises:
-        MechvalError: for a network outside the family or of another size, or a prototype of
-            length 0.
+    The network may lie on any device; this runs on the CPU. The prototypes that α_1 compares with
+    are those of the weights if not given. Raises MechvalError for a network outside the family (see
+    `first_block`) or of another size, or a prototype of length 0.
     """
     block = read_first_block(model, problem)
     if prototypes is None:
         prototypes = clause_prototypes(model, problem)
     stored = prototypes.detach().cpu().numpy()
-    proofs = sorted(
-        _all_proofs(block, unit_prototypes(stored), config),
-        key=lambda proof: (proof.case.clause_position, proof.case.clause),
-    )
-    cases, leaves = tuple(proof.case for proof in proofs), _stacked(proofs, block, len(stored))
-    return ParsingCertificate(problem, weights_digest(model), stored, cases, leaves)
-
-
-def unit_prototypes(
-    prototypes: Float[np.ndarray, "pair d_model"],
-) -> Float[np.ndarray, "pair d_model"]:
-    """Directions in float64.
-
-    Raises:
-        MechvalError: if one has length 0 and thus no direction.
-    """
-    exact = prototypes.astype(np.float64)
+    exact = stored.astype(np.float64)
     lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise MechvalError(
             "prototypes hold one whose length is 0 or not finite; allowed: vectors that have a "
             "direction."
         )
-    return exact / lengths
+    proofs = _all_proofs(block, exact / lengths, config)
+    cases, leaves = tuple(proof.case for proof in proofs), _stacked(proofs, block, len(stored))
+    return ParsingCertificate(problem, weights_digest(model), stored, cases, leaves)
 
 
 def _all_proofs(
     block: FirstBlock, directions: Float[np.ndarray, "pair d_model"], config: ParsingConfig
 ) -> list[Proof]:
+    """One of each case, by clause position and clause."""
     problem, proofs = block.problem, []
     second_literals = np.unique(clause_literals(problem)[:, 1]).tolist()
     total = problem.n_clauses * problem.n_distinct_clauses
@@ -297,7 +270,7 @@ def _all_proofs(
                 for proof in QueryProver(query, directions, config.max_branches).proofs():
                     proofs.append(proof)
                     bar.update(1)
-    return proofs
+    return sorted(proofs, key=lambda proof: (proof.case.clause_position, proof.case.clause))
 
 
 def _stacked(proofs: list[Proof], block: FirstBlock, n_pairs: int) -> Leaves:

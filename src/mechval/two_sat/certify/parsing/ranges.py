@@ -67,11 +67,8 @@ def attention_ranges(
 ) -> Ranges:
     """The exact range of each head's part in the pre-activations, [case head_index neuron].
 
-    Args:
-        query: the asking token.
-        cases: own clause and fixed earlier clauses.
-        neurons: of which, if not of all.
-        restrict: what is known of the earlier clauses.
+    ``neurons`` are those asked for, if not all; ``restrict`` is what is known of the earlier
+    clauses, beside those that a case fixes.
     """
     weights = query.block.W_in if neurons is None else query.block.W_in[:, neurons]
     both = np.concatenate([weights, -weights], axis=1)
@@ -99,7 +96,7 @@ def residual_ranges(
 ) -> Ranges:
     """Ranges of functionals of the residual stream after block 0, [case functional].
 
-    Args as for `attention_ranges`; a case is None for a token other than a second literal.
+    Arguments are as for `attention_ranges`; a case is None for a token other than a second literal.
     """
     rounding = rounding_bounds(query)
     open_cases: list[tuple[int | None, Prefix]] = [(own, ()) for own in cases]

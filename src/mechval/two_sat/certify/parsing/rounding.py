@@ -30,12 +30,10 @@ UNIT = 2.0**-53
 
 @dataclass(frozen=True, eq=False)
 class RoundingBounds:
-    """Of one query.
+    """Of one query: of each neuron's pre-activation and of its range, and after the MLP.
 
-    Attributes:
-        pre_activation: of each neuron's pre-activation and of its range.
-        largest_after: no coordinate of the residual stream after the MLP exceeds this.
-        relative: of any bound of a functional of that stream, relative to its largest value.
+    No coordinate of the residual stream there exceeds ``largest_after``; ``relative`` is of any
+    bound of a functional of that stream, relative to its largest value.
     """
 
     pre_activation: Float[np.ndarray, " d_mlp"]
@@ -70,33 +68,25 @@ def gamma(n_operations: int) -> float:
     return n_operations * UNIT / (1 - n_operations * UNIT)
 
 
-def _sources(query: Query) -> tuple[np.ndarray, np.ndarray]:
-    """Every (position, token) that the asking token may see."""
+def _sources(query: Query) -> Float[np.ndarray, "source d_model"]:
+    """Absolute residual streams of every token at every position that the asking one may see."""
     positions, tokens = np.nonzero(allowed_tokens(query.block)[: query.position + 1])
-    return positions, tokens
+    return np.abs(query.block.resid[positions, tokens])
 
 
 def _largest_values(query: Query) -> Float[np.ndarray, "head_index d_model"]:
     """No attention output exceeds this, even if all its terms were positive."""
-    block = query.block
-    positions, tokens = _sources(query)
-    resid = np.abs(block.resid[positions, tokens])
-    return np.stack(
-        [
-            (resid @ np.abs(value) @ np.abs(output)).max(axis=0)
-            for value, output in zip(block.W_V, block.W_O, strict=True)
-        ]
-    )
+    resid, pairs = _sources(query), zip(query.block.W_V, query.block.W_O, strict=True)
+    largest = [(resid @ np.abs(value) @ np.abs(output)).max(axis=0) for value, output in pairs]
+    return np.stack(largest)
 
 
 def _weight_error(query: Query) -> float:
     """η: the largest relative error of any attention weight before normalising."""
-    block = query.block
-    positions, tokens = _sources(query)
-    resid = np.abs(block.resid[positions, tokens])
+    resid = _sources(query)
     largest = max(
         float((resid @ np.abs(key) @ (np.abs(query.resid) @ np.abs(ask))).max())
-        for ask, key in zip(block.W_Q, block.W_K, strict=True)
+        for ask, key in zip(query.block.W_Q, query.block.W_K, strict=True)
     )
     # |score - shift| is at most twice the largest score.
     return float(np.expm1(gamma(_n_operations(query)) * largest + 2 * largest * UNIT)) + 8 * UNIT

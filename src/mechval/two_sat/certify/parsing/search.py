@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mechval.two_sat.certify.parsing.attention import Prefix, Query
+from mechval.two_sat.certify.parsing.attention import Query
 from mechval.two_sat.problem import clause_literals
 
 _MAX_SWEEPS = 20
@@ -94,8 +94,3 @@ def accepted_pairs(query: Query, own_clause: int) -> tuple[int, int]:
     first, second = clause_literals(query.block.problem)[own_clause].tolist()
     n_literals = query.block.problem.n_literals
     return first * n_literals + second, second * n_literals + first
-
-
-def completed(prefix: Prefix, choice: Sequence[int]) -> tuple[int, ...]:
-    """Free clauses (farthest first) followed by the fixed ones (nearest first)."""
-    return (*choice, *reversed(prefix))
