@@ -70,15 +70,11 @@ class EnumerationPlan(NamedTuple):
     tables: UInt64[np.ndarray, " clause"]
 
 
+@flint.ctx.workprec(PRECISION_BITS)
 def plan_enumeration(
     block: SubstitutedBlock, bit_neurons: Int[np.ndarray, " bit"]
 ) -> EnumerationPlan:
     """Choose the columns, among them the neurons that are read as bits, and bound their errors."""
-    with flint.ctx.workprec(PRECISION_BITS):
-        return _plan(block, bit_neurons)
-
-
-def _plan(block: SubstitutedBlock, bit_neurons: Int[np.ndarray, " bit"]) -> EnumerationPlan:
     choice = _choose(block, bit_neurons)
     n_columns = len(choice.neurons) + len(choice.margins)
     width = -(-n_columns // _LANES) * _LANES
@@ -95,11 +91,7 @@ def _plan(block: SubstitutedBlock, bit_neurons: Int[np.ndarray, " bit"]) -> Enum
     column_error, size = _column_errors(base, start, terms, weights, block.problem.n_clauses)
     margin_error = _margin_error(gains, column_error, size, choice)
     return EnumerationPlan(
-        base=base,
-        start=start,
-        terms=terms,
-        weights=weights,
-        gains=gains,
+        *(base, start, terms, weights, gains),
         neurons=choice.neurons,
         n_bits=len(bit_neurons),
         column_error=column_error,
@@ -127,12 +119,8 @@ class _Choice:
 def _choose(block: SubstitutedBlock, bit_neurons: Int[np.ndarray, " bit"]) -> _Choice:
     low, high = block.lowest[: block.n_neurons], block.highest[: block.n_neurons]
     margins, spread = _distinct_margins(block)
-    gains = np.array(
-        [
-            max(_size(_gain(block, neuron, token)) for token in margins)
-            for neuron in range(block.n_neurons)
-        ]
-    )
+    every = range(block.n_neurons)
+    gains = np.array([max(_size(_gain(block, n, token)) for token in margins) for n in every])
     moves = np.where(low >= 0, 0.0, gains * np.maximum(high, 0))
     read = np.zeros(block.n_neurons, dtype=bool)
     read[bit_neurons] = True

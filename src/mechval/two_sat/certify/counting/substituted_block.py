@@ -31,6 +31,7 @@ from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.problem import Problem, clause_literals
 
 PRECISION_BITS = 160
+_SMALLEST_WEIGHT = 1e-260
 
 
 @dataclass(frozen=True)
@@ -58,27 +59,21 @@ class SubstitutedBlock:
     readout: arb_mat
     n_neurons: int
 
-    def columns(self, counts: Integer[np.ndarray, " clause"]) -> list[arb]:
-        """Every column of the formulas in which each distinct clause occurs so often."""
-        with flint.ctx.workprec(PRECISION_BITS):
-            row = arb_mat([[int(count) for count in counts]])
-            total = self.base
-            for weights, terms, constants in zip(
-                self.weights, self.terms, self.constants, strict=True
-            ):
-                share = 1 / (1 + (row * weights.transpose())[0, 0])
-                total = total + (constants + row * terms) * share
-            return total.entries()
-
     def logits(self, counts: Integer[np.ndarray, " clause"]) -> list[arb]:
         """The logits of the formulas in which each distinct clause occurs so often."""
-        columns = self.columns(counts)
         with flint.ctx.workprec(PRECISION_BITS):
+            row, total = arb_mat([[int(count) for count in counts]]), self.base
+            heads = zip(self.weights, self.terms, self.constants, strict=True)
+            for weights, terms, constants in heads:
+                share = 1 / (1 + (row * weights.transpose())[0, 0])
+                total = total + (constants + row * terms) * share
+            columns = total.entries()
             hidden = [column.max(arb(0)) for column in columns[: self.n_neurons]]
             direct = arb_mat([columns[self.n_neurons :]])
             return (direct + arb_mat([hidden]) * self.readout).entries()
 
 
+@flint.ctx.workprec(PRECISION_BITS)
 def substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
     """Work out the rest of the network after ``parser``'s γ_1.
 
@@ -91,16 +86,10 @@ def substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
             f"γ_1={type(parser).__name__} is not allowed: what it writes outside the second "
             "literals may depend on the formula; allowed: ClauseParser, the paper's γ_1."
         )
-    with flint.ctx.workprec(PRECISION_BITS):
-        return _substitute(model, parser)
-
-
-def _substitute(model: Transformer, parser: ClauseParser) -> SubstitutedBlock:
     block, sources = model.block(1), _sources(parser)
     n_clauses, n_heads = parser.problem.n_distinct_clauses, block.attn.n_heads
     answer = _matrix(parser.mean_resid_post[FormulaLayout(parser.problem).answer_position][None])
-    into = torch.cat([block.mlp.W_in, model.W_U], dim=1)
-    reads = _matrix(into)
+    reads = _matrix(torch.cat([block.mlp.W_in, model.W_U], dim=1))
     bias = arb_mat([[*_matrix(block.mlp.b_in[None]).entries(), *[0] * model.d_vocab]])
     project = _matrix(block.mlp.b_out[None]) * _matrix(model.W_U)
     bias = bias + arb_mat([[*[0] * len(block.mlp.b_in), *project.entries()]])
@@ -128,24 +117,22 @@ def _head(
     exponentials = [score.exp() for score in scores.entries()]
     total = sum(exponentials[n_clauses:], start=arb(0))
     weights = [each / total for each in exponentials]
-    if not all(math.isfinite(float(weight)) and float(weight) > _SMALLEST for weight in weights):
+    if not all(
+        math.isfinite(float(weight)) and float(weight) > _SMALLEST_WEIGHT for weight in weights
+    ):
         raise MechvalError(
             f"attention scores of head {head} of block 1 at ':' differ by more than 600; allowed: "
             "scores whose exponentials are numbers of double precision."
         )
     values = sources * _matrix(attn.W_V[head]) * _matrix(attn.W_O[head]) * reads
-    n_columns = values.ncols()
     rows = [
-        [weight * values[row, column] for column in range(n_columns)]
-        for row, weight in enumerate(weights)
+        [weight * value for value in row]
+        for weight, row in zip(weights, values.tolist(), strict=True)
     ]
     constants = [sum(column, start=arb(0)) for column in zip(*rows[n_clauses:], strict=True)]
     least, largest = _outward(values, -1).min(axis=0), _outward(values, 1).max(axis=0)
     terms = arb_mat(rows[:n_clauses])
     return arb_mat([weights[:n_clauses]]), terms, arb_mat([constants]), least, largest
-
-
-_SMALLEST = 1e-260
 
 
 def _sources(parser: ClauseParser) -> arb_mat:

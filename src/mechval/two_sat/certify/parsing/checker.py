@@ -12,8 +12,10 @@ Source: PAPER.md section 2 (network, prototypes); the layout of the file is in `
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,7 @@ _PROTOTYPE_TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Checked:
-    """What a certificate that passed shows.
-
-    Attributes:
-        least_margin: over the certified cases, infinite if there is none.
-    """
+    """What a certificate that passed shows; without a certified case the margin is infinite."""
 
     n_certified: int
     n_refuted: int
@@ -51,13 +49,9 @@ class Checked:
 def check_parsing(certificate: Path, weights: Path) -> Checked:
     """Confirm every claim of a certificate against a network's weights.
 
-    Args:
-        certificate: the file.
-        weights: safetensors under TransformerLens names, as stage ``train`` writes them.
-
-    Raises:
-        MechvalError: naming the first claim that does not hold, a certificate of other weights,
-            or a file that cannot be read.
+    The weights are safetensors under TransformerLens names, as stage ``train`` writes them. Raises
+    MechvalError naming the first claim that does not hold, a certificate of other weights, or a
+    file that cannot be read.
     """
     header, arrays = _read_certificate(certificate)
     network = _Network(_read_weights(weights, header), header["problem"], arrays["prototypes"])
@@ -76,12 +70,10 @@ def check_parsing(certificate: Path, weights: Path) -> Checked:
         if key not in views:
             views[key] = _View(network, *key)
         _check_case(views[key], case, [_Leaf(arrays, i) for i in by_case.get(index, [])])
-    counts = {s: sum(case["status"] == s for case in cases) for s in _STATUSES}
+    counts = Counter(case["status"] for case in cases)
     margins = [case["margin"] for case in cases if case["status"] == "certified"]
-    return Checked(*counts.values(), least_margin=min(margins, default=math.inf))
-
-
-_STATUSES = ("certified", "refuted", "unknown")
+    least = min(margins, default=math.inf)
+    return Checked(counts["certified"], counts["refuted"], counts["unknown"], least)
 
 
 class _Network:
@@ -90,25 +82,16 @@ class _Network:
     def __init__(self, tensors: Arrays, problem: dict[str, int], prototypes: np.ndarray):
         n, self.n_clauses = problem["n_variables"], problem["n_clauses"]
         self.n_literals = 2 * n
-        self.clauses = np.array(
-            [
-                (first, second)
-                for i in range(n)
-                for j in range(i + 1, n)
-                for first in (i, n + i)
-                for second in (j, n + j)
-            ]
-        )
+        signs = (product((i, n + i), (j, n + j)) for i, j in combinations(range(n), 2))
+        self.clauses = np.array([clause for of_pair in signs for clause in of_pair])
         exact = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
         self.embedding, self.positions = exact["embed.W_E"], exact["pos_embed.W_pos"]
         if len(self.embedding) != 2 * n + 6 or len(self.positions) != 4 * self.n_clauses + 1:
             raise _refused("the weights are of a network for formulas of another size")
-        self.W_Q, self.W_K, self.W_V, self.W_O = (
-            exact[f"blocks.0.attn.{name}"] for name in ("W_Q", "W_K", "W_V", "W_O")
-        )
-        self.W_in, self.W_out, self.b_in, self.b_out = (
-            exact[f"blocks.0.mlp.{name}"] for name in _MLP
-        )
+        attention = (exact[f"blocks.0.attn.{name}"] for name in _ATTENTION)
+        self.W_K, self.W_O, self.W_Q, self.W_V = attention
+        mlp = (exact[f"blocks.0.mlp.{name}"] for name in _MLP)
+        self.W_in, self.W_out, self.b_in, self.b_out = mlp
         self.n_heads, _, self.d_head = self.W_Q.shape
         self._check_prototypes(prototypes)
         stored = prototypes.astype(np.float64)
@@ -154,10 +137,8 @@ class _Network:
 class _View:
     """All that one second literal can see: weights (one row per head) and values of every clause.
 
-    Attributes:
-        rest_weight: of the parentheses; rest_value: their values, already weighted.
-        weight: of each clause at each clause position up to its own.
-        value: the same, weighted.
+    They are of the parentheses (``rest``) and of each clause at each clause position up to its own;
+    values are weighted already.
     """
 
     def __init__(self, network: _Network, k: int, second: int):
@@ -234,18 +215,13 @@ class _Leaf:
 def _check_case(view: _View, case: dict[str, Any], leaves: list[_Leaf]) -> None:
     network, error = view.network, view.rounding.margin
     first, second = network.clauses[case["clause"]].tolist()
-    accepted = (
-        first * network.n_literals + second,
-        second * network.n_literals + first,
-    )
+    n_literals, margin = network.n_literals, case["margin"]
+    accepted = (first * n_literals + second, second * n_literals + first)
     place = f"clause position {view.k}, clause {case['clause']}"
-    _require(
-        case["numerical_error"] >= error * (1 - 1e-9), f"{place}: numerical_error is too small"
-    )
-    attention = _least_attention(view, case["clause"])
-    _require(
-        abs(case["own_clause_attention"] - attention) <= 1e-9, f"{place}: own_clause_attention"
-    )
+    is_enough = case["numerical_error"] >= error * (1 - 1e-9)
+    _require(is_enough, f"{place}: numerical_error is too small")
+    difference = abs(case["own_clause_attention"] - _least_attention(view, case["clause"]))
+    _require(difference <= 1e-9, f"{place}: own_clause_attention")
     formula = case["worst_formula"]
     is_formula = len(formula) == network.n_clauses and formula[view.k] == case["clause"]
     is_formula &= all(0 <= clause < len(network.clauses) for clause in formula)
@@ -253,15 +229,13 @@ def _check_case(view: _View, case: dict[str, Any], leaves: list[_Leaf]) -> None:
     attained = view.margin_of(formula[: view.k + 1], accepted)
     _require(abs(case["attained_margin"] - attained) <= error, f"{place}: attained_margin")
     if case["status"] == "refuted":
-        _require(
-            attained < -error and case["margin"] == case["attained_margin"], f"{place}: margin"
-        )
+        _require(attained < -error and margin == case["attained_margin"], f"{place}: margin")
     elif case["status"] == "certified":
         _require(_is_cover([leaf.fixed for leaf in leaves], view), f"{place}: its leaves")
         for leaf in leaves:
             _check_leaf(view, case["clause"], accepted, leaf, place)
         least = min(leaf.margin for leaf in leaves)
-        _require(case["margin"] == least > error, f"{place}: margin")
+        _require(margin == least > error, f"{place}: margin")
     else:
         _require(case["status"] == "unknown" and bool(case["stopped_by"]), f"{place}: status")
 
@@ -352,10 +326,7 @@ def _read_certificate(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]
         with safe_open(path, framework="numpy") as file:
             header = json.loads(file.metadata()["certificate"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        digest = hashlib.sha256()
-        for name in sorted(arrays):
-            digest.update(name.encode() + arrays[name].tobytes())
-        is_whole = set(arrays) == _ARRAYS and digest.hexdigest() == header["content_sha256"]
+        is_whole = set(arrays) == _ARRAYS and _digest(arrays) == header["content_sha256"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise _refused(f"{path} cannot be read ({type(error).__name__})") from None
     if not is_whole:
@@ -374,12 +345,17 @@ def _read_weights(path: Path, header: dict[str, Any]) -> Arrays:
     family |= {f"blocks.{b}.mlp.{name}" for b in blocks for name in _MLP}
     for name in sorted(set(tensors) ^ family):
         raise _refused(f"the weights have another set of tensors than this family ({name})")
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode() + tensors[name].astype(np.float32).tobytes())
-    if digest.hexdigest() != header["weights_sha256"]:
+    stored = {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+    if _digest(stored) != header["weights_sha256"]:
         raise _refused(f"it is of other weights than {path}: the hashes differ")
     return tensors
+
+
+def _digest(arrays: Arrays) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode() + arrays[name].tobytes())
+    return digest.hexdigest()
 
 
 def _require(holds: bool | np.bool_, claim: str) -> None:
