@@ -26,8 +26,8 @@ _RUN, _DIVISOR, _DISTINCT, _TABLE = range(4)
 _FORMULAS, _N_SATISFYING, _N_DISTINCT, _ANSWER = range(4)
 
 
-# Arrays are passed whole and one by one: taking one out of a tuple, or a part out of one, costs an
-# atomic count of references.
+# Taking an array out of a tuple, or a part out of one, costs an atomic count of references: no
+# function does so inside its loops.
 @_compiled
 @no_type_check
 def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
@@ -38,10 +38,8 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
     heads is unrolled.
     """
     n_heads = len(heads)
-    base, terms, weights, gains = network.base, network.terms, network.weights, network.gains
-    tables, first_margin = network.tables, network.neurons.shape[0]
+    base, terms, weights, tables = network.base, network.terms, network.weights, network.tables
     errors = np.array([network.margin_error, network.rival_error])
-    surely_on, maybe_on, programs = bits.surely_on, bits.maybe_on, bits.programs
     first_table, next_table, compares = bits.first_table, bits.next_table, len(bits.surely_on) > 0
     fixed, inner, n_distinct_clauses = prefix.shape[0], n_clauses - 1, tables.shape[0]
 
@@ -59,7 +57,7 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
     activations = np.empty((n_distinct_clauses, base.shape[0]))
     margins = np.empty((n_distinct_clauses, 2))
     judged = np.empty((n_distinct_clauses, 4), dtype=np.int64)
-    packed = np.zeros((2, programs.shape[3]), dtype=np.uint64)
+    packed = np.zeros((2, bits.programs.shape[3]), dtype=np.uint64)
     powers = np.uint64(1) << np.arange(WORD_BITS, dtype=np.uint64)
     changed = 0
     while True:
@@ -69,41 +67,14 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
             if compares:
                 _push_table(numbers, first_table, next_table, chosen, depth)
         first = chosen[inner - 1]
-        _activate(
-            numerators,
-            denominators,
-            base,
-            terms,
-            weights,
-            inner,
-            first,
-            shares,
-            heads,
-            activations,
-        )
-        _find_margins(activations, gains, first_margin, first, margins)
+        _activate(numerators, denominators, network, first, shares, heads, activations)
+        _find_margins(activations, network, first, margins)
         if _judge(margins, errors, numbers, level_tables, tables, orders, first, judged):
-            _keep(
-                judged, chosen, first, tally.kept, tally.n_kept, tally.revisited, tally.n_undecided
-            )
-        _tally_answers(judged, first, tally.formulas, tally.multisets)
+            _keep(judged, chosen, first, tally)
+        _tally_answers(judged, first, tally)
         if compares:
-            _tally_bits(
-                activations,
-                surely_on,
-                maybe_on,
-                programs,
-                next_table,
-                numbers[inner, _TABLE],
-                judged,
-                first,
-                powers,
-                packed,
-                tally.bit_wrong,
-                tally.bit_unsure,
-                tally.any_wrong,
-                tally.any_unsure,
-            )
+            table = numbers[inner, _TABLE]
+            _tally_bits(activations, bits, table, judged, first, powers, packed, tally)
         changed = inner - 1
         while changed >= fixed and chosen[changed] == n_distinct_clauses - 1:
             changed -= 1
@@ -145,10 +116,10 @@ def _push_table(numbers, first_table, next_table, chosen, depth):
 
 @_compiled
 @no_type_check
-def _activate(
-    numerators, denominators, base, terms, weights, inner, first, shares, heads, activations
-):
+def _activate(numerators, denominators, network, first, shares, heads, activations):
     """Every column with each clause from ``first`` on as the last one."""
+    base, terms, weights = network.base, network.terms, network.weights
+    inner = numerators.shape[0] - 1
     for last in range(first, activations.shape[0]):
         for head in range(len(heads)):
             shares[head] = 1.0 / (denominators[inner, head] + weights[last, head])
@@ -163,8 +134,9 @@ def _activate(
 
 @_compiled
 @no_type_check
-def _find_margins(activations, gains, first_margin, first, margins):
+def _find_margins(activations, network, first, margins):
     """The margin of ``s``, and the largest of those of the other tokens."""
+    gains, first_margin = network.gains, network.neurons.shape[0]
     for last in range(first, activations.shape[0]):
         margins[last, 1] = -np.inf
         for row in range(gains.shape[0]):
@@ -213,7 +185,8 @@ def _answer(margin, rival, error, rival_error):
 
 @_compiled
 @no_type_check
-def _tally_answers(judged, first, formulas, multisets):
+def _tally_answers(judged, first, tally):
+    formulas, multisets = tally.formulas, tally.multisets
     for last in range(first, judged.shape[0]):
         n_satisfying, n_distinct = judged[last, _N_SATISFYING], judged[last, _N_DISTINCT]
         answer = judged[last, _ANSWER]
@@ -223,8 +196,10 @@ def _tally_answers(judged, first, formulas, multisets):
 
 @_compiled
 @no_type_check
-def _keep(judged, chosen, first, kept, n_kept, revisited, n_undecided):
+def _keep(judged, chosen, first, tally):
     """Note down wrong and undecided multisets while there is room."""
+    kept, n_kept = tally.kept, tally.n_kept
+    revisited, n_undecided = tally.revisited, tally.n_undecided
     inner = chosen.shape[0] - 1
     for last in range(first, judged.shape[0]):
         chosen[inner] = last
@@ -244,21 +219,12 @@ def _keep(judged, chosen, first, kept, n_kept, revisited, n_undecided):
 @_compiled
 @no_type_check
 def _tally_bits(  # noqa: C901  (loops moved into functions of their own cost half as much again)
-    activations,
-    surely_on,
-    maybe_on,
-    programs,
-    next_table,
-    prefix_table,
-    judged,
-    first,
-    powers,
-    packed,
-    bit_wrong,
-    bit_unsure,
-    any_wrong,
-    any_unsure,
+    activations, bits, prefix_table, judged, first, powers, packed, tally
 ):
+    surely_on, maybe_on = bits.surely_on, bits.maybe_on
+    programs, next_table = bits.programs, bits.next_table
+    bit_wrong, bit_unsure = tally.bit_wrong, tally.bit_unsure
+    any_wrong, any_unsure = tally.any_wrong, tally.any_unsure
     for last in range(first, judged.shape[0]):
         formulas, table = judged[last, _FORMULAS], next_table[prefix_table, last]
         of_class = 1 if judged[last, _N_SATISFYING] > 0 else 0

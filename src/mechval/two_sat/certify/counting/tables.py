@@ -116,8 +116,13 @@ def chunk_row(chunk: ChunkCounts) -> ChunkRow:
         for k in (False, True)
     ]
     undecided = sum(group[3] for group in chunk.answers if group[2] == UNDECIDED)
-    size = (chunk.n_multisets, chunk.n_formulas)
-    return ChunkRow(*chunk.prefix, *size, *errors, undecided, chunk.digest())
+    return ChunkRow(
+        *(*chunk.prefix, chunk.n_multisets, chunk.n_formulas),
+        unsatisfiable_errors=errors[0],
+        satisfiable_errors=errors[1],
+        undecided=undecided,
+        sha256=chunk.digest(),
+    )
 
 
 def recounted_chunks(enumerator: Enumerator, committed: Iterable[ChunkRow]) -> list[ChunkRow]:
