@@ -14,15 +14,7 @@ import torch
 from jaxtyping import Bool, Int, Integer
 from safetensors import SafetensorError
 
-from mechval import tables
-from mechval.axioms import (
-    Axiom,
-    CellKey,
-    Disagreements,
-    Interpretation,
-    cell_sides,
-    distinct_cells,
-)
+from mechval import axioms, tables
 from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.two_sat.formulas.dataset import Split
@@ -58,7 +50,7 @@ class Finding:
 
     file: str
     interpretation: str
-    axiom: Axiom
+    axiom: axioms.Axiom
     component: str
     same_in: tuple[str, ...]
     held_out: int
@@ -96,8 +88,8 @@ class FailingCell:
     ``same_in`` are all interpretations in which it disagrees on the very same held-out formulas.
     """
 
-    interpretation: Interpretation
-    key: CellKey
+    interpretation: axioms.Interpretation
+    key: axioms.CellKey
     same_in: tuple[str, ...]
     disagrees: Bool[np.ndarray, " formula"]
 
@@ -125,7 +117,9 @@ class Replay:
         return self.fails and not self.differing_facts
 
 
-def find_cases(subject: Subject, audit: Disagreements, test: Split, limit: int) -> list[Finding]:
+def find_cases(
+    subject: Subject, audit: axioms.Disagreements, test: Split, limit: int
+) -> list[Finding]:
     """Search every failing distinct cell of the main interpretations.
 
     ``audit`` says which of the held-out formulas, ``test``, disagree in which cell; at most
@@ -152,12 +146,12 @@ def find_cases(subject: Subject, audit: Disagreements, test: Split, limit: int) 
 
 
 def failing_cells(
-    interpretations: Sequence[Interpretation], audit: Disagreements
+    interpretations: Sequence[axioms.Interpretation], audit: axioms.Disagreements
 ) -> list[FailingCell]:
     """The distinct cells that disagree somewhere; cells with equal disagreements are one."""
-    groups: dict[tuple[CellKey, bytes], list[tuple[Interpretation, np.ndarray]]] = {}
+    groups: dict[tuple[axioms.CellKey, bytes], list[tuple[axioms.Interpretation, np.ndarray]]] = {}
     for interpretation in interpretations:
-        for key in distinct_cells(interpretation):
+        for key in axioms.distinct_cells(interpretation):
             disagrees = audit[interpretation.name][interpretation.cell_name(key)].numpy()
             if disagrees.any():
                 group = groups.setdefault((key, np.packbits(disagrees).tobytes()), [])
@@ -182,7 +176,7 @@ def smallest_formulas(
 
     def fails(formulas: Int[np.ndarray, "formula clause_position"]) -> Bool[np.ndarray, " formula"]:
         tokens = encode_formulas(subject.problem, torch.from_numpy(formulas)).to(subject.device)
-        return cell_sides(cell.interpretation, tokens, cell.key).disagrees.cpu().numpy()
+        return axioms.cell_sides(cell.interpretation, tokens, cell.key).disagrees.cpu().numpy()
 
     shrunk = {tuple(shrink(start, fails).tolist()) for start in starts}
     ordered = sorted(shrunk, key=lambda formula: (len(set(formula)), formula))

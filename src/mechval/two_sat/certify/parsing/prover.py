@@ -34,15 +34,9 @@ from torch import Tensor
 from mechval.errors import MechvalError
 from mechval.progress import progress_bar
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.parsing import search
+from mechval.two_sat.certify.parsing import certificate, search
 from mechval.two_sat.certify.parsing.attention import Prefix, Query, make_query, minimise
-from mechval.two_sat.certify.parsing.certificate import (
-    CaseStatus,
-    Leaves,
-    ParsingCase,
-    ParsingCertificate,
-    weights_digest,
-)
+from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingCase
 from mechval.two_sat.certify.parsing.first_block import FirstBlock, read_first_block
 from mechval.two_sat.certify.parsing.ranges import (
     Ranges,
@@ -233,7 +227,7 @@ def certify_parsing(
     problem: Problem,
     config: ParsingConfig,
     prototypes: Float[Tensor, "pair d_model"] | None = None,
-) -> ParsingCertificate:
+) -> certificate.ParsingCertificate:
     """Prove, refute or leave open that α_1 returns every clause, whatever stands before it.
 
     The network may lie on any device; this runs on the CPU. The prototypes that α_1 compares with
@@ -253,7 +247,9 @@ def certify_parsing(
         )
     proofs = _all_proofs(block, exact / lengths, config)
     cases, leaves = tuple(proof.case for proof in proofs), _stacked(proofs, block, len(stored))
-    return ParsingCertificate(problem, weights_digest(model), stored, cases, leaves)
+    return certificate.ParsingCertificate(
+        problem, certificate.weights_digest(model), stored, cases, leaves
+    )
 
 
 def _all_proofs(
@@ -273,7 +269,7 @@ def _all_proofs(
     return sorted(proofs, key=lambda proof: (proof.case.clause_position, proof.case.clause))
 
 
-def _stacked(proofs: list[Proof], block: FirstBlock, n_pairs: int) -> Leaves:
+def _stacked(proofs: list[Proof], block: FirstBlock, n_pairs: int) -> certificate.Leaves:
     leaves = [(index, leaf) for index, proof in enumerate(proofs) for leaf in proof.leaves]
     depth = max((len(leaf.prefix) for _, leaf in leaves), default=0)
     n, n_heads, d_mlp = len(leaves), block.n_heads, len(block.b_in)
@@ -284,7 +280,7 @@ def _stacked(proofs: list[Proof], block: FirstBlock, n_pairs: int) -> Leaves:
     def stack(read: Callable[[Leaf], Any], dtype: type, *shape: int) -> np.ndarray:
         return np.array([read(leaf) for _, leaf in leaves], dtype=dtype).reshape(n, *shape)
 
-    return Leaves(
+    return certificate.Leaves(
         case=np.array([index for index, _ in leaves], dtype=np.int32),
         fixed=fixed,
         lower=stack(lambda leaf: leaf.attention.lower[0], np.float32, n_heads, d_mlp),
