@@ -17,9 +17,8 @@ from mechval.pipeline import FinishedRun, Workspace
 from mechval.pipeline.run import run_names
 from mechval.pipeline.run_name import PROTECTED
 from mechval.progress import track
-from mechval.reporting.html.content import PageContent
 from mechval.reporting.html.index import build_index
-from mechval.reporting.html.page import PageRun, build_page
+from mechval.reporting.html.page import PageContent, PageRun, build_page
 
 _logger = logging.getLogger(__name__)
 

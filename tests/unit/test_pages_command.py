@@ -13,7 +13,7 @@ import pytest
 from experiments.pages import build_pages
 from mechval.pipeline import RunOptions, Workspace, run_stages
 from mechval.pipeline.manifest import hash_file
-from mechval.reporting.html.content import PageContent
+from mechval.reporting.html.page import PageContent
 from mechval.reporting.report import RunFiles
 from mechval.tables import Table
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS, NeuronReading, NeuronRow

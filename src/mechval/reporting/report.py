@@ -198,7 +198,7 @@ def templates(package: str) -> tuple[Path, ...]:
 def paragraphs(package: str, template: str, **parts: Any) -> tuple[str, ...]:
     """The paragraphs of a text that is no section, each on one line."""
     text = environment_of(package, told).get_template(template).render(parts)
-    return tuple(" ".join(each.split()) for each in text.strip().split("\n\n"))
+    return tuple(" ".join(each.split()) for each in text.split("\n\n") if each.strip())
 
 
 def _captioned(part: Any, package: str) -> Any:

@@ -2,7 +2,8 @@
 
 from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.report import claim_content, content
-from mechval.reporting.html.content import Answer, Component, PageContent
+from mechval.reporting.html.answers import Answer
+from mechval.reporting.html.page import Component, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import show
 

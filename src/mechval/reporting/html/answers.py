@@ -4,13 +4,31 @@ by hand."""
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scipy.stats import binom
 
 from mechval.axioms import Axiom, Cell, EvidenceKind, Verdict, simultaneous_confidence
 from mechval.reporting.html.charts import evidence, strongest
-from mechval.reporting.html.content import Answer
-from mechval.reporting.shown import show, significant
+from mechval.reporting.report import paragraphs
+from mechval.reporting.shown import Shown, by, show, significant
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to one of the page's questions, computed from tables.
+
+    Attributes:
+        verdict: a few words.
+        sentences: what it rests on, with N and the kind of evidence.
+        details: rows to unfold.
+        tone: ``good``, ``mixed``, ``bad`` or ``none``.
+    """
+
+    verdict: str
+    sentences: tuple[str, ...]
+    details: Shown | None = None
+    tone: str = "none"
 
 
 @dataclass(frozen=True)
@@ -55,80 +73,54 @@ def name_of(cell: Cell) -> str:
 
 def answer_confirmed(judged: Judged) -> Answer:
     """Is the claim confirmed?"""
-    cells, bar = judged.distinct, judged.bar
-    trivial = [cell for cell in cells if _is_trivial(cell)]
-    over = [cell for cell in cells if cell.epsilon_simultaneous > bar]
-    largest = max(cell.epsilon_simultaneous for cell in cells)
-    if trivial:
-        verdict, tone = "Not confirmed", "bad"
-    elif over:
-        verdict, tone = "Confirmed in part", "mixed"
-    else:
-        verdict, tone = f"Confirmed, up to ε = {significant(largest)}", "good"
-    held = sum(holds(cell, bar) for cell in cells)
-    sentences = [
-        f"{held} of {len(cells)} distinct cells of the axiom table hold ({evidence(cells)})."
-    ]
-    if named := trivial or over:
-        sentences.append(f"Not holding: {'; '.join(map(_described, named))}.")
-    rule = (
-        "ε is an upper bound of how often network and program part ways. "
-        f"Rule: confirmed if ε of every distinct cell is at most {bar:g} (all bounds at once) and "
-        "every cell that compares answers beats a program that always answers the same; not "
-        "confirmed if one of the latter does not beat it; else confirmed in part."
-    )
-    return Answer(verdict, (*sentences, *_null_sentence(judged), rule), tone=tone)
+    cells = judged.distinct
+    trivial = [_described(cell) for cell in cells if _is_trivial(cell)]
+    over = [_described(cell) for cell in cells if cell.epsilon_simultaneous > judged.bar]
+    parts = {
+        "trivial": trivial,
+        "over": over,
+        "largest": significant(max(cell.epsilon_simultaneous for cell in cells)),
+        "held": sum(holds(cell, judged.bar) for cell in cells),
+        "evidence": evidence(cells),
+    }
+    tone = "bad" if trivial else "mixed" if over else "good"
+    return _answer("confirmed.md", judged, parts, tone=tone)
 
 
 def answer_weakest(judged: Judged) -> Answer:
     """Which axiom is weakest, and by how much?"""
     ordered = sorted(judged.distinct, key=lambda cell: cell.epsilon_simultaneous, reverse=True)
-    largest = ordered[0].epsilon_simultaneous
-    top = [cell for cell in ordered if cell.epsilon_simultaneous == largest]
-    rest = ordered[len(top) :]
-    sentences = [f"{_bounded(top[0])}, the largest of {len(ordered)} distinct cells."]
+    top, *others = by(ordered, "epsilon_simultaneous").values()
+    rest = [cell for group in others for cell in group]
+    parts: dict[str, Any] = {
+        "names": " and ".join(f"{cell.axiom} of {cell.component}" for cell in top),
+        "largest": _bounded(top[0]),
+        "n_rest": len(rest),
+        "times": "",
+    }
     if rest and rest[0].epsilon_simultaneous > 0:
-        ratio = largest / rest[0].epsilon_simultaneous
-        times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
-        sentences.append(
-            f"That is {times} times the next one, {rest[0].axiom} of {rest[0].component}: "
-            f"{_bounded(rest[0])}."
-        )
-    elif rest:
-        sentences.append(f"All other {len(rest)} cells have no disagreement at all.")
-    # The largest of each axiom is the last to be put in, so it is the one that stays.
-    weakest = {cell.axiom: cell for cell in reversed(ordered)}
+        ratio = top[0].epsilon_simultaneous / rest[0].epsilon_simultaneous
+        parts["times"] = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
+        parts["next"] = f"{rest[0].axiom} of {rest[0].component}: {_bounded(rest[0])}"
+    by_axiom = by(ordered, "axiom")
     details = show(
-        [weakest[axiom] for axiom in Axiom if axiom in weakest],
+        [by_axiom[axiom][0] for axiom in Axiom if axiom in by_axiom],
         "axiom",
         ("its weakest component", "component"),
         ("ε", "epsilon_simultaneous"),
         ("disagreements", counted),
     )
-    names = " and ".join(f"{cell.axiom} of {cell.component}" for cell in top)
-    return Answer(names[:1].upper() + names[1:], tuple(sentences), details)
+    return _answer("weakest.md", judged, parts, details)
 
 
 def answer_failure(judged: Judged) -> Answer:
     """What would make the claim fail?"""
-    cells, bar = judged.distinct, judged.bar
-    limits = {cell.name: fails_at(cell, len(cells), bar) for cell in cells}
-    closest = min(cells, key=lambda cell: limits[cell.name] - cell.disagreements)
-    told = []
-    if failing := [cell for cell in cells if not holds(cell, bar)]:
-        verdict, tone = f"{len(failing)} of {len(cells)} cells fail already", "mixed"
-        told.append(f"Failing: {'; '.join(map(name_of, failing))}.")
-    else:
-        gap = limits[closest.name] - closest.disagreements
-        verdict, tone = (
-            f"{gap:,} more disagreements of {closest.n:,} in {name_of(closest)}, or in another "
-            "cell as many as listed below",
-            "good",
-        )
-    told.append(
-        f"A cell fails once its ε is above {bar:g}, or once a program that always answers the "
-        "same does as well."
+    cells = judged.distinct
+    limits = {cell.name: fails_at(cell, len(cells), judged.bar) for cell in cells}
+    gap, closest = min(
+        ((limits[cell.name] - cell.disagreements, cell) for cell in cells), key=lambda item: item[0]
     )
+    failing = [name_of(cell) for cell in cells if not holds(cell, judged.bar)]
     details = show(
         cells,
         ("cell", name_of),
@@ -137,7 +129,8 @@ def answer_failure(judged: Judged) -> Answer:
         ("fails from", lambda cell: limits[cell.name]),
         ("of N", "n"),
     )
-    return Answer(verdict, (*told, *_null_sentence(judged)), details, tone)
+    parts = {"failing": failing, "gap": gap, "closest": name_of(closest), "closest_n": closest.n}
+    return _answer("failure.md", judged, parts, details, "mixed" if failing else "good")
 
 
 def fails_at(cell: Cell, n_cells: int, bar: float) -> int:
@@ -147,6 +140,19 @@ def fails_at(cell: Cell, n_cells: int, bar: float) -> int:
     # The Clopper-Pearson bound of a count is above the bar once at most so many are likely there.
     confidence = simultaneous_confidence(cell.confidence, n_cells)
     return int(binom.ppf(1 - confidence, cell.n, bar))
+
+
+def _answer(
+    template: str,
+    judged: Judged,
+    parts: Mapping[str, Any],
+    details: Shown | None = None,
+    tone: str = "none",
+) -> Answer:
+    """The template's first paragraph is the verdict."""
+    common = {"n": len(judged.distinct), "bar": f"{judged.bar:g}", "nulls": _on_nulls(judged)}
+    verdict, *told = paragraphs("mechval.reporting", template, **parts, **common)
+    return Answer(verdict, tuple(told), details, tone)
 
 
 def _is_trivial(cell: Cell) -> bool:
@@ -161,12 +167,12 @@ def _described(cell: Cell) -> str:
     return f"{name_of(cell)} ({_bounded(cell)}, compared as {cell.equivalence})"
 
 
-def _null_sentence(judged: Judged) -> tuple[str, ...]:
+def _on_nulls(judged: Judged) -> str:
     cells = [c for own in judged.nulls.values() for c in claimed(own) if c.is_distinct]
     if not cells:
-        return ()
+        return ""
     held = sum(holds(cell, judged.bar) for cell in cells)
     return (
         f"On networks for which the claim is false ({', '.join(judged.nulls)}), {held} of "
-        f"{len(cells)} cells hold by the same rule ({evidence(cells)}).",
+        f"{len(cells)} cells hold by the same rule ({evidence(cells)})."
     )

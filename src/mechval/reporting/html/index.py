@@ -7,11 +7,10 @@ from pathlib import Path
 from mechval.axioms import Cell
 from mechval.errors import MechvalError
 from mechval.reporting.html import answers, charts, page, render
-from mechval.reporting.html.content import PageContent
 from mechval.reporting.shown import CellText, show, significant
 
 
-def build_index(results: Path, runs: Mapping[PageContent, Sequence[page.PageRun]]) -> Path:
+def build_index(results: Path, runs: Mapping[page.PageContent, Sequence[page.PageRun]]) -> Path:
     """Write ``index.html``: all runs found, compared.
 
     Args:
@@ -33,7 +32,9 @@ def build_index(results: Path, runs: Mapping[PageContent, Sequence[page.PageRun]
     return page.write(results / "index.html", text)
 
 
-def _study(content: PageContent, runs: Sequence[page.PageRun], results: Path) -> render.Rendered:
+def _study(
+    content: page.PageContent, runs: Sequence[page.PageRun], results: Path
+) -> render.Rendered:
     place, title = f"study-{content.study}", content.title
     if not runs:
         command = page.stage_command("all", f"study={content.study}")

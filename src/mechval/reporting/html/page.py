@@ -2,7 +2,7 @@
 
 import os
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -13,15 +13,58 @@ from typing import Any
 import itables
 from plotly.offline import get_plotlyjs
 
+from mechval.axioms import Cell
 from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.pipeline.run import FinishedRun, StageState
 from mechval.reporting.html import answers, render
-from mechval.reporting.html.content import Answer, PageContent
-from mechval.reporting.report import RunFiles
+from mechval.reporting.html.answers import Answer
+from mechval.reporting.report import Maker, RunFiles
 
 PAGE = Path("report") / "index.html"
 """Of a run, below its folder; untracked."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One step of the network, the program's step beside it, and the states after both."""
+
+    name: str
+    network: str
+    program: str
+    network_state: str
+    program_state: str
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """Everything a page says that is not in the sections of the study's report.
+
+    Attributes:
+        study: the study's name on the command line.
+        title: what the study is about.
+        claim: a few sentences; of the run, because sizes differ between runs.
+        components: the steps, first to last.
+        input_state: what both the network and the program start from.
+        neurons_question: how the third question is put; ``neurons`` answers it.
+        cells: the axiom table; its first interpretation is the one that is claimed.
+        package: whose templates the sections of the ``makers`` have.
+        nulls: axiom tables of networks that the claim is false for, by network.
+        bar: an ε at or below this counts as holding. A stated convention, not a finding.
+    """
+
+    study: str
+    title: str
+    claim: Callable[[RunFiles], Sequence[str]]
+    components: tuple[Component, ...]
+    input_state: str
+    neurons_question: str
+    neurons: Callable[[RunFiles], Answer]
+    cells: Callable[[RunFiles], Sequence[Cell]]
+    makers: tuple[Maker, ...]
+    package: str
+    nulls: Callable[[RunFiles], Mapping[str, Sequence[Cell]]] = lambda files: {}
+    bar: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,12 +89,14 @@ class PageRun:
     @cached_property
     def files(self) -> RunFiles:
         """Its files; those of a stage that is not whole are refused."""
-        found = [state for state in self.states.values() if state.manifest]
+        states = self.states.values()
         return RunFiles(
             settings=self.settings,
             seed=int(self.run.config.get("seed", 0)),
-            directories={state.name: self.run.directory / state.name for state in found},
-            faults={state.name: state.fault for state in self.states.values() if state.fault},
+            directories={
+                each.name: self.run.directory / each.name for each in states if each.manifest
+            },
+            faults={each.name: each.fault for each in states if each.fault},
         )
 
     @cached_property
@@ -92,16 +137,24 @@ def build_page(run: PageRun, deviations: Path) -> Path:
 def four_questions(run: PageRun) -> dict[str, tuple[str, Answer]]:
     """The questions of a reviewer, answered from the tables, or why they cannot be."""
     content = run.content
-    rules: dict[str, tuple[str, Callable[[], Answer]]] = {
-        "confirmed": ("Is the claim confirmed?", lambda: answers.answer_confirmed(run.judged)),
-        "weakest": (
+    rules: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
+        ("confirmed", "Is the claim confirmed?", lambda: answers.answer_confirmed(run.judged)),
+        (
+            "weakest",
             "Which axiom is weakest, and by how much?",
             lambda: answers.answer_weakest(run.judged),
         ),
-        "neurons": (content.neurons_question, lambda: content.neurons(run.files)),
-        "failure": ("What would make the claim fail?", lambda: answers.answer_failure(run.judged)),
-    }
-    return {name: (question, _or_why(rule)) for name, (question, rule) in rules.items()}
+        ("neurons", content.neurons_question, lambda: content.neurons(run.files)),
+        ("failure", "What would make the claim fail?", lambda: answers.answer_failure(run.judged)),
+    )
+    found = {}
+    for name, question, rule in rules:
+        try:
+            answer = rule()
+        except MechvalError as error:
+            answer = Answer("No answer yet", (str(error),))
+        found[name] = question, answer
+    return found
 
 
 def stage_command(stage: str, words: str) -> str:
@@ -125,13 +178,6 @@ def write(path: Path, text: str) -> Path:
     except OSError as error:
         raise MechvalError(f"{path} cannot be written ({error.strerror}).") from None
     return path
-
-
-def _or_why(make: Callable[[], Answer]) -> Answer:
-    try:
-        return make()
-    except MechvalError as error:
-        return Answer("No answer yet", (str(error),))
 
 
 def _facts(state: StageState) -> str:

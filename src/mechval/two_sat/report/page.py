@@ -1,7 +1,8 @@
 """What the 2-SAT study says on its page beside the sections of its report."""
 
 from mechval import axioms
-from mechval.reporting.html.content import Answer, Component, PageContent
+from mechval.reporting.html.answers import Answer
+from mechval.reporting.html.page import Component, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS

@@ -15,8 +15,8 @@ from mechval.pipeline.manifest import StageKey, make_manifest, manifest_text
 from mechval.pipeline.places import Workspace
 from mechval.pipeline.run import FinishedRun
 from mechval.reporting.html import charts
-from mechval.reporting.html.content import Answer, Component, PageContent
-from mechval.reporting.html.page import PageRun
+from mechval.reporting.html.answers import Answer
+from mechval.reporting.html.page import Component, PageContent, PageRun
 from mechval.reporting.report import Figure, RunFiles, Section
 from mechval.reporting.shown import show
 
