@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,15 +14,15 @@ from matplotlib.ticker import EngFormatter
 
 from mechval.axioms.progress import SnapshotCell, SnapshotRow
 from mechval.axioms.report import Verdict
-from mechval.reporting import report
-from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting import figures, report
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY_BLUE, VERMILLION
+from mechval.reporting.shown import by
 
 _COMPONENT_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 # Later components are drawn over earlier ones: where they coincide, a ring of these shows.
 _MARKER_SIZES = (6.0, 4.4, 3.0, 2.0)
 _CURVE_COLOURS = (BLACK, VERMILLION, SKY_BLUE)
-_DASHES: dict[bool, Literal["-", "--"]] = {True: "-", False: "--"}
+_DASHES = {True: "-", False: "--"}
 _TRIVIAL = (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
 
 
@@ -39,9 +40,7 @@ def make_curves(
     snapshots: Sequence[SnapshotRow], measures: dict[str, Callable[[Any], float]]
 ) -> list[Curve]:
     """The lines of the learning curve, by legend what is measured of a row of snapshots.csv."""
-    timed = [row for row in snapshots if row.examples is not None]
-    phases = {phase: [row for row in timed if row.phase == phase]
-              for phase in dict.fromkeys(row.phase for row in timed)}  # fmt: skip
+    phases = by((row for row in snapshots if row.examples is not None), "phase")
     return [
         Curve(label, phase, [row.examples or 0 for row in rows], [measure(row) for row in rows])
         for phase, rows in phases.items()
@@ -67,21 +66,16 @@ def progress_figures(
         unit: what an example is, such as ``formulas seen``.
     """
     curves = make_curves(snapshots, measures)
-    by_name: dict[str, list[SnapshotCell]] = {}
-    for cell in cells:
-        if cell.examples is not None:
-            by_name.setdefault(cell.interpretation, []).append(cell)
-    return [
-        report.Figure(
-            f"progress-{name.replace('/', '-')}",
-            lambda name=name, found=found: draw_progress(
-                found, curves, [row for row in snapshots if row.refusals.get(name)], unit=unit
-            ),
+    found = []
+    for name, own in by((c for c in cells if c.examples is not None), "interpretation").items():
+        refused = [row for row in snapshots if row.refusals.get(name)]
+        caption = (
             f"ε of {name} on training snapshots, everything refitted on each by the same rules: "
-            "look for when each component's ε drops.",
+            "look for when each component's ε drops."
         )
-        for name, found in by_name.items()
-    ]
+        draw = partial(draw_progress, own, curves, refused, unit=unit)
+        found.append(report.Figure(f"progress-{name.replace('/', '-')}", draw, caption))
+    return found
 
 
 def draw_progress(
@@ -99,24 +93,24 @@ def draw_progress(
         unit: what an example is, such as ``formulas seen``.
     """
     refused = [row for row in refused if row.examples is not None]
-    phases = list(dict.fromkeys(row.phase for row in (*refused, *cells)))
+    phases = list(by((*refused, *cells), "phase"))
     phases.sort(key=[curve.phase for curve in curves].index)
-    figure = Figure(figsize=(PAGE_WIDTH, 6.4), layout="constrained")
-    grid = figure.subplots(3, len(phases), sharex="col", sharey="row", squeeze=False)
-    for column, phase in zip(grid.T, phases, strict=True):
+    figure, grid = figures.grid(3, len(phases), 6.4, sharex="col", sharey="row")
+    for (top, *axes), phase in zip(grid.T, phases, strict=True):
         own = [cell for cell in cells if cell.phase == phase]
         crosses = [row.examples or 0 for row in refused if row.phase == phase]
-        _draw_curves(column[0], [curve for curve in curves if curve.phase == phase])
-        for axes, is_replaceability in zip(column[1:], (False, True), strict=True):
+        phase_curves = [curve for curve in curves if curve.phase == phase]
+        for curve, colour in zip(phase_curves, _CURVE_COLOURS, strict=False):
+            top.plot(curve.examples, curve.values, ".-", color=colour, markersize=4)
+        top.set(yscale="log", title=f"phase {phase}")
+        for panel, is_replaceability in zip(axes, (False, True), strict=True):
             chosen = [cell for cell in own if cell.axiom.is_replaceability is is_replaceability]
-            _draw_cells(axes, chosen, crosses)
-        column[0].set_title(f"phase {phase}")
-        format_examples(column[-1], [*(cell.examples or 0 for cell in own), *crosses], unit)
-    for axes, name in zip(
-        grid[:, 0], ("loss (nats), error", "ε of equivalence", "ε of replaceability"), strict=True
-    ):
+            _draw_cells(panel, chosen, crosses)
+        format_examples(axes[-1], [*(cell.examples or 0 for cell in own), *crosses], unit)
+    names = ("loss (nats), error", "ε of equivalence", "ε of replaceability")
+    for axes, name in zip(grid[:, 0], names, strict=True):
         axes.set_ylabel(name)
-    sizes = " or ".join(f"{n:,}" for n in sorted({cell.n for cell in cells}))
+    sizes = " or ".join(f"{n:,}" for n in sorted(by(cells, "n")))
     name = cells[0].interpretation
     figure.suptitle(f"{name} on training snapshots: ε from {sizes} held-out inputs", fontsize=10)
     handles = _legend(cells, curves, has_refusals=bool(refused))
@@ -141,12 +135,6 @@ def format_examples(axes: Axes, examples: Sequence[int | float], unit: str) -> N
     axes.set_xlabel(f"{unit}\n(logarithmic from the first snapshot after 0)")
 
 
-def _draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve, colour in zip(curves, _CURVE_COLOURS, strict=False):
-        axes.plot(curve.examples, curve.values, ".-", color=colour, markersize=4)
-    axes.set_yscale("log")
-
-
 def _draw_cells(axes: Axes, cells: Sequence[SnapshotCell], refused: Sequence[int]) -> None:
     for (component, colour), size in zip(_colours(cells).items(), _MARKER_SIZES, strict=False):
         for is_prefix, dashes in _DASHES.items():
@@ -160,7 +148,7 @@ def _draw_cells(axes: Axes, cells: Sequence[SnapshotCell], refused: Sequence[int
 
 
 def _draw_cell(
-    axes: Axes, cells: Sequence[SnapshotCell], colour: str, size: float, dashes: Literal["-", "--"]
+    axes: Axes, cells: Sequence[SnapshotCell], colour: str, size: float, dashes: str
 ) -> None:
     examples = np.array([cell.examples for cell in cells], dtype=float)
     epsilon = np.array([cell.epsilon for cell in cells])
@@ -169,42 +157,29 @@ def _draw_cell(
     for values, alpha in ((epsilon, 0.3), (np.where(trivial, np.nan, epsilon), 1.0)):
         axes.plot(examples, values, dashes, color=colour, linewidth=1.2, alpha=alpha)
     for chosen, face in ((~trivial, colour), (trivial, "white")):
-        axes.plot(
-            examples[chosen],
-            epsilon[chosen],
-            "o",
-            color=colour,
-            markerfacecolor=face,
-            markersize=size,
-        )
+        look = {"color": colour, "markerfacecolor": face, "markersize": size}
+        axes.plot(examples[chosen], epsilon[chosen], "o", **look)
 
 
 def _legend(
     cells: Sequence[SnapshotCell], curves: Sequence[Curve], *, has_refusals: bool
 ) -> list[Line2D]:
-    def entry(label: str, **look: Any) -> Line2D:
-        return Line2D([], [], label=label, **{"color": "0.3", **look})
-
-    labels = dict.fromkeys(curve.label for curve in curves)
     hollow = {"marker": "o", "linestyle": "", "markerfacecolor": "white", "markersize": 3.2}
-    crosses = [entry("no interpretation found", color="0.4", marker="x", linestyle="")]
-    scopes = ("prefix axiom", "component axiom")
+    labels = dict(zip(by(curves, "label"), _CURVE_COLOURS, strict=False))
+    scopes = zip(("prefix axiom", "component axiom"), _DASHES.values(), strict=True)
+    looks: dict[str, dict[str, Any]] = {
+        **{label: {"color": colour, "marker": "."} for label, colour in labels.items()},
+        **{component: {"color": colour} for component, colour in _colours(cells).items()},
+        **{scope: {"linestyle": dashes} for scope, dashes in scopes},
+        "hollow: no better than a constant answer": hollow,
+        "smallest ε possible: no disagreement": {"color": "0.6", "linestyle": ":"},
+    }
+    if has_refusals:
+        looks["no interpretation found"] = {"color": "0.4", "marker": "x", "linestyle": ""}
     return [
-        *(
-            entry(label, color=colour, marker=".")
-            for label, colour in zip(labels, _CURVE_COLOURS, strict=False)
-        ),
-        *(entry(name, color=colour) for name, colour in _colours(cells).items()),
-        *(
-            entry(scope, linestyle=dashes)
-            for scope, dashes in zip(scopes, _DASHES.values(), strict=True)
-        ),
-        entry("hollow: no better than a constant answer", **hollow),
-        entry("smallest ε possible: no disagreement", color="0.6", linestyle=":"),
-        *(crosses if has_refusals else []),
+        Line2D([], [], label=label, **{"color": "0.3", **look}) for label, look in looks.items()
     ]
 
 
 def _colours(cells: Sequence[SnapshotCell]) -> dict[str, str]:
-    components = dict.fromkeys(cell.component for cell in cells)
-    return dict(zip(components, _COMPONENT_COLOURS, strict=False))
+    return dict(zip(by(cells, "component"), _COMPONENT_COLOURS, strict=False))

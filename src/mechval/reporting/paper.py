@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,11 +128,7 @@ COMPARISONS = tables.Table("report/paper.csv", Comparison)
 
 
 def load_published(path: Path) -> tuple[Published, ...]:
-    """Read the data file of printed numbers.
-
-    Raises:
-        MechvalError: naming the file if a row is not such a number or repeats a key.
-    """
+    """Read printed numbers; raises MechvalError, naming the file, for a bad row or repeated key."""
     rows = tables.Table(f"report/{path.name}", Published).read(path.parent)
     keys = [row.key for row in rows]
     if repeated := next((key for key in keys if keys.count(key) > 1), None):
@@ -156,9 +153,8 @@ def compare(
     for row in published:
         if row.key not in measured:
             raise MechvalError(f"no measured value for {row.key!r}; allowed: one per printed row.")
-    corrected = _holm(
-        {row.key: _exact_p(row, measured[row.key]) for row in published if row.kind != "number"}
-    )
+    rates = [row for row in published if row.kind != "number"]
+    corrected = _holm({row.key: _exact_p(row, measured[row.key]) for row in rates})
     beside = calibrated or {}
     return tuple(
         _compare(row, measured[row.key], corrected.get(row.key), beside.get(row.key, NOT_MEASURED))
@@ -167,11 +163,7 @@ def compare(
 
 
 def paper_section(comparisons: Sequence[Comparison], unmeasured: Sequence[str] = ()) -> Section:
-    """The section "Paper versus measured", with its tally and the rule.
-
-    Args:
-        unmeasured: keys of printed numbers that the run has no value for.
-    """
+    """The table with its tally; ``unmeasured`` are keys that the run has no value for."""
     verdicts = [row.verdict for row in comparisons]
     tally = ", ".join(f"{verdicts.count(each)} {each}" for each in Agreement if each in verdicts)
     shown = show(
@@ -206,22 +198,18 @@ def _compare(
 ) -> Comparison:
     lower = upper = None
     if published.kind != "number":
-        count, n = _count_of(published, measured)
-        lower = clopper_pearson_lower(count, n, EPSILON_CONFIDENCE)
-        upper = clopper_pearson_upper(count, n, EPSILON_CONFIDENCE)
-    verdict = _verdict(published, measured, p)
+        lower, upper = (
+            bound(*_count_of(published, measured), EPSILON_CONFIDENCE)
+            for bound in (clopper_pearson_lower, clopper_pearson_upper)
+        )
+    value, printed = measured.value, published.printed
+    assert value is not None
+    verdict = Agreement.DIFFERS
+    if round_like(value, printed) == printed if p is None else p > LEVEL:
+        verdict = Agreement.AGREES
+    elif abs(value - float(printed)) <= CLOSE * abs(float(printed)):
+        verdict = Agreement.CLOSE
     return Comparison(published, measured, lower, upper, p, verdict, calibrated)
-
-
-def _verdict(published: Published, measured: Measured, p: float | None) -> Agreement:
-    printed = published.printed
-    assert measured.value is not None
-    if p is None and round_like(measured.value, printed) == printed:
-        return Agreement.AGREES
-    if p is not None and p > LEVEL:
-        return Agreement.AGREES
-    is_close = abs(measured.value - float(printed)) <= CLOSE * abs(float(printed))
-    return Agreement.CLOSE if is_close else Agreement.DIFFERS
 
 
 def round_like(value: float, printed: Decimal) -> Decimal:
@@ -234,11 +222,7 @@ def round_like(value: float, printed: Decimal) -> Decimal:
 
 
 def published_count(published: Published) -> int:
-    """The count behind a printed ε or rate.
-
-    Raises:
-        MechvalError: for a row without samples.
-    """
+    """The count behind a printed ε or rate; raises MechvalError for a row without samples."""
     if published.n is None:
         raise MechvalError(f"n of {published.key!r} is missing; allowed: a number of samples.")
     if published.count is not None:
@@ -249,11 +233,8 @@ def published_count(published: Published) -> int:
 
 
 def _exact_p(published: Published, measured: Measured) -> float:
-    assert published.n is not None
-    printed = published_count(published)
-    count, n = _count_of(published, measured)
-    table = [[printed, published.n - printed], [count, n - count]]
-    result: Any = fisher_exact(table)
+    counts = ((published_count(published), published.n or 0), _count_of(published, measured))
+    result: Any = fisher_exact([[count, n - count] for count, n in counts])
     return float(result.pvalue)
 
 
@@ -267,9 +248,6 @@ def _count_of(published: Published, measured: Measured) -> tuple[int, int]:
 
 def _holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Holm's step-down correction: rejections at any level keep the family-wise error there."""
-    corrected: dict[str, float] = {}
-    largest = 0.0
-    for rank, key in enumerate(sorted(p_values, key=lambda key: p_values[key])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[key]))
-        corrected[key] = largest
-    return corrected
+    ranked = sorted(p_values, key=lambda key: p_values[key])
+    steps = (min(1.0, (len(ranked) - rank) * p_values[key]) for rank, key in enumerate(ranked))
+    return dict(zip(ranked, accumulate(steps, max), strict=True))

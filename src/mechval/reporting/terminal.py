@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mechval.axioms import Axiom, AxiomReport
+from mechval.reporting.shown import by
 
 WIDTH = 100
 """Columns of a page, and of a terminal that is wider."""
@@ -42,12 +43,10 @@ def axiom_table(report: AxiomReport) -> Table:
     """The cells of a report, a row per axiom and a column per component."""
     table = Table(title=f"{report.interpretation}: disagreements and ε", title_justify="left")
     table.add_column("axiom")
-    components = list(dict.fromkeys(cell.component for cell in report.cells))
-    for component in components:
+    for component in by(report.cells, "component"):
         table.add_column(Text(component), justify="right")
-    found = {(cell.axiom, cell.component): cell for cell in report.cells}
     for axiom in Axiom:
-        cells = [found[axiom, component] for component in components]
+        cells = [cell for cell in report.cells if cell.axiom is axiom]
         texts = [f"{cell.disagreements:,} of {cell.n:,} (ε {cell.epsilon:.3g})" for cell in cells]
         table.add_row(axiom.value, *map(Text, texts))
     return table

@@ -1,6 +1,7 @@
 """The 2-SAT tables of README.md and docs/RESULTS.md, from the committed runs' tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -9,14 +10,14 @@ from mechval.reporting.readme import Block
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import CellText, counted, markdown_of, show, told
 from mechval.two_sat.certify.counting.programs import ALL, PROGRAM_ERRORS
-from mechval.two_sat.certify.counting.tables import ANSWERS, AnswerCount
+from mechval.two_sat.certify.counting.tables import ANSWERS
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus
 from mechval.two_sat.claim.sizes import FRONT
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.report import claim_sections, measured
 from mechval.two_sat.report.published_values import BY_KEY
-from mechval.two_sat.report.targets import TARGETS, Target
+from mechval.two_sat.report.targets import ABOUT, Target
 
 AUTHORS, OWN = "published", "reference"
 """Runs of the authors' network and of ours."""
@@ -28,7 +29,7 @@ def headline(runs: Mapping[str, Path]) -> str:
     theirs = measured.measured_values(_files(runs[AUTHORS]))
     ours = measured.main_values(_files(runs[OWN]))
     shown = show(
-        [target for target in TARGETS if target.about == OWN],
+        ABOUT[OWN],
         ("target", "name"),
         ("paper", _printed),
         ("authors' network, measured", lambda target: target.shown(theirs)),
@@ -66,16 +67,16 @@ def seeds(runs: Mapping[str, Path]) -> str:
         return CellText(shown.text + missed, shown.order)
 
     each = show(
-        [target for target in TARGETS if target.about == OWN],
+        ABOUT[OWN],
         ("target", "name"),
         *(
-            (name.removeprefix(_SEEDS), lambda target, values=values: judged(target, values))
+            (name.removeprefix(_SEEDS), partial(judged, values=values))
             for name, values in found.items()
         ),
         ("limit", "bound"),
     )
     over_all = show(
-        [target for target in TARGETS if target.about == "seeds"],
+        ABOUT["seeds"],
         ("target", "name"),
         ("measured", lambda target: target.shown(together)),
         ("limit", "bound"),
@@ -98,7 +99,7 @@ def better(runs: Mapping[str, Path]) -> str:
     values = {key: Measured(row.epsilon, row.disagreements, row.n) for key, row in best.items()}
     theirs = measured.measured_values(files)
     aims = show(
-        [target for target in TARGETS if target.about == AUTHORS],
+        ABOUT[AUTHORS],
         ("target", "name"),
         ("as in the paper", lambda target: _shown(theirs[target.printed])),
         ("better", lambda target: target.shown(values)),
@@ -114,11 +115,11 @@ def certified(runs: Mapping[str, Path]) -> str:
     """What is proved and counted about both networks."""
     theirs, ours = (_statements(_files(runs[name])) for name in (AUTHORS, OWN))
     shown = show(
-        theirs.items(),
-        ("statement", lambda item: item[0][0]),
-        ("authors' network", lambda item: item[1]),
-        ("ours", lambda item: ours.get(item[0], CellText(""))),
-        ("kind", lambda item: item[0][1]),
+        theirs,
+        ("statement", lambda key: key[0]),
+        ("authors' network", lambda key: theirs[key]),
+        ("ours", lambda key: ours.get(key, "")),
+        ("kind", lambda key: key[1]),
     )
     return markdown_of(shown)
 
@@ -146,28 +147,23 @@ def _statements(files: RunFiles) -> dict[tuple[str, str], CellText]:
     weakest = min(cases, key=lambda case: case.margin)
     margin = f"{told(weakest.margin)} ({told(weakest.numerical_error)})"
     (drift,) = (row for row in files.rows(DRIFT) if row.source == "all")
-    return {
+    found = {
         ("α_1 returns the clause: cases of a position and its clause", "certified"): counted(
             certified, len(cases)
         ),
         ("smallest margin (bound on its rounding)", "certified"): CellText(margin),
-        **dict(_errors(files.rows(ANSWERS))),
-        **{
-            (f"the {row.program}, as a program, err on", "exact"): _rate(row.errors, row.formulas)
-            for row in files.rows(PROGRAM_ERRORS)
-            if row.stratum == ALL
-        },
-        ("parse replaceability proved, held-out formulas", "formula by formula"): counted(
-            drift.certified, drift.n
-        ),
     }
-
-
-def _errors(rows: Sequence[AnswerCount]) -> Iterator[tuple[tuple[str, str], CellText]]:
-    for row in rows:
+    for row in files.rows(ANSWERS):
         if row.quantity == "error" and row.count_upper is not None and row.total:
             text = f"after γ_1 the network errs on {row.stratum} formulas"
-            yield (text, "exact"), _rate(row.count_upper, row.total)
+            found[text, "exact"] = _rate(row.count_upper, row.total)
+    for row in files.rows(PROGRAM_ERRORS):
+        if row.stratum == ALL:
+            text = f"the {row.program}, as a program, err on"
+            found[text, "exact"] = _rate(row.errors, row.formulas)
+    text = "parse replaceability proved, held-out formulas"
+    found[text, "formula by formula"] = counted(drift.certified, drift.n)
+    return found
 
 
 def _rate(count: int, total: int) -> CellText:

@@ -10,14 +10,14 @@ from matplotlib.ticker import MaxNLocator
 from mechval.modular_addition.circuit.examples import BRIGHTEST, Examples
 from mechval.modular_addition.circuit.extract import EXPLAINED, Frequency, Neuron
 from mechval.modular_addition.circuit.losses import Loss
-from mechval.reporting.figures import PAGE_WIDTH
+from mechval.reporting import figures
 from mechval.reporting.palette import BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
+from mechval.reporting.shown import by
 
 
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
     """Norm along every wave, and the power in descending order with the cut that was made."""
-    figure = Figure(figsize=(PAGE_WIDTH, 4.8), layout="constrained")
-    top, bottom = figure.subplots(2, 1)
+    figure, ((top,), (bottom,)) = figures.grid(2, 1, 4.8)
     numbers = np.array([row.frequency for row in frequencies])
     cosines = [row.embedding_cos_norm for row in frequencies]
     sines = [row.embedding_sin_norm for row in frequencies]
@@ -55,8 +55,7 @@ def _draw_cut(axes: Axes, frequencies: Sequence[Frequency]) -> None:
 
 def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) -> Figure:
     """How far one frequency explains each neuron, and how many neurons each frequency has."""
-    figure = Figure(figsize=(PAGE_WIDTH, 2.9), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    figure, ((left, right),) = figures.grid(1, 2, 2.9, width_ratios=[3, 2])
     explained = [neuron.variance_explained for neuron in neurons]
     left.hist(explained, bins=np.linspace(0, 1, 41).tolist(), color=BLUE)
     left.axvline(EXPLAINED, color=VERMILLION, linestyle="--", label=f"{EXPLAINED:.0%}")
@@ -78,8 +77,7 @@ def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) ->
 
 def draw_logits(frequencies: Sequence[Frequency]) -> Figure:
     """Coefficient of cos(w_k(a+b−c)) in the logits, per frequency."""
-    figure = Figure(figsize=(PAGE_WIDTH, 2.9), layout="constrained")
-    axes = figure.subplots()
+    figure, ((axes,),) = figures.grid(1, 1, 2.9)
     numbers = np.array([row.frequency for row in frequencies])
     values = np.array([row.logit_coefficient for row in frequencies])
     is_key = np.array([row.is_key for row in frequencies])
@@ -99,14 +97,12 @@ def draw_logits(frequencies: Sequence[Frequency]) -> Figure:
 
 def draw_losses(losses: Sequence[Loss]) -> Figure:
     """Loss of the network, restricted to the key frequencies, and without them."""
-    figure = Figure(figsize=(PAGE_WIDTH, 3.0), layout="constrained")
-    axes = figure.subplots()
-    names = list(dict.fromkeys(row.logits for row in losses))
-    parts = list(dict.fromkeys(row.inputs for row in losses))
+    figure, ((axes,),) = figures.grid(1, 1, 3.0)
+    names, parts = list(by(losses, "logits")), by(losses, "inputs")
     places = np.arange(len(names))
     width = 0.8 / len(parts)
-    for index, (part, colour) in enumerate(zip(parts, (BLUE, ORANGE, GREEN), strict=True)):
-        rows = [row for row in losses if row.inputs == part]
+    colours = zip(parts.items(), (BLUE, ORANGE, GREEN), strict=True)
+    for index, ((part, rows), colour) in enumerate(colours):
         shift = (index - (len(parts) - 1) / 2) * width
         values, label = [row.loss for row in rows], f"{part} (N = {rows[0].n:,})"
         axes.bar(places + shift, values, width, color=colour, label=label)
@@ -124,18 +120,11 @@ def draw_losses(losses: Sequence[Loss]) -> Figure:
 
 def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> Figure:
     """Per key frequency that has neurons, the one that it explains most of, over a and b."""
-    figure = Figure(figsize=(PAGE_WIDTH, 2.5), layout="constrained")
-    panels = figure.subplots(1, len(examples.neurons), sharey=True, squeeze=False)[0]
+    figure, (panels,) = figures.grid(1, len(examples.neurons), 2.5, sharey=True)
     chosen = zip(examples.frequencies.tolist(), examples.neurons.tolist(), strict=True)
     for axes, (frequency, neuron), levels in zip(panels, chosen, examples.levels, strict=True):
-        axes.imshow(
-            levels.numpy(),
-            cmap="cividis",
-            vmin=0,
-            vmax=BRIGHTEST,
-            origin="lower",
-            interpolation="nearest",
-        )
+        look = {"origin": "lower", "interpolation": "nearest"}
+        axes.imshow(levels.numpy(), cmap="cividis", vmin=0, vmax=BRIGHTEST, **look)
         share = neurons[neuron].variance_explained
         axes.set(title=f"k = {frequency}\nneuron {neuron} ({share:.0%})", xlabel="b")
     panels[0].set_ylabel("a")
@@ -145,7 +134,7 @@ def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> F
 
 def draw_logit_spectrum(examples: Examples) -> Figure:
     """Norm of the logits along every product of a wave of a and a wave of b."""
-    figure = Figure(figsize=(PAGE_WIDTH * 0.7, 3.8), layout="constrained")
+    figure = Figure(figsize=(figures.PAGE_WIDTH * 0.7, 3.8), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(
         examples.spectrum.numpy(), cmap="cividis", origin="lower", interpolation="nearest"

@@ -12,9 +12,10 @@ from mechval.modular_addition.circuit.losses import LossPoint
 from mechval.modular_addition.claim.controls import Differing
 from mechval.modular_addition.interpretation import COMPONENT_NAMES
 from mechval.modular_addition.network.training import Answers, CurvePoint
-from mechval.reporting.figures import PAGE_WIDTH, epsilon_map, epsilon_scale, legend_below
-from mechval.reporting.figures_progress import format_examples
+from mechval.reporting import figures
+from mechval.reporting.figures_progress import error_of, format_examples
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, VERMILLION
+from mechval.reporting.shown import by
 
 
 def draw_axiom_table(cells: Mapping[str, Sequence[Estimate]], title: str) -> Figure:
@@ -23,26 +24,22 @@ def draw_axiom_table(cells: Mapping[str, Sequence[Estimate]], title: str) -> Fig
     Args:
         cells: by the name of the inputs, in table order.
     """
-    figure = Figure(figsize=(PAGE_WIDTH, 2.6), layout="constrained")
-    drawn = figure.subplots(1, len(cells), sharey=True, squeeze=False)[0]
+    figure, (drawn,) = figures.grid(1, len(cells), 2.6, sharey=True)
     for axes, (inputs, rows) in zip(drawn, cells.items(), strict=True):
         values = np.array([row.epsilon for row in rows]).reshape(len(Axiom), -1)
-        epsilon_map(axes, values, [*Axiom], COMPONENT_NAMES)
+        figures.epsilon_map(axes, values, [*Axiom], COMPONENT_NAMES)
         axes.set_title(f"{inputs}\n({rows[0].kind}, N = {rows[0].n:,})")
     figure.suptitle(title, fontsize=10)
-    epsilon_scale(figure, list(drawn))
+    figures.epsilon_scale(figure, list(drawn))
     return figure
 
 
 def draw_decimals(rows: Sequence[Differing]) -> Figure:
     """How often a reading differs, over decimals: in any wave of a point, and per wave."""
-    panels: dict[tuple[str, str, str], list[Differing]] = {}
-    for row in rows:
-        panels.setdefault((row.map, row.reading, row.judged_on), []).append(row)
+    panels = by(rows, "map", "reading", "judged_on").values()
     n_rows = -(-len(panels) // 2)
-    figure = Figure(figsize=(PAGE_WIDTH, 0.8 + 2.0 * n_rows), layout="constrained")
-    grid = figure.subplots(n_rows, 2, sharey=True, squeeze=False)
-    for axes, of_panel in zip(grid.flat, panels.values(), strict=False):
+    figure, grid = figures.grid(n_rows, 2, 0.8 + 2.0 * n_rows, sharey=True)
+    for axes, of_panel in zip(grid.flat, panels, strict=False):
         _draw_decimals(axes, of_panel)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
@@ -50,16 +47,17 @@ def draw_decimals(rows: Sequence[Differing]) -> Figure:
         axes.set_ylabel("share that differs")
     for axes in grid[-1]:
         axes.set_xlabel("decimals compared\n(∠: nearest angle; all: unrounded)")
-    legend_below(figure, [grid.flat[0]], 3)
+    figures.legend_below(figure, [grid.flat[0]], 3)
     return figure
 
 
 def _draw_decimals(axes: Axes, rows: Sequence[Differing]) -> None:
     first = rows[0]
-    subjects = dict.fromkeys(row.subject for row in rows)
-    for colour, marker, subject in zip((BLUE, ORANGE, VERMILLION), "os^", subjects, strict=True):
+    subjects = by(rows, "subject").items()
+    for colour, marker, (subject, mine) in zip(
+        (BLUE, ORANGE, VERMILLION), "os^", subjects, strict=True
+    ):
         # Rows run from the nearest angle over the decimals to unrounded.
-        mine = [row for row in rows if row.subject == subject]
         of_points, of_waves = [row.rate for row in mine], [row.mean_part_error for row in mine]
         axes.plot(of_points, f"{marker}-", color=colour, markersize=4, label=f"{subject}: points")
         axes.plot(of_waves, f"{marker}:", color=colour, markersize=2.5, label=f"{subject}: waves")
@@ -72,8 +70,7 @@ def _draw_decimals(axes: Axes, rows: Sequence[Differing]) -> None:
 
 def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure:
     """Loss and error of the train and of the held-out inputs against the step."""
-    figure = Figure(figsize=(PAGE_WIDTH, 4.6), layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True)
+    figure, ((top,), (bottom,)) = figures.grid(2, 1, 4.6, sharex=True)
     steps = [point.step for point in curve]
     for colour, style, name, part, n in (
         (BLUE, "-", "trained on", "train", answers.train.n),
@@ -81,8 +78,7 @@ def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure
     ):
         losses = [getattr(point, f"{part}_loss") for point in curve]
         top.plot(steps, losses, style, color=colour, label=f"{name} (N = {n:,})")
-        # An error of zero has no place on a log axis: it is drawn at half an error.
-        errors = [max(1 - getattr(point, f"{part}_accuracy"), 0.5 / n) for point in curve]
+        errors = [error_of(getattr(point, f"{part}_accuracy"), n) for point in curve]
         bottom.plot(steps, errors, style, color=colour)
     for axes in (top, bottom):
         axes.set_yscale("log")
@@ -105,8 +101,7 @@ def draw_loss_progress(points: Sequence[LossPoint], unit: str) -> Figure:
     timed = [point for point in points if point.examples is not None]
     examples = [point.examples for point in timed if point.examples is not None]
     first = timed[0]
-    figure = Figure(figsize=(PAGE_WIDTH, 4.0), layout="constrained")
-    axes = figure.subplots()
+    figure, ((axes,),) = figures.grid(1, 1, 4.0)
     for style, colour, name, words in (
         (".-", BLACK, "train", "train ("),
         ("s-", VERMILLION, "test", "held out ("),
