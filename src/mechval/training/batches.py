@@ -23,7 +23,6 @@ class LabelledInputs:
     answers: Int[Tensor, " example"]
 
     def to(self, device: torch.device) -> "LabelledInputs":
-        """The same rows on another device."""
         return LabelledInputs(self.inputs.to(device), self.answers.to(device))
 
     def __len__(self) -> int:

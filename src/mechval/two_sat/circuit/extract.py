@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.errors import MechvalError
@@ -49,7 +50,6 @@ class Reading:
 
     @property
     def programs(self) -> Mapping[Version, evaluate.EvaluateProgram]:
-        """Both programs, by version."""
         return {"trees": self.trees.program, "disjunction": self.disjunctions}
 
 
@@ -78,26 +78,17 @@ def extract_circuit(
     config: CircuitConfig,
     seed: int,
     device: torch.device,
+    activations: Activations | None = None,
 ) -> Circuit:
-    """Extract the circuit of ``model`` from its weights and its activations on ``split``. Raises
-    MechvalError if no reading finds a neuron whose bit changes; one that finds none is left out."""
-    activations = record_activations(model, problem, split, device)
-    return circuit_of(model, problem, split, activations, config=config, seed=seed)
-
-
-def circuit_of(
-    model: Transformer,
-    problem: Problem,
-    split: Split,
-    activations: Activations,
-    *,
-    config: CircuitConfig,
-    seed: int,
-) -> Circuit:
-    """The same from activations that have been recorded on ``split``."""
+    """Extract the circuit of ``model`` from its weights and its activations on ``split``, which are
+    recorded unless they are given. A reading that finds no neuron whose bit changes is left out;
+    raises MechvalError if none finds one."""
+    activations = activations or record_activations(model, problem, split, device)
+    words = truth_tables(problem, split.clause_ids)
+    truth = unpack_truth_tables(words, problem.n_variables)
     effects = neuron_effects(model, problem, activations.hidden)
     found: dict[ReadingName, Reading | None] = {
-        name: _read_neurons(name, effects, activations, problem, split, config, seed)
+        name: _read_neurons(name, effects, activations.hidden, truth, config, seed)
         for name in config.readings
     }
     readings: dict[ReadingName, Reading] = {
@@ -124,25 +115,23 @@ def circuit_of(
 def _read_neurons(
     name: ReadingName,
     effects: NeuronEffects,
-    activations: Activations,
-    problem: Problem,
-    split: Split,
+    hidden: Float[Tensor, "formula d_mlp"],
+    truth: Bool[np.ndarray, "formula assignment"],
     config: CircuitConfig,
     seed: int,
 ) -> Reading | None:
     """Read the neurons by one pair of rules; None where no selected bit ever changes."""
     selection, thresholds = READINGS[name]
     selected = effects.evaluating(selection)
-    levels = neuron_levels(activations.hidden[:, selected], thresholds)
-    bits = activations.hidden[:, selected] >= levels.cut
+    levels = neuron_levels(hidden[:, selected], thresholds)
+    bits = hidden[:, selected] >= levels.cut
     constant = is_constant(bits)
     if bool(constant.all()):
         return None
     changing = ~constant
     kept = Levels(levels.cut[changing], levels.high[changing])
-    tables = unpack_truth_tables(truth_tables(problem, split.clause_ids), problem.n_variables)
     mean_activation = evaluate.mean_activation_by_assignment(
-        activations.hidden[:, selected[changing]], torch.from_numpy(tables)
+        hidden[:, selected[changing]], torch.from_numpy(truth)
     )
     return Reading(
         neurons=selected[changing],
@@ -151,7 +140,7 @@ def _read_neurons(
         on_rate=bits[:, changing].float().mean(dim=0),
         mean_activation=mean_activation,
         trees=evaluate.fit_trees(
-            evaluate.TruthTableCounts.of(tables),
+            evaluate.TruthTableCounts.of(truth),
             bits[:, changing].numpy(),
             max_leaves=config.max_leaves,
             seed=seed,

@@ -42,8 +42,6 @@ class ReadingPrograms:
 
 @dataclass(frozen=True)
 class Programs:
-    """The programs of a circuit."""
-
     majority_label: int = tables.told()
     readings: Mapping[ReadingName, ReadingPrograms] = tables.told()
 

@@ -10,8 +10,6 @@ from mechval.two_sat.formulas.dataset import Corpora
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """The size and the balance of one split."""
-
     name: str = tables.told()
     formulas: int = tables.told()
     satisfiable: int = tables.told()

@@ -47,7 +47,6 @@ class Split:
     satisfiable: Bool[np.ndarray, " formula"]
 
     def __len__(self) -> int:
-        """How many formulas there are."""
         return len(self.clause_ids)
 
     def first(self, n: int) -> "Split":
@@ -70,8 +69,6 @@ class Corpora:
 
 
 class _Header(Config):
-    """What the file says about itself."""
-
     problem: Problem
     provenance: Provenance
     sha256: dict[str, str]

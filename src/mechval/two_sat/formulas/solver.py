@@ -38,11 +38,9 @@ class SatOracle:
             self._solver.add_clause([-self._selector(clause), *literals])
 
     def __enter__(self) -> "SatOracle":
-        """Keep the solver until the block ends."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Release the solver."""
         self._solver.delete()
 
     def label(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Integer
-from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedToken
 
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.solver import signed_clauses
@@ -180,8 +180,6 @@ def _parse(text: str, is_dimacs: bool) -> Tree[Token]:
         position = len(text.rstrip()) if at_end else int(error.token.start_pos or 0)
         sentence = _misplaced(text, error, position)
         raise FormulaError(text, position, sentence) from None
-    except UnexpectedInput as error:
-        raise FormulaError(text, error.pos_in_stream or 0, "this has no place here") from None
 
 
 def _misplaced(text: str, error: UnexpectedToken, position: int) -> str:

@@ -32,7 +32,6 @@ class TreeProgram:
     trees: tuple[Tree, ...]
 
     def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        """One bit per evaluating neuron."""
         return self._compiled.bits(truth_tables)
 
     @cached_property
@@ -44,7 +43,6 @@ class TreeProgram:
         return set().union(*(tree_code.split_assignments(tree) for tree in self.trees))
 
     def to_json(self) -> Any:
-        """Plain values."""
         return [tree_code.tree_to_json(tree) for tree in self.trees]
 
     @classmethod
@@ -60,7 +58,6 @@ class DisjunctionProgram:
     assignments: Bool[Tensor, "neuron assignment"]
 
     def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        """One bit per evaluating neuron."""
         counts = truth_tables.float() @ self.assignments.to(truth_tables.device).float().T
         return counts > 0
 

@@ -21,7 +21,6 @@ class LookupProgram:
     states: Bool[Tensor, "table neuron"]
 
     def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        """One bit per evaluating neuron."""
         packed = np.packbits(truth_tables.cpu().numpy(), axis=1)
         unseen = torch.zeros_like(self.states[:1])
         found = [self.rows.get(row.tobytes(), len(self.states)) for row in packed]

@@ -175,7 +175,6 @@ class MirroredProgram:
         return bits + voting.STEP_BITS * len(self.steps)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
         return {
             "flips": self.mirrors.flips.int().tolist(),
             "assignments": DisjunctionProgram(self.mirrors.assignments).to_json(),

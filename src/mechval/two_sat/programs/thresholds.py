@@ -21,7 +21,6 @@ class ThresholdProgram:
     at_least: Int[Tensor, " neuron"]
 
     def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        """One bit per evaluating neuron."""
         counts = truth_tables.float() @ self.assignments.to(truth_tables.device).float().T
         return counts >= self.at_least.to(truth_tables.device)
 

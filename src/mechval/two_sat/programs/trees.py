@@ -126,7 +126,6 @@ class CompiledTrees:
     depth: int
 
     def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        """One bit per evaluating neuron."""
         device = truth_tables.device
         assignment, following = self.assignment.to(device), self.following.to(device)
         node = self.roots.to(device).expand(len(truth_tables), -1)

@@ -84,7 +84,6 @@ class VotingProgram:
         return shape + tables + STEP_BITS * len(self.steps)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
         tables = {name: getattr(self, name).tolist() for name in (*TABLES, "steps")}
         return {"bits_each": dict(self.bits_each), **tables}
 

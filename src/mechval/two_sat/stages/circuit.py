@@ -5,7 +5,7 @@ import torch
 from mechval import tables
 from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.evidence import facts, gather
-from mechval.two_sat.circuit.extract import circuit_of
+from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.circuit.files import PROGRAMS, save_circuit
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_split
@@ -25,7 +25,9 @@ def run(context: StageContext[TwoSatSettings]) -> None:
         for name in ("analysis.fit", "analysis.test")
     )
     activations = record_activations(model, problem, fit, device)
-    circuit = circuit_of(model, problem, fit, activations, config=config, seed=seed)
+    circuit = extract_circuit(
+        model, problem, fit, config=config, seed=seed, device=device, activations=activations
+    )
     save_circuit(circuit, context.directory)
     facts.FACTS.write(facts.circuit_facts(model, problem, circuit), context.directory)
     evidence = gather.gather_evidence(

@@ -1,7 +1,7 @@
 """What block 1's MLP and the skip around it are needed for.
 
 A label is the argmax over all tokens; it flips if the ablated network's differs from the network's.
-Source: PAPER.md section 2, circuit evidence, and deviation D1.
+Deviation D1.
 """
 
 from dataclasses import dataclass
@@ -73,10 +73,13 @@ def ablation_rows(model: Transformer, circuit: Circuit, record: AnswerRecord) ->
         record.resid_pre + mlp_out,
         record.resid_pre + circuit.mean_attn_out + mlp_out,
     )
-    return [
-        _flip_row(name, int((_answers(model, stream) != answers).sum()), len(answers))
-        for name, stream in zip(DESCRIPTIONS, streams, strict=True)
-    ]
+    rows, n = [], len(answers)
+    for (name, description), stream in zip(DESCRIPTIONS.items(), streams, strict=True):
+        flips = int((_answers(model, stream) != answers).sum())
+        lower = clopper_pearson_lower(flips, n, SIDE_CONFIDENCE)
+        upper = clopper_pearson_upper(flips, n, SIDE_CONFIDENCE)
+        rows.append(AblationRow(name, description, flips, n, flips / n, lower, upper))
+    return rows
 
 
 @torch.inference_mode()
@@ -112,10 +115,3 @@ def _answers(
     model: Transformer, resid_post: Float[Tensor, "formula d_model"]
 ) -> Int[Tensor, " formula"]:
     return (resid_post @ model.W_U.cpu()).argmax(dim=-1)
-
-
-def _flip_row(name: str, flips: int, n: int) -> AblationRow:
-    lower, upper = (
-        bound(flips, n, SIDE_CONFIDENCE) for bound in (clopper_pearson_lower, clopper_pearson_upper)
-    )
-    return AblationRow(name, DESCRIPTIONS[name], flips, n, flips / n, lower, upper)

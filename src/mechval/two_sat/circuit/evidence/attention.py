@@ -1,7 +1,4 @@
-"""Attention as it happens: one formula in full, and averages over a split.
-
-Source: PAPER.md section 2, circuit evidence.
-"""
+"""Attention as it happens: one formula in full, and averages over a split."""
 
 from dataclasses import dataclass
 

@@ -33,7 +33,6 @@ FACTS = tables.Record("circuit/metrics.json", CircuitFacts)
 
 
 def circuit_facts(model: Transformer, problem: Problem, circuit: Circuit) -> CircuitFacts:
-    """Sum the circuit up."""
     carrying = circuit.effects.carrying()
     return CircuitFacts(
         effect_share=EFFECT_SHARE,

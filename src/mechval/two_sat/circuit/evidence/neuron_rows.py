@@ -1,7 +1,4 @@
-"""What the hidden neurons write to the ``s`` logit, how they are read, and what they respond to.
-
-Source: PAPER.md section 2, circuit evidence.
-"""
+"""What the hidden neurons write to the ``s`` logit, how they are read, and what they respond to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""How well trees of several sizes and disjunctions describe single neurons.
-
-Source: PAPER.md section 2, circuit evidence, and deviation D3.
-"""
+"""How well trees of several sizes and disjunctions describe single neurons. Deviation D3."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +105,6 @@ def reading_programs(
 def coverage_rows(
     name: ReadingName, programs: Mapping[str, ReadingPrograms], n_assignments: int
 ) -> list[CoverageRow]:
-    """One row per program of a reading."""
     return [
         CoverageRow(
             name,
@@ -128,7 +124,6 @@ def quality_rows(
     programs: Mapping[str, ReadingPrograms],
     test: LabelledTables,
 ) -> list[QualityRow]:
-    """One row per neuron of a reading."""
     distinct = torch.from_numpy(test.tables.distinct)
     predicted = {
         label: fitted.program.bits(distinct).numpy()[test.tables.index]

@@ -46,7 +46,6 @@ class AnswerAttention:
 
     @property
     def pattern(self) -> Float[Tensor, "batch head_index pos"]:
-        """Attention weights."""
         return self.scores.softmax(dim=-1)
 
 

@@ -33,7 +33,6 @@ class ScoreTables:
 
     @property
     def n_heads(self) -> int:
-        """Heads of block 0."""
         return len(self.token_token)
 
     def from_position(self, position: int) -> Float[Tensor, "head_index token key_pos token"]:
@@ -193,7 +192,6 @@ def clause_scores(model: Transformer, problem: Problem) -> Float[Tensor, "head_i
 
 
 def clause_score_rows(model: Transformer, problem: Problem) -> list[ClauseScoreRow]:
-    """One row per head and ordered literal pair."""
     literals = Vocabulary(problem).symbols[: problem.n_literals]
     return [
         ClauseScoreRow(head, first, second, score)

@@ -12,7 +12,7 @@ from mechval.transformer import Architecture
 from mechval.two_sat.circuit.evidence import ablations, facts
 from mechval.two_sat.circuit.evidence.gather import TABLES, Filled, gather_evidence
 from mechval.two_sat.circuit.evidence.program_rows import COVERAGE
-from mechval.two_sat.circuit.extract import circuit_of
+from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.network.activations import record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import network_sections
@@ -39,7 +39,9 @@ def gather(problem: Problem, heads: tuple[int, ...]) -> Gathered:
     splits = small_corpora(problem, 200).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
     seen = record_activations(model, problem, fit, CPU)
-    circuit = circuit_of(model, problem, fit, seen, config=CONFIG, seed=0)
+    circuit = extract_circuit(
+        model, problem, fit, config=CONFIG, seed=0, device=CPU, activations=seen
+    )
     evidence = gather_evidence(
         model, problem, circuit, fit, seen.hidden, test, max_leaves=3, seed=0, device=CPU
     )
