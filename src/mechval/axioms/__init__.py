@@ -17,18 +17,17 @@ from mechval.axioms.base import Trajectory as Trajectory
 from mechval.axioms.base import exact_labels as exact_labels
 from mechval.axioms.base import identity as identity
 from mechval.axioms.base import n_differing as n_differing
-from mechval.axioms.cells import distinct_cells as distinct_cells
-from mechval.axioms.cells import representative_cells as representative_cells
 from mechval.axioms.cutting import Cut as Cut
 from mechval.axioms.cutting import CutNetwork as CutNetwork
 from mechval.axioms.disagreements import DISAGREEMENTS as DISAGREEMENTS
 from mechval.axioms.disagreements import Disagreements as Disagreements
 from mechval.axioms.disagreements import load_disagreements as load_disagreements
 from mechval.axioms.disagreements import save_disagreements as save_disagreements
-from mechval.axioms.enumeration import enumerate_axioms as enumerate_axioms
 from mechval.axioms.equations import cell_sides as cell_sides
+from mechval.axioms.equations import distinct_cells as distinct_cells
 from mechval.axioms.equations import examine_cells as examine_cells
 from mechval.axioms.equations import make_trajectory as make_trajectory
+from mechval.axioms.equations import representative_cells as representative_cells
 from mechval.axioms.equations import run_components as run_components
 from mechval.axioms.evidence import LEDGER as LEDGER
 from mechval.axioms.evidence import EvidenceKind as EvidenceKind
@@ -54,5 +53,6 @@ from mechval.axioms.statistics import disagreements_from_epsilon as disagreement
 from mechval.axioms.statistics import label_entropy as label_entropy
 from mechval.axioms.statistics import mixture_upper as mixture_upper
 from mechval.axioms.statistics import simultaneous_confidence as simultaneous_confidence
+from mechval.axioms.suite import enumerate_axioms as enumerate_axioms
 from mechval.axioms.suite import evaluate_axioms as evaluate_axioms
 from mechval.axioms.suite import measure_axioms as measure_axioms

@@ -92,8 +92,7 @@ class Interpretation:
     """A decomposed network t, a program h with as many components, and how they correspond.
 
     Attributes:
-        name: of this interpretation, unique among those evaluated together; its tags joined by
-            slashes, if it has any.
+        name: unique among those evaluated together; its tags joined by slashes, if it has any.
         components: names of the d components.
         concrete: t_1 … t_d.
         abstract: h_1 … h_d; deterministic.
@@ -127,14 +126,10 @@ class Interpretation:
                 f"interpretation {self.name!r}: its tags are {dict(self.tags)}; allowed: a name "
                 f"that joins them, {'/'.join(self.tags.values())!r}."
             )
-        if not self.components:
-            raise MechvalError(
-                f"interpretation {self.name!r}: components is empty; allowed: at least one."
-            )
-        if len(set(self.components)) < len(self.components):
+        if not self.components or len(set(self.components)) < self.n_components:
             raise MechvalError(
                 f"interpretation {self.name!r}: components={self.components} is not allowed; "
-                "allowed: names that are all different."
+                "allowed: at least one name, all different."
             )
         per_cut = ("alphas", "gammas", "equivalences")
         for part in ("concrete", "abstract", *per_cut):
@@ -205,12 +200,7 @@ class CellKey:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs evaluated together.
-
-    Attributes:
-        inputs: concrete states at cut 0.
-        strata: to which stratum, by index, each input belongs.
-    """
+    """Inputs (concrete states at cut 0) evaluated together, and each one's stratum by index."""
 
     inputs: State
     strata: Int[Tensor, " batch"]
@@ -236,14 +226,12 @@ class Trajectory:
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """Both sides of a cell's equation on one batch.
+    """Both sides of a cell's equation on one batch; ``component`` is the name of its component.
 
     Attributes:
-        key: which cell; ``component`` is its component's name.
         network: the left side: what is read off the network, or the network's label.
         program: the right side: the program's state, or the label of the network run from it.
         abstract: the program's state on the right side: itself, or what γ was given.
-        equivalence: what decides whether the sides agree.
         concrete: t[:i](x), the network's own states at all cuts.
     """
 
@@ -268,12 +256,8 @@ class Sides:
 
 @dataclass(frozen=True)
 class Measurements:
-    """What one pass over the samples leaves behind, on the CPU.
-
-    Attributes:
-        labels: the network's label of each sample.
-        strata: index into the strata names.
-        distances: of the two sides of each distinct cell.
+    """What one pass over the samples leaves behind, on the CPU: of each distinct cell's two sides
+    how far they are apart.
     """
 
     labels: Int[Tensor, " sample"]

@@ -8,8 +8,9 @@ network's own computation.
 Source: paper section 3; PAPER.md section 1.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
@@ -68,9 +69,12 @@ class CutNetwork:
         self._model, self._example, self._read_label = model, example, read_label
         self._cuts = tuple((cut,) if isinstance(cut, str) else tuple(cut) for cut in cuts)
         self._is_single = tuple(isinstance(cut, str) for cut in cuts)
-        self._check_names()
+        known = _names(model)
+        for name in itertools.chain(*self._cuts):
+            if name not in known:
+                raise MechvalError(f"cut {name!r} does not exist; allowed: {', '.join(known)}.")
         steps = range(len(self._cuts) + 1)
-        self.components: tuple[Map, ...] = tuple(_Component(self, step) for step in steps)
+        self.components: tuple[Map, ...] = tuple(partial(self.step, step) for step in steps)
 
     @torch.inference_mode()
     def verify(self, inputs: Shaped[Tensor, "batch ..."]) -> None:
@@ -87,7 +91,7 @@ class CutNetwork:
         others = inputs.roll(1, 0)
         if torch.equal(others, inputs):
             raise MechvalError("the inputs are all equal; allowed: at least two different ones.")
-        output, states = self._run(inputs, {}, [name for cut in self._cuts for name in cut])
+        output, states = self._run(inputs, {}, [*itertools.chain(*self._cuts)])
         again, _ = self._run(inputs, {}, [])
         if n_changed := _n_different([(self._compared(output), self._compared(again))]):
             raise MechvalError(
@@ -111,18 +115,15 @@ class CutNetwork:
         if index == 0:
             output, found = self._run(state, {}, following)
         else:
-            put_in = self._put_in(index - 1, state)
-            n = len(next(iter(put_in.values())))
+            tensors = (state,) if self._is_single[index - 1] else tuple(state)
+            put_in = dict(zip(self._cuts[index - 1], tensors, strict=True))
+            n = len(tensors[0])
             placeholder = self._example.expand(n, *self._example.shape[1:])
             output, found = self._run(placeholder, put_in, following)
         if not following:
             return self._read_label(output)
         tensors = tuple(found[name] for name in following)
         return tensors[0] if self._is_single[index] else tensors
-
-    def _put_in(self, cut: int, state: State) -> dict[str, Tensor]:
-        tensors = (state,) if self._is_single[cut] else tuple(state)
-        return dict(zip(self._cuts[cut], tensors, strict=True))
 
     def _run(
         self, inputs: Tensor, put_in: Mapping[str, Tensor], kept: Sequence[str]
@@ -149,21 +150,6 @@ class CutNetwork:
 
     def _compared(self, output: Any) -> Tensor:
         return output if isinstance(output, Tensor) else self._read_label(output)
-
-    def _check_names(self) -> None:
-        known = _names(self._model)
-        for name in (name for cut in self._cuts for name in cut):
-            if name not in known:
-                raise MechvalError(f"cut {name!r} does not exist; allowed: {', '.join(known)}.")
-
-
-@dataclass(frozen=True, eq=False)
-class _Component:
-    network: CutNetwork
-    index: int
-
-    def __call__(self, state: State) -> State:
-        return self.network.step(self.index, state)
 
 
 def _names(model: nn.Module | HookedModel) -> list[str]:

@@ -62,7 +62,7 @@ def load_disagreements(directory: Path) -> Disagreements:
             header = _Header.model_validate_json(file.metadata()[_HEADER_KEY])
             bits = file.get_tensor("bits")
     except (OSError, SafetensorError, ValidationError, KeyError, TypeError) as error:
-        raise _unreadable(path, f"{type(error).__name__}") from None
+        raise _unreadable(path, type(error).__name__) from None
     numbers = {number for cells in header.rows.values() for number in cells.values()}
     shape = (len(numbers), math.ceil(header.n_samples / 8))
     if bits.dtype != np.uint8 or bits.shape != shape or numbers != {*range(len(numbers))}:

@@ -1,4 +1,4 @@
-"""The equations of the four axioms: for each cell the two sides that it compares.
+"""The 4·d cells of an axiom table: which of them are distinct, and the two sides of each.
 
 Every user goes through :func:`sides`: counting, looking at single inputs, the search for
 counterexamples. Components are 1-based: component i leads from cut i - 1 to cut i.
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from mechval.axioms.base import (
+    Axiom,
     CellKey,
     Equivalence,
     Interpretation,
@@ -19,7 +20,34 @@ from mechval.axioms.base import (
     State,
     Trajectory,
 )
-from mechval.axioms.cells import distinct_cells
+
+
+def representative_cells(interpretation: Interpretation) -> dict[CellKey, CellKey]:
+    """Map each of the 4·d cells, in table order, to the first cell with the same two sides.
+
+    At component 1 prefix and component coincide, so axiom 2 repeats 1 and 4 repeats 3. At
+    component d, where α_d and γ_d are the identity, replacing the prefix leaves nothing of the
+    network to run, so axiom 3 repeats 1 and 4 repeats 2. That leaves 4·d - 4 distinct cells for
+    d > 1, and a single one for d = 1.
+
+    Source: PAPER.md section 1.
+    """
+    return {
+        CellKey(axiom, component): _representative(interpretation, axiom, component)
+        for axiom in Axiom
+        for component in range(1, interpretation.n_components + 1)
+    }
+
+
+def distinct_cells(interpretation: Interpretation) -> tuple[CellKey, ...]:
+    """List, in table order, the cells that repeat no earlier one."""
+    cells = representative_cells(interpretation)
+    return tuple(key for key, representative in cells.items() if key == representative)
+
+
+def judges_label(interpretation: Interpretation, key: CellKey) -> bool:
+    """Whether a cell compares predicted labels, so that a constant program is its baseline."""
+    return key.axiom.is_replaceability or key.component == interpretation.n_components
 
 
 def sides(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) -> Sides:
@@ -89,10 +117,17 @@ def cell_sides(interpretation: Interpretation, inputs: State, key: CellKey) -> S
 def examine_cells(interpretation: Interpretation, inputs: State) -> tuple[Sides, ...]:
     """Both sides of every distinct cell, in table order: not how often they part ways, but where.
 
-    Args:
-        interpretation: the claim.
-        inputs: concrete states at cut 0, one or more samples.
+    The inputs are concrete states at cut 0, one or more samples.
     """
     concrete = run_components(interpretation.concrete, inputs)
     trajectory = make_trajectory(interpretation, concrete)
     return tuple(sides(interpretation, trajectory, key) for key in distinct_cells(interpretation))
+
+
+def _representative(interpretation: Interpretation, axiom: Axiom, component: int) -> CellKey:
+    index = axiom.number - 1
+    if component == 1:
+        index -= index % 2
+    if component == interpretation.n_components and interpretation.output_is_label:
+        index %= 2
+    return CellKey(list(Axiom)[index], component)

@@ -4,7 +4,7 @@ A ledger is a table of `Statement`s; every study writes the same one, so one pag
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,23 +31,17 @@ class Statement:
 
     Attributes:
         statement: a sentence that a reader understands by itself.
-        axiom: name of the axiom, None if the statement is about none.
-        component: name of the component, None likewise.
-        interpretation: its name, None if the statement is about the network alone.
-        kind: of the evidence.
         domain: the inputs spoken of, such as ``all formulas``.
         distribution: how those inputs are weighted, such as ``uniform``.
-        count_lower: inputs of the domain that disagree (or do what is stated), at least.
-        count_upper: the same, at most; equal to ``count_lower`` where all are decided.
+        file: the table with the details, relative to the stage's folder.
+        axiom: by name, as component and interpretation; None for what it is not about.
+        count_lower: inputs of the domain that disagree (or do what is stated), at least; equal to
+            ``count_upper`` where all are decided.
         total: inputs of the domain, weighted to integers.
         value_lower: the rate, at least.
-        value_upper: the rate, at most.
-        n: samples drawn.
-        confidence: of the bounds of the rate, each one-sided.
+        confidence: of the bounds of the rate, each one-sided, from n samples.
         margin: by how much the weakest inequality of the proof holds, before its error.
         numerical_error: bound of the rounding error of that margin, in its unit.
-        stopped_by: what stopped the computation.
-        file: the table with the details, relative to the stage's folder.
 
     Raises:
         MechvalError: if the kind lacks what it must have, has what only another kind has, or a
@@ -80,9 +74,17 @@ class Statement:
         for field, kinds in _RESERVED.items():
             if self.kind not in kinds and getattr(self, field) is not None:
                 raise self._refusal(field, f"only {' and '.join(kinds)} evidence has one")
-        for field, (holds, allowed) in _CHECKS.items():
-            if getattr(self, field) is not None and not holds(self):
+        for field, (order, allowed) in _ORDERED.items():
+            bounds = [getattr(self, at) if isinstance(at, str) else at for at in order]
+            present = [bound for bound in bounds if bound is not None]
+            is_finite = all(map(math.isfinite, present))
+            if getattr(self, field) is not None and not (is_finite and present == sorted(present)):
                 raise self._refusal(field, allowed)
+
+    @property
+    def n_inputs(self) -> int | None:
+        """Of how many inputs those that disagree are counted: of the domain, or of the sample."""
+        return self.n if self.total is None else self.total
 
     def _refusal(self, field: str, allowed: str) -> MechvalError:
         return MechvalError(
@@ -92,6 +94,7 @@ class Statement:
 
 
 LEDGER = tables.Table("certify/ledger.csv", Statement)
+_ABOVE_0, _BELOW_1 = math.nextafter(0, 1), math.nextafter(1, 0)
 _NEEDED: Mapping[EvidenceKind, tuple[str, ...]] = {
     EvidenceKind.SAMPLED: ("count_lower", "count_upper", "value_upper", "n", "confidence"),
     EvidenceKind.EXACT: ("count_lower", "count_upper", "total", "value_lower", "value_upper"),
@@ -107,34 +110,13 @@ _RESERVED: Mapping[str, tuple[EvidenceKind, ...]] = {
 }
 
 
-def _is_ordered(*bounds: int | float | None) -> bool:
-    present = [bound for bound in bounds if bound is not None]
-    return all(math.isfinite(bound) for bound in present) and present == sorted(present)
-
-
-_CHECKS: Mapping[str, tuple[Callable[[Statement], bool], str]] = {
-    "count_lower": (
-        lambda found: _is_ordered(0, found.count_lower, found.count_upper),
-        "0 to count_upper",
-    ),
-    "count_upper": (
-        lambda found: _is_ordered(
-            0, found.count_upper, found.n if found.total is None else found.total
-        ),
-        "0 to the number of inputs",
-    ),
-    "value_lower": (
-        lambda found: _is_ordered(0, found.value_lower, found.value_upper),
-        "0 to value_upper",
-    ),
-    "value_upper": (lambda found: _is_ordered(0, found.value_upper, 1), "a rate from 0 to 1"),
-    "n": (lambda found: _is_ordered(1, found.n), "at least 1"),
-    "confidence": (
-        lambda found: found.confidence is not None and 0 < found.confidence < 1,
-        "strictly between 0 and 1",
-    ),
-    "numerical_error": (
-        lambda found: _is_ordered(0, found.numerical_error, found.margin),
-        "at least 0 and at most the margin",
-    ),
+_ORDERED: Mapping[str, tuple[tuple[str | float, ...], str]] = {
+    "count_lower": ((0, "count_lower", "count_upper"), "0 to count_upper"),
+    "count_upper": ((0, "count_upper", "n_inputs"), "0 to the number of inputs"),
+    "value_lower": ((0, "value_lower", "value_upper"), "0 to value_upper"),
+    "value_upper": ((0, "value_upper", 1), "a rate from 0 to 1"),
+    "n": ((1, "n"), "at least 1"),
+    "confidence": ((_ABOVE_0, "confidence", _BELOW_1), "strictly between 0 and 1"),
+    "numerical_error": ((0, "numerical_error", "margin"), "at least 0 and at most the margin"),
 }
+"""What must ascend, as fields and numbers; an empty field is passed over."""

@@ -8,9 +8,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from mechval.axioms import cells, statistics
+from mechval.axioms import equations, statistics
 from mechval.axioms.base import Axiom, CellKey, Interpretation, Measurements
-from mechval.axioms.equations import deciding_equivalence
 from mechval.axioms.report import (
     AxiomReport,
     Cell,
@@ -67,15 +66,17 @@ def make_report(
         MechvalError: if there are no samples, a stratum has none or a stratum index is unknown.
     """
     _check_strata(measurements.strata, rule.strata_names)
-    representatives = cells.representative_cells(interpretation)
-    disagreements = {
-        key: measurements.distances[key] > deciding_equivalence(interpretation, key).tolerance
-        for key in cells.distinct_cells(interpretation)
+    representatives = equations.representative_cells(interpretation)
+    distinct = {
+        key: measurements.distances[key]
+        > equations.deciding_equivalence(interpretation, key).tolerance
+        for key in equations.distinct_cells(interpretation)
     }
+    disagreements = {key: distinct[first] for key, first in representatives.items()}
     _, label_counts = measurements.labels.unique(return_counts=True)
     baseline = _constant_program(measurements.labels, rule)
     n_labels = len(label_counts)
-    judge = _CellJudge(interpretation, measurements, rule, disagreements, baseline, n_labels)
+    judge = _CellJudge(interpretation, measurements, rule, distinct, baseline, n_labels)
     return AxiomReport(
         interpretation=interpretation.name,
         tags=interpretation.tags,
@@ -85,20 +86,16 @@ def make_report(
         label_entropy=statistics.label_entropy(label_counts.tolist()),
         constant=baseline,
         cells=tuple(judge.make_cell(key, first) for key, first in representatives.items()),
-        inclusion_violations=_inclusion_violations(
-            interpretation,
-            {key: disagreements[first] for key, first in representatives.items()},
-        ),
+        inclusion_violations=_inclusion_violations(interpretation, disagreements),
         disagreements={
-            interpretation.cell_name(key): disagreements[first]
-            for key, first in representatives.items()
+            interpretation.cell_name(key): disagrees for key, disagrees in disagreements.items()
         },
     )
 
 
 @dataclass(frozen=True)
 class _CellJudge:
-    """Makes the cells of one report from what they have in common."""
+    """Makes the cells of one report; ``disagreements`` are those of the distinct cells."""
 
     interpretation: Interpretation
     measurements: Measurements
@@ -108,30 +105,28 @@ class _CellJudge:
     n_labels: int
 
     def make_cell(self, key: CellKey, representative: CellKey) -> Cell:
-        components = self.interpretation.components
-        distances = self.measurements.distances[representative]
-        disagreements = self.disagreements[representative]
-        pooled = self._estimate(disagreements)
-        strata = self._strata(disagreements)
-        equivalence = deciding_equivalence(self.interpretation, key)
-        mean_distance = math.fsum(distances.tolist()) / pooled.n
+        claim, rule, disagreements = self.interpretation, self.rule, self.disagreements
+        pooled = self._estimate(disagreements[representative])
+        strata = {
+            name: self._estimate(disagreements[representative][self.measurements.strata == index])
+            for index, name in enumerate(rule.strata_names)
+        }
+        together = statistics.simultaneous_confidence(rule.confidence, len(disagreements))
+        equivalence = equations.deciding_equivalence(claim, key)
+        mean_distance = math.fsum(self.measurements.distances[representative].tolist()) / pooled.n
         return Cell(
             **vars(pooled),
-            interpretation=self.interpretation.name,
-            tags=self.interpretation.tags,
-            confidence=self.rule.confidence,
+            interpretation=claim.name,
+            tags=claim.tags,
+            confidence=rule.confidence,
             axiom=key.axiom,
-            component=components[key.component - 1],
-            repeats=None
-            if key == representative
-            else self.interpretation.cell_name(representative),
+            component=claim.components[key.component - 1],
+            repeats=None if key == representative else claim.cell_name(representative),
             epsilon_simultaneous=statistics.clopper_pearson_upper(
-                pooled.disagreements,
-                pooled.n,
-                statistics.simultaneous_confidence(self.rule.confidence, len(self.disagreements)),
+                pooled.disagreements, pooled.n, together
             ),
             strata=strata,
-            mixtures=self._mixtures(strata),
+            mixtures={name: _mix(strata, made, rule) for name, made in rule.mixtures.items()},
             mean_distance=mean_distance,
             mean_part_error=mean_distance / equivalence.n_parts,
             equivalence=equivalence.name,
@@ -142,20 +137,8 @@ class _CellJudge:
     def _estimate(self, disagreements: Bool[Tensor, " sample"]) -> Estimate:
         return Estimate.of(int(disagreements.sum()), len(disagreements), self.rule.confidence)
 
-    def _strata(self, disagreements: Bool[Tensor, " sample"]) -> dict[str, Estimate]:
-        return {
-            name: self._estimate(disagreements[self.measurements.strata == index])
-            for index, name in enumerate(self.rule.strata_names)
-        }
-
-    def _mixtures(self, strata: Mapping[str, Estimate]) -> dict[str, MixtureEstimate]:
-        return {
-            name: _mix([strata[stratum] for stratum in weights], list(weights.values()), self.rule)
-            for name, weights in self.rule.mixtures.items()
-        }
-
     def _verdict(self, key: CellKey, epsilon: float) -> Verdict:
-        if not cells.judges_label(self.interpretation, key):
+        if not equations.judges_label(self.interpretation, key):
             return Verdict.NOT_JUDGED
         if self.n_labels == 1:
             return Verdict.CONSTANT_NETWORK
@@ -177,18 +160,14 @@ def _check_strata(strata: Int[Tensor, " sample"], names: Sequence[str]) -> None:
 
 
 def _mix(
-    strata: Sequence[Estimate], weights: Sequence[float], rule: JudgingRule
+    strata: Mapping[str, Estimate], weights: Mapping[str, float], rule: JudgingRule
 ) -> MixtureEstimate:
+    mixed = [strata[name] for name in weights]
+    counts, sizes = [each.disagreements for each in mixed], [each.n for each in mixed]
+    shares = list(weights.values())
     return MixtureEstimate(
-        rate=math.fsum(
-            weight * stratum.rate for weight, stratum in zip(weights, strata, strict=True)
-        ),
-        epsilon=statistics.mixture_upper(
-            [stratum.disagreements for stratum in strata],
-            [stratum.n for stratum in strata],
-            weights,
-            rule.confidence,
-        ),
+        rate=math.fsum(share * each.rate for share, each in zip(shares, mixed, strict=True)),
+        epsilon=statistics.mixture_upper(counts, sizes, shares, rule.confidence),
     )
 
 

@@ -23,16 +23,11 @@ from mechval.errors import MechvalError
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Disagreements of two interpretations in one cell, sample by sample.
+    """On how many samples two interpretations disagree with the network in one cell.
 
     Attributes:
-        n: number of samples.
-        only_first: samples on which only the first interpretation disagrees with the network.
-        only_second: samples on which only the second does.
-        both: samples on which both do.
-        difference: rate of the first minus rate of the second.
-        low: lower end of the two-sided interval of that difference.
-        high: its upper end.
+        difference: rate of the first minus rate of the second, with its two-sided interval from
+            ``low`` to ``high``.
         p_value: two-sided exact probability of so uneven a split of the samples on which just one
             disagrees, if either were as likely.
         confidence: of the interval.
@@ -62,7 +57,7 @@ class PairedComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class PairedRow(PairedComparison):
-    """Two interpretations, by name, compared in one cell: a row of paired.csv."""
+    """Two interpretations, by name, compared in one cell."""
 
     cell: str = tables.told()
     first: str = tables.told()
@@ -77,10 +72,7 @@ def compare_disagreements(
 ) -> PairedComparison:
     """Compare two interpretations by the exact McNemar test and a score interval.
 
-    Args:
-        first: on which samples the first interpretation disagrees with the network.
-        second: the same for the second, on the very same samples.
-        confidence: of the two-sided interval of the difference of the rates.
+    The vectors say on which of the very same samples each disagrees with the network.
 
     Raises:
         MechvalError: for different numbers of samples, none, or a confidence outside (0, 1).
@@ -110,11 +102,7 @@ def compare_disagreements(
 
 
 def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) -> list[PairedRow]:
-    """Compare every two reports in one cell, each pair once, in the order of the reports.
-
-    Args:
-        reports: on the same samples in the same order.
-        cell: name of the cell, as `Cell.name`.
+    """Compare every two reports on the same samples in the cell of that name, each pair once.
 
     Raises:
         MechvalError: for a cell that a report lacks, and as `compare_disagreements`.

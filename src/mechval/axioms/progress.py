@@ -20,12 +20,9 @@ Saved = TypeVar("Saved", bound="Snapshot")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """When in a training a network was saved.
+    """When in a training a network was saved: optimizer steps and examples into a phase.
 
-    Attributes:
-        phase: of the training; ``final`` for the network that the run left.
-        step: optimizer steps into the phase, None where unknown.
-        examples: training examples seen in the phase, None where unknown.
+    The phase is ``final`` for the network that the run left; None is what is unknown.
     """
 
     phase: str = tables.told()
@@ -38,12 +35,9 @@ FINAL = Snapshot("final", None, None)
 
 @dataclass(frozen=True, eq=False)
 class Validation(Generic[Facts]):
-    """What validating one network gave.
+    """What validating one network gave: reports, and why the rules refused other interpretations.
 
-    Attributes:
-        reports: of the interpretations that the rules found.
-        refusals: of those they did not: interpretation name to reason.
-        facts: what the study tells of the network, a dataclass with declared fields.
+    ``facts`` is what the study tells of the network, a dataclass with declared fields.
     """
 
     reports: tuple[AxiomReport, ...]
@@ -53,7 +47,7 @@ class Validation(Generic[Facts]):
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotCell(Estimate, CellName, Snapshot):
-    """What a training's table keeps of a `Cell` of a snapshot's network: a row of progress.csv."""
+    """What a training's table keeps of a `Cell` of a snapshot's network."""
 
     repeats: str | None = tables.told()
     mean_part_error: float = tables.rate("mean error per part")
@@ -68,18 +62,14 @@ class SnapshotCell(Estimate, CellName, Snapshot):
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotRow(Snapshot):
-    """A snapshot's network: a row of snapshots.csv, to which a study's subclass adds its facts.
-
-    Attributes:
-        refusals: interpretations that the rules did not find: name to reason.
-    """
+    """A snapshot's network, to which a study's subclass adds its facts."""
 
     refusals: Mapping[str, str] = tables.told("no interpretation")
 
 
 @dataclass(frozen=True, eq=False)
 class Progress(Generic[Saved]):
-    """``cells``: of every snapshot's interpretations; ``snapshots``: one row each."""
+    """Cells of every snapshot's interpretations, and one row per snapshot."""
 
     cells: tuple[SnapshotCell, ...]
     snapshots: tuple[Saved, ...]
@@ -93,12 +83,9 @@ def measure_snapshots(
     validate: Callable[[Network], Validation[Any]],
     row: Callable[..., Saved],
 ) -> Progress[Saved]:
-    """Validate the network of every snapshot, in the given order.
+    """Fit and evaluate the interpretations of every snapshot's network, one in memory at a time.
 
-    Args:
-        networks: loads each snapshot's network; one is in memory at a time.
-        validate: fits the interpretations of a network and evaluates them.
-        row: the study's subclass of `SnapshotRow`, whose fields are those of the facts.
+    ``row`` is the study's subclass of `SnapshotRow`, whose fields are those of the facts.
     """
     cells: list[SnapshotCell] = []
     rows: list[Saved] = []

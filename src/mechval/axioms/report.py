@@ -45,12 +45,11 @@ class Estimate:
         Raises:
             MechvalError: as :func:`mechval.axioms.statistics.clopper_pearson_upper`.
         """
-        epsilon = statistics.clopper_pearson_upper(disagreements, n, confidence)
         return Estimate(
             n=n,
             disagreements=disagreements,
+            epsilon=statistics.clopper_pearson_upper(disagreements, n, confidence),
             rate=disagreements / n,
-            epsilon=epsilon,
             kind=EvidenceKind.SAMPLED,
         )
 
@@ -84,19 +83,15 @@ class CellName:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell(Estimate, CellName):
-    """One axiom at one component, over all samples: a row of axioms.csv.
+    """One axiom at one component, over all samples, within each stratum and under each mixture.
 
     Attributes:
         repeats: name of the earlier cell that measures the same thing, None if distinct.
         confidence: of the bounds, each one-sided; None where all are exact.
         epsilon_simultaneous: the bound when all distinct cells are to hold at once.
-        mean_distance: mean number of differing parts.
-        mean_part_error: the same as a share of the parts of the state.
         equivalence: name of the equivalence that decided.
         constant_rate: disagreement rate of the constant program, to be read beside ε.
         verdict: against the constant program.
-        strata: estimate within each stratum.
-        mixtures: estimate under each reweighting of the strata.
     """
 
     repeats: str | None = tables.told()
@@ -133,13 +128,12 @@ class ConstantProgram:
 
 @dataclass(frozen=True, kw_only=True)
 class InterpretationRow:
-    """What the cells of one interpretation have to be read against: a row of interpretations.csv.
+    """What the cells of one interpretation have to be read against.
 
     Attributes:
         confidence: of every bound, each one-sided.
         n_labels: number of distinct labels the network gave.
-        label_entropy: of the network's labels.
-        constant: the program that always answers the same, baseline of the verdicts.
+        constant: baseline of the verdicts.
         inclusion_violations: per component, samples on which component equivalence holds up to
             there and prefix equivalence does not. It must be 0 for a deterministic program that
             respects its equivalences; None where an equivalence up to there is tolerant, since

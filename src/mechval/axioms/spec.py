@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mechval.axioms import spec_schema as schema
 from mechval.axioms.base import (
     Equivalence,
     Interpretation,
@@ -27,12 +27,58 @@ from mechval.axioms.base import (
     identity,
     n_differing,
 )
-from mechval.config import parse_config
+from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
 
 SPEC, TENSORS = "interpretation.json", "interpretation.safetensors"
 _BUILT_IN = (identity, n_differing, exact_labels.distance)
 _MAPS = ("abstract", "alphas", "gammas")
+
+
+class PartSpec(Config):
+    """A function ``module:name``, or the method ``module:Class.name`` of an object."""
+
+    reference: str = Field(description="a text such as module:name")
+    object: int | None = Field(default=None, ge=0, description="null, or an object's number")
+
+
+class TensorSpec(Config):
+    """What a tensor of the safetensors file must be."""
+
+    shape: tuple[int, ...] = Field(description="a list of integers")
+    dtype: str = Field(description="a text such as torch.float32")
+
+
+class ObjectSpec(Config):
+    """An instance of a dataclass: its plain fields, and its tensors without their numbers."""
+
+    reference: str = Field(description="a text such as module:Class")
+    values: dict[str, Any] = Field(description="plain values by field")
+    tensors: dict[str, TensorSpec] = Field(description="shape and dtype by field")
+
+
+class EquivalenceSpec(Config):
+    """An equivalence with its distance as a part."""
+
+    name: str = Field(description="a text")
+    distance: PartSpec = Field(description="a part")
+    tolerance: int | float = Field(description="a number of at least 0")
+    n_parts: int = Field(description="an integer from 1 up")
+
+
+class InterpretationSpec(Config):
+    """The whole of ``interpretation.json``."""
+
+    format: Literal[1] = Field(description="1")
+    name: str = Field(description="a text")
+    tags: tuple[tuple[str, str], ...] = Field(description="a list of pairs of texts")
+    components: tuple[str, ...] = Field(description="a list of names")
+    abstract: tuple[PartSpec, ...] = Field(description="a list of parts")
+    alphas: tuple[PartSpec, ...] = Field(description="a list of parts")
+    gammas: tuple[PartSpec, ...] = Field(description="a list of parts")
+    equivalences: tuple[EquivalenceSpec, ...] = Field(description="a list of equivalences")
+    objects: tuple[ObjectSpec, ...] = Field(description="a list of objects")
+    tensors_sha256: str = Field(description="the digest of the safetensors file")
 
 
 def save_interpretation(interpretation: Interpretation, directory: Path) -> None:
@@ -48,7 +94,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
     writer = _Writer()
     maps = {field: tuple(map(writer.part, getattr(interpretation, field))) for field in _MAPS}
     equivalences = tuple(
-        schema.EquivalenceSpec(
+        EquivalenceSpec(
             name=known.name,
             distance=writer.part(known.distance),
             tolerance=known.tolerance,
@@ -57,7 +103,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
         for known in interpretation.equivalences
     )
     tensors = save(writer.tensors)
-    spec = schema.InterpretationSpec(
+    spec = InterpretationSpec(
         format=1,
         name=interpretation.name,
         tags=tuple(interpretation.tags.items()),
@@ -77,13 +123,10 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
 def load_interpretation(
     directory: Path, concrete: tuple[Map, ...], parts: Iterable[Callable[..., Any]]
 ) -> Interpretation:
-    """Read an interpretation back, to be that of the network with these components.
+    """Read an interpretation back, to be that of the network with the components t_1 … t_d.
 
-    Args:
-        directory: where :func:`save_interpretation` wrote it.
-        concrete: t_1 … t_d; the files hold nothing of the network.
-        parts: every function and dataclass that the spec may name; `identity`, the distance
-            of `exact_labels` and `n_differing` are always among them.
+    The spec may name no function or dataclass but ``parts``, among which `identity`, the distance
+    of `exact_labels` and `n_differing` always are.
 
     Raises:
         MechvalError: if a file is missing or damaged, for a function that is not among the parts,
@@ -92,13 +135,10 @@ def load_interpretation(
     spec = _read_spec(directory / SPEC)
     tensors = _read_tensors(directory / TENSORS, spec)
     known = {_reference(part): part for part in (*_BUILT_IN, *parts)}
-    objects = [
-        _make_object(known, described, index, tensors)
-        for index, described in enumerate(spec.objects)
-    ]
+    made = [_make_object(known, told, at, tensors) for at, told in enumerate(spec.objects)]
 
-    def find(part: schema.PartSpec) -> Callable[..., Any]:
-        return _resolve(known, part, spec, objects)
+    def find(part: PartSpec) -> Callable[..., Any]:
+        return _resolve(known, part, spec, made)
 
     return Interpretation(
         name=spec.name,
@@ -119,14 +159,14 @@ class _Writer:
     """Numbers the objects that parts belong to and gathers their tensors."""
 
     def __init__(self) -> None:
-        self.objects: list[schema.ObjectSpec] = []
+        self.objects: list[ObjectSpec] = []
         self.tensors: dict[str, Tensor] = {}
         self._numbers: dict[int, int] = {}
 
-    def part(self, applied: Callable[..., Any]) -> schema.PartSpec:
+    def part(self, applied: Callable[..., Any]) -> PartSpec:
         """How a map or a distance is written."""
         if inspect.isfunction(applied):
-            return schema.PartSpec(reference=_reference(applied))
+            return PartSpec(reference=_reference(applied))
         is_method = inspect.ismethod(applied)
         owner = applied.__self__ if is_method else applied
         name = applied.__name__ if is_method else "__call__"
@@ -135,9 +175,7 @@ class _Writer:
                 f"part {applied!r} cannot be saved; allowed: a function, or (a method of) an "
                 "instance of a dataclass."
             )
-        return schema.PartSpec(
-            reference=f"{_reference(type(owner))}.{name}", object=self._number(owner)
-        )
+        return PartSpec(reference=f"{_reference(type(owner))}.{name}", object=self._number(owner))
 
     def _number(self, owner: Any) -> int:
         if id(owner) not in self._numbers:
@@ -145,12 +183,12 @@ class _Writer:
             self.objects.append(self._object(owner, len(self.objects)))
         return self._numbers[id(owner)]
 
-    def _object(self, owner: Any, number: int) -> schema.ObjectSpec:
+    def _object(self, owner: Any, number: int) -> ObjectSpec:
         values = {field.name: getattr(owner, field.name) for field in fields(owner)}
         tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
         for name, value in tensors.items():
-            self.tensors[_tensor_name(number, name)] = value.detach().cpu().contiguous().clone()
-        return schema.ObjectSpec(
+            self.tensors[f"objects.{number}.{name}"] = value.detach().cpu().contiguous().clone()
+        return ObjectSpec(
             reference=_reference(type(owner)),
             values={
                 name: _plain(value, f"{type(owner).__name__}.{name}")
@@ -190,12 +228,8 @@ def _from_plain(value: Any) -> Any:
     return tuple(map(_from_plain, value)) if isinstance(value, list) else value
 
 
-def _tensor_name(number: int, field: str) -> str:
-    return f"objects.{number}.{field}"
-
-
-def _tensor_spec(tensor: Tensor) -> schema.TensorSpec:
-    return schema.TensorSpec(shape=tuple(tensor.shape), dtype=str(tensor.dtype))
+def _tensor_spec(tensor: Tensor) -> TensorSpec:
+    return TensorSpec(shape=tuple(tensor.shape), dtype=str(tensor.dtype))
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -214,17 +248,17 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _read_spec(path: Path) -> schema.InterpretationSpec:
+def _read_spec(path: Path) -> InterpretationSpec:
     try:
         values = json.loads(_read(path))
     except (json.JSONDecodeError, UnicodeDecodeError):
         values = None
     if not isinstance(values, dict):
         raise MechvalError(f"{path} is no JSON object; allowed: what save_interpretation wrote.")
-    return parse_config(schema.InterpretationSpec, values, prefix=path.name)
+    return parse_config(InterpretationSpec, values, prefix=path.name)
 
 
-def _read_tensors(path: Path, spec: schema.InterpretationSpec) -> dict[str, Tensor]:
+def _read_tensors(path: Path, spec: InterpretationSpec) -> dict[str, Tensor]:
     content = _read(path)
     try:
         tensors = load(content)
@@ -233,7 +267,7 @@ def _read_tensors(path: Path, spec: schema.InterpretationSpec) -> dict[str, Tens
             f"{path} is damaged ({error}); allowed: what save_interpretation wrote."
         ) from None
     expected = {
-        _tensor_name(number, field): told
+        f"objects.{number}.{field}": told
         for number, described in enumerate(spec.objects)
         for field, told in described.tensors.items()
     }
@@ -262,30 +296,26 @@ def _look_up(known: Mapping[str, Callable[..., Any]], reference: str) -> Callabl
 
 def _make_object(
     known: Mapping[str, Callable[..., Any]],
-    described: schema.ObjectSpec,
+    described: ObjectSpec,
     number: int,
     tensors: Mapping[str, Tensor],
 ) -> Any:
-    make = _look_up(known, described.reference)
-    expected = _field_names(make)
+    make: Any = _look_up(known, described.reference)
+    expected = {field.name for field in fields(make)} if is_dataclass(make) else set()
     found = {*described.values, *described.tensors}
     if found != expected:
         raise MechvalError(
             f"object {number}, a {described.reference}, has the fields {sorted(found)}; allowed: "
             f"{sorted(expected)}."
         )
-    own = {field: tensors[_tensor_name(number, field)] for field in described.tensors}
+    own = {field: tensors[f"objects.{number}.{field}"] for field in described.tensors}
     return make(**{name: _from_plain(value) for name, value in described.values.items()}, **own)
-
-
-def _field_names(kind: Any) -> set[str]:
-    return {field.name for field in fields(kind)} if is_dataclass(kind) else set()
 
 
 def _resolve(
     known: Mapping[str, Callable[..., Any]],
-    part: schema.PartSpec,
-    spec: schema.InterpretationSpec,
+    part: PartSpec,
+    spec: InterpretationSpec,
     objects: list[Any],
 ) -> Callable[..., Any]:
     if part.object is None:
@@ -296,12 +326,10 @@ def _resolve(
             f"{len(objects) - 1}."
         )
     class_name, _, method = part.reference.rpartition(".")
-    owner = objects[part.object]
-    if class_name != spec.objects[part.object].reference or not callable(
-        vars(type(owner)).get(method)
-    ):
+    owner, told = objects[part.object], spec.objects[part.object].reference
+    if class_name != told or not callable(vars(type(owner)).get(method)):
         raise MechvalError(
-            f"part {part.reference} is no method of object {part.object}, a "
-            f"{spec.objects[part.object].reference}; allowed: one that its class defines."
+            f"part {part.reference} is no method of object {part.object}, a {told}; "
+            "allowed: one that its class defines."
         )
     return owner if method == "__call__" else getattr(owner, method)

@@ -1,6 +1,6 @@
-"""From counts of disagreements to bounds on the probability of a disagreement. Pure functions.
+"""From disagreements among n independent samples to bounds on their probability.
 
-``confidence`` is always that of a one-sided bound (0.95 in the paper).
+``confidence`` is the probability, over samples, that a one-sided bound holds (0.95 in the paper).
 """
 
 import math
@@ -14,14 +14,9 @@ from mechval.errors import MechvalError
 def clopper_pearson_upper(disagreements: int, n: int, confidence: float) -> float:
     """Bound the disagreement probability from above: the ε of the paper.
 
-    Args:
-        disagreements: how many of the samples disagree.
-        n: number of independent samples.
-        confidence: probability, over samples, that the bound holds.
-
     Raises:
-        MechvalError: if there are no samples, more disagreements than samples, or the
-            confidence is not between 0 and 1.
+        MechvalError: for no samples, more disagreements than samples, or a confidence outside
+            (0, 1).
 
     Source: paper section 4 (one-sided Clopper-Pearson).
 
@@ -79,11 +74,7 @@ def mixture_upper(
     Each stratum is bounded at 1 - (1 - confidence) / n_strata, so that all hold together
     (Bonferroni), and so does their weighted sum.
 
-    Args:
-        disagreements: per stratum.
-        n: samples per stratum.
-        weights: share of each stratum in the mixture; they sum to 1.
-        confidence: of the resulting bound.
+    Disagreements, samples and weights are per stratum; the confidence is that of the result.
 
     Raises:
         MechvalError: if a stratum has no samples or the weights are not shares of a whole.

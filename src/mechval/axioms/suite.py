@@ -1,28 +1,23 @@
-"""Evaluate the four axioms on batches of inputs, for several interpretations of one network."""
+"""The four axioms on samples or on every input there is, for interpretations of one network."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from mechval.axioms import cells, equations
-from mechval.axioms.base import (
-    Batch,
-    CellKey,
-    Interpretation,
-    Map,
-    Measurements,
-    State,
-    Trajectory,
-)
+from mechval.axioms import equations
+from mechval.axioms.base import Batch, CellKey, Interpretation, Map, Measurements, State, Trajectory
 from mechval.axioms.judging import JudgingRule, make_report
-from mechval.axioms.report import AxiomReport
+from mechval.axioms.report import AxiomReport, Cell
 from mechval.errors import MechvalError
 
 _Parts: TypeAlias = tuple[bool | int, ...]
+_Memory: TypeAlias = dict[tuple[int, int], tuple[State, State]]
+_BATCH = 4096
+_CONFIDENCE = 0.95
 
 
 def evaluate_axioms(
@@ -37,7 +32,8 @@ def evaluate_axioms(
     """Count, bound and judge the disagreements of every axiom at every component.
 
     The network runs once per batch for all interpretations, whatever device it is on. States are
-    dropped with their batch; kept are, per sample, one number for each distinct cell.
+    dropped with their batch; kept are, per sample, one number for each distinct cell. The report
+    of each interpretation is the same however samples are batched, as far as the components are.
 
     Args:
         interpretations: of one network; they share its very component objects.
@@ -46,10 +42,6 @@ def evaluate_axioms(
         mixtures: names reweightings of the strata, each with one weight per stratum.
         confidence: of every one-sided bound, 0.95 in the paper.
         constant_label: the network's most frequent label on other (fitting) samples.
-
-    Returns:
-        One report per interpretation, in their order; the same however samples are batched, as
-        far as the components themselves are.
 
     Raises:
         MechvalError: if the interpretations have different concrete components or equal names;
@@ -60,12 +52,41 @@ def evaluate_axioms(
     Source: paper sections 3 and 4.
     """
     rule = JudgingRule(tuple(strata_names), mixtures, confidence, constant_label)
-    return [
-        make_report(interpretation, measurements, rule)
-        for interpretation, measurements in zip(
-            interpretations, measure_axioms(interpretations, batches), strict=True
-        )
+    measured = measure_axioms(interpretations, batches)
+    return [make_report(*each, rule) for each in zip(interpretations, measured, strict=True)]
+
+
+@torch.inference_mode()
+def enumerate_axioms(
+    interpretation: Interpretation, inputs: Shaped[Tensor, "input ..."]
+) -> AxiomReport:
+    """Evaluate one interpretation on its whole input space, all inputs weighing the same.
+
+    Every ε is exact: it equals the rate. The constant program that the verdicts are held against
+    answers the network's most frequent label.
+
+    Raises:
+        MechvalError: if an input occurs twice, or as :func:`evaluate_axioms`.
+    """
+    if len(inputs.unique(dim=0)) < len(inputs):
+        raise MechvalError("an input occurs more than once; allowed: every input there is, once.")
+    batches = [
+        Batch(part, torch.zeros(len(part), dtype=torch.long)) for part in inputs.split(_BATCH)
     ]
+    (measured,) = measure_axioms([interpretation], batches)
+    most_frequent = int(measured.labels.mode().values)
+    rule = JudgingRule(("all",), {}, _CONFIDENCE, most_frequent)
+    report = make_report(interpretation, measured, rule)
+    return replace(report, cells=tuple(map(_exact_cell, report.cells)))
+
+
+def _exact_cell(cell: Cell) -> Cell:
+    return replace(
+        cell.over_whole_domain(),
+        confidence=None,
+        epsilon_simultaneous=cell.rate,
+        strata={name: stratum.over_whole_domain() for name, stratum in cell.strata.items()},
+    )
 
 
 def measure_axioms(
@@ -73,10 +94,7 @@ def measure_axioms(
 ) -> list[Measurements]:
     """Measure, unjudged, how far apart the two sides of every distinct cell are on every sample.
 
-    One measurement serves every tolerance of a cell's equivalence.
-
-    Returns:
-        One per interpretation, in their order, for `judging.make_report`.
+    One measurement serves every tolerance of a cell's equivalence (`judging.make_report`).
 
     Raises:
         MechvalError: as `evaluate_axioms`, but for strata, mixtures and confidence.
@@ -85,7 +103,17 @@ def measure_axioms(
     measured = [_measure_batch(interpretations, batch) for batch in batches]
     if not measured:
         raise MechvalError("batches is empty; allowed: at least one batch.")
-    return [_concatenate(pieces) for pieces in zip(*measured, strict=True)]
+    return [
+        Measurements(
+            labels=torch.cat([piece.labels for piece in pieces]),
+            strata=torch.cat([piece.strata for piece in pieces]),
+            distances={
+                key: torch.cat([piece.distances[key] for piece in pieces])
+                for key in pieces[0].distances
+            },
+        )
+        for pieces in zip(*measured, strict=True)
+    ]
 
 
 def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
@@ -111,7 +139,7 @@ def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> l
     concrete = equations.run_components(interpretations[0].concrete, batch.inputs)
     labels = _checked_labels(concrete[-1], len(batch.strata))
     strata = batch.strata.cpu().long()
-    memory = _BatchMemory()
+    memory: _Memory = {}
     measured: dict[_Parts, Tensor] = {}
     return [
         Measurements(
@@ -121,43 +149,35 @@ def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> l
     ]
 
 
-class _BatchMemory:
-    """What the maps gave on one batch: interpretations that share a map run it once."""
+def _remember(applied: Map, memory: _Memory) -> Map:
+    """The map itself, but run once for every state of a batch."""
 
-    def __init__(self) -> None:
-        self._results: dict[tuple[int, int], tuple[State, State]] = {}
+    def recalled(state: State) -> State:
+        key = (id(applied), id(state))
+        if key not in memory:
+            # The state is kept as well: as long as it lives, no other has its id.
+            memory[key] = (state, applied(state))
+        return memory[key][1]
 
-    def trajectory(self, interpretation: Interpretation, concrete: tuple[State, ...]) -> Trajectory:
-        """The interpretation's states at all cuts."""
-        remembering = replace(
-            interpretation,
-            alphas=tuple(map(self._remember, interpretation.alphas)),
-            abstract=tuple(map(self._remember, interpretation.abstract)),
-        )
-        return equations.make_trajectory(remembering, concrete)
-
-    def _remember(self, applied: Map) -> Map:
-        def recalled(state: State) -> State:
-            key = (id(applied), id(state))
-            if key not in self._results:
-                # The state is kept as well: as long as it lives, no other has its id.
-                self._results[key] = (state, applied(state))
-            return self._results[key][1]
-
-        return recalled
+    return recalled
 
 
 def _measure_cells(
     interpretation: Interpretation,
     concrete: tuple[State, ...],
     n: int,
-    memory: _BatchMemory,
+    memory: _Memory,
     measured: dict[_Parts, Tensor],
 ) -> dict[CellKey, Float[Tensor, " batch"]]:
     """Measure the distinct cells; one whose states and maps another has too is looked up."""
-    trajectory = memory.trajectory(interpretation, concrete)
+    remembering = replace(
+        interpretation,
+        alphas=tuple(_remember(alpha, memory) for alpha in interpretation.alphas),
+        abstract=tuple(_remember(step, memory) for step in interpretation.abstract),
+    )
+    trajectory = equations.make_trajectory(remembering, concrete)
     distances: dict[CellKey, Tensor] = {}
-    for key in cells.distinct_cells(interpretation):
+    for key in equations.distinct_cells(interpretation):
         parts = _parts(interpretation, trajectory, key)
         if parts not in measured:
             sides = equations.sides(interpretation, trajectory, key)
@@ -203,14 +223,3 @@ def _checked_labels(labels: State, n: int) -> Int[Tensor, " batch"]:
             f"allowed: ({n},), one for each of the batch's strata."
         )
     return labels.cpu().long()
-
-
-def _concatenate(pieces: Sequence[Measurements]) -> Measurements:
-    return Measurements(
-        labels=torch.cat([piece.labels for piece in pieces]),
-        strata=torch.cat([piece.strata for piece in pieces]),
-        distances={
-            key: torch.cat([piece.distances[key] for piece in pieces])
-            for key in pieces[0].distances
-        },
-    )

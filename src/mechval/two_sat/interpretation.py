@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
+from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity, n_differing
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import Levels
 from mechval.two_sat.circuit.prototypes import nearest_prototype
@@ -95,9 +95,7 @@ class BitReader:
 
     def equivalence(self) -> Equivalence:
         """All bits agree."""
-        return Equivalence(
-            "bits of all evaluating neurons", _n_differing, n_parts=len(self.neurons)
-        )
+        return Equivalence("bits of all evaluating neurons", n_differing, n_parts=len(self.neurons))
 
 
 def any_bit(bits: Bool[Tensor, "batch neuron"]) -> Int[Tensor, " batch"]:
@@ -189,9 +187,3 @@ def formula_evaluator(problem: Problem, program: EvaluateProgram, device: torch.
         return program.bits(satisfied_by[pairs].all(dim=1))
 
     return evaluate
-
-
-def _n_differing(
-    found: Bool[Tensor, "batch neuron"], expected: Bool[Tensor, "batch neuron"]
-) -> Int[Tensor, " batch"]:
-    return (found != expected).sum(dim=1)

@@ -25,7 +25,7 @@ class Problem(Config):
 
     @property
     def n_literals(self) -> int:
-        """How many literals there are: each variable and its negation."""
+        """Each variable and its negation."""
         return 2 * self.n_variables
 
     @property

@@ -51,7 +51,9 @@ def test_repeated_component_names_are_refused() -> None:
 
 
 def test_no_components_are_refused() -> None:
-    with pytest.raises(MechvalError, match="components is empty"):
+    with pytest.raises(
+        MechvalError, match=r"components=\(\) is not allowed; allowed: at least one"
+    ):
         make_chain(0)
 
 
