@@ -43,8 +43,7 @@ class Equivalence:
         tolerance: how many differing parts still count as agreement.
         n_parts: how many parts a state has; the mean distance over it is the error per part.
 
-    Raises:
-        MechvalError: for a negative or undefined tolerance, or fewer than one part.
+    Raises MechvalError for a negative or undefined tolerance, or fewer than one part.
     """
 
     name: str
@@ -104,9 +103,8 @@ class Interpretation:
         tags: what distinguishes it from the others, by the name of the distinction
             (``{"reading": "paper"}``): a column each in every table.
 
-    Raises:
-        MechvalError: if lengths do not fit together, component names are not unique or the name
-            is not that of the tags.
+    Raises MechvalError if lengths do not fit together, component names are not unique or the name
+    is not that of the tags.
 
     Source: paper section 3; PAPER.md section 1.
     """

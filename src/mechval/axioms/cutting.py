@@ -63,8 +63,7 @@ class CutNetwork:
             example: one valid input; the placeholder of all components but the first.
             read_label: the model's output to one integer label per sample.
 
-        Raises:
-            MechvalError: if there is no hook or submodule of some name.
+        Raises MechvalError if there is no hook or submodule of some name.
         """
         self._model, self._example, self._read_label = model, example, read_label
         self._cuts = tuple((cut,) if isinstance(cut, str) else tuple(cut) for cut in cuts)
@@ -84,9 +83,8 @@ class CutNetwork:
         cut put in: the next cut's state and the output must be the very same as on the sample's
         own input. Something that passes beside the cut shows as a difference.
 
-        Raises:
-            MechvalError: naming the first cut that something passes by; if the network does not
-                give the same output twice; or if the inputs are all equal.
+        Raises MechvalError naming the first cut that something passes by; if the network does not
+        give the same output twice; or if the inputs are all equal.
         """
         others = inputs.roll(1, 0)
         if torch.equal(others, inputs):

@@ -53,8 +53,7 @@ def save_disagreements(reports: Sequence[AxiomReport], directory: Path) -> None:
 def load_disagreements(directory: Path) -> Disagreements:
     """Read back what `save_disagreements` wrote.
 
-    Raises:
-        MechvalError: if the file is missing, truncated or not such a file.
+    Raises MechvalError if the file is missing, truncated or not such a file.
     """
     path = directory / DISAGREEMENTS
     try:

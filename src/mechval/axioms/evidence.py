@@ -43,9 +43,8 @@ class Statement:
         margin: by how much the weakest inequality of the proof holds, before its error.
         numerical_error: bound of the rounding error of that margin, in its unit.
 
-    Raises:
-        MechvalError: if the kind lacks what it must have, has what only another kind has, or a
-            bound is out of order.
+    Raises MechvalError if the kind lacks what it must have, has what only another kind has, or a
+    bound is out of order.
     """
 
     statement: str = tables.told()

@@ -23,17 +23,14 @@ from mechval.errors import MechvalError
 
 @dataclass(frozen=True)
 class JudgingRule:
-    """How measurements are judged.
+    """How measurements are judged, each bound being one-sided.
 
     Attributes:
-        strata_names: name of each stratum index.
         mixtures: per mixture, the weight of every stratum; weights sum to 1.
-        confidence: of every one-sided bound.
         constant_label: answer of the constant program, chosen on other samples.
 
-    Raises:
-        MechvalError: for unknown or missing strata in a mixture, weights that do not sum to 1,
-            repeated strata names, or a confidence outside (0, 1).
+    Raises MechvalError for unknown or missing strata in a mixture, weights that do not sum to 1,
+    repeated strata names, or a confidence outside (0, 1).
     """
 
     strata_names: tuple[str, ...]
@@ -62,8 +59,7 @@ def make_report(
 ) -> AxiomReport:
     """Judge every cell of one interpretation.
 
-    Raises:
-        MechvalError: if there are no samples, a stratum has none or a stratum index is unknown.
+    Raises MechvalError if there are no samples, a stratum has none or a stratum index is unknown.
     """
     _check_strata(measurements.strata, rule.strata_names)
     representatives = equations.representative_cells(interpretation)

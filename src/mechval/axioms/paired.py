@@ -32,8 +32,7 @@ class PairedComparison:
             disagrees, if either were as likely.
         confidence: of the interval.
 
-    Raises:
-        MechvalError: if the p-value is not that of the counts.
+    Raises MechvalError if the p-value is not that of the counts.
     """
 
     n: int = tables.told("N")
@@ -74,8 +73,7 @@ def compare_disagreements(
 
     The vectors say on which of the very same samples each disagrees with the network.
 
-    Raises:
-        MechvalError: for different numbers of samples, none, or a confidence outside (0, 1).
+    Raises MechvalError for different numbers of samples, none, or a confidence outside (0, 1).
 
     Source: McNemar (1947), exact form; interval of Tango (1998), Statistics in Medicine 17.
     """
@@ -104,8 +102,7 @@ def compare_disagreements(
 def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) -> list[PairedRow]:
     """Compare every two reports on the same samples in the cell of that name, each pair once.
 
-    Raises:
-        MechvalError: for a cell that a report lacks, and as `compare_disagreements`.
+    Raises MechvalError for a cell that a report lacks, and as `compare_disagreements`.
     """
     vectors: dict[str, Bool[Tensor, " sample"]] = {}
     for report in reports:

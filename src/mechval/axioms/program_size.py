@@ -15,8 +15,7 @@ def positive_bits(value: int) -> int:
     >>> [positive_bits(value) for value in (1, 2, 3, 4, 8)]
     [1, 3, 3, 5, 7]
 
-    Raises:
-        MechvalError: for an integer below 1.
+    Raises MechvalError for an integer below 1.
 
     Source: Elias, Universal codeword sets (1975).
     """
@@ -41,8 +40,7 @@ def choice_bits(n_choices: int) -> int:
     >>> [choice_bits(n) for n in (1, 2, 32, 33)]
     [0, 1, 5, 6]
 
-    Raises:
-        MechvalError: if there is nothing to choose from.
+    Raises MechvalError if there is nothing to choose from.
     """
     if n_choices < 1:
         raise MechvalError(f"n_choices={n_choices} is not allowed; allowed: at least 1.")
@@ -52,8 +50,7 @@ def choice_bits(n_choices: int) -> int:
 def subset_bits(size: int, n_elements: int) -> int:
     """Length of a set of so many of ``n_elements``: its size, then which of the sets of that size.
 
-    Raises:
-        MechvalError: for a size that no such set has.
+    Raises MechvalError for a size that no such set has.
     """
     if not 0 <= size <= n_elements:
         raise MechvalError(f"size={size} is not allowed; allowed: 0 to {n_elements}.")

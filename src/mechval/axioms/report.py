@@ -42,8 +42,7 @@ class Estimate:
     def of(disagreements: int, n: int, confidence: float) -> "Estimate":
         """Bound the rate of what was counted on ``n`` independent draws.
 
-        Raises:
-            MechvalError: as :func:`mechval.axioms.statistics.clopper_pearson_upper`.
+        Raises MechvalError as :func:`mechval.axioms.statistics.clopper_pearson_upper`.
         """
         return Estimate(
             n=n,

@@ -88,8 +88,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
     instances, of a dataclass there whose fields are tensors, numbers, texts, booleans, None or
     tuples of such plain values.
 
-    Raises:
-        MechvalError: naming the part that cannot be written.
+    Raises MechvalError naming the part that cannot be written.
     """
     writer = _Writer()
     maps = {field: tuple(map(writer.part, getattr(interpretation, field))) for field in _MAPS}
@@ -128,9 +127,8 @@ def load_interpretation(
     The spec may name no function or dataclass but ``parts``, among which `identity`, the distance
     of `exact_labels` and `n_differing` always are.
 
-    Raises:
-        MechvalError: if a file is missing or damaged, for a function that is not among the parts,
-            for a tensor of another shape or type, or if the lengths do not fit together.
+    Raises MechvalError if a file is missing or damaged, for a function that is not among the parts,
+    for a tensor of another shape or type, or if the lengths do not fit together.
     """
     spec = _read_spec(directory / SPEC)
     tensors = _read_tensors(directory / TENSORS, spec)

@@ -14,9 +14,8 @@ from mechval.errors import MechvalError
 def clopper_pearson_upper(disagreements: int, n: int, confidence: float) -> float:
     """Bound the disagreement probability from above: the ε of the paper.
 
-    Raises:
-        MechvalError: for no samples, more disagreements than samples, or a confidence outside
-            (0, 1).
+    Raises MechvalError for no samples, more disagreements than samples, or a confidence outside (0,
+    1).
 
     Source: paper section 4 (one-sided Clopper-Pearson).
 
@@ -49,8 +48,7 @@ def disagreements_from_epsilon(epsilon: float, n: int, confidence: float) -> int
     >>> disagreements_from_epsilon(0.00433, 80_001, 0.95)
     316
 
-    Raises:
-        MechvalError: for an ε outside (0, 1], no samples or a confidence outside (0, 1).
+    Raises MechvalError for an ε outside (0, 1], no samples or a confidence outside (0, 1).
     """
     if not 0 < epsilon <= 1:
         raise MechvalError(f"epsilon={epsilon} is not allowed; allowed: above 0 and at most 1.")
@@ -76,8 +74,7 @@ def mixture_upper(
 
     Disagreements, samples and weights are per stratum; the confidence is that of the result.
 
-    Raises:
-        MechvalError: if a stratum has no samples or the weights are not shares of a whole.
+    Raises MechvalError if a stratum has no samples or the weights are not shares of a whole.
     """
     check_weights(weights)
     each = simultaneous_confidence(confidence, len(weights))
@@ -108,8 +105,7 @@ def label_entropy(counts: Sequence[int]) -> float:
     >>> label_entropy([5, 5, 0]), label_entropy([7])
     (1.0, 0.0)
 
-    Raises:
-        MechvalError: if there is no label at all.
+    Raises MechvalError if there is no label at all.
     """
     n = sum(counts)
     _check_count(0, n)

@@ -43,11 +43,9 @@ def evaluate_axioms(
         confidence: of every one-sided bound, 0.95 in the paper.
         constant_label: the network's most frequent label on other (fitting) samples.
 
-    Raises:
-        MechvalError: if the interpretations have different concrete components or equal names;
-            if a distance is missing, undefined or negative for some sample; if labels are not
-            integers; if there are no samples, in all or in a stratum; for wrong mixtures or
-            confidence.
+    Raises MechvalError if the interpretations have different concrete components or equal names; if
+    a distance is missing, undefined or negative for some sample; if labels are not integers; if
+    there are no samples, in all or in a stratum; for wrong mixtures or confidence.
 
     Source: paper sections 3 and 4.
     """
@@ -65,8 +63,7 @@ def enumerate_axioms(
     Every ε is exact: it equals the rate. The constant program that the verdicts are held against
     answers the network's most frequent label.
 
-    Raises:
-        MechvalError: if an input occurs twice, or as :func:`evaluate_axioms`.
+    Raises MechvalError if an input occurs twice, or as :func:`evaluate_axioms`.
     """
     if len(inputs.unique(dim=0)) < len(inputs):
         raise MechvalError("an input occurs more than once; allowed: every input there is, once.")
@@ -96,8 +93,7 @@ def measure_axioms(
 
     One measurement serves every tolerance of a cell's equivalence (`judging.make_report`).
 
-    Raises:
-        MechvalError: as `evaluate_axioms`, but for strata, mixtures and confidence.
+    Raises MechvalError as `evaluate_axioms`, but for strata, mixtures and confidence.
     """
     _check_interpretations(interpretations)
     measured = [_measure_batch(interpretations, batch) for batch in batches]

@@ -28,13 +28,9 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What the study comes to.
-
-    Attributes:
-        network: trained to answer whether a formula is satisfiable.
-        circuit: what is read off it on the fitting formulas.
-        reports: the axioms on held-out formulas, one report per interpretation.
-        parsing: the proof, case by case, that its clauses are parsed in every formula.
+    """What the study comes to: a trained network, what is read off it on the fitting formulas, the
+    axioms on held-out ones (a report per interpretation), and the proof, case by case, that its
+    clauses are parsed in every formula.
     """
 
     network: Transformer
@@ -53,8 +49,7 @@ def reproduce(
         seed: everything random follows from it.
         scratch: folder for checkpoints; an interrupted training resumes there.
 
-    Raises:
-        MechvalError: if the sizes admit no such corpora, or the rules find no circuit.
+    Raises MechvalError if the sizes admit no such corpora, or the rules find no circuit.
 
     >>> import tempfile
     >>> from omegaconf import OmegaConf

@@ -45,14 +45,9 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class CompleteClaim:
-    """What the axioms say of the interpretations of one network.
-
-    Attributes:
-        measured: the main interpretations and every variant.
-        surface: ε over cuts and high values.
-        front: length of every kind of evaluate program against its ε.
-        choices: which parts of the better interpretation count, on the fitting split.
-        sizes: lengths of all programs beside the weights.
+    """What the axioms say of one network: the main interpretations and every variant measured, ε
+    over cuts and high values, lengths of programs against ε and beside the weights, and (on the
+    fitting split) which parts of the better interpretation count.
     """
 
     measured: Measured
@@ -107,8 +102,7 @@ def measure(
 ) -> Measured:
     """Measure and judge them all on the held-out formulas.
 
-    Raises:
-        MechvalError: as `mechval.axioms.evaluate_axioms`.
+    Raises MechvalError as `mechval.axioms.evaluate_axioms`.
     """
     made = [*mains, *(variant.interpretation for variant in variants)]
     measured = measure_axioms(made, batches)

@@ -46,8 +46,7 @@ class Part:
 def network_parts(model: Transformer) -> tuple[Part, ...]:
     """The declared parts of a two-block network: three runs of its hooks and of its weights.
 
-    Raises:
-        MechvalError: if the network has not two blocks.
+    Raises MechvalError if the network has not two blocks.
     """
     if len(model.blocks) != 2:
         raise MechvalError(f"a network of {len(model.blocks)} blocks has no parts; allowed: 2.")
@@ -80,11 +79,8 @@ def used_weights(
 
 @dataclass(frozen=True, kw_only=True)
 class PartRow:
-    """One weight tensor of so many numbers.
-
-    Attributes:
-        component: that it is declared in, whose hooks ``computes`` lists.
-        reaches: components whose output it reaches.
+    """One weight tensor: the component that it is declared in (``computes`` are the hooks of that
+    one), and those whose output it reaches.
     """
 
     weight: str = tables.told()

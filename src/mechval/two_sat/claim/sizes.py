@@ -38,9 +38,7 @@ _HELD = ("disjunction", "trees", "lookup table")
 class FrontRow(Estimate):
     """Length and ε of one program of evaluate.
 
-    Attributes:
-        setting: of the program, in words; None for a kind that has none.
-        bits: None for a lookup table too long to count.
+    The setting is None for a kind that has none, the length for a lookup table too long to count.
     """
 
     program: str = tables.told()
@@ -50,15 +48,10 @@ class FrontRow(Estimate):
 
 @dataclass(frozen=True, kw_only=True)
 class SizeRow:
-    """How long one program is.
+    """How long one program is, or the weights; shares are of the bits of weights.
 
-    Attributes:
-        what: the program, or the weights.
-        setting: of a program that was fitted elsewhere, in words.
-        neurons: that it has a formula for.
-        bits: None for a lookup table of too many entries.
-        share_of_weights: of the bits of all weights.
-        share_of_evaluate_weights: of the bits of the weights that evaluate is made of.
+    The setting is that of a program fitted elsewhere; ``bits`` are None for a lookup table of too
+    many entries.
     """
 
     what: str = tables.told()

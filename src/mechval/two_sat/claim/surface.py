@@ -51,9 +51,7 @@ class Grid:
 class GridCut:
     """What all rows at one cut of a grid share.
 
-    Attributes:
-        constant_bits: neurons whose bit never changes on the fitting formulas at this cut; where
-            there are many, agreement says little.
+    Constant bits never change on the fitting formulas; where many are, agreement says little.
     """
 
     reading: ReadingName = tables.told()

@@ -135,8 +135,7 @@ def fit_ladder(
         ladder: widths of a vote in bits, from 2 up. Tables that every vote rests on get two more.
         mirrored: how long mirrored programs are fitted, named ``price <price>``; None for none.
 
-    Raises:
-        MechvalError: for a cut that is not positive, and as :func:`fit_voting_program`.
+    Raises MechvalError for a cut that is not positive, and as :func:`fit_voting_program`.
     """
     chosen, mlp = circuit.readings[reading], model.block(1).mlp
     with torch.no_grad():  # The pre-activation, before the ReLU hides it below 0.
@@ -199,8 +198,7 @@ def save_programs(fitted: FittedPrograms, directory: Path) -> None:
 def load_programs(directory: Path, problem: Problem) -> FittedPrograms:
     """Read what :func:`save_programs` wrote.
 
-    Raises:
-        MechvalError: if the file is no such file, or a program in it has other tables.
+    Raises MechvalError if the file is no such file, or a program in it has other tables.
     """
     saved = PROGRAMS.read(directory)
     programs: dict[str, AnyVoting] = {}

@@ -57,9 +57,7 @@ class RefinedParser(ClauseParser):
 class RegressedState:
     """γ_2 by regression: the state at cut 2 as a linear function of the bits.
 
-    Attributes:
-        hidden: hidden layer where no neuron is on, then what each neuron that is on adds.
-        resid_mid: the same for the residual stream after block 1's attention.
+    The first row is the state where no neuron is on, then comes what each one that is on adds.
     """
 
     hidden: Float[Tensor, "coefficient d_mlp"]

@@ -28,12 +28,7 @@ _FIRST_CORRECTION = 7
 
 @dataclass(frozen=True)
 class MirroredFit:
-    """How long the fit runs.
-
-    Attributes:
-        real_steps: of the optimizer, before anything is rounded; ``steps`` for each price.
-        real_rate: largest learning rate before rounding; ``rate`` for each price.
-    """
+    """How long the fit runs and its largest learning rates, before rounding and for each price."""
 
     real_steps: int = 1500
     steps: int = 2000
@@ -60,8 +55,7 @@ def fit_mirrored_programs(
     Args:
         prices: of a bit, in nats of the cross-entropy.
 
-    Raises:
-        MechvalError: if some neuron's bit is the same for all formulas of the fitting split.
+    Raises MechvalError if some neuron's bit is the same for all formulas of the fitting split.
     """
     device = targets.counts.device
     real = _Fitted(start.mirrors.to(device), start.tables).to(device)

@@ -42,8 +42,7 @@ def voting_start(
     into its literals. Features are the leading singular directions, over clauses, of what each
     head moves each neuron by: as many as carry 99.9 % of its variance.
 
-    Raises:
-        MechvalError: for a cut that is not positive.
+    Raises MechvalError for a cut that is not positive.
     """
     smallest = float(reading.levels.cut.min())
     if smallest <= 0:

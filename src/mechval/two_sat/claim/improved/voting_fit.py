@@ -45,12 +45,7 @@ class VotingFit:
 
 @dataclass(frozen=True)
 class FitTargets:
-    """The fitting split as the fit sees it.
-
-    Attributes:
-        counts: how often each distinct clause occurs.
-        excess: (pre-activation - cut) / cut of each evaluating neuron.
-    """
+    """How often each distinct clause occurs, and (pre-activation - cut) / cut of each neuron."""
 
     counts: Int[Tensor, "formula clause"]
     excess: Float[Tensor, "formula neuron"]
@@ -70,8 +65,7 @@ def fit_voting_program(
     Args:
         bits_each: width of an integer, sign included, for each of the program's tables.
 
-    Raises:
-        MechvalError: if some neuron's bit is the same for all formulas of the fitting split.
+    Raises MechvalError if some neuron's bit is the same for all formulas of the fitting split.
     """
     tables = _RoundedTables(problem, start, bits_each).to(targets.counts.device)
 

@@ -26,8 +26,7 @@ class NoisyParser:
         replacements: what a clause is replaced by, each as likely; the same clause may come out.
         seed: 0 to 2**63 - 1; another seed gives other noise.
 
-    Raises:
-        MechvalError: for a probability outside [0, 1] or a seed outside its range.
+    Raises MechvalError for a probability outside [0, 1] or a seed outside its range.
     """
 
     parse: Map

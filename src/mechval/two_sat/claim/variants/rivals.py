@@ -58,10 +58,7 @@ def fit_literal_counts(
 class ImplicationGraph:
     """Decides satisfiability as textbooks do; its one bit stands for all evaluating neurons.
 
-    Attributes:
-        neurons: indices of the evaluating neurons.
-        cut: activation from which each is on.
-        state_when: mean state of the fitting formulas with the bit off and with the bit on.
+    ``state_when`` is the mean state of the fitting formulas with the bit off and with it on.
     """
 
     problem: Problem
