@@ -14,13 +14,9 @@ from mechval.pipeline.places import Workspace
 
 @dataclass(frozen=True)
 class StageState:
-    """What there is of one stage of a run.
+    """What there is of one stage of a run: its manifest, None if unreadable, and its ``run.json``.
 
-    Attributes:
-        name: the stage's name.
-        manifest: None if the stage has no readable one.
-        fault: one phrase; empty if every tracked file is what the manifest says.
-        record: what ``run.json`` says, empty if it is not there.
+    ``fault`` is one phrase, empty if every tracked file is what the manifest says.
     """
 
     name: str

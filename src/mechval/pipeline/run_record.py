@@ -18,12 +18,10 @@ RECORDED_PACKAGES = (
 
 
 class RunRecord(Config):
-    """What ``run.json`` says.
+    """What ``run.json`` says of one ``run`` or ``reverify``.
 
-    Attributes:
-        action: ``run`` or ``reverify``.
-        peak_memory_bytes: the process's largest resident set so far (or that of its largest
-            child), so in a run of several stages it covers the earlier ones too.
+    The peak memory is the process's largest resident set so far (or that of its largest child),
+    so in a run of several stages it covers the earlier ones too.
     """
 
     action: str

@@ -43,12 +43,8 @@ class ModelSource(Config):
 
 @dataclass(frozen=True)
 class StageArtifacts:
-    """Where the outputs of one finished stage lie.
-
-    Attributes:
-        directory: tracked results: tables, figures, cards, weights.
-        bulk: large untracked outputs; absent in a fresh clone.
-    """
+    """Where one finished stage's tracked results (tables, figures, cards, weights) lie, and its
+    large untracked outputs, which a fresh clone does not have."""
 
     directory: Path
     bulk: Path

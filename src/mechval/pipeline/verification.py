@@ -33,12 +33,9 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StageVerification:
-    """What was found for one stage.
+    """What was found for one stage: differences, and committed files that ``reverify`` left alone.
 
-    Attributes:
-        not_recomputed: committed files that ``reverify`` leaves alone.
-        figures: how many figures its manifest lists; they are neither drawn nor compared.
-        seconds: how long recomputing and comparing took.
+    ``figures`` counts those of its manifest, which are neither drawn nor compared.
     """
 
     stage: str

@@ -35,9 +35,8 @@ EXPLAINED = 0.85
 class Frequency:
     """Where one frequency occurs.
 
-    Attributes:
-        neurons: how many it explains best; ``neurons_explained`` of them by at least EXPLAINED.
-        logit_coefficient, logit_variance_share, logit_sum_wave_share: see :func:`logit_waves`.
+    It explains so many ``neurons`` best, ``neurons_explained`` of them by at least EXPLAINED. For
+    the logits see :func:`logit_waves`.
     """
 
     frequency: int
@@ -57,10 +56,8 @@ class Frequency:
 class Neuron:
     """By which frequency a hidden neuron is explained best.
 
-    Attributes:
-        variance_explained: of its variance over all inputs, the share of terms of degree up to two
-            in that frequency alone (cos and sin of w_k a, of w_k b, and their products); 0 for a
-            neuron that is constant.
+    Explained is, of its variance over all inputs, the share of terms of degree up to two in that
+    frequency alone (cos and sin of w_k a, of w_k b, and their products); 0 for a constant neuron.
     """
 
     neuron: int
@@ -93,13 +90,7 @@ FACTS = tables.Record("circuit/metrics.json", Facts)
 
 @dataclass(frozen=True)
 class Circuit:
-    """The circuit of one network.
-
-    Attributes:
-        key: the frequencies that stand out of the embedding.
-        frequencies: all of them, ascending.
-        neurons: all hidden ones.
-    """
+    """The circuit of one network: key frequencies, all of them (ascending), all hidden neurons."""
 
     key: KeyFrequencies
     frequencies: tuple[Frequency, ...]
@@ -186,11 +177,10 @@ def logit_waves(
 ) -> tuple[Float64[Tensor, " frequency"], ...]:
     """Expand the numbers' logits as Σ_k coefficient_k · cos(w_k(a + b - c)).
 
-    Returns:
-        By frequency, the coefficient, by least squares; the share of the variance that its term
-        explains (the logits of an input are centred first, since the softmax does not see their
-        mean); and, of the variance of each number's logit over the inputs, the share on the waves
-        of ``a + b`` at this frequency, whatever number they favour.
+    By frequency: the coefficient, by least squares; the share of the variance that its term
+    explains (the logits of an input are centred first, since the softmax does not see their mean);
+    and, of the variance of each number's logit over the inputs, the share on the waves of
+    ``a + b`` at this frequency, whatever number they favour.
     """
     p, frequencies = problem.p, all_frequencies(problem.p)
     centred = logits[:, :p].double()

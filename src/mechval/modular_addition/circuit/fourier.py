@@ -53,13 +53,10 @@ def add_angles(
 
 @dataclass(frozen=True)
 class KeyFrequencies:
-    """The frequencies that stand out of an embedding.
+    """The frequencies that stand out of an embedding, ascending; empty if none does.
 
-    Attributes:
-        frequencies: ascending; empty if none stands out.
-        gap: the weakest key frequency's power over the strongest other one's; for an embedding
-            in which none stands out, the largest ratio that was looked at.
-        share: of all waves' power, that of the key frequencies.
+    ``gap`` is the weakest one's power over the strongest other frequency's, or, where none stands
+    out, the largest ratio that was looked at; ``share`` is theirs of all waves' power.
     """
 
     frequencies: Int[Tensor, " key"]

@@ -25,13 +25,11 @@ from mechval.transformer import Transformer
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy and accuracy of some logits, over some of the inputs.
+    """Cross-entropy and accuracy of some logits, over ``all``, ``train`` or ``held-out`` inputs.
 
-    Attributes:
-        logits: ``full``; ``restricted``: of each logit its mean over all inputs and the waves of
-            ``a + b`` at the key frequencies; ``excluded``: without those waves; ``excluded k``:
-            without those of one key frequency.
-        inputs: ``all``, ``train`` or ``held-out``.
+    Logits are ``full``; ``restricted``: of each its mean over all inputs and the waves of
+    ``a + b`` at the key frequencies; ``excluded``: without those waves; ``excluded k``: without
+    those of one key frequency.
     """
 
     logits: str

@@ -26,11 +26,7 @@ EQUIVALENCE: SumEquivalence = "downstream"
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkFacts:
-    """Losses (nats) and accuracies on both parts of the split, and the key frequencies.
-
-    Attributes:
-        n: held-out inputs.
-    """
+    """Losses (nats) and accuracies on both parts of the split (``n`` inputs are held out)."""
 
     train_loss: float
     test_loss: float

@@ -36,9 +36,7 @@ FITTED_INPUTS, HELD_OUT = "the inputs it was fitted on", "held-out inputs"
 class Judged:
     """Which map is judged, fitted to the network or to a control, and on which points.
 
-    Attributes:
-        map: ``alpha_1`` or ``alpha_2``.
-        reading: how α_1 was had; ``regression`` for α_2.
+    ``reading`` says how ``alpha_1`` was had; for ``alpha_2`` it is ``regression``.
     """
 
     map: str
@@ -68,10 +66,8 @@ class ReadingErrors(Judged):
 class Differing(Estimate, Judged):
     """On how many points a reading differs from what it should read.
 
-    Attributes:
-        equivalence: what counts as the same.
-        decimals: to which waves are rounded; None where nothing is rounded.
-        mean_part_error: the share of single waves that differ.
+    Waves are rounded to ``decimals``, None where nothing is; ``mean_part_error`` is the share of
+    single waves that differ.
     """
 
     equivalence: str

@@ -16,12 +16,9 @@ from mechval.modular_addition.circuit.fourier import add_angles, waves
 
 @dataclass(frozen=True)
 class WaveProgram:
-    """h_1, h_2 and h_3.
+    """h_1, h_2 and h_3, by the cosine and sine of w_k n for every residue n and key frequency k.
 
-    Attributes:
-        table: cosine and sine of w_k n, for every residue n and every key frequency k.
-        decimals: to which h_1 rounds; None keeps float64. What is lost is lost for all that
-            follows.
+    h_1 rounds to ``decimals`` (None keeps float64); what is lost is lost for all that follows.
     """
 
     table: Float64[Tensor, "p frequency 2"]

@@ -30,9 +30,7 @@ HALF_TOKENS = "half_tokens"
 class Affine:
     """``x @ weight + bias`` in float64, on the device of ``x``.
 
-    Attributes:
-        n_points: on how many points it was fitted.
-        n_features: how many numbers a point had when the map was fitted; an intercept comes on top.
+    It was fitted on so many points of so many features each; an intercept comes on top.
     """
 
     weight: Float64[Tensor, "features targets"]
