@@ -104,7 +104,7 @@ def test_what_bounds_alone_leave_open_is_decided_by_branches(mixed: Subject) -> 
 def test_every_counterexample_is_misread_by_the_network_itself(mixed: Subject) -> None:
     refuted = [case for case in mixed.certificate.cases if case.status is CaseStatus.REFUTED]
     tokens = encode_formulas(
-        TINY_PROBLEM, torch.tensor([case.counterexample for case in refuted], dtype=torch.long)
+        TINY_PROBLEM, torch.tensor([case.worst_formula for case in refuted], dtype=torch.long)
     )
     resid = Components(mixed.model, TINY_PROBLEM).parse(tokens)
     found = nearest_prototype(resid[:, 2::4], clause_prototypes(mixed.model, TINY_PROBLEM))
@@ -129,7 +129,9 @@ def test_a_single_misread_formula_is_found(seed: int) -> None:
     assert [int((found < 0).sum()) for found in margins] == [0, 0, 0, 0, 1]
     certificate = certify_parsing(model, TINY_PROBLEM, CONFIG)
     refuted = [case for case in certificate.cases if case.status is not CaseStatus.CERTIFIED]
-    assert [case.counterexample for case in refuted] == [planted]
+    assert [(case.status, case.worst_formula) for case in refuted] == [
+        (CaseStatus.REFUTED, planted)
+    ]
 
 
 def test_the_same_network_gives_the_same_bytes(mixed: Subject, tmp_path: Path) -> None:

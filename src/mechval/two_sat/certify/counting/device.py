@@ -54,17 +54,10 @@ class DeviceCounter:
     ) -> None:
         self._problem, self._device, self._network = problem, device, network
         self._batch_size = max(1, batch_values // network.start.size)
-        self._base, self._start, self._terms, self._weights, self._gains, self._words = map(
-            self._put,
-            (
-                network.base,
-                network.start,
-                network.terms.reshape(len(network.terms), -1),
-                network.weights,
-                network.gains,
-                network.tables.view(np.int64),
-            ),
-        )
+        self._base, self._start = self._put(network.base), self._put(network.start)
+        self._weights, self._gains = self._put(network.weights), self._put(network.gains)
+        self._terms = self._put(network.terms.reshape(len(network.terms), -1))
+        self._words = self._put(network.tables.view(np.int64))
         positions, clauses = range(problem.n_clauses + 1), range(problem.n_distinct_clauses)
         self._factorials = torch.tensor([factorial(k) for k in positions], device=device)
         self._from_clause = torch.tensor(

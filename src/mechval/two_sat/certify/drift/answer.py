@@ -213,7 +213,10 @@ def _through_mlp(
     now = np.maximum(before, 0)
     fall, rise = np.maximum(before + low[:, n:], 0) - now, np.maximum(before + high[:, n:], 0) - now
     up, down = np.maximum(effect, 0), np.minimum(effect, 0)
-    neglected = block.neglected(at.largest)
+    # The most that the neurons that are no targets can change.
+    most = block.largest_mid(at.largest) @ np.abs(block.W_in) + np.abs(block.b_in)
+    most[block.chosen] = 0.0
+    neglected = most @ block.effect_size
     lower = low[:, :n] + fall @ up + rise @ down - neglected - rounding.margin
     upper = high[:, :n] + rise @ up + fall @ down + neglected + rounding.margin
     return block.margins(resid_mid), lower, upper, rounding.margin

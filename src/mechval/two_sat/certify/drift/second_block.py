@@ -114,12 +114,6 @@ class SecondBlock(BlockWeights):
         """Bound of the residual stream before the MLP, given one of that after block 0."""
         return largest + (largest @ self.W_VO_size).sum(axis=0)
 
-    def neglected(self, largest: Float[np.ndarray, " d_model"]) -> Float[np.ndarray, " rival"]:
-        """The most that the neurons that are no targets can change, given the same."""
-        most = self.largest_mid(largest) @ np.abs(self.W_in) + np.abs(self.b_in)
-        most[self.chosen] = 0.0
-        return most @ self.effect_size
-
     def margins(
         self, resid_mid: Float[np.ndarray, "formula d_model"]
     ) -> Float[np.ndarray, "formula rival"]:

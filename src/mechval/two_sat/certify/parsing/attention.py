@@ -61,12 +61,6 @@ class Query:
         """How many whole clauses stand before it; for a second literal, its clause position."""
         return (self.position + 1) // 4
 
-    @property
-    def own_clauses(self) -> list[int]:
-        """The clauses whose second literal is the asking token."""
-        clauses = clause_literals(self.block.problem)
-        return np.flatnonzero(clauses[:, 1] == self.token).tolist()
-
     def denominators(self, head: int, n_free: int) -> Float[np.ndarray, "earlier clause"]:
         """Attention weight, before normalising, on each clause at each free position."""
         weight = self.weight[head]

@@ -50,8 +50,8 @@ class ParsingCase:
         own_clause_attention: least attention, over choices and heads, on the own two literals.
         n_unstable: neurons that may be on or off while nothing is fixed.
         n_branches: choices of the nearest earlier clauses that were looked at one by one.
-        worst_formula: clause ids of a formula with the attained margin; later clauses, which do
-            not matter, are clause 0.
+        worst_formula: clause ids of a formula with the attained margin, a counterexample if the
+            case is refuted; later clauses, which do not matter, are clause 0.
         stopped_by: why an unknown case is not decided.
 
     ``n_unstable`` and ``n_branches`` tell of the search; the other numbers are claims.
@@ -68,11 +68,6 @@ class ParsingCase:
     n_branches: int
     worst_formula: tuple[int, ...]
     stopped_by: str | None
-
-    @property
-    def counterexample(self) -> tuple[int, ...] | None:
-        """A formula whose clause here is parsed as another, if the case is refuted."""
-        return self.worst_formula if self.status is CaseStatus.REFUTED else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,8 @@ class QueryProver:
 
     def proofs(self) -> Iterator[Proof]:
         """One proof per own clause."""
-        own_clauses = self.query.own_clauses
+        second_literals = clause_literals(self.query.block.problem)[:, 1]
+        own_clauses = np.flatnonzero(second_literals == self.query.token).tolist()
         ranges = attention_ranges(self.query, [(own, ()) for own in own_clauses])
         for index, own in enumerate(own_clauses):
             yield self._prove(own, self._leaf(own, (), ranges.each(itemgetter([index]))))
