@@ -93,12 +93,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
     writer = _Writer()
     maps = {field: tuple(map(writer.part, getattr(interpretation, field))) for field in _MAPS}
     equivalences = tuple(
-        EquivalenceSpec(
-            name=known.name,
-            distance=writer.part(known.distance),
-            tolerance=known.tolerance,
-            n_parts=known.n_parts,
-        )
+        EquivalenceSpec.model_validate({**vars(known), "distance": writer.part(known.distance)})
         for known in interpretation.equivalences
     )
     tensors = save(writer.tensors)
@@ -143,9 +138,7 @@ def load_interpretation(
         tags=dict(spec.tags),
         components=spec.components,
         concrete=concrete,
-        abstract=tuple(map(find, spec.abstract)),
-        alphas=tuple(map(find, spec.alphas)),
-        gammas=tuple(map(find, spec.gammas)),
+        **{field: tuple(map(find, getattr(spec, field))) for field in _MAPS},
         equivalences=tuple(
             Equivalence(told.name, find(told.distance), told.tolerance, told.n_parts)
             for told in spec.equivalences
@@ -176,10 +169,10 @@ class _Writer:
         return PartSpec(reference=f"{_reference(type(owner))}.{name}", object=self._number(owner))
 
     def _number(self, owner: Any) -> int:
-        if id(owner) not in self._numbers:
-            self._numbers[id(owner)] = len(self.objects)
-            self.objects.append(self._object(owner, len(self.objects)))
-        return self._numbers[id(owner)]
+        number = self._numbers.setdefault(id(owner), len(self.objects))
+        if number == len(self.objects):
+            self.objects.append(self._object(owner, number))
+        return number
 
     def _object(self, owner: Any, number: int) -> ObjectSpec:
         values = {field.name: getattr(owner, field.name) for field in fields(owner)}
@@ -298,8 +291,8 @@ def _make_object(
     number: int,
     tensors: Mapping[str, Tensor],
 ) -> Any:
-    make: Any = _look_up(known, described.reference)
-    expected = {field.name for field in fields(make)} if is_dataclass(make) else set()
+    make = kind = _look_up(known, described.reference)
+    expected = {field.name for field in fields(kind)} if is_dataclass(kind) else set()
     found = {*described.values, *described.tensors}
     if found != expected:
         raise MechvalError(

@@ -11,8 +11,13 @@ from mechval.two_sat.claim.bench import Bench
 from mechval.two_sat.claim.improved import improver
 from mechval.two_sat.claim.improved.fitted import improved_reading
 from mechval.two_sat.claim.variants.families import make_variants
-from mechval.two_sat.claim.variants.tolerance import ToleranceRow, tolerance_curve
-from mechval.two_sat.claim.variants.variant import Variant, VariantRow, variant_rows
+from mechval.two_sat.claim.variants.variant import (
+    ToleranceRow,
+    Variant,
+    VariantRow,
+    tolerance_curve,
+    variant_rows,
+)
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE, make_interpretations
 from mechval.two_sat.programs.mirrored import AnyVoting

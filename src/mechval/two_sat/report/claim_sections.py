@@ -12,8 +12,7 @@ from mechval.two_sat.claim.improved.improver import CHOICES, ChoiceRow
 from mechval.two_sat.claim.parts import COMPOSITION, PARTS
 from mechval.two_sat.claim.sizes import FRONT, SIZES, FrontRow
 from mechval.two_sat.claim.surface import SURFACE
-from mechval.two_sat.claim.variants.tolerance import TOLERANCE
-from mechval.two_sat.claim.variants.variant import VARIANTS, VariantRow
+from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, VariantRow
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
 from mechval.two_sat.report import measured, targets
 from mechval.two_sat.report.figures import axioms as figures

@@ -17,8 +17,7 @@ from mechval.two_sat.claim.measure import validate_completely
 from mechval.two_sat.claim.parts import COMPOSITION, PARTS, composition_row, part_rows
 from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE
-from mechval.two_sat.claim.variants.tolerance import TOLERANCE
-from mechval.two_sat.claim.variants.variant import VARIANTS
+from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_provenance, load_split
 from mechval.two_sat.formulas.tokens import encode_formulas

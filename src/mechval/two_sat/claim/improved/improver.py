@@ -7,7 +7,7 @@ disagreements over all cells is taken, if that is fewer than before.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -159,7 +159,19 @@ def choose_parts(
         after = {name: counts[*chosen, name, *nothing] for name in part.candidates}
         best = _best(before, after)
         chosen = (*chosen, best)
-        rows += _rows(base, part, best, n, before, after)
+        rows += (
+            ChoiceRow(
+                part=part.name,
+                candidate=candidate,
+                is_taken=candidate == best,
+                n=n,
+                cell=base.cell_name(key),
+                before_disagreements=before[key],
+                after_disagreements=count,
+            )
+            for candidate, counted in after.items()
+            for key, count in counted.items()
+        )
     taken = tuple(
         f"{part.name}: {name}" for part, name in zip(parts, chosen, strict=True) if name is not None
     )
@@ -202,24 +214,3 @@ def _best(before: Counts, after: Mapping[str, Counts]) -> str | None:
     }
     best = min(totals, key=totals.__getitem__, default=None)
     return best if best is not None and totals[best] < before.total() else None
-
-
-def _rows(
-    base: Interpretation,
-    part: Part,
-    best: str | None,
-    n: int,
-    before: Counts,
-    after: Mapping[str, Counts],
-) -> Iterator[ChoiceRow]:
-    for candidate, counts in after.items():
-        for key, count in counts.items():
-            yield ChoiceRow(
-                part=part.name,
-                candidate=candidate,
-                is_taken=candidate == best,
-                n=n,
-                cell=base.cell_name(key),
-                before_disagreements=before[key],
-                after_disagreements=count,
-            )

@@ -5,13 +5,16 @@ Each says which cells it bears on; in all others it agrees with its base by cons
 Source: paper section 4; PAPER.md section 2, variants.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
+from jaxtyping import Shaped
+from torch import Tensor
+
 from mechval import tables
-from mechval.axioms import Axiom, AxiomReport, Cell, Equivalence, Interpretation, Map
+from mechval.axioms import Axiom, AxiomReport, Cell, Equivalence, Estimate, Interpretation, Map
 from mechval.axioms.report import cell_name
 from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE, PARSE
 
@@ -106,3 +109,38 @@ def with_evaluate(
         gammas=put(interpretation.gammas, 2, gamma),
         equivalences=put(interpretation.equivalences, 2, equivalence),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToleranceRow(Estimate):
+    """One point of the curve of one interpretation, whose residual plays no part."""
+
+    tags: Mapping[str, str] = tables.told()
+    tolerance: int = tables.told("wrong neurons tolerated")
+    n_neurons: int = tables.told("neurons")
+
+
+TOLERANCE = tables.Table("axioms/tolerance.csv", ToleranceRow)
+
+
+def tolerance_curve(
+    distances: Shaped[Tensor, " sample"],
+    n_neurons: int,
+    *,
+    tags: Mapping[str, str],
+    confidence: float,
+) -> list[ToleranceRow]:
+    """ε of evaluate equivalence for every number of neurons that may be wrong.
+
+    ``distances`` say in how many neurons the two sides differ, for each sample.
+    """
+    within = distances.long().bincount(minlength=n_neurons + 1).cumsum(0)
+    return [
+        ToleranceRow(
+            **vars(Estimate.of(count, len(distances), confidence)),
+            tags=tags,
+            tolerance=tolerance,
+            n_neurons=n_neurons,
+        )
+        for tolerance, count in enumerate((len(distances) - within).tolist())
+    ]

@@ -14,7 +14,7 @@ from mechval.reporting.shown import by, significant
 from mechval.two_sat.claim.sizes import FrontRow
 from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.rivals import ONE_BIT
-from mechval.two_sat.claim.variants.tolerance import ToleranceRow
+from mechval.two_sat.claim.variants.variant import ToleranceRow
 from mechval.two_sat.interpretation import PARSE
 from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
 
