@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from mechval.config import parse_config
-from mechval.pipeline.manifest import load_manifest
+from mechval.pipeline import load_run_config
 from mechval.two_sat.certify.counting.chunks import (
     ChunkCounts,
     Prefix,
@@ -40,7 +40,8 @@ def main() -> None:
     arguments = _arguments()
     run, device = Path(arguments.run), torch.device(arguments.device)
     threads = 1 if device.type == "cuda" else arguments.threads
-    settings = _settings(run)
+    config = load_run_config(run / "config.json") or {}
+    settings = parse_config(TwoSatSettings, config["settings"])
     problem = settings.problem
     model = load_network(problem, settings.architecture, run / "train" / WEIGHTS)
     circuit = load_circuit(run / "circuit", problem)
@@ -93,14 +94,6 @@ def _agreeing(run: Path, chunks: list[ChunkCounts]) -> int:
     """How many chunks are counted as in the run's certificate, neuron for neuron."""
     stated = {(row.first, row.second): row.sha256 for row in CHUNKS.read(run / "certify")}
     return sum(stated.get(chunk.prefix) == chunk.digest() for chunk in chunks)
-
-
-def _settings(run: Path) -> TwoSatSettings:
-    """Put the run's settings together from what its stages say they used."""
-    values = {}
-    for stage in ("data", "train", "circuit", "axioms"):
-        values.update(load_manifest(run / stage / "manifest.json").config)
-    return parse_config(TwoSatSettings, values)
 
 
 if __name__ == "__main__":
