@@ -82,7 +82,6 @@ def the_circuit(files: RunFiles) -> Section:
     figures += [
         Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)),
         figure("logits", draw.draw_logits, frequencies),
-        figure("losses", draw.draw_losses, losses.LOSSES),
     ]
     return Section("Circuit", "circuit.md", {**parts, "figures": figures})
 

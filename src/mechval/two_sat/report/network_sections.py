@@ -113,6 +113,7 @@ def evidence(files: RunFiles) -> Section:
             ablations.LOGIT_DIFFERENCES, "part smallest mean largest n"
         ),
         "extremes": files.show(extremes.ANSWER_EXTREMES, "version head smallest largest"),
+        "n_ctx": FormulaLayout(files.settings.problem).n_ctx,
         "worst_cases": _worst_cases(files),
         "programs": _programs(files),
         "figures": [*_attention_figures(files), *_neuron_figures(files)],
@@ -217,14 +218,10 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
     seconds = [row for row in expected if row.position in layout.second_literal_positions]
     softmax = partial(draw.draw_patterns, seconds, "softmax of the mean scores", 2)
     worst, own = extremes.WORST_CASES, attention.OWN_CLAUSE_ATTENTION
-    of_answer, clauses = extremes.ANSWER_EXTREMES, scores.CLAUSE_SCORES
     found += [
         Figure("block0-expected-attention", softmax),
         files.figure("own-clause-attention", draw.draw_own_clause, worst, own),
-        files.figure(
-            "answer-attention-extremes", draw.draw_answer_extremes, of_answer, n_ctx=layout.n_ctx
-        ),
-        files.figure("block1-clause-scores", draw.draw_clause_scores, clauses),
+        files.figure("block1-clause-scores", draw.draw_clause_scores, scores.CLAUSE_SCORES),
     ]
     by_head = by(files.rows(scores.SCORES), "head")
     return found + [

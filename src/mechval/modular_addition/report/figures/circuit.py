@@ -9,10 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mechval.modular_addition.circuit.examples import BRIGHTEST, Examples
 from mechval.modular_addition.circuit.extract import EXPLAINED, Frequency, Neuron
-from mechval.modular_addition.circuit.losses import Loss
 from mechval.reporting import figures
-from mechval.reporting.palette import BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
-from mechval.reporting.shown import by
+from mechval.reporting.palette import BLUE, ORANGE, SKY_BLUE, VERMILLION
 
 
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
@@ -92,29 +90,6 @@ def draw_logits(frequencies: Sequence[Frequency]) -> Figure:
     axes.set(xlabel="frequency k", ylabel="coefficient (logits)")
     axes.set_title("logits as Σ coefficient · cos(w_k(a+b−c)); label: share of their variance")
     axes.legend()
-    return figure
-
-
-def draw_losses(losses: Sequence[Loss]) -> Figure:
-    """Loss of the network, restricted to the key frequencies, and without them."""
-    figure, ((axes,),) = figures.grid(1, 1, 3.0)
-    names, parts = list(by(losses, "logits")), by(losses, "inputs")
-    places = np.arange(len(names))
-    width = 0.8 / len(parts)
-    colours = zip(parts.items(), (BLUE, ORANGE, GREEN), strict=True)
-    for index, ((part, rows), colour) in enumerate(colours):
-        shift = (index - (len(parts) - 1) / 2) * width
-        values, label = [row.loss for row in rows], f"{part} (N = {rows[0].n:,})"
-        axes.bar(places + shift, values, width, color=colour, label=label)
-    axes.set_yscale("log")
-    axes.set_xticks(places, [name.replace(" ", "\n") for name in names])
-    axes.set_ylabel("cross-entropy (nats)")
-    axes.set_title(
-        "logits restricted to the mean and the waves of a+b at the key frequencies, and without "
-        "them\n(excluded k: without those of one frequency)"
-    )
-    axes.margins(y=0.2)
-    axes.legend(loc="upper center", ncols=len(parts))
     return figure
 
 
