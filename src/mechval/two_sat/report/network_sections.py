@@ -25,7 +25,6 @@ from mechval.two_sat.network.accuracy import ACCURACY
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, published_values
 from mechval.two_sat.report.figures import attention as attention_figures
-from mechval.two_sat.report.figures import circuit as circuit_figures
 from mechval.two_sat.report.figures import network as network_figures
 
 _MOST_NEURONS_SHOWN = 12
@@ -80,7 +79,7 @@ def circuit(files: RunFiles) -> Section:
     means = files.rows(neuron_rows.MEAN_ACTIVATIONS)
     reading, is_papers = measured.main_tags(files)["reading"], measured.is_paper_size(files)
     evaluating = [row for row in neurons if row.reading[reading].evaluates]
-    draw = circuit_figures
+    draw = network_figures
     effects = partial(draw.draw_effects, neurons, found.carrying_neurons, found.effect_share)
     assignments = partial(draw.draw_assignments, means, neurons, reading)
     parts = {
@@ -231,7 +230,7 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
 
 
 def _neuron_figures(files: RunFiles) -> list[Figure]:
-    figure, draw, neuron = files.figure, circuit_figures, files.record(facts.FACTS).shown_neuron
+    figure, draw, neuron = files.figure, network_figures, files.record(facts.FACTS).shown_neuron
     flips, differences = ablations.ABLATIONS, ablations.LOGIT_DIFFERENCES
     programs = (program_rows.PROGRAM_QUALITY, program_rows.COVERAGE, neuron_rows.NEURONS)
     clauses, parts = contributions.HISTOGRAMS, contributions.PREACTIVATION_PARTS
