@@ -17,10 +17,9 @@ from mechval.modular_addition.configs import GrokkingRecipe
 from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.network.model import all_logits, logits_at_equals
 from mechval.modular_addition.problem import ModularAddition
-from mechval.training.batches import LabelledInputs
 from mechval.training.callbacks import Measured, Watch
 from mechval.training.fit import estimate_seconds, fit
-from mechval.training.module import Task
+from mechval.training.module import LabelledInputs, Task
 from mechval.transformer import Transformer
 
 

@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mechval import tables
-from mechval.training.batches import LabelledInputs
 from mechval.training.fit import Fit, estimate_seconds, fit
-from mechval.training.module import Task
+from mechval.training.module import LabelledInputs, Task
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, answer_logits, load_weights
 from mechval.transformer.weights import WEIGHTS as WEIGHTS
