@@ -8,7 +8,7 @@ from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
-from mechval.two_sat.formulas.card import DATA
+from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.report import content
 from mechval.two_sat.stages.nulls import NULLS
 

@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator
 from mechval.reporting import figures
 from mechval.reporting.palette import GREEN, MARKERS, SERIES
 from mechval.reporting.shown import by
-from mechval.two_sat.circuit.evidence.attention import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.extremes import WorstCaseRow
+from mechval.two_sat.circuit.evidence.recording import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.scores import ClauseScoreRow, PatternRow, ScoreRow
 
 _CHOICES = {"paper": ("any literals", "--"), "admissible": ("admissible clauses", "-")}

@@ -13,7 +13,7 @@ from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import neuron_rows
 from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
 from mechval.two_sat.circuit.evidence.contributions import HistogramRow, PreactivationRow
-from mechval.two_sat.circuit.evidence.program_rows import CoverageRow, QualityRow
+from mechval.two_sat.circuit.evidence.neuron_rows import CoverageRow, QualityRow
 from mechval.two_sat.circuit.sparsity import SnapshotRow
 from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.report.published_values import CARRYING_NEURONS, TRAINING_LOG
