@@ -54,11 +54,13 @@ def _page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterat
     for name in sorted(names, key=lambda name: (*committed, name).index(name)):
         run = FinishedRun(workspace, study, name)
         values = dict(run.config.get("settings", {}))
-        if run.config.get("model") == "published":
+        if (kind := run.config.get("model", "own")) != "own":
             # Where the checkpoint lies is not recorded.
-            values["model"] = {"kind": "published", "path": "<file>"}
+            values["model"] = {"kind": kind, "path": "<file>"}
         try:
-            page = PageRun(content, run, parse_config(loaded.settings, values), loaded.stage_names)
+            settings = parse_config(loaded.settings, values)
+            stages = tuple(stage.name for stage in loaded.stages(settings))
+            page = PageRun(content, run, settings, stages)
         except MechvalError as error:
             _logger.warning("no page of %s, its config.json is refused: %s", name, error)
             continue

@@ -11,6 +11,7 @@ from pathlib import Path
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 from mechval.pipeline.run import FinishedRun
+from mechval.transformer.finished import network_stage
 from mechval.two_sat.formulas.text import read_formula
 from mechval.two_sat.network.training import WEIGHTS
 from mechval.two_sat.problem import Problem
@@ -22,11 +23,15 @@ _USAGE = f"results/two_sat/<run>/certify/counterexamples/<file>.cnf [{_DIMACS}]"
 
 
 def main(path: Path, dimacs: bool = False) -> int:
-    """Replay a case, or print its formula with ``dimacs``, and return the exit code.
+    """Replay the case that ``path`` names, tell what was found and return the exit code.
 
-    ``path`` is a name in cases.csv of its folder; a file of that name must hold the same formula.
-    Raises MechvalError if it is no recorded counterexample of a finished run, or the network is
-    another one than it was found in.
+    Args:
+        path: a name in cases.csv of its folder; a file of that name must hold the same formula.
+        dimacs: print the formula as DIMACS and replay nothing.
+
+    Raises:
+        MechvalError: if it is no recorded counterexample of a finished run, or the network is
+            another one than it was found in.
     """
     recorded = {found[0].file: found for found in counterexamples.load_cases(path.parent)}
     if path.name not in recorded:
@@ -46,9 +51,10 @@ def main(path: Path, dimacs: bool = False) -> int:
     if dimacs:
         sys.stdout.write(counterexamples.case_dimacs(problem, case))
         return 0
-    weights, inputs = run.file("train", WEIGHTS), certified.inputs
-    outputs = {**run.manifest("train").tracked, **run.manifest("train").bulk}
-    if outputs[WEIGHTS] not in {inputs.get(f"train/{k}/{WEIGHTS}") for k in ("tracked", "bulk")}:
+    stage = network_stage(run)
+    weights, inputs = run.file(stage, WEIGHTS), certified.inputs
+    outputs = {**run.manifest(stage).tracked, **run.manifest(stage).bulk}
+    if outputs[WEIGHTS] not in {inputs.get(f"{stage}/{k}/{WEIGHTS}") for k in ("tracked", "bulk")}:
         raise MechvalError(
             f"{weights} is another network than the counterexample was found in; allowed: the "
             "weights that stage certify of this run read."

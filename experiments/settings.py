@@ -19,6 +19,8 @@ from mechval.pipeline import (
     choose_run_name,
     load_run_config,
 )
+from mechval.pipeline.manifest import hash_file
+from mechval.pipeline.stage import ModelSource
 
 # Words that say how to run or where files are, not what is computed.
 _PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "force", "verify", "yes")
@@ -65,7 +67,15 @@ class Options(Config):
 
 @dataclass(frozen=True)
 class Request:
-    """What one command asks for; ``run_options`` is what the pipeline needs of its ``options``."""
+    """What one command asks for.
+
+    Attributes:
+        study: the case study.
+        settings: its settings.
+        workspace: the current directory.
+        options: the command line's own keys.
+        run_options: what the pipeline needs of them.
+    """
 
     study: CaseStudy
     settings: Config
@@ -77,19 +87,33 @@ class Request:
 def read_request(config: DictConfig, words: Sequence[str], workspace: Workspace) -> Request:
     """Convert and check everything before any work starts.
 
-    ``config`` is composed and has a stage; ``words`` are the overrides of the command line. Raises
-    MechvalError naming the first wrong key.
+    Args:
+        config: the composed config, with a stage.
+        words: the overrides given on the command line.
+        workspace: where results lie.
+
+    Raises:
+        MechvalError: naming the first wrong key.
     """
     options, settings_values = _split(_plain(config))
     study = load_study(options.study)
     settings: Config = parse_config(study.settings, settings_values)
     run_config = _run_config(options, settings, words)
-    run_options = _run_options(options, run_config, words, workspace)
-    return Request(study, settings, workspace, options, run_options)
+    return Request(
+        study=study,
+        settings=settings,
+        workspace=workspace,
+        options=options,
+        run_options=_run_options(options, run_config, words, workspace),
+    )
 
 
 def resolve_device(accelerator: str) -> str:
-    """The torch device of a key; raises MechvalError if a GPU is asked for and there is none."""
+    """The torch device of an ``accelerator`` key.
+
+    Raises:
+        MechvalError: if a GPU is asked for and there is none.
+    """
     import torch
 
     if accelerator == "cpu":
@@ -124,13 +148,19 @@ def _run_config(options: Options, settings: Config, words: Sequence[str]) -> Run
     values = settings.model_dump(mode="json")
     model = dict(values.get("model", {}))
     model.pop("path", None)
+    is_default = options.preset == "reference"
+    source = getattr(settings, "model", None)
+    if isinstance(source, ModelSource) and source.kind == "weights":
+        # The published model is one; weights to go on from are known by their bytes.
+        model["sha256"] = hash_file(source.checkpoint())
+        is_default = options.preset == "proved" and "model.path" not in map(_key, words)
     return RunConfig(
         study=options.study,
         preset=options.preset,
         model=model.get("kind", "own"),
         seed=options.seed,
         settings={**values, "model": model},
-        is_default=options.preset == "reference" and all(map(_is_plain, words)),
+        is_default=is_default and all(map(_is_plain, words)),
         words=tuple(_without_place(word) for word in _repeated(words)),
     )
 

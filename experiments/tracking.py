@@ -28,6 +28,7 @@ INIT_SECONDS = {"online": 15, "offline": 600}
 _ARTIFACT_TYPES = {
     "data": "dataset",
     "train": "model",
+    "consolidate": "model",
     "circuit": "circuit",
     "improve": "programs",
     "axioms": "axiom-report",

@@ -13,8 +13,8 @@ from tests.end_to_end.commands import QUIET, SMALL, Answer, run_commands
 
 pytestmark = pytest.mark.slow
 
-VARIABLES = "an integer from 3 to 8"
-CLAUSES = "an integer from 4 to 20"
+VARIABLES = "an integer from 3 to 10"
+CLAUSES = "an integer from 4 to 30"
 FRACTION = "a number between 0 and 1, both excluded"
 
 REFUSALS = {
@@ -23,10 +23,10 @@ REFUSALS = {
     "problem.n_variables=64": VARIABLES,
     "problem.n_variables=five": VARIABLES,
     "problem.n_variables=2": VARIABLES,
-    "problem.n_variables=9": VARIABLES,
+    "problem.n_variables=11": VARIABLES,
     "problem.n_clauses=0": CLAUSES,
     "problem.n_clauses=3": CLAUSES,
-    "problem.n_clauses=21": CLAUSES,
+    "problem.n_clauses=31": CLAUSES,
     "seed=-1": "an integer from 0 to 4294967295",
     "data.train_fraction=0.0": FRACTION,
     "data.train_fraction=1.0": FRACTION,

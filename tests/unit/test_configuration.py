@@ -15,7 +15,10 @@ from mechval.pipeline import Workspace
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "settings.json"
-STAGES = "all, data, nulls, train, circuit, improve, axioms, progress, certify, report, dashboard"
+STAGES = (
+    "all, data, nulls, train, consolidate, circuit, improve, axioms, progress, certify, report, "
+    "dashboard"
+)
 PRESETS = ("reference", "cpu", "paper", "smoke")
 
 
@@ -45,7 +48,10 @@ def test_the_preset_chooses_the_settings() -> None:
 
 
 def test_every_preset_has_settings_of_the_study() -> None:
-    assert {path.stem for path in (CONF / "settings" / "two_sat").iterdir()} == {*PRESETS, "base"}
+    assert {path.stem for path in (CONF / "settings" / "two_sat").iterdir()} == {
+        *PRESETS,
+        *("base", "proved"),
+    }
 
 
 @pytest.mark.parametrize("study", ["two_sat", "modular_addition"])
@@ -57,6 +63,59 @@ def test_a_preset_resolves_to_the_settings_that_results_were_made_with(
     words = (f"study={study}", f"preset={preset}")
     settings = read_request(composed(*words), words, Workspace(tmp_path)).settings
     assert settings.model_dump(mode="json") == golden[f"{study}/{preset}"]
+
+
+def test_what_consolidates_nothing_says_nothing_of_it(tmp_path: Path) -> None:
+    words = ("consolidate=null",)
+    assert "consolidate" not in read_request(
+        composed(*words), words, Workspace(tmp_path)
+    ).settings.model_dump(mode="json")
+
+
+def proved(tmp_path: Path, content: bytes, *words: str) -> Request:
+    path = tmp_path / "start.safetensors"
+    path.write_bytes(content)
+    words = ("preset=proved", f"model.path={path}", *words)
+    return read_request(composed(*words), words, Workspace(tmp_path))
+
+
+def test_weights_to_go_on_from_name_the_run_by_their_bytes(tmp_path: Path) -> None:
+    first, second = (proved(tmp_path, content).run_options for content in (b"a", b"b"))
+    assert first.run.startswith("proved-")
+    assert first.run != second.run
+    assert first.config is not None
+    assert first.config["settings"]["model"]["kind"] == "weights"
+
+
+def test_missing_weights_to_go_on_from_are_one_sentence(tmp_path: Path) -> None:
+    words = ("preset=proved", "model.path=nowhere.safetensors")
+    with pytest.raises(MechvalError, match=r"nowhere\.safetensors does not exist; allowed: the w"):
+        read_request(composed(*words), words, Workspace(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("consolidate.start=somewhere", "consolidate.start='somewhere' is not allowed; allowed: w"),
+        ("consolidate.batch_size=15", "consolidate.batch_size=15 is not allowed; allowed: an even"),
+        ("consolidate.average.steps=0", "consolidate.average.steps=0 is not allowed; allowed: an"),
+        ("consolidate.averaging=-1", "consolidate.averaging=-1 is not allowed; allowed: a number"),
+    ],
+)
+def test_a_wrong_setting_of_consolidate_is_one_sentence(
+    tmp_path: Path, word: str, sentence: str
+) -> None:
+    with pytest.raises(MechvalError) as refusal:
+        proved(tmp_path, b"a", word)
+    assert str(refusal.value).startswith(sentence)
+
+
+def test_modular_addition_goes_on_from_no_weights() -> None:
+    study = studies.load_study("modular_addition")
+    values = json.loads(GOLDEN.read_text(encoding="utf-8"))["modular_addition/reference"]
+    settings = study.settings.model_validate({**values, "model": {"kind": "weights", "path": "a"}})
+    with pytest.raises(MechvalError, match=r"model\.kind=weights is not allowed with study=mod"):
+        study.stages(settings)
 
 
 def test_settings_reach_the_study(workspace: Workspace) -> None:
@@ -151,7 +210,7 @@ def test_auto_takes_the_gpu_if_there_is_one(
         (["+stage=datta"], "stage=datta is not allowed; allowed: all, "),
         (["+stage=all,datta", "-m"], "stage=datta is not allowed; allowed: all, "),
         (["stage=all"], "stage=all is not allowed; allowed: with a plus, +stage=all."),
-        (["preset=tiny"], "preset=tiny is not allowed; allowed: cpu, paper, reference, smoke."),
+        (["preset=tiny"], "preset=tiny is not allowed; allowed: cpu, paper, proved, reference, s"),
         (["study=sat"], "study=sat is not allowed; allowed: "),
         (["model=mine"], "model=mine is not allowed; allowed: own, published."),
         (["preset="], "preset= is not allowed; allowed: "),

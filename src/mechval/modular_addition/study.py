@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mechval.errors import MechvalError
 from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.modular_addition.report import content
 from mechval.modular_addition.stages import (
@@ -43,9 +44,22 @@ def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:
     )
 
 
+_OWN = _stages(module_stage(train, ("data",), (*NETWORK, "training")))
+_PUBLISHED = _stages(import_stage(train, ("data",), NETWORK))
+
+
+def _stages_of(settings: ModularAdditionSettings) -> tuple[Stage[Any], ...]:
+    if settings.model.kind == "weights":
+        raise MechvalError(
+            "model.kind=weights is not allowed with study=modular_addition; allowed: own or "
+            "published."
+        )
+    return _OWN if settings.model.kind == "own" else _PUBLISHED
+
+
 STUDY = Study(
     name="modular_addition",
     settings=ModularAdditionSettings,
-    own=_stages(module_stage(train, ("data",), (*NETWORK, "training"))),
-    published=_stages(import_stage(train, ("data",), NETWORK)),
+    stages=_stages_of,
+    stage_names=tuple(stage.name for stage in _OWN),
 )

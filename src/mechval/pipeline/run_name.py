@@ -12,7 +12,7 @@ from mechval.pipeline.decision import config_changes
 from mechval.pipeline.manifest import plain_values, text_digest
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-PROTECTED = {"own": "reference", "published": "published"}
+PROTECTED = {"own": "reference", "published": "published", "weights": "proved"}
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class RunConfig:
 
     Attributes:
         preset: the preset it started from (part of a derived name, not of the config).
-        model: ``own`` or ``published``.
+        model: ``own``, ``published`` or ``weights``.
         settings: the study's settings, without file paths.
         words: words of the command line that make the run, without file paths.
-        is_default: whether the preset is the reference one and nothing overrides it.
+        is_default: whether the preset is that of the committed run and nothing overrides it.
     """
 
     study: str

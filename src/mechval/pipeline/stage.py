@@ -20,24 +20,29 @@ Settings = TypeVar("Settings", bound=Config)
 
 
 class ModelSource(Config):
-    """The ``model`` block: whose network a study looks at, its own or a published checkpoint."""
+    """The ``model`` block: whose network a study looks at.
 
-    kind: Literal["own", "published"] = Field(default="own", description="own or published")
-    path: str | None = Field(default=None, description="null, or the published checkpoint's place")
+    ``own`` is trained here, ``published`` is the authors' checkpoint, ``weights`` is a file of
+    either kind that a later stage goes on from.
+    """
+
+    kind: Literal["own", "published", "weights"] = Field(
+        default="own", description="own, published or weights"
+    )
+    path: str | None = Field(default=None, description="null, or the checkpoint's place")
 
     @model_validator(mode="after")
-    def _published_has_a_path(self) -> "ModelSource":
-        if self.kind == "published" and not self.path:
-            raise ValueError("kind=published must come with model.path=<file>")
+    def _file_has_a_path(self) -> "ModelSource":
+        if self.kind != "own" and not self.path:
+            raise ValueError(f"kind={self.kind} must come with model.path=<file>")
         return self
 
     def checkpoint(self) -> Path:
-        """Where the published checkpoint lies; raises MechvalError if it does not."""
+        """Where the checkpoint lies; raises MechvalError if it does not."""
         path = Path(str(self.path))
         if not path.is_file():
-            raise MechvalError(
-                f"model.path={path} does not exist; allowed: the published torch file."
-            )
+            what = "published torch file" if self.kind == "published" else "weights to go on from"
+            raise MechvalError(f"model.path={path} does not exist; allowed: the {what}.")
         return path
 
 

@@ -13,22 +13,14 @@ from mechval.pipeline.stage import Stage
 class Study:
     """A case study: the class of its settings, with a block ``model``, and its stages in order.
 
-    ``own`` are those for a network trained here, ``published`` those for a published one.
+    ``stages`` are those for the network that the settings ask for, ``stage_names`` the names of
+    all that there can be, both in pipeline order.
     """
 
     name: str
     settings: type[Config]
-    own: tuple[Stage[Any], ...]
-    published: tuple[Stage[Any], ...]
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """Their names, in pipeline order."""
-        return tuple(stage.name for stage in self.own)
-
-    def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
-        """The stages for the network that the settings ask for."""
-        return self.published if settings.model.kind == "published" else self.own
+    stages: Callable[[Any], tuple[Stage[Any], ...]]
+    stage_names: tuple[str, ...]
 
 
 def module_stage(
@@ -66,7 +58,7 @@ def module_stage(
 
 
 def import_stage(module: Any, upstream: tuple[str, ...], keys: tuple[str, ...]) -> Stage[Any]:
-    """A module's ``import_published`` as its stage, keyed by the bytes of the published file."""
+    """A module's ``import_published`` as its stage, keyed by the bytes of the file."""
 
     def digest(settings: Any) -> Mapping[str, Any]:
         return {"checkpoint_sha256": hash_file(settings.model.checkpoint())}

@@ -15,9 +15,13 @@ _MARKER = re.compile(r"<!-- /?results:(\w+) -->")
 
 
 def fill(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
-    """The text with every block made anew by the function of its name.
+    """The text with every block made anew.
 
-    Raises MechvalError for markers that do not pair, and for a block that nothing makes.
+    Args:
+        blocks: makes the Markdown between the markers, by name.
+
+    Raises:
+        MechvalError: for markers that do not pair, and for a block that nothing makes.
     """
     names = [match[2] for match in _BLOCK.finditer(text)]
     for name in _MARKER.findall(text):

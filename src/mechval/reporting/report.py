@@ -42,7 +42,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of the HTML page, where the Markdown has a figure; ``html`` makes it from its id."""
+    """An interactive chart of the HTML page, where the Markdown has a figure or a table.
+
+    Attributes:
+        html: makes the element, given its id.
+    """
 
     name: str
     caption: str
@@ -122,7 +126,11 @@ Maker: TypeAlias = Callable[[RunFiles], Section | None]
 
 
 def make_section(maker: Maker, files: RunFiles) -> Section | None:
-    """The section that a maker makes, the files it read among its sources; raises as that does."""
+    """The section that a maker makes, with the files it read among its sources.
+
+    Raises:
+        MechvalError: as the maker does, for a file that is missing or damaged.
+    """
     read: list[str] = []
     section = maker(dataclasses.replace(files, read=read))
     if section is None:
@@ -151,9 +159,10 @@ def write_report(
 
 
 def render_markdown(title: str, sections: Sequence[Section], package: str) -> str:
-    """One Markdown page whose links lead out of the folder ``report/``.
+    """The sections as one Markdown page whose links lead out of the folder ``report/``.
 
-    ``package`` is the study's report package; its templates lie in ``sections/``.
+    Args:
+        package: the study's report package; its templates lie in ``sections/``.
     """
     environment = environment_of(package, _as_markdown)
     parts = [f"# {title}"]

@@ -7,18 +7,21 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
+from mechval.training.batches import AnswerData, LabelledInputs
 from mechval.training.callbacks import CurvePoint, LearningCurve, Snapshots, StepProgress
-from mechval.training.module import AnswerData, AnswerTraining, LabelledInputs, Task
+from mechval.training.module import AnswerTraining, Task
 from mechval.training.optimizers import make_optimizer
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer
 
 LAST = "last"
+BEST = "best"
 _TIMED_STEPS = 5
 
 
@@ -42,12 +45,9 @@ def fit(
     device: torch.device,
     callbacks: Sequence[Callback] = (),
 ) -> Fit:
-    """Train ``model`` in place; a run killed in ``directory`` resumes at the exact step.
-
-    Checkpoints and ``snapshots/`` go there. A callback that sets ``trainer.should_stop`` ends it.
-    """
-    # Lightning tells about hardware and products at every start.
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    """Train ``model`` in place. ``directory``: checkpoints and ``snapshots/``; a run killed there
+    resumes at the exact step. ``callbacks``: more of them; one that sets ``trainer.should_stop``
+    ends the run early."""
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = AnswerTraining(model, recipe, task, training_dtype(recipe, device))
     data = AnswerData(train, selection, recipe=recipe, seed=seed)
@@ -55,8 +55,17 @@ def fit(
     snapshots = Snapshots(directory / "snapshots", recipe.n_snapshots, recipe.n_steps)
     progress = StepProgress(directory.name, recipe.n_steps)
     recorded = [curve, snapshots, progress, *callbacks, *checkpoints]
-    trainer = _trainer(recipe, device, directory, recorded)
-    _run(trainer, module, data, directory / f"{LAST}.ckpt")
+    trainer = make_trainer(
+        device,
+        directory,
+        recipe.n_steps,
+        recorded,
+        val_check_interval=recipe.evaluate_every_steps,
+        check_val_every_n_epoch=None,
+        # CPU kernels are deterministic as they are; asking for it there only costs time.
+        deterministic=device.type == "cuda",
+    )
+    run_trainer(trainer, module, directory / f"{LAST}.ckpt", data)
     return Fit(tuple(curve.points), _choose(model, recipe, checkpoints, trainer.global_step))
 
 
@@ -64,8 +73,9 @@ def estimate_seconds(
     model: Transformer, recipe: Recipe, task: Task, train: LabelledInputs, device: torch.device
 ) -> float:
     """How long :func:`fit` would take, from a few timed steps on a copy of the model."""
-    copied = copy.deepcopy(model).to(device)
-    module = AnswerTraining(copied, recipe, task, training_dtype(recipe, device))
+    module = AnswerTraining(
+        copy.deepcopy(model).to(device), recipe, task, training_dtype(recipe, device)
+    )
     optimizer = make_optimizer(module.model, recipe)
     rows = slice(0, recipe.batch_size)
     batch = train.inputs[rows].to(device), train.answers[rows].to(device)
@@ -103,7 +113,7 @@ def _checkpoints(recipe: Recipe, directory: Path) -> list[ModelCheckpoint]:
         return [last]
     best = ModelCheckpoint(
         directory,
-        "best",
+        BEST,
         monitor="selection_accuracy",
         mode="max",
         save_weights_only=True,
@@ -112,27 +122,33 @@ def _checkpoints(recipe: Recipe, directory: Path) -> list[ModelCheckpoint]:
     return [last, best]
 
 
-def _trainer(
-    recipe: Recipe, device: torch.device, directory: Path, callbacks: list[Callback]
+def make_trainer(
+    device: torch.device, directory: Path, n_steps: int, callbacks: list[Callback], **more: Any
 ) -> lightning.Trainer:
+    """A trainer that counts steps alone, says nothing and tracks nothing."""
+    # Lightning tells about hardware and products at every start.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
-        max_steps=recipe.n_steps,
-        val_check_interval=recipe.evaluate_every_steps,
-        check_val_every_n_epoch=None,
+        max_steps=n_steps,
         num_sanity_val_steps=0,
         logger=False,
-        # CPU kernels are deterministic as they are; asking for it there only costs time.
-        deterministic=device.type == "cuda",
         enable_model_summary=False,
         enable_progress_bar=False,
         default_root_dir=directory,
         callbacks=callbacks,
+        **more,
     )
 
 
-def _run(trainer: lightning.Trainer, module: AnswerTraining, data: AnswerData, last: Path) -> None:
+def run_trainer(
+    trainer: lightning.Trainer,
+    module: lightning.LightningModule,
+    last: Path,
+    data: lightning.LightningDataModule | None = None,
+) -> None:
+    """Train to the end, from the checkpoint ``last`` if there is one."""
     try:
         with warnings.catch_warnings():
             # Batches are slices of tensors on the device: worker processes would slow them down.
@@ -140,9 +156,8 @@ def _run(trainer: lightning.Trainer, module: AnswerTraining, data: AnswerData, l
             warnings.filterwarnings("ignore", ".*exists and is not empty.*")
             # Lightning 2.6 with torch 2.13.
             warnings.filterwarnings("ignore", ".*LeafSpec.*")
-            trainer.fit(
-                module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True
-            )
+            path = str(last) if last.exists() else None
+            trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     except SystemExit:
         # Lightning turns Ctrl-C into an exit; the caller decides how to leave.
         raise KeyboardInterrupt from None

@@ -1,5 +1,6 @@
 """What a training run does, as data."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -86,3 +87,21 @@ class Recipe(Config):
     def neuron_decay_at(self, step: int) -> float:
         """Neuron decay per unit of learning rate at ``step`` (0-based)."""
         return self.neuron_decay if step < self.neuron_decay_until * self.n_steps else 0.0
+
+
+class Descent(Config):
+    """A phase whose loss draws its own examples: AdamW, no decay, linear warm-up, cosine to 0."""
+
+    steps: int = Field(ge=1, description="an integer from 1 up")
+    learning_rate: float = Field(gt=0, description="a positive number")
+    warmup_steps: int = Field(default=50, ge=0, description="a number of steps of at least 0")
+    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    gradient_norm: float = Field(
+        default=1.0, gt=0, description="a positive number: the gradient is clipped there"
+    )
+    measure_every_steps: int = Field(default=100, ge=1, description="an integer from 1 up")
+
+    def rate_factor(self, step: int) -> float:
+        """Factor on the learning rate at ``step`` (0-based)."""
+        warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        return warmup * (1 + math.cos(math.pi * step / self.steps)) / 2

@@ -4,13 +4,20 @@ What they are unless told otherwise is said in ``conf/settings/two_sat/base.yaml
 it imports no science, so that a stage depends on its settings and not on its siblings.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    model_serializer,
+    model_validator,
+)
 
 from mechval.config import Config
 from mechval.pipeline.stage import ModelSource
-from mechval.training.recipe import Recipe
+from mechval.training.recipe import Descent, Recipe
 from mechval.transformer.architecture import Architecture
 from mechval.two_sat.problem import Problem
 
@@ -168,6 +175,39 @@ class CertifyConfig(Config):
     )
 
 
+class ConsolidateConfig(Config):
+    """How a network is trained towards the interpretation until that can be proved.
+
+    From ``weights`` it goes through the phases ``sharpen``, ``mechanism`` and ``average``; from
+    ``scratch`` it is trained on tables alone.
+    """
+
+    start: Literal["weights", "scratch"] = Field(
+        description="weights (those of stage train) or scratch"
+    )
+    sharpen: Descent = Field(description="steps and rates")
+    mechanism: Descent = Field(description="steps and rates")
+    average: Descent = Field(description="steps and rates")
+    scratch: Descent = Field(description="steps and rates")
+    batch_size: int = Field(
+        ge=16, multiple_of=2, description="an even integer from 16 up: formulas a step of sharpen"
+    )
+    hard_batch_size: int = Field(
+        ge=2,
+        multiple_of=2,
+        description="an even integer from 2 up: random formulas a step, beside twice as many hard",
+    )
+    pool_formulas: int = Field(
+        ge=1, description="an integer from 1 up: hard formulas that are mutated"
+    )
+    averaging: float = Field(
+        ge=0, description="a number of at least 0: weight of the variance of scores in average"
+    )
+    bounding: float = Field(
+        ge=0, description="a number of at least 0: weight of the closed form's bounds in average"
+    )
+
+
 class TwoSatSettings(Config):
     """Everything a result of the 2-SAT study depends on, besides the seed."""
 
@@ -178,11 +218,22 @@ class TwoSatSettings(Config):
     finishing: Recipe | None = Field(
         description="null, or a recipe that trains the last MLP and the unembedding alone"
     )
+    consolidate: ConsolidateConfig | None = Field(
+        default=None, description="null, or how the network is trained until it can be proved"
+    )
     circuit: CircuitConfig = Field(description="how neurons are read")
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
-    model: ModelSource = Field(default=ModelSource(), description="own or published")
+    model: ModelSource = Field(default=ModelSource(), description="own, published or weights")
     variants: VariantsConfig = Field(description="which variants are validated")
     improved: ImprovedConfig = Field(description="how far a better interpretation is searched for")
     nulls: NullsConfig = Field(description="which null networks are made")
     progress: ProgressConfig = Field(description="how snapshots are validated")
     certify: CertifyConfig = Field(description="how much is proved and counted")
+
+    @model_serializer(mode="wrap")
+    def _absent_as_before(self, values_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Configs of runs that consolidate nothing are what they were before one could."""
+        values = values_of(self)
+        if self.consolidate is None:
+            del values["consolidate"]
+        return values

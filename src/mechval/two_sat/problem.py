@@ -20,8 +20,8 @@ class Problem(Config):
     Source: paper section 4 uses 5 variables and 10 clauses.
     """
 
-    n_variables: int = Field(strict=True, ge=3, le=8, description="an integer from 3 to 8")
-    n_clauses: int = Field(strict=True, ge=4, le=20, description="an integer from 4 to 20")
+    n_variables: int = Field(strict=True, ge=3, le=10, description="an integer from 3 to 10")
+    n_clauses: int = Field(strict=True, ge=4, le=30, description="an integer from 4 to 30")
 
     @property
     def n_literals(self) -> int:

@@ -1,5 +1,6 @@
 """The 2-SAT case study as stages of the pipeline (paper section 4)."""
 
+from dataclasses import replace
 from typing import Any
 
 from mechval.pipeline.manifest import hash_file
@@ -11,6 +12,7 @@ from mechval.two_sat.stages import (
     axioms,
     certify,
     circuit,
+    consolidate,
     data,
     improve,
     nulls,
@@ -27,26 +29,41 @@ def _report_facts(settings: TwoSatSettings) -> dict[str, Any]:
     return {"model": settings.model.kind, "texts_sha256": texts}
 
 
-def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:
+def _train_stage(settings: TwoSatSettings) -> Stage[Any]:
+    if settings.consolidate is not None and settings.consolidate.start == "scratch":
+        return replace(
+            module_stage(train, ("data",), NETWORK), run=train.draw, reverify=None, estimate=None
+        )
+    if settings.model.kind == "own":
+        return module_stage(train, ("data",), (*NETWORK, "training", "finishing"))
+    return import_stage(train, ("data",), NETWORK)
+
+
+def _stages(settings: TwoSatSettings) -> tuple[Stage[Any], ...]:
+    # The recipes are keys of the stages that make weights alone: weights are inputs of the rest.
+    is_on = settings.consolidate is not None
+    network = "consolidate" if is_on else "train"
+    both = ("train", *(("consolidate",) if is_on else ()))
+    consolidated = module_stage(consolidate, ("data", "train"), (*NETWORK, "consolidate"))
     return (
         module_stage(data, (), ("problem", "data")),
         module_stage(nulls, ("data",), (*NETWORK, "circuit", "axioms", "nulls")),
-        train_stage,
-        module_stage(circuit, ("data", "train"), (*NETWORK, "circuit")),
-        module_stage(improve, ("data", "train", "circuit"), (*NETWORK, "circuit", "improved")),
+        _train_stage(settings),
+        *((consolidated,) if is_on else ()),
+        module_stage(circuit, ("data", network), (*NETWORK, "circuit")),
+        module_stage(improve, ("data", network, "circuit"), (*NETWORK, "circuit", "improved")),
         module_stage(
             axioms,
-            ("data", "train", "circuit", "improve"),
+            ("data", network, "circuit", "improve"),
             (*NETWORK, "circuit", "axioms", "variants"),
         ),
-        # The recipes are not among its keys: another recipe makes other weights, an input.
-        module_stage(progress, ("data", "train"), (*NETWORK, "circuit", "axioms", "progress")),
+        module_stage(progress, ("data", *both), (*NETWORK, "circuit", "axioms", "progress")),
         module_stage(
-            certify, ("data", "train", "circuit", "axioms"), (*NETWORK, "axioms", "certify")
+            certify, ("data", network, "circuit", "axioms"), (*NETWORK, "axioms", "certify")
         ),
         module_stage(
             report,
-            ("data", "nulls", "train", "circuit", "axioms", "progress", "certify"),
+            ("data", "nulls", *both, "circuit", "axioms", "progress", "certify"),
             ("problem", "training", "finishing"),
             _report_facts,
         ),
@@ -56,6 +73,9 @@ def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:
 STUDY = Study(
     name="two_sat",
     settings=TwoSatSettings,
-    own=_stages(module_stage(train, ("data",), (*NETWORK, "training", "finishing"))),
-    published=_stages(import_stage(train, ("data",), NETWORK)),
+    stages=_stages,
+    stage_names=(
+        *("data", "nulls", "train", "consolidate", "circuit", "improve", "axioms", "progress"),
+        *("certify", "report"),
+    ),
 )

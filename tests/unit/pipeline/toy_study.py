@@ -27,6 +27,7 @@ class ToySettings(Config):
     architecture: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     finishing: dict[str, Any] | None = None
+    consolidate: dict[str, Any] | None = None
     circuit: dict[str, Any] = Field(default_factory=dict)
     axioms: dict[str, Any] = Field(default_factory=lambda: {"confidence": 0.95})
     variants: dict[str, Any] = Field(default_factory=dict)

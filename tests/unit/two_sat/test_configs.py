@@ -66,12 +66,12 @@ def test_a_published_model_needs_a_path() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "allowed"),
     [
-        ("model", {"kind": "theirs"}, "own or published"),
-        ("problem.n_variables", 2, "an integer from 3 to 8"),
-        ("problem.n_variables", 9, "an integer from 3 to 8"),
-        ("problem.n_variables", "five", "an integer from 3 to 8"),
-        ("problem.n_clauses", 3, "an integer from 4 to 20"),
-        ("problem.n_clauses", 21, "an integer from 4 to 20"),
+        ("model", {"kind": "theirs"}, "own, published or weights"),
+        ("problem.n_variables", 2, "an integer from 3 to 10"),
+        ("problem.n_variables", 11, "an integer from 3 to 10"),
+        ("problem.n_variables", "five", "an integer from 3 to 10"),
+        ("problem.n_clauses", 3, "an integer from 4 to 30"),
+        ("problem.n_clauses", 31, "an integer from 4 to 30"),
         ("data.train_fraction", 0.0, "a number between 0 and 1, both excluded"),
         ("data.fit_fraction", 1.0, "a number between 0 and 1, both excluded"),
         ("data.selection_fraction", 0.5, "must add up to less than 1"),

@@ -9,7 +9,9 @@ from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.circuit.losses import LOSS_POINTS
 from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.network import training
-from mechval.modular_addition.report import claim_content, figures, published_values
+from mechval.modular_addition.report import claim_content, published_values
+from mechval.modular_addition.report.figures import circuit as circuit_figures
+from mechval.modular_addition.report.figures import claim as claim_figures
 from mechval.reporting import report
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.report import Figure, RunFiles, Section
@@ -38,7 +40,7 @@ def network(files: RunFiles) -> Section:
     answers = files.record(training.ANSWERS)
     curve = files.rows(training.CURVE) if is_own else ()
     counts = {"all": answers, "trained on": answers.train, "held out": answers.test}
-    draw = partial(figures.draw_learning_curve, curve, answers)
+    draw = partial(claim_figures.draw_learning_curve, curve, answers)
     parts = {
         "is_own": is_own,
         "problem": files.settings.problem,
@@ -58,9 +60,9 @@ def network(files: RunFiles) -> Section:
 def the_circuit(files: RunFiles) -> Section:
     """Which frequencies the network computes with, and how far they explain it."""
     frequencies, neurons = circuit.FREQUENCIES, circuit.NEURONS
-    draw, figure = figures, files.figure
+    draw, figure = circuit_figures, files.figure
     keys = [row for row in files.rows(frequencies) if row.is_key]
-    drawn = [
+    figures = [
         figure("embedding", draw.draw_embedding, frequencies),
         figure("neurons", draw.draw_neurons, neurons, frequencies),
     ]
@@ -76,12 +78,13 @@ def the_circuit(files: RunFiles) -> Section:
     found = examples.load_examples(files.folder("circuit"))
     if len(found.neurons):
         over_inputs = partial(draw.draw_neurons_over_inputs, found, files.rows(neurons))
-        drawn.append(Figure("neurons-over-inputs", over_inputs))
-    drawn += [
+        figures.append(Figure("neurons-over-inputs", over_inputs))
+    figures += [
         Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)),
         figure("logits", draw.draw_logits, frequencies),
+        figure("losses", draw.draw_losses, losses.LOSSES),
     ]
-    return Section("Circuit", "circuit.md", {**parts, "figures": drawn})
+    return Section("Circuit", "circuit.md", {**parts, "figures": figures})
 
 
 def _losses(rows: Sequence[losses.Loss]) -> Shown:
@@ -101,11 +104,11 @@ def progress(files: RunFiles) -> Section | None:
     """The axioms and the losses over the training; nothing without its snapshots."""
     points = files.rows(LOSS_POINTS)
     unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
-    drawn = progress_figures(files.rows(CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
+    figures = progress_figures(files.rows(CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
     if any(point.examples is not None for point in points):
-        draw = partial(figures.draw_loss_progress, points, unit)
-        drawn.append(Figure("losses-over-training", draw))
-    return Section("Over the training", "progress.md", {"figures": drawn}) if drawn else None
+        draw = partial(claim_figures.draw_loss_progress, points, unit)
+        figures.append(Figure("losses-over-training", draw))
+    return Section("Over the training", "progress.md", {"figures": figures}) if figures else None
 
 
 MAKERS: tuple[report.Maker, ...] = (

@@ -8,8 +8,9 @@ from mechval.axioms.report import CELLS, Estimate
 from mechval.reporting import paper, report
 from mechval.reporting.report import Maker, RunFiles, Section
 from mechval.reporting.shown import by, show
-from mechval.two_sat.circuit.evidence.gather import FACTS
-from mechval.two_sat.network.training import ACCURACY, LEARNING_CURVE, Accuracy
+from mechval.two_sat.circuit.evidence.facts import FACTS
+from mechval.two_sat.network.accuracy import ACCURACY, Accuracy
+from mechval.two_sat.network.training import LEARNING_CURVE
 from mechval.two_sat.report import (
     axiom_sections,
     claim_sections,
@@ -23,7 +24,11 @@ from mechval.two_sat.report import (
 PACKAGE = __name__.rpartition(".")[0]
 TEXTS = (published_values.DATA_FILE, targets.DATA_FILE, *report.templates(PACKAGE))
 """What the report says besides what its modules do."""
-_ORIGINS = {"own": "a network trained with this code", "published": "the authors' network"}
+_ORIGINS = {
+    "own": "a network trained with this code",
+    "published": "the authors' network",
+    "weights": "a network trained on from given weights",
+}
 
 
 def title(files: RunFiles) -> str:

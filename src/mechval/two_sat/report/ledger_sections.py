@@ -11,7 +11,7 @@ from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
 from mechval.two_sat.report import measured
-from mechval.two_sat.report.figures.proofs import draw_margins
+from mechval.two_sat.report.figures.proofs import draw_drift, draw_margins
 from mechval.two_sat.single import counterexamples as cases
 
 _LONGEST = 90
@@ -68,6 +68,7 @@ def drift(files: RunFiles) -> Section:
             ("least", "least_drift"),
             ("median margin", "median_margin"),
         ),
+        "figure": files.figure("drift", draw_drift, DRIFT),
     }
     title = "Drift: what links real formulas to the network after γ_1"
     return Section(title, "drift.md", parts)

@@ -8,13 +8,13 @@ import torch
 
 from mechval import tables
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.transformer import Transformer, save_weights
-from mechval.transformer.weights import load_foreign_checkpoint
+from mechval.transformer import Transformer, load_weights, save_weights
+from mechval.transformer.foreign import load_foreign_checkpoint
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, snapshot_rows
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, SplitName, load_split
+from mechval.two_sat.network.accuracy import ACCURACY, measure_accuracy
 from mechval.two_sat.network.training import (
-    ACCURACY,
     LEARNING_CURVE,
     WEIGHTS,
     LearningCurveRow,
@@ -24,7 +24,6 @@ from mechval.two_sat.network.training import (
     finish_network,
     load_network,
     make_network,
-    measure_accuracy,
     train_network,
     untrained_network,
 )
@@ -50,10 +49,20 @@ def run(context: Context) -> None:
 
 
 def import_published(context: Context) -> None:
-    """Convert the authors' checkpoint; the weights stay untracked."""
+    """Convert the authors' checkpoint, or copy weights; they stay untracked."""
     settings = context.settings
     model = make_network(settings.problem, settings.architecture)
-    load_foreign_checkpoint(model, settings.model.checkpoint())
+    path = settings.model.checkpoint()
+    load = load_weights if path.suffix == ".safetensors" else load_foreign_checkpoint
+    load(model, path)
+    save_weights(model, context.bulk / WEIGHTS)
+    _write_accuracy(context, model, torch.device(context.device))
+
+
+def draw(context: Context) -> None:
+    """Draw weights that stage ``consolidate`` starts from, and train nothing."""
+    settings = context.settings
+    model = untrained_network(settings.problem, settings.architecture, context.seed)
     save_weights(model, context.bulk / WEIGHTS)
     _write_accuracy(context, model, torch.device(context.device))
 
@@ -77,16 +86,18 @@ def estimate(context: Context) -> float:
 
 
 def load_stage_network(context: Context) -> Transformer:
-    """The network that the finished ``train`` stage of this run left."""
+    """The network that this run is about: as consolidated where that is asked for, else trained."""
     settings = context.settings
     return load_network(settings.problem, settings.architecture, stage_weights(context))
 
 
 def stage_weights(context: Context) -> Path:
     """Where its weights lie."""
+    if "consolidate" in context.upstream:
+        return context.upstream["consolidate"].directory / WEIGHTS
     artifacts = context.upstream["train"]
-    is_own = context.settings.model.kind == "own"
-    return (artifacts.directory if is_own else artifacts.bulk) / WEIGHTS
+    path = artifacts.directory / WEIGHTS
+    return path if path.exists() else artifacts.bulk / WEIGHTS
 
 
 def _fit_phases(

@@ -1,0 +1,1 @@
+"""Training towards the stated interpretation, until it can be proved."""

@@ -1,0 +1,67 @@
+"""Stage ``consolidate``: the network trained on towards the interpretation, until it is proved."""
+
+from dataclasses import dataclass
+
+import torch
+
+from mechval import tables
+from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.transformer import Transformer, save_weights
+from mechval.two_sat.configs import TwoSatSettings
+from mechval.two_sat.consolidate import network
+from mechval.two_sat.consolidate.curve import CURVE, Measurement
+from mechval.two_sat.consolidate.roles import ROLES, roles_of
+from mechval.two_sat.formulas.dataset import load_split
+from mechval.two_sat.network.accuracy import Accuracy, measure_accuracy
+from mechval.two_sat.network.training import WEIGHTS, load_network
+from mechval.two_sat.stages.train import TEST_FORMULAS, stage_weights
+
+Context = StageContext[TwoSatSettings]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The consolidated network: accuracy on the test split, and how near it is to a proof."""
+
+    accuracy: Accuracy = tables.told()
+    measured: Measurement = tables.told()
+
+
+METRICS = tables.Record("consolidate/metrics.json", Outcome)
+TABLES: tuple[tables.Declared, ...] = (CURVE, ROLES, METRICS)
+
+
+def run(context: Context) -> None:
+    """Train, or resume; write the weights, those after each phase, curves and roles."""
+    settings, device = context.settings, torch.device(context.device)
+    assert settings.consolidate is not None
+    phases = context.bulk / "phases"
+    phases.mkdir()
+
+    def keep(phase: str, model: Transformer) -> None:
+        save_weights(model, phases / f"{phase}.safetensors")
+
+    model = load_network(settings.problem, settings.architecture, stage_weights(context))
+    run = network.Run(model, settings.problem, context.seed, context.scratch, device, keep)
+    found = network.consolidate(run, settings.consolidate)
+    save_weights(model, context.directory / WEIGHTS)
+    CURVE.write(found.curve, context.directory)
+    ROLES.write(found.roles.rows(), context.directory)
+    _write_outcome(context, model, found.result)
+
+
+def reverify(context: Context, artifacts: StageArtifacts) -> None:
+    """Measure finished weights again."""
+    settings, device = context.settings, torch.device(context.device)
+    path = artifacts.directory / WEIGHTS
+    model = load_network(settings.problem, settings.architecture, path).to(device)
+    roles = roles_of(ROLES.read(artifacts.directory), device)
+    found = network.measure_network(model, settings.problem, roles, context.seed)
+    _write_outcome(context, model, found)
+
+
+def _write_outcome(context: Context, model: Transformer, found: Measurement) -> None:
+    problem, device = context.settings.problem, torch.device(context.device)
+    split = load_split(context.upstream["data"].bulk, problem, "training.test")
+    accuracy = measure_accuracy(model, problem, split.first(TEST_FORMULAS), device)
+    METRICS.write(Outcome(accuracy, found), context.directory)
