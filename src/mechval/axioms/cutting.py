@@ -126,19 +126,24 @@ class CutNetwork:
     def _run(
         self, inputs: Tensor, put_in: Mapping[str, Tensor], kept: Sequence[str]
     ) -> tuple[Any, dict[str, Tensor]]:
-        """One forward pass: replace the tensors ``put_in``, keep those of ``kept``."""
+        """One forward pass: replace the tensors ``put_in``, keep those of ``kept``.
+
+        All are copies, since a layer may work in place on what the one before it gave.
+        """
         found: dict[str, Tensor] = {}
+        given = {name: state.clone() for name, state in put_in.items()}
 
         def visit(name: str) -> _Visitor:
             def visitor(tensor: Any, hook: Any = None) -> Tensor:
                 _check_visit(name, tensor, put_in.get(name), is_again=name in found)
-                found[name] = put_in.get(name, tensor)
-                return found[name]
+                reached = given.get(name, tensor)
+                found[name] = reached.clone()
+                return reached
 
             return visitor
 
         visitors = {name: visit(name) for name in {**put_in, **dict.fromkeys(kept)}}
-        output = _run_hooked(self._model, inputs, visitors)
+        output = _run_hooked(self._model, inputs.clone(), visitors)
         for name in visitors:
             if name not in found:
                 raise MechvalError(

@@ -7,9 +7,10 @@ Source: paper section 3; PAPER.md section 1.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
-import torch
-
+from mechval.axioms import guarding
 from mechval.axioms.base import (
     Axiom,
     CellKey,
@@ -59,18 +60,25 @@ def sides(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) 
     4. component replaceability: t(x) = t[i:](γ_i(h_i(α_{i-1}(t[:i-1](x)))))
     """
     i, abstract = key.component, program_state(trajectory, key)
+    place = f"{interpretation.name!r}, {interpretation.cell_name(key)}"
     if key.axiom.is_replaceability:
         network = trajectory.concrete[-1]
-        program = interpretation.run_after(i, interpretation.gammas[i](abstract))
+        gamma = f"{place}: γ at cut {i}"
+        written = guarding.apply(interpretation.gammas[i], gamma, abstract)
+        program = guarding.apply(partial(interpretation.run_after, i), f"{place}: t[{i}:]", written)
     else:
         network, program = trajectory.observed[i], abstract
+    equivalence = deciding_equivalence(interpretation, key)
+    distance = f"{place}: distance of {equivalence.name!r}"
     return Sides(
         key=key,
         component=interpretation.components[i - 1],
         network=network,
         program=program,
         abstract=abstract,
-        equivalence=deciding_equivalence(interpretation, key),
+        equivalence=replace(
+            equivalence, distance=partial(guarding.apply, equivalence.distance, distance)
+        ),
         concrete=trajectory.concrete,
     )
 
@@ -93,35 +101,58 @@ def run_components(components: Sequence[Map], state: State) -> tuple[State, ...]
     return tuple(states)
 
 
+def run_network(interpretation: Interpretation, inputs: State) -> tuple[State, ...]:
+    """The network's own states t[:i](x) at all cuts.
+
+    Raises MechvalError naming the component that changes the state it is given.
+    """
+    return run_components(_guarded(interpretation, "t", interpretation.concrete, 1), inputs)
+
+
 def make_trajectory(interpretation: Interpretation, concrete: tuple[State, ...]) -> Trajectory:
-    """Complete the network's states at all cuts (`run_components`) by those of the program."""
-    observed = tuple(
-        alpha(state) for alpha, state in zip(interpretation.alphas, concrete, strict=True)
-    )
-    prefix = run_components(interpretation.abstract, observed[0])
+    """Complete the network's states at all cuts (`run_network`) by those of the program.
+
+    Raises MechvalError naming the α or component that changes the state it is given.
+    """
+    alphas = _guarded(interpretation, "α", interpretation.alphas, 0)
+    program = _guarded(interpretation, "h", interpretation.abstract, 1)
+    observed = tuple(alpha(state) for alpha, state in zip(alphas, concrete, strict=True))
+    prefix = run_components(program, observed[0])
     # The first step starts from α_0(x) in the prefix too.
     later_steps = (
-        component(state)
-        for component, state in zip(interpretation.abstract[1:], observed[1:-1], strict=True)
+        component(state) for component, state in zip(program[1:], observed[1:-1], strict=True)
     )
     return Trajectory(concrete, observed, prefix, step=(*prefix[:2], *later_steps))
 
 
+@guarding.tracking()
 def cell_sides(interpretation: Interpretation, inputs: State, key: CellKey) -> Sides:
     """Run the network and the program on ``inputs`` and return what one cell compares."""
-    concrete = run_components(interpretation.concrete, inputs)
+    concrete = run_network(interpretation, inputs)
     return sides(interpretation, make_trajectory(interpretation, concrete), key)
 
 
-@torch.inference_mode()
+@guarding.tracking()
 def examine_cells(interpretation: Interpretation, inputs: State) -> tuple[Sides, ...]:
     """Both sides of every distinct cell, in table order: not how often they part ways, but where.
 
     The inputs are concrete states at cut 0, one or more samples.
     """
-    concrete = run_components(interpretation.concrete, inputs)
+    concrete = run_network(interpretation, inputs)
     trajectory = make_trajectory(interpretation, concrete)
     return tuple(sides(interpretation, trajectory, key) for key in distinct_cells(interpretation))
+
+
+def _guarded(
+    interpretation: Interpretation, symbol: str, maps: Sequence[Map], first: int
+) -> list[Map]:
+    """The maps by their symbols, which are numbered from ``first``; refused if they change what
+    they are given.
+    """
+    return [
+        partial(guarding.apply, applied, f"{interpretation.name!r}: {symbol}_{index}")
+        for index, applied in enumerate(maps, start=first)
+    ]
 
 
 def _representative(interpretation: Interpretation, axiom: Axiom, component: int) -> CellKey:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from mechval.axioms import equations
+from mechval.axioms import equations, guarding
 from mechval.axioms.base import Batch, CellKey, Interpretation, Map, Measurements, State, Trajectory
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.report import AxiomReport, Cell
@@ -54,7 +55,6 @@ def evaluate_axioms(
     return [make_report(*each, rule) for each in zip(interpretations, measured, strict=True)]
 
 
-@torch.inference_mode()
 def enumerate_axioms(
     interpretation: Interpretation, inputs: Shaped[Tensor, "input ..."]
 ) -> AxiomReport:
@@ -129,10 +129,10 @@ def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
             )
 
 
-@torch.inference_mode()
+@guarding.tracking()
 def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> list[Measurements]:
     """Run the network once, then measure each interpretation on its states."""
-    concrete = equations.run_components(interpretations[0].concrete, batch.inputs)
+    concrete = equations.run_network(interpretations[0], batch.inputs)
     labels = _checked_labels(concrete[-1], len(batch.strata))
     strata = batch.strata.cpu().long()
     memory: _Memory = {}
@@ -148,6 +148,7 @@ def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> l
 def _remember(applied: Map, memory: _Memory) -> Map:
     """The map itself, but run once for every state of a batch."""
 
+    @wraps(applied, updated=())
     def recalled(state: State) -> State:
         key = (id(applied), id(state))
         if key not in memory:

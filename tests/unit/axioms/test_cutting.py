@@ -177,3 +177,24 @@ def test_a_cut_whose_output_is_no_tensor_is_refused() -> None:
 def test_a_state_that_does_not_fit_the_cut_is_refused(state: Tensor) -> None:
     with pytest.raises(MechvalError, match=r"put in at cut 'first' has shape .*allowed: \(6, 4\)"):
         cut(Chain(), "first").components[1](state)
+
+
+@torch.inference_mode()
+def test_a_layer_that_works_in_place_changes_no_state_before_it() -> None:
+    linear = nn.Linear(3, 4)
+    model = nn.Sequential(linear, nn.ReLU(inplace=True), nn.Linear(4, 5))
+    first, rest = cut(model, "0").components
+    state = first(INPUTS)
+    assert torch.equal(state, linear(INPUTS))
+    before = state.clone()
+    assert torch.equal(rest(state), argmax(model(INPUTS)))
+    assert torch.equal(state, before)
+
+
+@torch.inference_mode()
+def test_a_first_layer_that_works_in_place_leaves_the_inputs_as_they_are() -> None:
+    inputs = INPUTS.clone()
+    network = cut(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 5)), "0")
+    network.verify(inputs)
+    network.components[0](inputs)
+    assert torch.equal(inputs, INPUTS)

@@ -1,0 +1,79 @@
+"""What the maps of a claim may do with the states they are given, and the networks with theirs.
+
+A state counts as unchanged if it holds the same tensors and torch's version counters of them stand
+where they stood: that costs nothing beside a forward pass.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mechval.errors import MechvalError
+
+
+@contextmanager
+def tracking() -> Iterator[None]:
+    """Neither gradients nor inference mode, in which tensors have no version counter."""
+    with torch.inference_mode(mode=False), torch.no_grad():
+        yield
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Everything inside nested mappings, sequences and objects with attributes, with its place,
+    such as ``logits`` or ``hidden_states.0``.
+    """
+    entries: Iterator[tuple[Any, Any]]
+    if isinstance(value, Tensor | np.ndarray | str | bytes):
+        entries = iter(())
+    elif isinstance(value, Mapping):
+        entries = iter(value.items())
+    elif isinstance(value, Sequence):
+        entries = enumerate(value)
+    else:
+        entries = iter(getattr(value, "__dict__", {}).items())
+    is_leaf = True
+    for name, entry in entries:
+        is_leaf = False
+        yield from leaves(entry, f"{path}.{name}" if path else str(name))
+    if is_leaf:
+        yield path, value
+
+
+def apply(applied: Callable[..., Any], place: str, *states: Any) -> Any:
+    """What ``applied`` gives for the states; ``place`` tells which map of which claim it is.
+
+    Raises MechvalError if it changes a state it was given.
+    """
+    before = _marks(states)
+    result = applied(*states)
+    after = _marks(states)
+    if len(before) != len(after) or any(
+        old is not new or mark != now for (old, mark), (new, now) in zip(before, after, strict=True)
+    ):
+        raise MechvalError(
+            f"{place} ({name_of(applied)}) changes what it was given; allowed: a map that leaves "
+            "its argument as it is, such as clamp in place of clamp_."
+        )
+    return result
+
+
+def name_of(applied: Callable[..., Any]) -> str:
+    """A function's name in a message."""
+    return getattr(applied, "__qualname__", None) or type(applied).__name__
+
+
+def _marks(states: Any) -> list[tuple[Any, int]]:
+    """Every leaf and a number that differs once it has been changed in place."""
+    return [(leaf, _mark(leaf)) for _, leaf in leaves(states)]
+
+
+def _mark(leaf: Any) -> int:
+    if isinstance(leaf, Tensor):
+        # Torch refuses to change an inference tensor outside inference mode.
+        return 0 if leaf.is_inference() else leaf._version
+    return zlib.crc32(leaf.tobytes()) if isinstance(leaf, np.ndarray) else 0

@@ -1,0 +1,106 @@
+"""What a claim's maps must not do is refused, and the message names the map."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mechval.axioms import cell_sides, distinct_cells, examine_cells
+from mechval.axioms.guarding import apply, leaves
+from mechval.errors import MechvalError
+from tests.unit.axioms import toy
+
+
+def changing(applied: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The same map, but what it was given is 0 afterwards."""
+
+    def overwriting(state: Tensor) -> Tensor:
+        result = applied(state).clone()
+        state.clamp_(max=0)
+        return result
+
+    return overwriting
+
+
+FAULTS = [
+    ("concrete", 0, toy.parse, "'toy': t_1"),
+    ("concrete", 1, toy.evaluate, "'toy': t_2"),
+    ("abstract", 0, toy.parity, "'toy': h_1"),
+    ("abstract", 1, toy.negate, "'toy': h_2"),
+    ("alphas", 1, toy.read_bit, "'toy': α_1"),
+    ("gammas", 2, toy.write_bit, "'toy', prefix replaceability/evaluate: γ at cut 2"),
+]
+
+
+@pytest.mark.parametrize(("field", "index", "applied", "place"), FAULTS)
+def test_a_map_that_changes_its_argument_is_refused_by_name(
+    field: str, index: int, applied: Callable[[Tensor], Tensor], place: str
+) -> None:
+    claim = toy.with_map(toy.make_toy(), field, index, changing(applied))
+    message = f"{re.escape(place)} .*overwriting.* changes what it was given"
+    with pytest.raises(MechvalError, match=message):
+        toy.evaluate_toy(claim)
+    with pytest.raises(MechvalError, match=message):
+        examine_cells(claim, torch.arange(toy.N))
+
+
+def test_a_distance_that_changes_its_arguments_is_refused_by_name() -> None:
+    def overwriting(first: Tensor, second: Tensor) -> Tensor:
+        return first.sub_(second).abs_()
+
+    labels = toy.Equivalence("difference", overwriting)
+    claim = toy.with_map(toy.make_toy(), "equivalences", 3, labels)
+    with pytest.raises(
+        MechvalError, match=r"distance of 'difference' .* changes what it was given"
+    ):
+        toy.evaluate_toy(claim)
+
+
+@torch.inference_mode()
+def test_a_changing_map_is_refused_within_inference_mode_too() -> None:
+    claim = toy.with_map(toy.make_toy(), "abstract", 1, changing(toy.negate))
+    with pytest.raises(MechvalError, match="h_2"):
+        cell_sides(claim, torch.arange(toy.N), distinct_cells(claim)[1])
+
+
+@dataclass
+class Pair:
+    numbers: Tensor
+    names: dict[str, np.ndarray]
+
+
+def make_pair() -> Pair:
+    return Pair(torch.zeros(3), {"a": np.zeros(3)})
+
+
+def overwrite_tensor(pair: Pair) -> None:
+    pair.numbers += 1
+
+
+def overwrite_array(pair: Pair) -> None:
+    pair.names["a"][0] = 1
+
+
+def add_entry(pair: Pair) -> None:
+    pair.names["b"] = np.zeros(3)
+
+
+@pytest.mark.parametrize("change", [overwrite_tensor, overwrite_array, add_entry])
+def test_every_part_of_a_structured_state_is_watched(change: Callable[[Pair], None]) -> None:
+    with pytest.raises(MechvalError, match=r"a map \(\w+\) changes what it was given"):
+        apply(change, "a map", make_pair())
+
+
+def test_leaves_are_named_by_their_place() -> None:
+    nested = {"logits": 1, "hidden": (2, [3]), "pair": make_pair()}
+    assert [path for path, _ in leaves(nested)] == [
+        "logits",
+        "hidden.0",
+        "hidden.1.0",
+        "pair.numbers",
+        "pair.names.a",
+    ]
