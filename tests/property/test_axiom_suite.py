@@ -10,9 +10,11 @@ from mechval.axioms import (
     AxiomReport,
     Batch,
     Interpretation,
+    best_constant,
     evaluate_axioms,
     exact_labels,
     identity,
+    run_components,
 )
 from mechval.axioms.base import Map
 from tests.unit.axioms import toy
@@ -53,13 +55,14 @@ def make_interpretation(pair: FinitePair) -> Interpretation:
 
 def evaluate(interpretation: Interpretation) -> AxiomReport:
     inputs = torch.arange(N_SAMPLES) % N_STATES
+    labels = run_components(interpretation.concrete, inputs)[-1]
     (report,) = evaluate_axioms(
         [interpretation],
         [Batch(inputs, torch.zeros_like(inputs))],
         strata_names=("sample",),
         mixtures=MIXTURES,
         confidence=0.95,
-        constant_label=0,
+        constant_label=best_constant(labels, exact_labels),
     )
     return report
 

@@ -33,6 +33,7 @@ from mechval.axioms.evidence import LEDGER as LEDGER
 from mechval.axioms.evidence import EvidenceKind as EvidenceKind
 from mechval.axioms.evidence import Statement as Statement
 from mechval.axioms.judging import JudgingRule as JudgingRule
+from mechval.axioms.judging import best_constant as best_constant
 from mechval.axioms.judging import make_report as make_report
 from mechval.axioms.report import CELLS as CELLS
 from mechval.axioms.report import INTERPRETATIONS as INTERPRETATIONS

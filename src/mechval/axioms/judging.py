@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mechval.axioms import equations, statistics
-from mechval.axioms.base import Axiom, CellKey, Interpretation, Measurements
+from mechval.axioms.base import Axiom, CellKey, Equivalence, Interpretation, Measurements
 from mechval.axioms.report import (
     AxiomReport,
     Cell,
@@ -59,7 +59,8 @@ def make_report(
 ) -> AxiomReport:
     """Judge every cell of one interpretation.
 
-    Raises MechvalError if there are no samples, a stratum has none or a stratum index is unknown.
+    Raises MechvalError if there are no samples, a stratum has none, a stratum index is unknown or
+    the network has several labels and the constant program's is none of them.
     """
     _check_strata(measurements.strata, rule.strata_names)
     representatives = equations.representative_cells(interpretation)
@@ -70,7 +71,7 @@ def make_report(
     }
     disagreements = {key: distinct[first] for key, first in representatives.items()}
     _, label_counts = measurements.labels.unique(return_counts=True)
-    baseline = _constant_program(measurements.labels, rule)
+    baseline = _constant_program(interpretation.equivalences[-1], measurements.labels, rule)
     n_labels = len(label_counts)
     judge = _CellJudge(interpretation, measurements, rule, distinct, baseline, n_labels)
     return AxiomReport(
@@ -167,8 +168,40 @@ def _mix(
     )
 
 
-def _constant_program(labels: Int[Tensor, " sample"], rule: JudgingRule) -> ConstantProgram:
-    n_others = int((labels != rule.constant_label).sum())
+def best_constant(labels: Int[Tensor, " sample"], equivalence: Equivalence) -> int:
+    """Of the labels that occur, the one that disagrees least with all of them (the smallest such).
+
+    Under `exact_labels` it is the most frequent one. Choose it on samples that are not judged.
+
+    Raises MechvalError if there is no label.
+    """
+    if len(labels) == 0:
+        raise MechvalError("labels is empty; allowed: at least one label.")
+    return min(
+        labels.unique().tolist(),
+        key=lambda constant: int(_differs_from(constant, labels, equivalence).sum()),
+    )
+
+
+def _differs_from(
+    constant: int, labels: Int[Tensor, " sample"], equivalence: Equivalence
+) -> Bool[Tensor, " sample"]:
+    return equivalence.distance(labels, labels.new_full((), constant).expand_as(labels)) > (
+        equivalence.tolerance
+    )
+
+
+def _constant_program(
+    equivalence: Equivalence, labels: Int[Tensor, " sample"], rule: JudgingRule
+) -> ConstantProgram:
+    """The constant program, by the rule that decides the cells it is held against."""
+    occurring = labels.unique().tolist()
+    if len(occurring) > 1 and rule.constant_label not in occurring:
+        raise MechvalError(
+            f"constant_label={rule.constant_label} is never the network's answer; allowed: a "
+            f"label that occurs, from {occurring[0]} to {occurring[-1]} (see best_constant)."
+        )
+    n_others = int(_differs_from(rule.constant_label, labels, equivalence).sum())
     estimate = Estimate.of(n_others, len(labels), rule.confidence)
     return ConstantProgram(
         label=rule.constant_label,

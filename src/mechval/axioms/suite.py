@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mechval.axioms import equations, guarding
 from mechval.axioms.base import Batch, CellKey, Interpretation, Map, Measurements, State, Trajectory
-from mechval.axioms.judging import JudgingRule, make_report
+from mechval.axioms.judging import JudgingRule, best_constant, make_report
 from mechval.axioms.report import AxiomReport, Cell
 from mechval.errors import MechvalError
 
@@ -42,7 +42,8 @@ def evaluate_axioms(
         strata_names: name of each stratum index, such as the classes; each must occur.
         mixtures: names reweightings of the strata, each with one weight per stratum.
         confidence: of every one-sided bound, 0.95 in the paper.
-        constant_label: the network's most frequent label on other (fitting) samples.
+        constant_label: the best constant answer on other (fitting) samples, as
+            `mechval.axioms.best_constant` finds it; it must occur among the samples.
 
     Raises MechvalError if the interpretations have different concrete components or equal names; if
     a distance is missing, undefined or negative for some sample; if labels are not integers; if
@@ -61,7 +62,7 @@ def enumerate_axioms(
     """Evaluate one interpretation on its whole input space, all inputs weighing the same.
 
     Every ε is exact: it equals the rate. The constant program that the verdicts are held against
-    answers the network's most frequent label.
+    is the best there is (`best_constant`).
 
     Raises MechvalError if an input occurs twice, or as :func:`evaluate_axioms`.
     """
@@ -71,8 +72,8 @@ def enumerate_axioms(
         Batch(part, torch.zeros(len(part), dtype=torch.long)) for part in inputs.split(_BATCH)
     ]
     (measured,) = measure_axioms([interpretation], batches)
-    most_frequent = int(measured.labels.mode().values)
-    rule = JudgingRule(("all",), {}, _CONFIDENCE, most_frequent)
+    constant = best_constant(measured.labels, interpretation.equivalences[-1])
+    rule = JudgingRule(("all",), {}, _CONFIDENCE, constant)
     report = make_report(interpretation, measured, rule)
     return replace(report, cells=tuple(map(_exact_cell, report.cells)))
 

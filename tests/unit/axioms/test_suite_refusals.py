@@ -129,3 +129,8 @@ def test_repeated_strata_names_are_refused() -> None:
             confidence=0.95,
             constant_label=1,
         )
+
+
+def test_a_constant_that_the_network_never_answers_is_refused() -> None:
+    with pytest.raises(MechvalError, match=r"constant_label=7 is never .* from 0 to 1"):
+        toy.evaluate_toy(toy.make_toy(), constant_label=7)
