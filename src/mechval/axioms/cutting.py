@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
+from mechval.axioms import guarding
 from mechval.axioms.base import Map, State
 from mechval.errors import MechvalError
 
@@ -75,13 +76,14 @@ class CutNetwork:
         steps = range(len(self._cuts) + 1)
         self.components: tuple[Map, ...] = tuple(partial(self.step, step) for step in steps)
 
-    @torch.inference_mode()
+    @guarding.tracking()
     def verify(self, inputs: Shaped[Tensor, "batch ..."]) -> None:
         """Try out on samples that each cut carries everything.
 
         The network runs on other inputs (those of the neighbouring sample) with the state at the
-        cut put in: the next cut's state and the output must be the very same as on the sample's
-        own input. Something that passes beside the cut shows as a difference.
+        cut put in: the next cut's state and every tensor of the output, however nested, must be
+        the very same as on the sample's own input. Something that passes beside the cut shows as
+        a difference.
 
         Raises MechvalError naming the first cut that something passes by; if the network does not
         give the same output twice; or if the inputs are all equal.
@@ -91,20 +93,25 @@ class CutNetwork:
             raise MechvalError("the inputs are all equal; allowed: at least two different ones.")
         output, states = self._run(inputs, {}, [*itertools.chain(*self._cuts)])
         again, _ = self._run(inputs, {}, [])
-        if n_changed := _n_different([(self._compared(output), self._compared(again))]):
+        expected, n = self._compared(output), len(inputs)
+        if n_changed := _n_different(expected, self._compared(again), n)[0]:
             raise MechvalError(
-                f"the network's output changes between two runs for {n_changed} of {len(inputs)} "
-                "samples; allowed: a deterministic network, such as one in evaluation mode."
+                f"the network's output changes between two runs for {n_changed} of {n} samples; "
+                "allowed: a deterministic network, such as one in evaluation mode."
             )
         for cut, following in zip(self._cuts, (*self._cuts[1:], ()), strict=True):
             replayed, found = self._run(others, {name: states[name] for name in cut}, following)
-            pairs = [(self._compared(output), self._compared(replayed))]
-            pairs += [(states[name], found[name]) for name in following]
-            if n_changed := _n_different(pairs):
+            n_changed, where = _n_different(
+                {**{name: states[name] for name in following}, **expected},
+                {**{name: found[name] for name in following}, **self._compared(replayed)},
+                n,
+            )
+            if n_changed:
                 raise MechvalError(
                     f"cut {', '.join(cut)} does not carry everything: with its state put in, "
-                    f"{n_changed} of {len(inputs)} samples still depend on the input; allowed: a "
-                    "cut that nothing passes by (name every tensor that what follows reads)."
+                    f"{n_changed} of {n} samples still depend on the input (in {where}); allowed: "
+                    "a cut that nothing passes by (name every tensor that what follows reads, and "
+                    "let the network give no output beside what is claimed)."
                 )
 
     def step(self, index: int, state: State) -> State:
@@ -131,7 +138,7 @@ class CutNetwork:
         All are copies, since a layer may work in place on what the one before it gave.
         """
         found: dict[str, Tensor] = {}
-        given = {name: state.clone() for name, state in put_in.items()}
+        given: dict[str, Any] = {name: state.clone() for name, state in put_in.items()}
 
         def visit(name: str) -> _Visitor:
             def visitor(tensor: Any, hook: Any = None) -> Tensor:
@@ -151,8 +158,14 @@ class CutNetwork:
                 )
         return output, found
 
-    def _compared(self, output: Any) -> Tensor:
-        return output if isinstance(output, Tensor) else self._read_label(output)
+    def _compared(self, output: Any) -> dict[str, Tensor]:
+        """Every tensor of an output by its place in it; of one without any, its labels."""
+        tensors = {
+            f"output {path}".strip(): leaf
+            for path, leaf in guarding.leaves(output)
+            if isinstance(leaf, Tensor)
+        }
+        return tensors or {"labels": self._read_label(output)}
 
 
 def _names(model: nn.Module | HookedModel) -> list[str]:
@@ -197,10 +210,24 @@ def _check_visit(name: str, tensor: Any, put_in: Tensor | None, *, is_again: boo
         )
 
 
-def _n_different(pairs: Sequence[tuple[Tensor, Tensor]]) -> int:
-    """For how many samples some pair of tensors differs; a NaN differs from everything."""
-    is_different: list[Bool[Tensor, " batch"]] = [
-        (first != second).flatten(1).any(dim=1) if first.ndim > 1 else first != second
-        for first, second in pairs
-    ]
-    return int(torch.stack(is_different).any(dim=0).sum())
+def _n_different(
+    first: Mapping[str, Tensor], second: Mapping[str, Tensor], n: int
+) -> tuple[int, str]:
+    """For how many of n samples some tensor differs, and the names of those that do; a NaN differs
+    from everything, a tensor without a batch axis for all samples.
+    """
+    changed = {
+        name: _differing(tensor, second.get(name), n).cpu() for name, tensor in first.items()
+    }
+    changed |= {name: torch.ones(n, dtype=torch.bool) for name in second.keys() - first.keys()}
+    where = ", ".join(name for name, is_different in changed.items() if is_different.any())
+    return int(torch.stack([*changed.values()]).any(dim=0).sum()), where
+
+
+def _differing(first: Tensor, second: Tensor | None, n: int) -> Bool[Tensor, " batch"]:
+    if second is None or first.shape != second.shape:
+        return torch.ones(n, dtype=torch.bool)
+    is_different = first != second
+    if first.shape[:1] != (n,):
+        return is_different.any().expand(n)
+    return is_different.reshape(n, -1).any(dim=1)

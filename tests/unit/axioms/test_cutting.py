@@ -1,13 +1,14 @@
 """Any module or hooked model, cut into components; a cut that something passes by is refused."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from mechval.axioms import Cut, CutNetwork
+from mechval.axioms import Cut, CutNetwork, guarding
 from mechval.axioms.equations import run_components
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.tokens import encode_formulas
@@ -198,3 +199,54 @@ def test_a_first_layer_that_works_in_place_leaves_the_inputs_as_they_are() -> No
     network.verify(inputs)
     network.components[0](inputs)
     assert torch.equal(inputs, INPUTS)
+
+
+@dataclass
+class Output:
+    logits: Tensor
+    hidden: tuple[Tensor, ...] = ()
+
+
+class Leaking(nn.Module):
+    """A skip beside the cut moves the logits a little, never the label."""
+
+    def __init__(self, wrap: Callable[[Tensor], Any]):
+        super().__init__()
+        self.first, self.wrap = nn.Linear(3, 4), wrap
+
+    def forward(self, x: Tensor) -> Any:
+        return self.wrap(
+            100 * self.first(x).argmax(-1, keepdim=True).eq(torch.arange(4)) + x[:, :1]
+        )
+
+
+OUTPUTS: dict[str, tuple[Callable[[Tensor], Any], str]] = {
+    "tensor": (lambda logits: logits, "output"),
+    "tuple": (lambda logits: (None, logits), "output 1"),
+    "dict": (lambda logits: {"logits": logits}, "output logits"),
+    "object": (Output, "output logits"),
+    "nested": (lambda logits: Output(logits.round(), (logits,)), "output logits, output hidden.0"),
+}
+
+
+def label_of(output: Any) -> Tensor:
+    logits = [leaf for _, leaf in guarding.leaves(output) if isinstance(leaf, Tensor)][-1]
+    return argmax(logits)
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_every_tensor_of_an_output_is_compared(kind: str) -> None:
+    wrap, where = OUTPUTS[kind]
+    network = CutNetwork(Leaking(wrap), ["first"], example=INPUTS[:1], read_label=label_of)
+    message = rf"6 of 6 samples still depend on the input \(in {where}\)"
+    with pytest.raises(MechvalError, match=message):
+        network.verify(INPUTS)
+
+
+def test_an_output_that_nothing_leaks_into_passes_however_it_is_nested() -> None:
+    class Wrapped(Chain):
+        def forward(self, x: Tensor) -> Any:
+            logits = super().forward(x)
+            return Output(logits, (logits.exp(), logits.sum()))
+
+    CutNetwork(Wrapped(), ["first"], example=INPUTS[:1], read_label=label_of).verify(INPUTS)
