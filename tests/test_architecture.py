@@ -23,6 +23,8 @@ PLAIN_FILES = {
     # headers of safetensors
     *("two_sat/formulas/dataset.py", "modular_addition/network/dataset.py"),
     *("two_sat/certify/parsing/certificate.py", "two_sat/certify/parsing/checker.py"),
+    # hashed as text, and read without the code that writes it
+    *("two_sat/certify/theorem/theorem.py", "two_sat/certify/theorem/checker.py"),
     "two_sat/certify/counting/chunks.py",  # what an interrupted count resumes from
 }
 
@@ -173,3 +175,15 @@ def test_no_file_is_longer_than_the_limit() -> None:
         if len(path.read_text(encoding="utf-8").splitlines()) > MAX_LINES
     ]
     assert long == []
+
+
+def test_the_checker_of_a_theorem_shares_no_code_with_its_finder() -> None:
+    folder = PACKAGE / "two_sat" / "certify" / "theorem"
+    checking = {path.stem for path in folder.glob("check*.py")}
+    prefix = "mechval.two_sat.certify.theorem."
+    for path in folder.glob("check*.py"):
+        names = {name for name in imported_names(path, "") if name.startswith("mechval.")}
+        own = {name.removeprefix(prefix).partition(".")[0] for name in names if prefix in name}
+        assert own <= checking
+        others = {name for name in names if not name.startswith("mechval.two_sat.certify.theorem")}
+        assert others <= {"mechval.errors", "mechval.errors.MechvalError"}

@@ -12,10 +12,13 @@ from typing import Any
 
 from mechval import tables
 from mechval.axioms import Axiom, Estimate, EvidenceKind, Statement
+from mechval.errors import MechvalError
 from mechval.two_sat.certify.counting.programs import CLASSES, ProgramDistance, ProgramError
 from mechval.two_sat.certify.counting.tables import BALANCED, AnswerCount, BitCount
 from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingCertificate
+from mechval.two_sat.certify.theorem.composition import NETWORK, SUBSTITUTED, weakest
+from mechval.two_sat.certify.theorem.theorem import Lemma, LemmaStatus, Theorem
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
 from mechval.two_sat.problem import Problem
 
@@ -23,6 +26,7 @@ LEDGER = tables.Table("certify/ledger.csv", Statement)
 DRIFT_CONFIDENCE = 0.95
 WRONG_NETWORK = "the network after γ_1 answers wrongly"
 WRONG_PROGRAM = "the program answers wrongly"
+WRONG_ANSWER = "the network answers wrongly"
 _UNIFORM = "uniform"
 _HALVES = "uniform within each class, half satisfiable"
 _ANSWERS_TEXTS = {
@@ -79,6 +83,46 @@ def parsing_statement(certificate: ParsingCertificate) -> Statement:
         margin=weakest.margin,
         numerical_error=weakest.numerical_error,
     )
+
+
+def theorem_statements(theorem: Theorem, problem: Problem) -> list[Statement]:
+    """That the network answers rightly, and every cell that holds with epsilon 0, or why not."""
+    state = partial(Statement, domain=all_formulas(problem), distribution=_UNIFORM)
+    none, file = _counts(problem, None, 0, 0, problem.n_formulas), "theorem_lemmas.csv"
+    proved = partial(state, kind=EvidenceKind.CERTIFIED, **none)
+    if theorem.answers is LemmaStatus.PROVED:
+        answer = weakest(theorem.lemmas, ", ".join(NETWORK))
+        found = [proved(WRONG_ANSWER, file=file, **_tightest(answer))]
+    else:
+        stopped = theorem.failing_lemma
+        found = [state(WRONG_ANSWER, EvidenceKind.UNKNOWN, stopped_by=stopped, file=file)]
+    for cell in theorem.cells:
+        if cell.status is LemmaStatus.PROVED:
+            about = {"axiom": cell.axiom, "component": cell.component}
+            tightest = _tightest(weakest(theorem.lemmas, cell.lemmas))
+            about |= {"interpretation": cell.interpretation, "file": "theorem_cells.csv"}
+            found.append(proved("the two sides of the cell differ", **about, **tightest))
+    return found
+
+
+def refuse_contradiction(theorem: Theorem, answers: Iterable[AnswerCount]) -> None:
+    """Hold a theorem against a count of the network after γ_1: both say that it answers rightly.
+
+    Raises:
+        MechvalError: if a formula was counted that the theorem excludes.
+    """
+    proved = {row.name for row in theorem.lemmas if row.status is LemmaStatus.PROVED}
+    wrong = sum(row.count_lower or 0 for row in answers if row.quantity == "error")
+    if wrong and proved.issuperset((*NETWORK, *SUBSTITUTED)):
+        raise MechvalError(
+            f"the count finds {wrong} wrong answers after γ_1 where the theorem says there are "
+            "none; allowed: a count and a theorem of one network that agree."
+        )
+
+
+def _tightest(lemma: Lemma) -> dict[str, float | None]:
+    """Margin and rounding error of the weakest inequality of a proof."""
+    return {"margin": lemma.margin, "numerical_error": lemma.rounding}
 
 
 def drift_statements(rows: Iterable[DriftRow]) -> list[Statement]:

@@ -72,6 +72,7 @@ MAKERS: tuple[Maker, ...] = (
     network_sections.training,
     network_sections.circuit,
     axiom_sections.axioms,
+    ledger_sections.theorem,
     ledger_sections.ledger,
     ledger_sections.parsing,
     ledger_sections.drift,

@@ -1,19 +1,25 @@
 """Sections on proofs: the ledger, parsing case by case, drift, and counterexamples."""
 
 from collections.abc import Callable, Sequence
+from math import comb
 from typing import Any
 
 from mechval.axioms.report import CELLS
 from mechval.reporting.ledger import cell_statements, ledger_section
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, by, counted, show
+from mechval.tables import Declared
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
+from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus, Theorem
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.proofs import draw_drift, draw_margins
+from mechval.two_sat.report.figures.theorem import draw_neuron_bounds
 from mechval.two_sat.single import counterexamples as cases
 
+_LARGEST = 10**20
+"""From here on numbers are rounded."""
 _LONGEST = 90
 """Characters of a list of neurons that are shown; the table has all of them."""
 
@@ -24,7 +30,13 @@ def ledger(files: RunFiles) -> Section:
     cells = [cell for cell in files.rows(CELLS) if measured.has_tags(cell, tags)]
     sampled = cell_statements(cells, "all formulas", "uniform within each class, half satisfiable")
     note = f"Of the axioms, `…/{tags['reading']}/{tags['residual']}` is shown."
-    return ledger_section([*files.rows(LEDGER), *sampled], note)
+    main = "/".join(tags.values())
+    shown = [
+        row
+        for row in files.rows(LEDGER)
+        if row.interpretation is None or _is_about(row.interpretation, main)
+    ]
+    return ledger_section([*shown, *sampled], note)
 
 
 def parsing(files: RunFiles) -> Section:
@@ -56,8 +68,46 @@ def parsing(files: RunFiles) -> Section:
     return Section("Parsing, case by case", "parsing.md", {"cases": shown, "figure": figure})
 
 
-def drift(files: RunFiles) -> Section:
-    """What links real formulas to the network after γ_1."""
+def theorem(files: RunFiles) -> Section | None:
+    """What is proved of all formulas lemma by lemma; None for a run made before there were any."""
+    if not _has(files, THEOREM):
+        return None
+    found = files.record(THEOREM)
+    n_distinct = 2 * found.n_variables * (found.n_variables - 1)
+    cells = [(name, len(proved)) for name, proved in _proved_cells(found).items()]
+    parts = {
+        "is_proved": found.status is LemmaStatus.PROVED,
+        "answers": found.answers is LemmaStatus.PROVED,
+        "formulas": _written(int(found.formulas)),
+        "failing": found.failing_lemma,
+        "terms": f"{found.terms:,}",
+        "multisets": _written(comb(n_distinct + found.n_clauses - 1, found.n_clauses)),
+        "neurons": len(found.neurons),
+        "lemmas": files.show(
+            LEMMAS,
+            ("lemma", "name"),
+            ("says of every formula", "statement"),
+            ("status", lambda row: row.status.value),
+            ("margin", "margin"),
+            ("contamination", "moved"),
+            ("rounding", "rounding"),
+            ("in", "unit"),
+            ("stopped by", "stopped_by"),
+        ),
+        "cells": show(
+            cells,
+            ("interpretation", lambda cell: f"`{cell[0]}`"),
+            ("certified, ε = 0", lambda cell: counted(cell[1], 12)),
+        ),
+        "figure": files.figure("neuron-bounds", draw_neuron_bounds, NEURONS),
+    }
+    return Section("Theorem: all formulas at once", "theorem.md", parts)
+
+
+def drift(files: RunFiles) -> Section | None:
+    """What links real formulas to the network after γ_1; None where a theorem does."""
+    if _has(files, THEOREM) and not _has(files, DRIFT):
+        return None
     parts = {
         "is_vacuous": all(row.certified == 0 for row in files.rows(DRIFT) if row.source == "all"),
         "drift": files.show(
@@ -95,3 +145,26 @@ def counterexamples(files: RunFiles) -> Section:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(',')[0]}, …"
+
+
+def _has(files: RunFiles, table: Declared) -> bool:
+    return (files.folder(table.stage) / table.file.partition("/")[2]).is_file()
+
+
+def _written(number: int) -> str:
+    """With all its digits unless there are too many to read."""
+    return f"{number:,}" if number < _LARGEST else f"{number:.3g}"
+
+
+def _proved_cells(found: Theorem) -> dict[str, list[str]]:
+    """Names of the proved cells of every interpretation."""
+    proved: dict[str, list[str]] = {cell.interpretation: [] for cell in found.cells}
+    for cell in found.cells:
+        if cell.status is LemmaStatus.PROVED:
+            proved[cell.interpretation].append(f"{cell.axiom}, {cell.component}")
+    return proved
+
+
+def _is_about(name: str, main: str) -> bool:
+    """Whether a statement is about the interpretation shown, or about programs of any."""
+    return name == main or name.count("/") < main.count("/")

@@ -18,6 +18,10 @@ from mechval.two_sat.certify.drift.answer import DRIFT, drift_rows
 from mechval.two_sat.certify.parsing import certificate as certificates
 from mechval.two_sat.certify.parsing.checker import check_parsing
 from mechval.two_sat.certify.parsing.prover import certify_parsing
+from mechval.two_sat.certify.theorem import theorem as theorems
+from mechval.two_sat.certify.theorem.checker import check_theorem
+from mechval.two_sat.certify.theorem.lemmas import write_theorem
+from mechval.two_sat.certify.theorem.prover import prove_theorem
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_split
@@ -32,6 +36,7 @@ TABLES: tuple[tables.Declared, ...] = (
     DRIFT,
     *counted.TABLES,
     *programs.TABLES,
+    *theorems.TABLES,
     ledger.LEDGER,
     ledger.METRICS,
     counterexamples.CASES,
@@ -53,23 +58,25 @@ def run(context: Context) -> None:
     findings = counterexamples.find_cases(
         subject, audit, test, context.settings.certify.counterexamples
     )
-    _finish(context, subject, proof, _count(context, subject), findings)
+    _finish(context, subject, proof, _prove(context, subject), _count(context, subject), findings)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
-    """Check the certificate, count some chunks again, replay the counterexamples."""
+    """Check certificate and theorem, count some chunks again, replay the counterexamples."""
     subject, finished = _load_subject(context), artifacts.directory
     proof = certificates.load_certificate(finished / CERTIFICATE)
     check_parsing(finished / CERTIFICATE, stage_weights(context))
     cases = counterexamples.load_cases(finished / COUNTEREXAMPLES)
     findings = [case.finding for case, _ in cases]
-    _finish(context, subject, proof, _count(context, subject, finished), findings)
+    theorem, counts = _prove(context, subject, finished), _count(context, subject, finished)
+    _finish(context, subject, proof, theorem, counts, findings)
 
 
 def _finish(
     context: Context,
     subject: Subject,
     proof: certificates.ParsingCertificate,
+    theorem: theorems.Theorem,
     counts: list[Statement],
     findings: Sequence[counterexamples.Finding],
 ) -> None:
@@ -78,9 +85,14 @@ def _finish(
     cases = counterexamples.write_cases(
         subject, findings, directory / counterexamples.COUNTEREXAMPLES
     )
+    if (directory / Path(counted.ANSWERS.file).name).exists():
+        ledger.refuse_contradiction(theorem, counted.ANSWERS.read(directory))
+    # The bound of the drift is one of formulas one by one, vacuous beside a proof about all.
+    is_proved = theorem.status is theorems.LemmaStatus.PROVED
     statements = [
         ledger.parsing_statement(proof),
-        *_bound_drift(context, subject),
+        *ledger.theorem_statements(theorem, subject.problem),
+        *([] if is_proved else _bound_drift(context, subject)),
         *counts,
         *_compare_programs(subject, directory),
     ]
@@ -92,6 +104,20 @@ def _finish(
         counterexamples=len(cases),
     )
     ledger.METRICS.write(metrics, directory)
+
+
+def _prove(context: Context, subject: Subject, finished: Path | None = None) -> theorems.Theorem:
+    """What holds on all formulas, proved or as a finished run has it, and checked."""
+    file = Path(theorems.THEOREM.file).name
+    circuit = context.upstream["circuit"].directory
+    if finished is not None and (finished / file).exists():
+        theorem = theorems.THEOREM.read(finished)
+    else:
+        network = subject.components.model, subject.problem, subject.circuit
+        theorem = prove_theorem(*network, theorems.circuit_digest(circuit))
+    write_theorem(theorem, context.directory)
+    check_theorem(context.directory / file, stage_weights(context), circuit)
+    return theorem
 
 
 def _count(context: Context, subject: Subject, finished: Path | None = None) -> list[Statement]:
