@@ -12,14 +12,10 @@ GROUPS = ("study", "preset", "model", "stage")
 
 
 def check_choices(arguments: Sequence[str], conf: Path) -> None:
-    """Check every ``group=option`` word, comma lists of a sweep included.
+    """Check every ``group=option`` word of a command, comma lists of a sweep included.
 
-    Args:
-        arguments: the command line without the program's name.
-        conf: the folder of Hydra's configuration.
-
-    Raises:
-        MechvalError: naming the group, the value and the options.
+    ``conf`` is the folder of Hydra's configuration. Raises MechvalError naming the group, the value
+    and the options.
     """
     chosen = {name: [option] for name, option in DEFAULTS.items()} | dict(_group_words(arguments))
     for group, options in chosen.items():

@@ -27,16 +27,9 @@ _COSTS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What a run has to show.
+    """What a run has to show: whether its accuracy is known, and keys of what else there is.
 
-    Attributes:
-        study: the study's name.
-        run: the run's name.
-        accuracy: whether a trained network's accuracy is known.
-        epsilons: keys of ε of every interpretation, by axiom and component.
-        curves: prefixes of the learning curves.
-        figures: keys of figures.
-        tables: keys of tables.
+    ``epsilons`` are those of every interpretation, by axiom and component; ``curves`` are prefixes.
     """
 
     study: str
@@ -49,11 +42,7 @@ class Shown:
 
 
 def read_shown(study: str, run: str, directory: Path, stages: Iterable[Stage[Any]]) -> Shown:
-    """Look through the stages of a run.
-
-    Raises:
-        MechvalError: if there is no finished stage.
-    """
+    """Look through the stages of a run; raises MechvalError if none is finished."""
     finished = [item for item in stages if (directory / item.name / "manifest.json").is_file()]
     if not finished:
         raise MechvalError(
@@ -110,9 +99,8 @@ def build_report(shown: Shown, entity: str, project: str) -> Any:
 def publish(request: Request) -> None:
     """Publish workspace and report, and replay the lineage of runs that were synced.
 
-    Raises:
-        MechvalError: for a missing ``wandb.entity``, ``verify=true``, a run without results, or
-            when W&B refuses or cannot be reached.
+    Raises MechvalError for a missing ``wandb.entity``, ``verify=true``, a run without results, or
+    when W&B refuses or cannot be reached.
     """
     options = request.options
     if options.verify:

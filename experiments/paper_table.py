@@ -21,10 +21,9 @@ NAME = "paper_versus_measured"
 class Merged:
     """A printed number and what is measured for it.
 
-    Attributes:
-        published_model: the authors' network, with the interval and the verdict about it.
-        our_model: the committed run, measured the same way; ``our_model_calibrated``: by rules.
-        against: how our ε stands to the printed one.
+    ``published_model`` is the authors' network, with the interval and the verdict about it;
+    ``our_model`` the committed run, measured the same way and by rules; ``against`` says how our ε
+    stands to the printed one.
     """
 
     published: Published
@@ -41,11 +40,7 @@ MERGED = tables.Table(f"results/{NAME}.csv", Merged)
 
 
 def merge(study: Path) -> list[Merged]:
-    """The merged rows; a run without a table leaves its columns empty.
-
-    Raises:
-        MechvalError: if no run has a table.
-    """
+    """The merged rows; raises MechvalError if no run has a table, one without leaves gaps."""
     theirs, ours = (_read(study / run / "report") for run in RUNS)
     if not (theirs or ours):
         raise MechvalError(

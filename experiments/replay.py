@@ -23,15 +23,11 @@ _USAGE = f"results/two_sat/<run>/certify/counterexamples/<file>.cnf [{_DIMACS}]"
 
 
 def main(path: Path, dimacs: bool = False) -> int:
-    """Replay the case that ``path`` names, tell what was found and return the exit code.
+    """Replay a case, or print its formula with ``dimacs``, and return the exit code.
 
-    Args:
-        path: a name in cases.csv of its folder; a file of that name must hold the same formula.
-        dimacs: print the formula as DIMACS and replay nothing.
-
-    Raises:
-        MechvalError: if it is no recorded counterexample of a finished run, or the network is
-            another one than it was found in.
+    ``path`` is a name in cases.csv of its folder; a file of that name must hold the same formula.
+    Raises MechvalError if it is no recorded counterexample of a finished run, or the network is
+    another one than it was found in.
     """
     recorded = {found[0].file: found for found in counterexamples.load_cases(path.parent)}
     if path.name not in recorded:

@@ -67,15 +67,7 @@ class Options(Config):
 
 @dataclass(frozen=True)
 class Request:
-    """What one command asks for.
-
-    Attributes:
-        study: the case study.
-        settings: its settings.
-        workspace: the current directory.
-        options: the command line's own keys.
-        run_options: what the pipeline needs of them.
-    """
+    """What one command asks for; ``run_options`` is what the pipeline needs of its ``options``."""
 
     study: CaseStudy
     settings: Config
@@ -87,33 +79,19 @@ class Request:
 def read_request(config: DictConfig, words: Sequence[str], workspace: Workspace) -> Request:
     """Convert and check everything before any work starts.
 
-    Args:
-        config: the composed config, with a stage.
-        words: the overrides given on the command line.
-        workspace: where results lie.
-
-    Raises:
-        MechvalError: naming the first wrong key.
+    ``config`` is composed and has a stage; ``words`` are the overrides of the command line. Raises
+    MechvalError naming the first wrong key.
     """
     options, settings_values = _split(_plain(config))
     study = load_study(options.study)
     settings: Config = parse_config(study.settings, settings_values)
     run_config = _run_config(options, settings, words)
-    return Request(
-        study=study,
-        settings=settings,
-        workspace=workspace,
-        options=options,
-        run_options=_run_options(options, run_config, words, workspace),
-    )
+    run_options = _run_options(options, run_config, words, workspace)
+    return Request(study, settings, workspace, options, run_options)
 
 
 def resolve_device(accelerator: str) -> str:
-    """The torch device of an ``accelerator`` key.
-
-    Raises:
-        MechvalError: if a GPU is asked for and there is none.
-    """
+    """The torch device of a key; raises MechvalError if a GPU is asked for and there is none."""
     import torch
 
     if accelerator == "cpu":

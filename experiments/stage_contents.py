@@ -3,6 +3,7 @@
 The tracker logs these keys and the dashboard's panels ask for them: they cannot drift apart.
 """
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
@@ -21,11 +22,9 @@ EXACT_FLOATS = 2**53
 
 @dataclass(frozen=True)
 class Curve:
-    """A table with steps, one phase of training.
+    """One phase of training: numbers by key, in the order of the steps.
 
-    Attributes:
-        prefix: of its keys, ``learning_curve`` or ``learning_curve/<phase>``.
-        rows: the numbers by key, in the order of the steps.
+    ``prefix`` of the keys is ``learning_curve`` or ``learning_curve/<phase>``.
     """
 
     prefix: str
@@ -39,11 +38,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Contents:
-    """A stage's tables and records that can be read, and what its execution cost.
-
-    Attributes:
-        record: ``run.json``: where, when and with what the stage ran; empty if it is absent.
-    """
+    """A stage's tables and records that can be read, and its ``run.json``, if there is one."""
 
     stage: str
     rows: Mapping[tables.Table[Any], tuple[Any, ...]]
@@ -97,16 +92,11 @@ class Contents:
 
 def read_contents(stage: Stage[Any], directory: Path) -> Contents:
     """Read what there is of a stage's tables; one that its declaration refuses is left out."""
-    rows: dict[tables.Table[Any], tuple[Any, ...]] = {}
-    values: dict[tables.Record[Any], Any] = {}
+    rows: dict[Any, Any] = {}
+    values: dict[Any, Any] = {}
     for table in stage.tables or ():
-        try:
-            if isinstance(table, tables.Table):
-                rows[table] = table.read(directory)
-            else:
-                values[table] = table.read(directory)
-        except MechvalError:
-            continue
+        with contextlib.suppress(MechvalError):
+            (rows if isinstance(table, tables.Table) else values)[table] = table.read(directory)
     path = directory / "run.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return Contents(stage.name, rows, values, record)

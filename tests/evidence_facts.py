@@ -9,9 +9,8 @@ from typing import TypeAlias
 from mechval.two_sat.circuit.evidence import (
     ablations,
     extremes,
-    facts,
+    gather,
     neuron_rows,
-    program_rows,
 )
 from mechval.two_sat.circuit.evidence.gather import Filled
 from mechval.two_sat.circuit.neurons import PAPER_EFFECT
@@ -29,7 +28,7 @@ class Fact:
 Facts: TypeAlias = Iterator[tuple[str, Fact]]
 
 
-def evidence_facts(evidence: Filled, circuit: facts.CircuitFacts) -> dict[str, Fact]:
+def evidence_facts(evidence: Filled, circuit: gather.CircuitFacts) -> dict[str, Fact]:
     """Everything that is quoted, by name."""
     return {
         **dict(_ablations(evidence)),
@@ -49,12 +48,12 @@ def load_facts(directory: Path) -> dict[str, Fact]:
         extremes.ANSWER_EXTREMES,
         neuron_rows.ASSIGNMENT_EFFECTS,
         neuron_rows.NEURONS,
-        program_rows.COVERAGE,
-        program_rows.PROGRAM_QUALITY,
+        neuron_rows.COVERAGE,
+        neuron_rows.PROGRAM_QUALITY,
         extremes.WORST_CASES,
     )
     evidence = {table: table.read(directory) for table in used}
-    return evidence_facts(evidence, facts.FACTS.read(directory))
+    return evidence_facts(evidence, gather.FACTS.read(directory))
 
 
 def _ablations(evidence: Filled) -> Facts:
@@ -98,8 +97,8 @@ def neuron_facts(evidence: Filled) -> Facts:
 
 
 def _programs(evidence: Filled) -> Facts:
-    quality = evidence[program_rows.PROGRAM_QUALITY]
-    for row in evidence[program_rows.COVERAGE]:
+    quality = evidence[neuron_rows.PROGRAM_QUALITY]
+    for row in evidence[neuron_rows.COVERAGE]:
         place = f"{row.reading}.{row.program}"
         for name in ("pruned", "unpruned"):
             missed = row.assignments - getattr(row, f"covered_{name}")

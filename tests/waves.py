@@ -14,10 +14,9 @@ import torch
 
 from mechval.axioms import AxiomReport, Interpretation
 from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.claim.program import WaveProgram
 from mechval.modular_addition.claim.translations import Translations, fit_translations
 from mechval.modular_addition.claim.validation import evaluate_on
-from mechval.modular_addition.interpretation import make_interpretations
+from mechval.modular_addition.interpretation import WaveProgram, make_interpretations
 from mechval.modular_addition.network.components import Activations, Components, record_activations
 from mechval.modular_addition.network.dataset import Split, draw_split
 from mechval.modular_addition.problem import ModularAddition

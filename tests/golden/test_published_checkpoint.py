@@ -14,7 +14,7 @@ from mechval.axioms import AxiomReport, disagreements_from_epsilon
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim.assess import Question, validate
 from mechval.two_sat.configs import ReadingName
-from mechval.two_sat.network.accuracy import measure_accuracy
+from mechval.two_sat.network.training import measure_accuracy
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from mechval.two_sat.circuit.evidence.facts import circuit_facts
-from mechval.two_sat.circuit.evidence.gather import gather_evidence
+from mechval.two_sat.circuit.evidence.gather import circuit_facts, gather_evidence
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.network.activations import record_answer_states
+from mechval.two_sat.network.components import record_answer_states
 from tests.evidence_facts import Fact, evidence_facts
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed

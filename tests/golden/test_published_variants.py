@@ -17,7 +17,7 @@ from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow
 from mechval.two_sat.claim.variants.families import make_variants
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.activations import token_batches
+from mechval.two_sat.network.components import token_batches
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 

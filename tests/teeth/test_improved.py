@@ -14,8 +14,7 @@ from mechval.two_sat.claim.improved.improver import with_parse_gamma
 from mechval.two_sat.claim.improved.voting_fit import VotingFit
 from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.activations import record_cuts, token_batches
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.components import Components, record_cuts, token_batches
 from mechval.two_sat.programs.voting import VotingProgram
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed

@@ -14,8 +14,7 @@ from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split as Formulas
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.components import Components, token_batches
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.trees import Leaf, Tree
 from mechval.two_sat.programs.trees import Split as Question

@@ -10,17 +10,56 @@ Source: PAPER.md section 3.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
+import torch
+from jaxtyping import Float64, Int
+from torch import Tensor
+
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
+from mechval.modular_addition.circuit.fourier import round_waves, waves
 from mechval.modular_addition.claim import equivalences
-from mechval.modular_addition.claim.program import WaveProgram, round_waves
 from mechval.modular_addition.claim.translations import Translations
 from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
 
 EMBED, ADD, ANSWER = COMPONENT_NAMES = ("embed", "add", "answer")
+
+
+@dataclass(frozen=True)
+class WaveProgram:
+    """h_1, h_2 and h_3, by the cosine and sine of w_k n for every residue n and key frequency k.
+
+    It knows the modulus and the key frequencies, nothing of the network. h_1 rounds to ``decimals``
+    (None keeps float64); what is lost is lost for all that follows.
+    """
+
+    table: Float64[Tensor, "p frequency 2"]
+    decimals: int | None = None
+
+    @classmethod
+    def of(
+        cls, p: int, frequencies: Int[Tensor, " frequency"], decimals: int | None = None
+    ) -> "WaveProgram":
+        """The program for addition modulo ``p`` by these wave numbers."""
+        return cls(waves(p, frequencies), decimals)
+
+    def look_up(self, tokens: Int[Tensor, "batch 3"]) -> Float64[Tensor, "batch 2 frequency 2"]:
+        """The waves of ``a`` and of ``b`` (h_1)."""
+        return round_waves(self.table[tokens[:, :-1]], self.decimals)
+
+    def add(
+        self, numbers: Float64[Tensor, "batch 2 frequency 2"]
+    ) -> Float64[Tensor, "batch frequency 2"]:
+        """The waves of ``a + b``, by the angle-sum identities (h_2)."""
+        (cos_a, cos_b), (sin_a, sin_b) = (part.unbind(dim=1) for part in numbers.unbind(dim=-1))
+        return torch.stack([cos_a * cos_b - sin_a * sin_b, sin_a * cos_b + cos_a * sin_b], dim=-1)
+
+    def best_residue(self, total: Float64[Tensor, "batch frequency 2"]) -> Int[Tensor, " batch"]:
+        """The residue c with the largest Σ_k cos(w_k(a + b - c)) (h_3)."""
+        return (total.flatten(1) @ self.table.flatten(1).T).argmax(dim=1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +118,7 @@ def first_cuts(
     gamma = translations.gamma_1
     for reading, decimals in product(readings, precisions):
         tags = {"reading": reading, "rounding": rounding(decimals)}
-        alpha = rounded_alpha(translations, reading, decimals)
+        alpha = partial(translations.alpha_1, reading=reading, decimals=decimals)
         same = equivalences.compared_waves(decimals, n_parts)
         yield Cut(tags, look_up[decimals], alpha, gamma, same)
 
@@ -87,11 +126,6 @@ def first_cuts(
 def rounding(decimals: int | None) -> str:
     """How a precision of waves is called."""
     return "unrounded" if decimals is None else f"rounded-{decimals}"
-
-
-def rounded_alpha(translations: Translations, reading: str, decimals: int | None) -> Map:
-    """α_1 whose waves are rounded to so many decimals; None keeps them."""
-    return lambda embedded: round_waves(translations.alpha_1(embedded, reading), decimals)
 
 
 def second_cuts(

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 
 from mechval.axioms import AxiomReport
-from mechval.modular_addition.certify.failing import FailingPair, find_failing_pairs
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
 from mechval.modular_addition.claim.translations import fit_translations
-from mechval.modular_addition.claim.validation import evaluate_on
+from mechval.modular_addition.claim.validation import FailingPair, evaluate_on, find_failing_pairs
 from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations
@@ -28,12 +27,8 @@ CPU = torch.device("cpu")
 class Reproduction:
     """What the study comes to.
 
-    Attributes:
-        network: trained to answer a + b modulo p.
-        grokking: how its training went.
-        circuit: the frequencies it computes with, and what they carry.
-        reports: the axioms on all p² inputs, one report per interpretation.
-        failing: the smallest pairs on which the first interpretation fails, cell by cell.
+    ``reports`` are the axioms on all p² inputs, one per interpretation; ``failing`` the smallest
+    pairs on which the first interpretation fails, cell by cell.
     """
 
     network: Transformer
@@ -48,13 +43,9 @@ def reproduce(
 ) -> Reproduction:
     """Split the inputs, train, read the circuit, state the interpretation, validate it on all.
 
-    Args:
-        settings: all of the study; ``conf/settings/modular_addition`` has the paper's.
-        seed: everything random follows from it.
-        scratch: folder for checkpoints; an interrupted training resumes there.
-
-    Raises:
-        MechvalError: if the network has no key frequencies, so that there is nothing to claim.
+    ``conf/settings/modular_addition`` has the paper's settings; everything random follows from the
+    seed; checkpoints lie in ``scratch``, where an interrupted training resumes. Raises MechvalError
+    if the network has no key frequencies, so that there is nothing to claim.
 
     >>> import tempfile
     >>> from omegaconf import OmegaConf

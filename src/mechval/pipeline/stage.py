@@ -121,6 +121,6 @@ class CaseStudy(Protocol):
         """The name used in paths and on the command line."""
         ...
 
-    def stages(self, settings: Any) -> tuple[Stage[Any], ...]:
+    def stages(self, settings: Any, /) -> tuple[Stage[Any], ...]:
         """Return the stages in pipeline order; each one's upstream stages come before it."""
         ...

@@ -144,9 +144,6 @@ def epsilon_scale(figure: Figure | SubFigure, axes: Sequence[Axes], label: str =
     figure.colorbar(ScalarMappable(_SCALE, _COLOURS), ax=list(axes), label=label)
 
 
-def note(
-    axes: Axes, text: str, x: int | float, y: int | float, size: int = 7, shift: int = 4
-) -> None:
-    """A text just to the right of a point, or to the left where ``shift`` (points) is negative."""
-    look: dict[str, Any] = {"va": "center", "ha": "left" if shift > 0 else "right"}
-    axes.annotate(text, (x, y), (shift, 0), textcoords="offset points", fontsize=size, **look)
+def note(axes: Axes, text: str, x: int | float, y: int | float, size: int = 7) -> None:
+    """A text just to the right of a point."""
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=size)

@@ -15,13 +15,9 @@ _MARKER = re.compile(r"<!-- /?results:(\w+) -->")
 
 
 def fill(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
-    """The text with every block made anew.
+    """The text with every block made anew by the function of its name.
 
-    Args:
-        blocks: makes the Markdown between the markers, by name.
-
-    Raises:
-        MechvalError: for markers that do not pair, and for a block that nothing makes.
+    Raises MechvalError for markers that do not pair, and for a block that nothing makes.
     """
     names = [match[2] for match in _BLOCK.finditer(text)]
     for name in _MARKER.findall(text):

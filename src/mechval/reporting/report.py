@@ -42,11 +42,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Chart:
-    """An interactive chart of the HTML page, where the Markdown has a figure or a table.
-
-    Attributes:
-        html: makes the element, given its id.
-    """
+    """A chart of the HTML page, where the Markdown has a figure; ``html`` makes it from its id."""
 
     name: str
     caption: str
@@ -126,11 +122,7 @@ Maker: TypeAlias = Callable[[RunFiles], Section | None]
 
 
 def make_section(maker: Maker, files: RunFiles) -> Section | None:
-    """The section that a maker makes, with the files it read among its sources.
-
-    Raises:
-        MechvalError: as the maker does, for a file that is missing or damaged.
-    """
+    """The section that a maker makes, the files it read among its sources; raises as that does."""
     read: list[str] = []
     section = maker(dataclasses.replace(files, read=read))
     if section is None:
@@ -159,10 +151,9 @@ def write_report(
 
 
 def render_markdown(title: str, sections: Sequence[Section], package: str) -> str:
-    """The sections as one Markdown page whose links lead out of the folder ``report/``.
+    """One Markdown page whose links lead out of the folder ``report/``.
 
-    Args:
-        package: the study's report package; its templates lie in ``sections/``.
+    ``package`` is the study's report package; its templates lie in ``sections/``.
     """
     environment = environment_of(package, _as_markdown)
     parts = [f"# {title}"]

@@ -48,18 +48,16 @@ class LearningCurve(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or not isinstance(pl_module, AnswerTraining):
             return
-        metrics = trainer.callback_metrics
-        step = trainer.global_step
-        self.points.append(
-            CurvePoint(
-                step=step,
-                examples=step * pl_module.recipe.batch_size,
-                train_loss=sum(map(float, self._losses)) / len(self._losses),
-                selection_loss=float(metrics["selection_loss"]),
-                selection_accuracy=float(metrics["selection_accuracy"]),
-                learning_rate=float(trainer.optimizers[0].param_groups[-1]["lr"]),
-            )
+        metrics, step = trainer.callback_metrics, trainer.global_step
+        point = CurvePoint(
+            step=step,
+            examples=step * pl_module.recipe.batch_size,
+            train_loss=sum(map(float, self._losses)) / len(self._losses),
+            selection_loss=float(metrics["selection_loss"]),
+            selection_accuracy=float(metrics["selection_accuracy"]),
+            learning_rate=float(trainer.optimizers[0].param_groups[-1]["lr"]),
         )
+        self.points.append(point)
         self._losses.clear()
 
     def state_dict(self) -> dict[str, Any]:
@@ -74,14 +72,14 @@ class LearningCurve(Callback):
 
 
 class Watch(Callback):
-    """Measures the network before training and at every evaluation; survives a resume. ``measure``:
-    named numbers of the network as it is. ``is_done``: whether the training shall end, given all
-    measurements so far, oldest first. ``measured``: what ``measure`` gave, each with its
-    ``step``."""
+    """Measures the network before training and at every evaluation; survives a resume.
+
+    ``is_done`` says of all measurements so far, oldest first, each with its ``step``, whether the
+    training shall end.
+    """
 
     def __init__(self, measure: Measure, is_done: Callable[[Sequence[Measured]], bool]):
-        self.measure = measure
-        self.is_done = is_done
+        self.measure, self.is_done = measure, is_done
         self.measured: list[Measured] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -150,9 +148,8 @@ class Snapshots(Callback):
         if trainer.global_step not in self.steps or not isinstance(pl_module, AnswerTraining):
             return
         self.directory.mkdir(parents=True, exist_ok=True)
-        save_weights(
-            pl_module.model, self.directory / f"step-{trainer.global_step:07d}.safetensors"
-        )
+        path = self.directory / f"step-{trainer.global_step:07d}.safetensors"
+        save_weights(pl_module.model, path)
 
 
 def snapshot_steps(n_snapshots: int, n_steps: int) -> list[int]:
@@ -168,11 +165,11 @@ def snapshot_steps(n_snapshots: int, n_steps: int) -> list[int]:
 
 
 def saved_snapshots(directory: Path, batch_sizes: Mapping[str, int]) -> dict[Snapshot, Path]:
-    """The snapshots below ``directory``, one folder per phase, in the order of the training.
-    ``directory``: where a stage keeps what :class:`Snapshots` saved; none are
-    found where it does not exist, as in a fresh clone. ``batch_sizes``: examples per step of each
-    phase, in the order of the phases. Raises MechvalError for a folder that is none of the
-    phases."""
+    """What :class:`Snapshots` saved, one folder per phase below ``directory``, in training order.
+
+    None are found where it does not exist, as in a fresh clone. ``batch_sizes``: examples per step
+    of each phase, in their order. Raises MechvalError for a folder that is none of the phases.
+    """
     for folder in sorted(directory.glob("*")):
         if folder.name not in batch_sizes:
             raise MechvalError(

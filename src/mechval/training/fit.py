@@ -13,15 +13,13 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from mechval.training.batches import AnswerData, LabelledInputs
 from mechval.training.callbacks import CurvePoint, LearningCurve, Snapshots, StepProgress
-from mechval.training.module import AnswerTraining, Task
+from mechval.training.module import AnswerData, AnswerTraining, LabelledInputs, Task
 from mechval.training.optimizers import make_optimizer
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer
 
 LAST = "last"
-BEST = "best"
 _TIMED_STEPS = 5
 
 
@@ -45,9 +43,10 @@ def fit(
     device: torch.device,
     callbacks: Sequence[Callback] = (),
 ) -> Fit:
-    """Train ``model`` in place. ``directory``: checkpoints and ``snapshots/``; a run killed there
-    resumes at the exact step. ``callbacks``: more of them; one that sets ``trainer.should_stop``
-    ends the run early."""
+    """Train ``model`` in place; a run killed in ``directory`` resumes at the exact step.
+
+    Checkpoints and ``snapshots/`` go there. A callback that sets ``trainer.should_stop`` ends it.
+    """
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = AnswerTraining(model, recipe, task, training_dtype(recipe, device))
     data = AnswerData(train, selection, recipe=recipe, seed=seed)
@@ -73,9 +72,8 @@ def estimate_seconds(
     model: Transformer, recipe: Recipe, task: Task, train: LabelledInputs, device: torch.device
 ) -> float:
     """How long :func:`fit` would take, from a few timed steps on a copy of the model."""
-    module = AnswerTraining(
-        copy.deepcopy(model).to(device), recipe, task, training_dtype(recipe, device)
-    )
+    copied = copy.deepcopy(model).to(device)
+    module = AnswerTraining(copied, recipe, task, training_dtype(recipe, device))
     optimizer = make_optimizer(module.model, recipe)
     rows = slice(0, recipe.batch_size)
     batch = train.inputs[rows].to(device), train.answers[rows].to(device)
@@ -113,7 +111,7 @@ def _checkpoints(recipe: Recipe, directory: Path) -> list[ModelCheckpoint]:
         return [last]
     best = ModelCheckpoint(
         directory,
-        BEST,
+        "best",
         monitor="selection_accuracy",
         mode="max",
         save_weights_only=True,

@@ -2,9 +2,8 @@
 
 from mechval.transformer.answer_position import answer_logits
 from mechval.transformer.architecture import Architecture
-from mechval.transformer.attention import Attention
 from mechval.transformer.hooks import HookPoint, hook_names
-from mechval.transformer.model import MLP, Block, Transformer
+from mechval.transformer.model import MLP, Attention, Block, Transformer
 from mechval.transformer.weights import load_weights, named_weights, save_weights
 
 __all__ = [

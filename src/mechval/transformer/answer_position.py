@@ -18,8 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from mechval.transformer.attention import Attention
-from mechval.transformer.model import Block, Transformer
+from mechval.transformer.model import Attention, Block, Transformer
 
 
 def answer_logits(

@@ -4,10 +4,9 @@ import torch
 from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
 from mechval.modular_addition.claim.controls import half_of_the_numbers
-from mechval.modular_addition.claim.program import WaveProgram
 from mechval.modular_addition.claim.translations import HALF_TOKENS, fit_translations
 from mechval.modular_addition.claim.validation import Validation, validate
-from mechval.modular_addition.interpretation import make_interpretations
+from mechval.modular_addition.interpretation import WaveProgram, make_interpretations
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
 from tests.settings import MODULAR_ADDITION, changed

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.transformer import named_weights
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.weights import load_foreign_checkpoint
 from mechval.two_sat.formulas.tokens import encode_formulas
 from tests.networks import (
     PUBLISHED_PROBLEM,

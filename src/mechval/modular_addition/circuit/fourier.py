@@ -42,13 +42,11 @@ def wave_power(
     return (basis.T @ embedding.double()).square().sum(dim=1).unflatten(0, (-1, 2))
 
 
-def add_angles(
-    first: Float64[Tensor, "batch frequency 2"], second: Float64[Tensor, "batch frequency 2"]
-) -> Float64[Tensor, "batch frequency 2"]:
-    """Cosine and sine of the sum of two angles, from those of each (the angle-sum identities)."""
-    cos_a, sin_a = first.unbind(dim=-1)
-    cos_b, sin_b = second.unbind(dim=-1)
-    return torch.stack([cos_a * cos_b - sin_a * sin_b, sin_a * cos_b + cos_a * sin_b], dim=-1)
+def round_waves(
+    state: Float64[Tensor, "*state"], decimals: int | None
+) -> Float64[Tensor, "*state"]:
+    """Round to so many decimals; None keeps the state."""
+    return state if decimals is None else torch.round(state, decimals=decimals)
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,8 @@ from torch import Tensor
 from mechval import tables
 from mechval.axioms import Estimate
 from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.claim import equivalences
-from mechval.modular_addition.claim.translations import (
-    HALF_TOKENS,
-    Affine,
-    fit_affine,
-    pseudo_inverse,
-)
+from mechval.modular_addition.claim import equivalences, translations
+from mechval.modular_addition.claim.translations import Affine, fit_affine
 from mechval.modular_addition.network.components import Activations, record_activations
 from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.problem import ModularAddition
@@ -49,8 +44,7 @@ class Judged:
 class ReadingErrors(Judged):
     """Sizes and errors of a reading.
 
-    It is ``vacuous`` if it cannot fail on these points: it was fitted on them, and no more of
-    them than it has features.
+    It is ``vacuous`` if it cannot fail: fitted on these points, no more than it has features.
     """
 
     points: int
@@ -102,8 +96,7 @@ def embedding_readers(
     generator: torch.Generator,
 ) -> Iterator[Reader]:
     """α_1 by each way of fitting, to the network and to the two controls; points are numbers."""
-    embedding = model.W_E.detach().cpu()[: problem.p]
-    table = waves(problem.p, frequencies)
+    embedding, table = model.W_E.detach().cpu()[: problem.p], waves(problem.p, frequencies)
     order = torch.randperm(problem.p, generator=generator)
     subjects = {
         NETWORK: (embedding, table),
@@ -115,12 +108,12 @@ def embedding_readers(
     for subject, (rows, targets) in subjects.items():
         wanted = targets.flatten(1)
         on_all, on_half = fit_affine(rows, wanted), fit_affine(rows[half], wanted[half])
-        inverse = pseudo_inverse(fit_affine(wanted, rows))
+        inverse = translations.pseudo_inverse(fit_affine(wanted, rows))
         for name, affine, words, judged in (
             ("all_tokens", on_all, FITTED_NUMBERS, everything),
             ("pseudo_inverse", inverse, FITTED_NUMBERS, everything),
-            (HALF_TOKENS, on_half, FITTED_NUMBERS, half),
-            (HALF_TOKENS, on_half, OTHER_NUMBERS, others),
+            (translations.HALF_TOKENS, on_half, FITTED_NUMBERS, half),
+            (translations.HALF_TOKENS, on_half, OTHER_NUMBERS, others),
         ):
             told = Judged(map="alpha_1", reading=name, subject=subject, judged_on=words)
             yield Reader(told, affine, affine(rows[judged]), wanted[judged])
@@ -135,8 +128,7 @@ def sum_readers(
     generator: torch.Generator,
 ) -> Iterator[Reader]:
     """α_2 fitted to the network and to the two controls; points are inputs."""
-    table = waves(problem.p, frequencies)
-    targets = table[problem.answers(problem.all_pairs())].flatten(1)
+    targets = waves(problem.p, frequencies)[problem.answers(problem.all_pairs())].flatten(1)
     order = torch.randperm(problem.n_pairs, generator=generator)
     randomised = deepcopy(model)
     with torch.no_grad():
@@ -154,7 +146,7 @@ def sum_readers(
 
 
 def reading_row(reader: Reader) -> ReadingErrors:
-    """Sizes and errors of a reading."""
+    """How large the errors of a reading are."""
     residual = (reader.found - reader.expected).square()
     centred = (reader.expected - reader.expected.mean(dim=0)).square()
     is_own = reader.judged.judged_on in (FITTED_NUMBERS, FITTED_INPUTS)

@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.circuit.fourier import round_waves, waves
 from mechval.modular_addition.network.components import Activations, AnswerState
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
@@ -96,10 +96,14 @@ class Translations:
     constant_label: int
 
     def alpha_1(
-        self, embedded: Float[Tensor, "batch pos d_model"], reading: str
+        self,
+        embedded: Float[Tensor, "batch pos d_model"],
+        reading: str,
+        decimals: int | None = None,
     ) -> Float64[Tensor, "batch number frequency 2"]:
-        """The waves of ``a`` and ``b``, read off their embeddings."""
-        return self.readers[reading](embedded[:, :-1]).unflatten(-1, (-1, 2))
+        """The waves of ``a`` and ``b``, read off their embeddings, rounded to ``decimals``."""
+        read = self.readers[reading](embedded[:, :-1]).unflatten(-1, (-1, 2))
+        return round_waves(read, decimals)
 
     def gamma_1(
         self, numbers: Float64[Tensor, "batch number frequency 2"]

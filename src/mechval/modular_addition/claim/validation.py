@@ -4,15 +4,16 @@ All inputs are enumerated, so ε over them is exact: the rate itself. The bound 
 reports, from held-out inputs alone, stands beside it as a stratum; every estimate says which it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import AxiomReport, Batch, Cell, Interpretation, evaluate_axioms
+from mechval.axioms.report import CellName
 from mechval.modular_addition.claim.translations import HALF_TOKENS, Translations
 from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import make_interpretations
@@ -33,6 +34,19 @@ class Headlines:
     epsilon: Mapping[str, float] = tables.rate()
 
 
+@dataclass(frozen=True, kw_only=True)
+class FailingPair(CellName):
+    """A pair on which a cell disagrees, of so many disagreements among all n pairs."""
+
+    disagreements: int = tables.count()
+    n: int = tables.told("N")
+    a: int
+    b: int
+    sum: int = tables.told("a + b")
+    network_answer: int = tables.told("network")
+
+
+FAILING = tables.Table("certify/counterexamples.csv", FailingPair)
 HEADLINES = tables.Record("axioms/metrics.json", Headlines)
 
 
@@ -109,6 +123,38 @@ def evaluate_on(
         confidence=confidence,
         constant_label=constant_label,
     )
+
+
+@torch.inference_mode()
+def find_failing_pairs(
+    cells: Sequence[Cell],
+    disagreements: Mapping[str, Bool[Tensor, " pair"]],
+    model: Transformer,
+    problem: ModularAddition,
+    limit: int,
+) -> Iterator[FailingPair]:
+    """The first pairs, by a, then b, on which each distinct cell disagrees.
+
+    ``disagreements`` say on which, by the cell's name; a cell gives at most ``limit`` pairs. A pair
+    has no parts that could be left out, so there is nothing to shrink.
+    """
+    components, pairs = Components(model), problem.all_pairs()
+    for cell in cells:
+        disagrees = disagreements[cell.name]
+        for pair in pairs[disagrees][: limit if cell.is_distinct else 0]:
+            state = components.hidden(components.embed(problem.tokens(pair[None])))
+            yield FailingPair(
+                interpretation=cell.interpretation,
+                tags=cell.tags,
+                axiom=cell.axiom,
+                component=cell.component,
+                disagreements=int(disagrees.sum()),
+                n=len(pairs),
+                a=int(pair[0]),
+                b=int(pair[1]),
+                sum=int(problem.answers(pair[None])),
+                network_answer=int(components.output(state)),
+            )
 
 
 def _exact(cell: Cell, bounded: Sequence[str]) -> Cell:

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ from mechval.modular_addition.configs import GrokkingRecipe
 from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.network.model import all_logits, logits_at_equals
 from mechval.modular_addition.problem import ModularAddition
-from mechval.training.batches import LabelledInputs
 from mechval.training.callbacks import Measured, Watch
 from mechval.training.fit import estimate_seconds, fit
-from mechval.training.module import Task
+from mechval.training.module import LabelledInputs, Task
 from mechval.transformer import Transformer
 
 
@@ -125,13 +123,8 @@ def estimate_training(
     device: torch.device,
 ) -> float:
     """Seconds that ``max_steps`` would take here; a network that groks stops before."""
-    return estimate_seconds(
-        model,
-        recipe.full_batch(len(split.train)),
-        _task(problem),
-        labelled_inputs(problem, split.train),
-        device,
-    )
+    full_batch, train = recipe.full_batch(len(split.train)), labelled_inputs(problem, split.train)
+    return estimate_seconds(model, full_batch, _task(problem), train, device)
 
 
 def labelled_inputs(problem: ModularAddition, indices: Int[Tensor, " n"]) -> LabelledInputs:
@@ -200,12 +193,9 @@ def _is_errorless(point: Measured) -> bool:
     return point["train_accuracy"] == 1 and point["test_accuracy"] == 1
 
 
-def _training_logits(
-    problem: ModularAddition, model: Transformer, pairs: Tensor, dtype: torch.dtype
-) -> Float[Tensor, "batch d_vocab"]:
-    """In float32 whatever ``dtype``: the recipe asks for nothing else."""
-    return logits_at_equals(problem, model, pairs)
-
-
 def _task(problem: ModularAddition) -> Task:
-    return Task(partial(_training_logits, problem), loss=precise_cross_entropy)
+    # In float32 whatever the precision: the recipe asks for nothing else.
+    return Task(
+        lambda model, pairs, _: logits_at_equals(problem, model, pairs),
+        loss=precise_cross_entropy,
+    )

@@ -4,14 +4,12 @@ from functools import partial
 
 from mechval import axioms
 from mechval.axioms import Cell
-from mechval.modular_addition.certify.failing import FAILING
 from mechval.modular_addition.claim import controls
 from mechval.modular_addition.claim.translations import HALF_TOKENS
-from mechval.modular_addition.claim.validation import HELD_OUT
+from mechval.modular_addition.claim.validation import FAILING, HELD_OUT
 from mechval.modular_addition.interpretation import EMBED
 from mechval.modular_addition.network import training
-from mechval.modular_addition.report import published_values
-from mechval.modular_addition.report.figures import claim as figures
+from mechval.modular_addition.report import figures, published_values
 from mechval.reporting import paper
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns

@@ -9,9 +9,7 @@ from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.circuit.losses import LOSS_POINTS
 from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.network import training
-from mechval.modular_addition.report import claim_content, published_values
-from mechval.modular_addition.report.figures import circuit as circuit_figures
-from mechval.modular_addition.report.figures import claim as claim_figures
+from mechval.modular_addition.report import claim_content, figures, published_values
 from mechval.reporting import report
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.report import Figure, RunFiles, Section
@@ -40,7 +38,7 @@ def network(files: RunFiles) -> Section:
     answers = files.record(training.ANSWERS)
     curve = files.rows(training.CURVE) if is_own else ()
     counts = {"all": answers, "trained on": answers.train, "held out": answers.test}
-    draw = partial(claim_figures.draw_learning_curve, curve, answers)
+    draw = partial(figures.draw_learning_curve, curve, answers)
     parts = {
         "is_own": is_own,
         "problem": files.settings.problem,
@@ -60,9 +58,9 @@ def network(files: RunFiles) -> Section:
 def the_circuit(files: RunFiles) -> Section:
     """Which frequencies the network computes with, and how far they explain it."""
     frequencies, neurons = circuit.FREQUENCIES, circuit.NEURONS
-    draw, figure = circuit_figures, files.figure
+    draw, figure = figures, files.figure
     keys = [row for row in files.rows(frequencies) if row.is_key]
-    figures = [
+    drawn = [
         figure("embedding", draw.draw_embedding, frequencies),
         figure("neurons", draw.draw_neurons, neurons, frequencies),
     ]
@@ -78,13 +76,12 @@ def the_circuit(files: RunFiles) -> Section:
     found = examples.load_examples(files.folder("circuit"))
     if len(found.neurons):
         over_inputs = partial(draw.draw_neurons_over_inputs, found, files.rows(neurons))
-        figures.append(Figure("neurons-over-inputs", over_inputs))
-    figures += [
+        drawn.append(Figure("neurons-over-inputs", over_inputs))
+    drawn += [
         Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)),
         figure("logits", draw.draw_logits, frequencies),
-        figure("losses", draw.draw_losses, losses.LOSSES),
     ]
-    return Section("Circuit", "circuit.md", {**parts, "figures": figures})
+    return Section("Circuit", "circuit.md", {**parts, "figures": drawn})
 
 
 def _losses(rows: Sequence[losses.Loss]) -> Shown:
@@ -104,11 +101,11 @@ def progress(files: RunFiles) -> Section | None:
     """The axioms and the losses over the training; nothing without its snapshots."""
     points = files.rows(LOSS_POINTS)
     unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
-    figures = progress_figures(files.rows(CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
+    drawn = progress_figures(files.rows(CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
     if any(point.examples is not None for point in points):
-        draw = partial(claim_figures.draw_loss_progress, points, unit)
-        figures.append(Figure("losses-over-training", draw))
-    return Section("Over the training", "progress.md", {"figures": figures}) if figures else None
+        draw = partial(figures.draw_loss_progress, points, unit)
+        drawn.append(Figure("losses-over-training", draw))
+    return Section("Over the training", "progress.md", {"figures": drawn}) if drawn else None
 
 
 MAKERS: tuple[report.Maker, ...] = (

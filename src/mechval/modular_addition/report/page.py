@@ -1,9 +1,11 @@
 """What the modular-addition study says on its pages beside the sections of its report."""
 
+from pathlib import Path
+
 from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.report import claim_content, content
 from mechval.reporting.html.answers import Answer
-from mechval.reporting.html.page import Component, PageContent
+from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import show
 
@@ -29,29 +31,7 @@ PAGE = PageContent(
     study="modular_addition",
     title="How a transformer adds modulo a prime",
     claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
-    components=(
-        Component(
-            "embed",
-            "token embedding",
-            "cosine and sine of both numbers at the key frequencies",
-            "embeddings",
-            "waves of a and b",
-        ),
-        Component(
-            "add",
-            "positions, attention, MLP's hidden layer at “=”",
-            "waves of a + b, by the angle-sum identities",
-            "neurons at “=”",
-            "waves of a + b",
-        ),
-        Component(
-            "answer",
-            "MLP output, unembedding, largest logit",
-            "the number c whose waves fit best",
-            "c",
-            "c",
-        ),
-    ),
+    components=COMPONENTS.read(Path(__file__).parent),
     input_state="a, b and “=”",
     neurons_question="Which neurons compute which frequencies?",
     neurons=_neurons,

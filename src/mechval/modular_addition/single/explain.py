@@ -12,10 +12,9 @@ from mechval.axioms import Axiom, Sides, examine_cells
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import load_key_frequencies
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING
-from mechval.modular_addition.claim.program import WaveProgram
 from mechval.modular_addition.claim.translations import Translations, fit_translations
 from mechval.modular_addition.configs import AxiomsConfig
-from mechval.modular_addition.interpretation import make_interpretations
+from mechval.modular_addition.interpretation import WaveProgram, make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations
 from mechval.modular_addition.network.dataset import FILE_NAME, load_split
 from mechval.modular_addition.network.model import make_network

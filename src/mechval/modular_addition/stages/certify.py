@@ -1,7 +1,7 @@
 """Stage ``certify``: the pairs that fail; the counts themselves are those of stage ``axioms``."""
 
 from mechval import axioms
-from mechval.modular_addition.certify.failing import FAILING, find_failing_pairs
+from mechval.modular_addition.claim.validation import FAILING, find_failing_pairs
 from mechval.modular_addition.stages.data import Context
 from mechval.modular_addition.stages.train import load_stage_network
 

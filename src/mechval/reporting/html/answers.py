@@ -16,13 +16,9 @@ from mechval.reporting.shown import Shown, by, show, significant
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer to one of the page's questions, computed from tables.
+    """An answer from tables: a few words, what they rest on, rows to unfold, and its tone.
 
-    Attributes:
-        verdict: a few words.
-        sentences: what it rests on, with N and the kind of evidence.
-        details: rows to unfold.
-        tone: ``good``, ``mixed``, ``bad`` or ``none``.
+    Sentences have N and the kind of evidence; tones are ``good``, ``mixed``, ``bad`` and ``none``.
     """
 
     verdict: str
@@ -33,12 +29,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the rules judge.
+    """The claimed interpretation's cells, repetitions too, and those of null networks, by network.
 
-    Attributes:
-        cells: of the claimed interpretation, one row each, repetitions too.
-        nulls: the same of networks that the claim is false for, by network.
-        bar: an ε at or below it counts as holding.
+    An ε at or below the ``bar`` counts as holding.
     """
 
     cells: Sequence[Cell]

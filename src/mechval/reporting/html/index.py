@@ -11,14 +11,9 @@ from mechval.reporting.shown import CellText, show, significant
 
 
 def build_index(results: Path, runs: Mapping[page.PageContent, Sequence[page.PageRun]]) -> Path:
-    """Write ``index.html``: all runs found, compared.
+    """Write ``index.html`` into ``results``: all runs found, compared, by study that has pages.
 
-    Args:
-        results: the folder with one folder per study.
-        runs: of every study that has pages.
-
-    Raises:
-        MechvalError: if the index cannot be written.
+    Raises MechvalError if it cannot be written.
     """
     found = [run for group in runs.values() for run in group]
     text = page.render_template(

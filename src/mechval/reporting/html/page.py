@@ -13,6 +13,7 @@ from typing import Any
 import itables
 from plotly.offline import get_plotlyjs
 
+from mechval import tables
 from mechval.axioms import Cell
 from mechval.config import Config
 from mechval.errors import MechvalError
@@ -34,6 +35,10 @@ class Component:
     program: str
     network_state: str
     program_state: str
+
+
+COMPONENTS = tables.Table("report/components.csv", Component)
+"""Beside a study's report, first to last."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,7 @@ class PageContent:
 
 @dataclass(frozen=True)
 class PageRun:
-    """A run as its page and the index are made from it.
-
-    Attributes:
-        settings: of the study, as the run recorded them.
-        stages: names of the study's stages, in order.
-    """
+    """A run as its page and the index are made from it, with its recorded settings and stages."""
 
     content: PageContent
     run: FinishedRun
@@ -108,13 +108,9 @@ class PageRun:
 
 
 def build_page(run: PageRun, deviations: Path) -> Path:
-    """Write the page of one run from whatever of it is there.
+    """Write the page of one run from whatever of it is there; raises as :func:`write`.
 
-    Args:
-        deviations: the Markdown list of deviations; told if it is missing.
-
-    Raises:
-        MechvalError: if the page cannot be written.
+    ``deviations`` is the Markdown list of deviations; the page tells if it is missing.
     """
     content, words = run.content, run.run.command
     made = (render.make_section(maker, content.package, run.files) for maker in content.makers)

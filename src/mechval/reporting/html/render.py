@@ -29,13 +29,7 @@ _DEVIATION = re.compile(r".*DEVIATIONS\.md(?:#([a-z]\d+))?.*")
 
 @dataclass(frozen=True)
 class Rendered:
-    """A section ready for a page.
-
-    Attributes:
-        id: of its element.
-        html: everything below the heading.
-        sources: files that it was made from, relative to the run's folder.
-    """
+    """A section ready for a page: its element's id, and the HTML of all below the heading."""
 
     id: str
     title: str

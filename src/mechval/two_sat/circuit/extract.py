@@ -23,7 +23,7 @@ from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.configs import CircuitConfig, ReadingName, Version
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
-from mechval.two_sat.network.activations import Activations, record_activations
+from mechval.two_sat.network.components import Activations, record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import evaluate
 

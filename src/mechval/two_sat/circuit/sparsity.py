@@ -10,8 +10,7 @@ from mechval.progress import track
 from mechval.transformer import Transformer, load_weights
 from mechval.two_sat.circuit.neurons import neuron_effects
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.activations import record_answer_states
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.components import Components, record_answer_states
 from mechval.two_sat.network.training import labelled_inputs
 from mechval.two_sat.problem import Problem
 

@@ -16,8 +16,7 @@ from mechval.two_sat.configs import CircuitConfig, ReadingName, Residual, Versio
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.interpretation import interpretation_tags, make_interpretations
-from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.components import Components, token_batches
 from mechval.two_sat.problem import Problem
 
 CLASSES = ("UNSAT", "SAT")

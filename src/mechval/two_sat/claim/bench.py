@@ -17,8 +17,7 @@ from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
-from mechval.two_sat.network.activations import record_cuts
-from mechval.two_sat.network.components import AnswerState, Components
+from mechval.two_sat.network.components import AnswerState, Components, record_cuts
 from mechval.two_sat.problem import Problem, clause_literals
 from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
 

@@ -24,8 +24,7 @@ from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.interpretation import EVALUATE, PARSE
-from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import AnswerState, Components
+from mechval.two_sat.network.components import AnswerState, Components, token_batches
 from mechval.two_sat.problem import Problem
 
 Kept = Literal["all", "named", "others", "none"]

@@ -20,8 +20,7 @@ from mechval.errors import MechvalError
 from mechval.transformer import Transformer, hook_names, named_weights
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.interpretation import COMPONENT_NAMES
-from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import AnswerState, Components
+from mechval.two_sat.network.components import AnswerState, Components, token_batches
 from mechval.two_sat.problem import Problem
 
 _LAST_HOOKS = ("blocks.0.hook_resid_post", "blocks.1.mlp.hook_post", "blocks.1.hook_resid_post")

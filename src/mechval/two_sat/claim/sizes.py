@@ -20,10 +20,8 @@ from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import lengths
-from mechval.two_sat.programs.evaluate import EvaluateProgram
-from mechval.two_sat.programs.lookup import fit_lookup
+from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_lookup, fit_thresholds
 from mechval.two_sat.programs.mirrored import AnyVoting
-from mechval.two_sat.programs.thresholds import fit_thresholds
 from mechval.two_sat.programs.voting import VotingProgram
 
 TREE_LEAVES = (2, 4, 16, None)

@@ -12,10 +12,14 @@ from jaxtyping import Int64, UInt8
 from mechval.errors import MechvalError
 from mechval.progress import progress_bar
 from mechval.two_sat.configs import DataConfig
-from mechval.two_sat.formulas.counting import class_sizes, is_countable
 from mechval.two_sat.formulas.dataset import SPLIT_NAMES, Corpora, Provenance, Split, SplitName
 from mechval.two_sat.formulas.solver import SatOracle
-from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
+from mechval.two_sat.formulas.truth_tables import (
+    class_sizes,
+    is_countable,
+    is_satisfiable,
+    truth_tables,
+)
 from mechval.two_sat.problem import Problem
 
 _FIRST_DRAW = 2**12

@@ -1,1 +1,1 @@
-"""The network: its components, its training, its activations, its null networks."""
+"""The network: its components, their activations, its training."""

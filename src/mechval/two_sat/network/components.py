@@ -1,18 +1,21 @@
-"""The paper's cut of the two-block network into three concrete components.
+"""The paper's cut of the two-block network into three concrete components, and what they do.
 
 Parse is embeddings plus block 0; evaluate is block 1's attention plus its MLP's hidden layer, read
 at the answer position; output is the MLP's output plus the unembedding and the argmax. Source:
 paper section 4; PAPER.md section 2. TransformerLens counts blocks from 0, the paper from 1.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechval.progress import progress_bar
 from mechval.transformer import Transformer
-from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
+from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.problem import Problem
 
 
@@ -65,3 +68,108 @@ class Components:
     def output(self, state: AnswerState) -> Int[Tensor, " batch"]:
         """The predicted label: 1 where the argmax over all tokens is ``s``, else 0."""
         return (self.answer_logits(state).argmax(dim=-1) == self.vocabulary.satisfiable).long()
+
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Statistics and per-formula values over one split.
+
+    ``mean_resid_post``: mean residual stream after block 0, per position. ``mean_resid_mid``: mean
+    residual stream after block 1's attention, at the answer position. ``mean_attn_out``: mean
+    output of block 1's attention there. ``hidden``: block 1's post-ReLU activations there, per
+    formula. ``labels``: the network's label per formula. ``own_clause_attention``: block 0's
+    attention from each second literal to the two literals of its own clause, averaged over formulas
+    and summed over the two, per head.
+    """
+
+    mean_resid_post: Float[Tensor, "pos d_model"]
+    mean_resid_mid: Float[Tensor, " d_model"]
+    mean_attn_out: Float[Tensor, " d_model"]
+    hidden: Float[Tensor, "formula d_mlp"]
+    labels: Int[Tensor, " formula"]
+    own_clause_attention: Float[Tensor, "head_index clause_position"]
+
+
+def token_batches(
+    problem: Problem, split: Split, device: torch.device, description: str
+) -> Iterator[tuple[Int[Tensor, "batch pos"], Bool[Tensor, " batch"]]]:
+    """Yield tokens and satisfiability of consecutive formulas, with a progress bar."""
+    with progress_bar(None, description, total=len(split)) as bar:
+        for first in range(0, len(split), BATCH_SIZE):
+            rows = slice(first, first + BATCH_SIZE)
+            clause_ids = torch.from_numpy(split.clause_ids[rows]).to(device)
+            satisfiable = torch.from_numpy(split.satisfiable[rows]).to(device)
+            yield encode_formulas(problem, clause_ids), satisfiable
+            bar.update(len(clause_ids))
+
+
+@torch.inference_mode()
+def record_activations(
+    model: Transformer, problem: Problem, split: Split, device: torch.device
+) -> Activations:
+    """Run the network over ``split`` and keep what the interpretation is fitted on. Sums are
+    accumulated in float64, so that the means do not depend on the order of formulas."""
+    components = Components(model, problem)
+    sums: dict[str, Tensor] = {}
+    hidden, labels = [], []
+    for tokens, _ in token_batches(problem, split, device, "activations"):
+        resid = components.parse(tokens)
+        attn_out = components.answer_attention(resid)
+        state = components.evaluate(resid, attn_out)
+        for name, value in (
+            ("resid_post", resid),
+            ("resid_mid", state.resid_mid),
+            ("attn_out", attn_out),
+            ("own_clause", _own_clause_attention(components, tokens)),
+        ):
+            sums[name] = sums.get(name, 0) + value.sum(dim=0, dtype=torch.float64)
+        hidden.append(state.hidden.cpu())
+        labels.append(components.output(state).cpu())
+    means = {name: (total / len(split)).float().cpu() for name, total in sums.items()}
+    return Activations(
+        mean_resid_post=means["resid_post"],
+        mean_resid_mid=means["resid_mid"],
+        mean_attn_out=means["attn_out"],
+        hidden=torch.cat(hidden),
+        labels=torch.cat(labels),
+        own_clause_attention=means["own_clause"],
+    )
+
+
+@torch.inference_mode()
+def record_cuts(
+    model: Transformer, problem: Problem, split: Split, device: torch.device
+) -> tuple[Float[Tensor, "formula d_model"], AnswerState]:
+    """The residual stream after block 0 at ``:``, and the state at cut 2, on the CPU."""
+    components = Components(model.to(device), problem)
+    position = components.layout.answer_position
+    resids, states = [], []
+    for tokens, _ in token_batches(problem, split, device, "states at ':'"):
+        resid = components.parse(tokens)
+        # A clone, because a view would keep all positions in memory.
+        resids.append(resid[:, position].clone().cpu())
+        states.append(components.evaluate(resid))
+    return torch.cat(resids), AnswerState(
+        hidden=torch.cat([state.hidden.cpu() for state in states]),
+        resid_mid=torch.cat([state.resid_mid.cpu() for state in states]),
+    )
+
+
+def record_answer_states(
+    model: Transformer, problem: Problem, split: Split, device: torch.device
+) -> AnswerState:
+    """The concrete state at cut 2 of every formula, on the CPU."""
+    return record_cuts(model, problem, split, device)[1]
+
+
+def _own_clause_attention(
+    components: Components, tokens: Int[Tensor, "batch pos"]
+) -> Float[Tensor, "batch head_index clause_position"]:
+    layout: FormulaLayout = components.layout
+    second = torch.tensor(layout.second_literal_positions, device=tokens.device)
+    pattern = components.model.block(0).attn.pattern(components.model.embed(tokens), second)
+    clause = torch.arange(len(second), device=tokens.device)
+    return pattern[:, :, clause, second] + pattern[:, :, clause, second - 1]

@@ -1,6 +1,7 @@
-"""The 2-SAT network: made, trained, finished, loaded."""
+"""The 2-SAT network: made, trained, finished, loaded, and how often it is right."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,16 +12,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mechval import tables
-from mechval.training.batches import LabelledInputs
+from mechval.axioms import clopper_pearson_upper
 from mechval.training.fit import Fit, estimate_seconds, fit
-from mechval.training.module import Task
+from mechval.training.module import LabelledInputs, Task
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, answer_logits, load_weights
 from mechval.transformer.weights import WEIGHTS as WEIGHTS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
-from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import AnswerState, Components
+from mechval.two_sat.network.components import AnswerState, Components, token_batches
 from mechval.two_sat.problem import Problem
 
 
@@ -178,3 +178,57 @@ def _logits_from_residual(
     """The rest of the network; small enough that float32 costs nothing, whatever ``dtype``."""
     state = AnswerState(model.block(1).mlp.hidden(resid_mid), resid_mid)
     return Components(model, problem).answer_logits(state)
+
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """Formulas of one class, and how many get another answer."""
+
+    n: int = tables.told("N")
+    wrong_count: int = tables.count("wrong")
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy over all classes, with a one-sided bound (Clopper-Pearson)."""
+
+    n: int = tables.told("N")
+    wrong_count: int = tables.count("wrong")
+    accuracy: float = tables.rate()
+    accuracy_lower: float = tables.rate("lower bound")
+    confidence: float = tables.told(unit="%")
+    classes: Mapping[str, ClassCount] = tables.told()
+
+
+ACCURACY = tables.Record("train/metrics.json", Accuracy)
+
+
+@torch.inference_mode()
+def measure_accuracy(
+    model: Transformer, problem: Problem, split: Split, device: torch.device
+) -> Accuracy:
+    """Count wrong answers, the answer being the argmax over all tokens."""
+    components = Components(model.to(device), problem)
+    vocabulary = components.vocabulary
+    wrong = []
+    for tokens, satisfiable in token_batches(problem, split, device, "accuracy"):
+        logits = components.answer_logits(components.evaluate(components.parse(tokens)))
+        answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
+        wrong.append((logits.argmax(dim=-1) != answers).cpu().numpy())
+    is_wrong, n = np.concatenate(wrong), len(split)
+    n_wrong = int(is_wrong.sum())
+    masks = {"satisfiable": split.satisfiable, "unsatisfiable": ~split.satisfiable}
+    return Accuracy(
+        n=n,
+        wrong_count=n_wrong,
+        accuracy=1 - n_wrong / n,
+        accuracy_lower=1 - clopper_pearson_upper(n_wrong, n, CONFIDENCE),
+        confidence=CONFIDENCE,
+        classes={
+            name: ClassCount(int(mask.sum()), int(is_wrong[mask].sum()))
+            for name, mask in masks.items()
+        },
+    )

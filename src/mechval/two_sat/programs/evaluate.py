@@ -1,6 +1,10 @@
-"""The abstract programs: one bit per evaluating neuron as a function of the truth table."""
+"""The abstract programs: one bit per evaluating neuron as a function of the truth table.
 
-from collections.abc import Sequence
+Trees and disjunctions are the circuit's; k-of-n programs and lookup tables, the longest programs,
+stand beside them.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -142,3 +146,96 @@ def fit_disjunctions(
 ) -> DisjunctionProgram:
     """A neuron stands for the assignments whose formulas activate it above its cut on average."""
     return DisjunctionProgram(mean_activation > cut[:, None])
+
+
+MOST_ASSIGNMENTS = 6
+
+
+@dataclass(frozen=True)
+class ThresholdProgram:
+    """Each neuron's bit is a monotone formula: at least so many of its assignments satisfy.
+    ``assignments``: of each neuron. ``at_least``: how many of them must satisfy."""
+
+    assignments: Bool[Tensor, "neuron assignment"]
+    at_least: Int[Tensor, " neuron"]
+
+    def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
+        counts = truth_tables.float() @ self.assignments.to(truth_tables.device).float().T
+        return counts >= self.at_least.to(truth_tables.device)
+
+
+def fit_thresholds(
+    tables: TruthTableCounts,
+    bits: Bool[np.ndarray, "formula neuron"],
+    mean_activation: Float[Tensor, "neuron assignment"],
+) -> ThresholdProgram:
+    """Choose n and k for every neuron on the fitting split. A neuron's n assignments are those with
+    the largest mean activation. Of all k ≤ n ≤ 6 the pair with the fewest wrong bits is taken, the
+    smallest n and then k where several have as few."""
+    n_tables, most = len(tables.distinct), min(MOST_ASSIGNMENTS, mean_activation.shape[1])
+    order = mean_activation.argsort(dim=1, descending=True, stable=True)[:, :most].numpy()
+    total = np.bincount(tables.index, minlength=n_tables)
+    assignments = torch.zeros(mean_activation.shape, dtype=torch.bool)
+    at_least = torch.zeros(len(order), dtype=torch.int64)
+    for neuron, chosen in enumerate(order):
+        n_on = np.bincount(tables.index[bits[:, neuron]], minlength=n_tables)
+        n, k = _best(tables.distinct[:, chosen].cumsum(axis=1), total - 2 * n_on)
+        assignments[neuron, chosen[:n]] = True
+        at_least[neuron] = k
+    return ThresholdProgram(assignments, at_least)
+
+
+def _best(
+    satisfied: Int[np.ndarray, "table n"], cost_of_on: Int[np.ndarray, " table"]
+) -> tuple[int, int]:
+    """The n and k whose wrong bits are fewest; being on costs what being off would not."""
+    pairs = [(n, k) for n in range(1, satisfied.shape[1] + 1) for k in range(1, n + 1)]
+    wrong = [int(cost_of_on[satisfied[:, n - 1] >= k].sum()) for n, k in pairs]
+    return pairs[int(np.argmin(wrong))]
+
+
+@dataclass(frozen=True)
+class LookupProgram:
+    """For each truth table the bits most often seen with it; none for a table never seen. No
+    program of the truth table alone agrees with the fitting formulas more often. ``rows``: packed
+    truth table to its row. ``states``: the bits of each row."""
+
+    rows: Mapping[bytes, int]
+    states: Bool[Tensor, "table neuron"]
+
+    def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
+        packed = np.packbits(truth_tables.cpu().numpy(), axis=1)
+        unseen = torch.zeros_like(self.states[:1])
+        found = [self.rows.get(row.tobytes(), len(self.states)) for row in packed]
+        return torch.cat([self.states, unseen])[found].to(truth_tables.device)
+
+
+def fit_lookup(tables: TruthTableCounts, bits: Bool[Tensor, "formula neuron"]) -> LookupProgram:
+    """Find the most frequent state of the neurons for each truth table; ties go to fewer bits."""
+    states, count, table = _states_by_table(tables, bits)
+    order = np.lexsort((states.sum(axis=1), -count, table))
+    _, first = np.unique(table[order], return_index=True)
+    packed = np.packbits(tables.distinct, axis=1)
+    return LookupProgram(
+        rows={row.tobytes(): number for number, row in enumerate(packed)},
+        states=torch.from_numpy(states[order[first]]),
+    )
+
+
+def truth_table_floor(tables: TruthTableCounts, bits: Bool[Tensor, "formula neuron"]) -> int:
+    """On how many of these formulas every program of the truth table disagrees, at the least. It is
+    fitted on the formulas it is counted on, so it bounds programs from below and is no ε."""
+    _, count, table = _states_by_table(tables, bits)
+    most = np.zeros(len(tables.distinct), dtype=np.int64)
+    np.maximum.at(most, table, count)
+    return len(bits) - int(most.sum())
+
+
+def _states_by_table(
+    tables: TruthTableCounts, bits: Bool[Tensor, "formula neuron"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct pairs of truth table and state: state, how often, index of the table."""
+    rows = np.column_stack([tables.index, np.packbits(bits.numpy(), axis=1)])
+    distinct, count = np.unique(rows, axis=0, return_counts=True)
+    packed = distinct[:, 1:].astype(np.uint8)
+    return np.unpackbits(packed, axis=1, count=bits.shape[1]).astype(bool), count, distinct[:, 0]

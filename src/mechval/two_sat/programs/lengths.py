@@ -34,9 +34,8 @@ from mechval.axioms import program_size as codes
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.truth_tables import clause_truth_tables
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram, TreeProgram
+from mechval.two_sat.programs.evaluate import DisjunctionProgram, ThresholdProgram, TreeProgram
 from mechval.two_sat.programs.mirrored import MirroredProgram
-from mechval.two_sat.programs.thresholds import ThresholdProgram
 from mechval.two_sat.programs.trees import Leaf, Tree
 from mechval.two_sat.programs.voting import VotingProgram
 

@@ -9,7 +9,7 @@ from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
 from mechval.reporting.report import Figure, RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
-from mechval.two_sat.formulas.card import DATA
+from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.axioms import draw_axiom_table

@@ -8,9 +8,8 @@ from mechval.axioms.report import CELLS, Estimate
 from mechval.reporting import paper, report
 from mechval.reporting.report import Maker, RunFiles, Section
 from mechval.reporting.shown import by, show
-from mechval.two_sat.circuit.evidence.facts import FACTS
-from mechval.two_sat.network.accuracy import ACCURACY, Accuracy
-from mechval.two_sat.network.training import LEARNING_CURVE
+from mechval.two_sat.circuit.evidence.gather import FACTS
+from mechval.two_sat.network.training import ACCURACY, LEARNING_CURVE, Accuracy
 from mechval.two_sat.report import (
     axiom_sections,
     claim_sections,

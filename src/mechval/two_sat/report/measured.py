@@ -6,11 +6,11 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRo
 from mechval.reporting import paper
 from mechval.reporting.paper import Comparison, Measured
 from mechval.reporting.report import RunFiles
-from mechval.two_sat.circuit.evidence import ablations, extremes, facts, program_rows
+from mechval.two_sat.circuit.evidence import ablations, extremes, gather, neuron_rows
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.circuit.neurons import PAPER_EFFECT
 from mechval.two_sat.claim.variants.variant import VARIANTS
-from mechval.two_sat.network.accuracy import ACCURACY
+from mechval.two_sat.network.training import ACCURACY
 from mechval.two_sat.report.published_values import PAPER_PROBLEM, PUBLISHED
 
 MAIN = {"reading": "calibrated", "residual": "resid_mid"}
@@ -76,7 +76,7 @@ def cell_values(files: RunFiles, tags: dict[str, str]) -> Iterator[tuple[str, Me
 
 
 def _network(files: RunFiles) -> Iterator[tuple[str, Measured]]:
-    accuracy, circuit = files.record(ACCURACY), files.record(facts.FACTS)
+    accuracy, circuit = files.record(ACCURACY), files.record(gather.FACTS)
     right, n = accuracy.n - accuracy.wrong_count, accuracy.n
     yield "train/accuracy", Measured(accuracy.accuracy, right, n)
     yield "train/accuracy_lower", Measured(accuracy.accuracy_lower, right, n)
@@ -101,7 +101,7 @@ def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
     ]
     yield "evidence/coefficients.evaluating_neurons", Measured(float(len(neurons) - len(idle)))
     yield "evidence/coefficients.largest_idle", Measured(max(idle, default=0.0))
-    for row in files.rows(program_rows.COVERAGE):
+    for row in files.rows(neuron_rows.COVERAGE):
         missed = {"pruned": row.covered_pruned, "unpruned": row.covered_unpruned}
         for name, covered in missed.items():
             key = f"evidence/coverage.{row.reading}.{row.program}.missed_{name}"

@@ -1,8 +1,8 @@
 """The model card of one network, from the run's tables alone."""
 
 from mechval.reporting.report import RunFiles, Section
-from mechval.two_sat.formulas.card import DATA
-from mechval.two_sat.network.accuracy import ACCURACY
+from mechval.two_sat.formulas.dataset import DATA
+from mechval.two_sat.network.training import ACCURACY
 from mechval.two_sat.report import network_sections
 
 

@@ -10,22 +10,19 @@ from mechval.reporting.report import Figure, RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
 from mechval.two_sat.circuit.evidence import (
     ablations,
-    attention,
     contributions,
     extremes,
-    facts,
+    gather,
     neuron_rows,
-    program_rows,
+    recording,
     scores,
 )
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS
-from mechval.two_sat.formulas.card import DATA
+from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
-from mechval.two_sat.network.accuracy import ACCURACY
-from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
+from mechval.two_sat.network.training import ACCURACY, LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, published_values
 from mechval.two_sat.report.figures import attention as attention_figures
-from mechval.two_sat.report.figures import circuit as circuit_figures
 from mechval.two_sat.report.figures import network as network_figures
 
 _MOST_NEURONS_SHOWN = 12
@@ -76,11 +73,11 @@ def training(files: RunFiles) -> Section | None:
 
 def circuit(files: RunFiles) -> Section:
     """How sparse the network is, and how its neurons are read."""
-    found, neurons = files.record(facts.FACTS), files.rows(neuron_rows.NEURONS)
+    found, neurons = files.record(gather.FACTS), files.rows(neuron_rows.NEURONS)
     means = files.rows(neuron_rows.MEAN_ACTIVATIONS)
     reading, is_papers = measured.main_tags(files)["reading"], measured.is_paper_size(files)
     evaluating = [row for row in neurons if row.reading[reading].evaluates]
-    draw = circuit_figures
+    draw = network_figures
     effects = partial(draw.draw_effects, neurons, found.carrying_neurons, found.effect_share)
     assignments = partial(draw.draw_assignments, means, neurons, reading)
     parts = {
@@ -107,12 +104,13 @@ def circuit(files: RunFiles) -> Section:
 def evidence(files: RunFiles) -> Section:
     """Attention, scores, ablations and the programs of single neurons."""
     parts = {
-        "facts": files.record(facts.FACTS),
+        "facts": files.record(gather.FACTS),
         "ablations": files.show(ablations.ABLATIONS, "description flips n rate lower upper"),
         "logit_differences": files.show(
             ablations.LOGIT_DIFFERENCES, "part smallest mean largest n"
         ),
         "extremes": files.show(extremes.ANSWER_EXTREMES, "version head smallest largest"),
+        "n_ctx": FormulaLayout(files.settings.problem).n_ctx,
         "worst_cases": _worst_cases(files),
         "programs": _programs(files),
         "figures": [*_attention_figures(files), *_neuron_figures(files)],
@@ -155,7 +153,7 @@ def _evaluation_sizes(files: RunFiles) -> dict[str, int]:
 
 def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Shown:
     """A row per reading: how many neurons it reads, how often they are on, what they cover."""
-    coverage = [row for row in files.rows(program_rows.COVERAGE) if row.in_circuit]
+    coverage = [row for row in files.rows(neuron_rows.COVERAGE) if row.in_circuit]
 
     def on_rates(name: str) -> str:
         rates = [row.reading[name].on_rate for row in neurons]
@@ -191,13 +189,13 @@ def _worst_cases(files: RunFiles) -> Shown:
 
 def _programs(files: RunFiles) -> Shown:
     """Coverage and F1 of every kind of program, by reading."""
-    quality = by(files.rows(program_rows.PROGRAM_QUALITY), "reading")
+    quality = by(files.rows(neuron_rows.PROGRAM_QUALITY), "reading")
 
-    def f1(row: program_rows.CoverageRow) -> list[float]:
+    def f1(row: neuron_rows.CoverageRow) -> list[float]:
         return [each.f1(row.program) for each in quality.get(row.reading, ())]
 
     return files.show(
-        program_rows.COVERAGE,
+        neuron_rows.COVERAGE,
         "reading program covered_pruned covered_unpruned",
         ("of", "assignments"),
         ("smallest F1", lambda row: min(f1(row), default=None)),
@@ -207,7 +205,7 @@ def _programs(files: RunFiles) -> Shown:
 
 def _attention_figures(files: RunFiles) -> list[Figure]:
     layout, draw = FormulaLayout(files.settings.problem), attention_figures
-    formula, means = attention.FORMULA_ATTENTION, attention.MEAN_ATTENTION
+    formula, means = recording.FORMULA_ATTENTION, recording.MEAN_ATTENTION
     title = "attention on the first test formula"
     found = [
         files.figure("formula-attention", draw.draw_patterns, formula, title=title, columns=3),
@@ -216,15 +214,11 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
     expected = files.rows(scores.EXPECTED_ATTENTION)
     seconds = [row for row in expected if row.position in layout.second_literal_positions]
     softmax = partial(draw.draw_patterns, seconds, "softmax of the mean scores", 2)
-    worst, own = extremes.WORST_CASES, attention.OWN_CLAUSE_ATTENTION
-    of_answer, clauses = extremes.ANSWER_EXTREMES, scores.CLAUSE_SCORES
+    worst, own = extremes.WORST_CASES, recording.OWN_CLAUSE_ATTENTION
     found += [
         Figure("block0-expected-attention", softmax),
         files.figure("own-clause-attention", draw.draw_own_clause, worst, own),
-        files.figure(
-            "answer-attention-extremes", draw.draw_answer_extremes, of_answer, n_ctx=layout.n_ctx
-        ),
-        files.figure("block1-clause-scores", draw.draw_clause_scores, clauses),
+        files.figure("block1-clause-scores", draw.draw_clause_scores, scores.CLAUSE_SCORES),
     ]
     by_head = by(files.rows(scores.SCORES), "head")
     return found + [
@@ -234,9 +228,9 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
 
 
 def _neuron_figures(files: RunFiles) -> list[Figure]:
-    figure, draw, neuron = files.figure, circuit_figures, files.record(facts.FACTS).shown_neuron
+    figure, draw, neuron = files.figure, network_figures, files.record(gather.FACTS).shown_neuron
     flips, differences = ablations.ABLATIONS, ablations.LOGIT_DIFFERENCES
-    programs = (program_rows.PROGRAM_QUALITY, program_rows.COVERAGE, neuron_rows.NEURONS)
+    programs = (neuron_rows.PROGRAM_QUALITY, neuron_rows.COVERAGE, neuron_rows.NEURONS)
     clauses, parts = contributions.HISTOGRAMS, contributions.PREACTIVATION_PARTS
     effects = neuron_rows.ASSIGNMENT_EFFECTS
     return [

@@ -1,12 +1,14 @@
 """What the 2-SAT study says on its page beside the sections of its report."""
 
+from pathlib import Path
+
 from mechval import axioms
 from mechval.reporting.html.answers import Answer
-from mechval.reporting.html.page import Component, PageContent
+from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
-from mechval.two_sat.formulas.card import DATA
+from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.report import content
 from mechval.two_sat.stages.nulls import NULLS
 
@@ -51,29 +53,7 @@ PAGE = PageContent(
     study="two_sat",
     title="How a transformer decides 2-SAT",
     claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
-    components=(
-        Component(
-            "parse",
-            "embeddings and block 0 (attention, MLP)",
-            "lists the clauses, two literals each",
-            "residual stream",
-            "list of clauses",
-        ),
-        Component(
-            "evaluate",
-            "block 1: attention, then the MLP's hidden layer at “:”",
-            "one bit per neuron: a tree or an OR over satisfying assignments",
-            "neurons at “:”",
-            "bits",
-        ),
-        Component(
-            "output",
-            "MLP output, unembedding, largest logit",
-            "satisfiable if any bit is set",
-            "s or u",
-            "s or u",
-        ),
-    ),
+    components=COMPONENTS.read(Path(__file__).parent),
     input_state="formula, as tokens",
     neurons_question="Which neurons evaluate which assignments?",
     neurons=_neurons,

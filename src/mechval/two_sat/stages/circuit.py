@@ -4,15 +4,15 @@ import torch
 
 from mechval import tables
 from mechval.pipeline.stage import StageContext
-from mechval.two_sat.circuit.evidence import facts, gather
+from mechval.two_sat.circuit.evidence import gather
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.circuit.files import PROGRAMS, save_circuit
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_split
-from mechval.two_sat.network.activations import record_activations
+from mechval.two_sat.network.components import record_activations
 from mechval.two_sat.stages.train import load_stage_network
 
-TABLES: tuple[tables.Declared, ...] = (PROGRAMS, facts.FACTS, *gather.TABLES)
+TABLES: tuple[tables.Declared, ...] = (PROGRAMS, gather.FACTS, *gather.TABLES)
 
 
 def run(context: StageContext[TwoSatSettings]) -> None:
@@ -29,7 +29,7 @@ def run(context: StageContext[TwoSatSettings]) -> None:
         model, problem, fit, config=config, seed=seed, device=device, activations=activations
     )
     save_circuit(circuit, context.directory)
-    facts.FACTS.write(facts.circuit_facts(model, problem, circuit), context.directory)
+    gather.FACTS.write(gather.circuit_facts(model, problem, circuit), context.directory)
     evidence = gather.gather_evidence(
         model,
         problem,

@@ -12,8 +12,7 @@ from mechval.two_sat.consolidate import network
 from mechval.two_sat.consolidate.curve import CURVE, Measurement
 from mechval.two_sat.consolidate.roles import ROLES, roles_of
 from mechval.two_sat.formulas.dataset import load_split
-from mechval.two_sat.network.accuracy import Accuracy, measure_accuracy
-from mechval.two_sat.network.training import WEIGHTS, load_network
+from mechval.two_sat.network.training import WEIGHTS, Accuracy, load_network, measure_accuracy
 from mechval.two_sat.stages.train import TEST_FORMULAS, stage_weights
 
 Context = StageContext[TwoSatSettings]

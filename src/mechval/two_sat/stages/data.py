@@ -3,8 +3,7 @@
 from mechval import tables
 from mechval.pipeline.stage import StageContext
 from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.formulas.card import DATA, describe_corpora, render_data_card
-from mechval.two_sat.formulas.dataset import save_corpora
+from mechval.two_sat.formulas.dataset import DATA, describe_corpora, render_data_card, save_corpora
 from mechval.two_sat.formulas.generation import generate_corpora
 
 TABLES: tuple[tables.Declared, ...] = (DATA,)

@@ -13,7 +13,7 @@ from mechval.two_sat.claim.assess import NetworkFacts
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, load_split
 from mechval.two_sat.network import training
-from mechval.two_sat.network.accuracy import Accuracy, measure_accuracy
+from mechval.two_sat.network.training import Accuracy, measure_accuracy
 from mechval.two_sat.stages.sampling import make_assessor
 
 WEIGHTS = "shuffled.safetensors"

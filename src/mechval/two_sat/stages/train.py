@@ -9,12 +9,12 @@ import torch
 from mechval import tables
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.transformer import Transformer, load_weights, save_weights
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.weights import load_foreign_checkpoint
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, snapshot_rows
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, SplitName, load_split
-from mechval.two_sat.network.accuracy import ACCURACY, measure_accuracy
 from mechval.two_sat.network.training import (
+    ACCURACY,
     LEARNING_CURVE,
     WEIGHTS,
     LearningCurveRow,
@@ -24,6 +24,7 @@ from mechval.two_sat.network.training import (
     finish_network,
     load_network,
     make_network,
+    measure_accuracy,
     train_network,
     untrained_network,
 )

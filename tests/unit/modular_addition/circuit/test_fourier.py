@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from mechval.modular_addition.circuit.fourier import (
-    add_angles,
     all_frequencies,
     find_key_frequencies,
     wave_power,
     waves,
 )
+from mechval.modular_addition.interpretation import WaveProgram
 
 P = 31
 
@@ -50,7 +50,8 @@ def test_waves_are_exact_for_large_multiples() -> None:
 def test_angles_add_up() -> None:
     table = waves(P, torch.tensor([3, 7]))
     a, b = torch.arange(P), (5 * torch.arange(P) + 2) % P
-    assert add_angles(table[a], table[b]).allclose(table[(a + b) % P])
+    numbers = torch.stack([table[a], table[b]], dim=1)
+    assert WaveProgram(table).add(numbers).allclose(table[(a + b) % P])
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

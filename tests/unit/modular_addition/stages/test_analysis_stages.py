@@ -10,8 +10,8 @@ import pytest
 from mechval import axioms
 from mechval.axioms import Cell, EvidenceKind, clopper_pearson_lower, clopper_pearson_upper
 from mechval.errors import MechvalError
-from mechval.modular_addition.certify.failing import FAILING
 from mechval.modular_addition.circuit.losses import FOLLOWED, LOSS_POINTS, LOSSES
+from mechval.modular_addition.claim.validation import FAILING
 from mechval.modular_addition.configs import GrokkingRecipe, ModularAdditionSettings
 from mechval.modular_addition.network import training
 from mechval.modular_addition.network.dataset import draw_split, save_split

@@ -8,7 +8,7 @@ from mechval.axioms.progress import Validation
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.accuracy import measure_accuracy
+from mechval.two_sat.network.training import measure_accuracy
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 from tests.settings import TWO_SAT
 

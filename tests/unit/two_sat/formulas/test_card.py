@@ -3,8 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from mechval.two_sat.formulas.card import DATA, DataFacts, describe_corpora, render_data_card
-from mechval.two_sat.formulas.dataset import SPLIT_NAMES, save_corpora
+from mechval.two_sat.formulas.dataset import (
+    DATA,
+    SPLIT_NAMES,
+    DataFacts,
+    describe_corpora,
+    render_data_card,
+    save_corpora,
+)
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.problem import Problem
 from tests.settings import TWO_SAT, changed

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 
 from mechval.errors import MechvalError
-from mechval.two_sat.formulas import counting
-from mechval.two_sat.formulas.counting import class_sizes, count_truth_tables, is_countable
-from mechval.two_sat.formulas.truth_tables import truth_tables
+from mechval.two_sat.formulas.truth_tables import (
+    class_sizes,
+    count_truth_tables,
+    is_countable,
+    truth_tables,
+)
 from mechval.two_sat.problem import Problem
 
 SMALL = Problem(n_variables=3, n_clauses=4)
@@ -51,7 +54,7 @@ def test_truth_tables_beyond_one_word_are_refused():
 
 
 def test_too_many_tables_are_refused_with_their_number(monkeypatch):
-    monkeypatch.setattr(counting, "_LARGEST_STEP", 1000)
+    monkeypatch.setattr("mechval.two_sat.formulas.truth_tables._LARGEST_STEP", 1000)
     with pytest.raises(MechvalError, match=r"truth tables after 2 clauses and .* allowed: up to"):
         count_truth_tables(Problem(n_variables=4, n_clauses=5))
 

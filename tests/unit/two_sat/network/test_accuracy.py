@@ -6,7 +6,7 @@ import torch
 
 from mechval.axioms import clopper_pearson_upper
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
-from mechval.two_sat.network.accuracy import ClassCount, measure_accuracy
+from mechval.two_sat.network.training import ClassCount, measure_accuracy
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 
 

@@ -5,13 +5,12 @@ import torch
 
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
-from mechval.two_sat.network import activations
-from mechval.two_sat.network.activations import (
+from mechval.two_sat.network.components import (
     Activations,
+    Components,
     record_activations,
     record_answer_states,
 )
-from mechval.two_sat.network.components import Components
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 
 
@@ -61,7 +60,7 @@ def test_own_clause_attention_is_what_the_two_literals_of_the_clause_get(
 def test_the_batch_size_does_not_matter(
     split: Split, recorded: Activations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activations, "BATCH_SIZE", 37)
+    monkeypatch.setattr("mechval.two_sat.network.components.BATCH_SIZE", 37)
     again = record_activations(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
     torch.testing.assert_close(again.mean_resid_post, recorded.mean_resid_post)
     torch.testing.assert_close(again.hidden, recorded.hidden)

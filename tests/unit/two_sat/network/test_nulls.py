@@ -8,9 +8,9 @@ import pytest
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, named_weights
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.accuracy import measure_accuracy
 from mechval.two_sat.network.training import (
     TrainingRun,
+    measure_accuracy,
     shuffled_labels,
     train_network,
     untrained_network,

@@ -17,7 +17,7 @@ from mechval.axioms.program_size import (
     subset_bits,
 )
 from mechval.errors import MechvalError
-from mechval.two_sat.formulas.counting import count_truth_tables
+from mechval.two_sat.formulas.truth_tables import count_truth_tables
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram, TreeProgram
 from mechval.two_sat.programs.lengths import (

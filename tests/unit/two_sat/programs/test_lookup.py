@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from mechval.two_sat.programs.evaluate import TruthTableCounts
-from mechval.two_sat.programs.lookup import fit_lookup, truth_table_floor
+from mechval.two_sat.programs.evaluate import TruthTableCounts, fit_lookup, truth_table_floor
 
 TABLES = np.array([[0, 0], [0, 0], [0, 0], [0, 1], [0, 1], [1, 0]], dtype=bool)
 BITS = torch.tensor([[1, 1], [1, 1], [0, 1], [1, 1], [0, 1], [0, 0]], dtype=torch.bool)

@@ -1,9 +1,8 @@
 import numpy as np
 import torch
 
-from mechval.two_sat.programs.evaluate import TruthTableCounts
+from mechval.two_sat.programs.evaluate import ThresholdProgram, TruthTableCounts, fit_thresholds
 from mechval.two_sat.programs.lengths import Kind, program_bits, size_bits, threshold_formula_bits
-from mechval.two_sat.programs.thresholds import ThresholdProgram, fit_thresholds
 from tests.networks import SMALL_PROBLEM
 
 MEANS = torch.tensor([[0.1, 0.9, 0.8, 0.7, 0, 0, 0, 0]])

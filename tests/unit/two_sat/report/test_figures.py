@@ -15,8 +15,7 @@ from mechval.two_sat.circuit.evidence.neuron_rows import (
 from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import axiom_sections, network_sections
-from mechval.two_sat.report.figures.circuit import draw_assignments
-from mechval.two_sat.report.figures.network import draw_learning_curve
+from mechval.two_sat.report.figures.network import draw_assignments, draw_learning_curve
 from tests.unit.two_sat.report.toy_results import write_results
 
 PERFECT = LearningCurveRow(

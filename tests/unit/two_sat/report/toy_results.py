@@ -11,22 +11,29 @@ from mechval.axioms import evaluate_axioms
 from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.circuit.evidence import ablations, extremes
-from mechval.two_sat.circuit.evidence.facts import FACTS, CircuitFacts
+from mechval.two_sat.circuit.evidence.gather import FACTS, CircuitFacts
 from mechval.two_sat.circuit.evidence.neuron_rows import (
+    COVERAGE,
+    DISJUNCTION,
     MEAN_ACTIVATIONS,
     NEURONS,
+    CoverageRow,
     MeanActivationRow,
     NeuronReading,
     NeuronRow,
 )
-from mechval.two_sat.circuit.evidence.program_rows import COVERAGE, DISJUNCTION, CoverageRow
 from mechval.two_sat.circuit.extract import READINGS
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.configs import ModelSource
-from mechval.two_sat.formulas.card import DATA, DataFacts, SplitFacts
-from mechval.two_sat.network.accuracy import ACCURACY, Accuracy, ClassCount
-from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
+from mechval.two_sat.formulas.dataset import DATA, DataFacts, SplitFacts
+from mechval.two_sat.network.training import (
+    ACCURACY,
+    LEARNING_CURVE,
+    Accuracy,
+    ClassCount,
+    LearningCurveRow,
+)
 from mechval.two_sat.problem import Problem
 from tests.unit.axioms import toy
 from tests.unit.two_sat.stages.test_stages import recipe, settings

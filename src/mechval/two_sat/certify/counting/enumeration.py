@@ -22,7 +22,7 @@ from mechval.transformer import Transformer
 from mechval.two_sat.certify.counting import arrays, chunks, programs
 from mechval.two_sat.certify.counting.arrays import OTHER, SATISFIABLE, UNDECIDED, UNSATISFIABLE
 from mechval.two_sat.certify.counting.chunks import ChunkCounts, Formula, Prefix
-from mechval.two_sat.certify.counting.compiled import count_chunk
+from mechval.two_sat.certify.counting.compiled_loop import count_chunk
 from mechval.two_sat.certify.counting.device import DeviceCounter
 from mechval.two_sat.certify.counting.plan import EnumerationPlan, plan_enumeration
 from mechval.two_sat.certify.counting.substituted_block import SubstitutedBlock, substitute

@@ -17,8 +17,11 @@ import torch
 from jaxtyping import Bool, Int32, UInt64
 
 from mechval import tables
-from mechval.two_sat.formulas.counting import count_truth_tables
-from mechval.two_sat.formulas.truth_tables import clause_truth_tables, unpack_truth_tables
+from mechval.two_sat.formulas.truth_tables import (
+    clause_truth_tables,
+    count_truth_tables,
+    unpack_truth_tables,
+)
 from mechval.two_sat.interpretation import any_bit
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import EvaluateProgram

@@ -24,8 +24,7 @@ from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.formulas.truth_tables import clause_truth_tables, unpack_truth_tables
-from mechval.two_sat.network.activations import BATCH_SIZE
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.components import BATCH_SIZE, Components
 from mechval.two_sat.problem import Problem
 
 FORMULAS = 4_096

@@ -1,7 +1,8 @@
-"""All circuit evidence of one network in one call."""
+"""All circuit evidence of one network in one call, and the circuit in a few numbers."""
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,15 +14,14 @@ from mechval import tables
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence import (
     ablations,
-    attention,
     contributions,
     extremes,
     neuron_rows,
-    program_rows,
+    recording,
     scores,
 )
-from mechval.two_sat.circuit.evidence.recording import record_answers
 from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.neurons import EFFECT_SHARE
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.problem import Problem
@@ -31,9 +31,9 @@ Filled: TypeAlias = Mapping[tables.Table[Any], Sequence[Any]]
 TABLES: tuple[tables.Table[Any], ...] = (
     neuron_rows.NEURONS,
     neuron_rows.MEAN_ACTIVATIONS,
-    attention.OWN_CLAUSE_ATTENTION,
-    attention.FORMULA_ATTENTION,
-    attention.MEAN_ATTENTION,
+    recording.OWN_CLAUSE_ATTENTION,
+    recording.FORMULA_ATTENTION,
+    recording.MEAN_ATTENTION,
     scores.SCORES,
     scores.EXPECTED_ATTENTION,
     extremes.WORST_CASES,
@@ -42,8 +42,8 @@ TABLES: tuple[tables.Table[Any], ...] = (
     ablations.ABLATIONS,
     ablations.LOGIT_DIFFERENCES,
     neuron_rows.ASSIGNMENT_EFFECTS,
-    program_rows.COVERAGE,
-    program_rows.PROGRAM_QUALITY,
+    neuron_rows.COVERAGE,
+    neuron_rows.PROGRAM_QUALITY,
     contributions.PREACTIVATION_PARTS,
     contributions.HISTOGRAMS,
 )
@@ -71,35 +71,35 @@ def gather_evidence(
     # Of sums that cancel, float32 leaves digits that differ between machines.
     precise = copy.deepcopy(model).double()
     of_first_block = scores.first_block_scores(model)
-    record = record_answers(model, problem, test, device)
+    record = recording.record_answers(model, problem, test, device)
     fit_truth, test_truth = _truth(problem, fit), _truth(problem, test)
     coverage, quality = [], []
     for name, reading in circuit.readings.items():
-        programs = program_rows.reading_programs(
+        programs = neuron_rows.reading_programs(
             reading,
-            program_rows.label_tables(reading, fit_truth, hidden[:, reading.neurons]),
+            neuron_rows.label_tables(reading, fit_truth, hidden[:, reading.neurons]),
             max_leaves=max_leaves,
             seed=seed,
         )
-        labelled = program_rows.label_tables(reading, test_truth, record.hidden[:, reading.neurons])
-        coverage += program_rows.coverage_rows(name, programs, problem.n_assignments)
-        quality += program_rows.quality_rows(name, reading, programs, labelled)
+        labelled = neuron_rows.label_tables(reading, test_truth, record.hidden[:, reading.neurons])
+        coverage += neuron_rows.coverage_rows(name, programs, problem.n_assignments)
+        quality += neuron_rows.quality_rows(name, reading, programs, labelled)
     return {
         neuron_rows.NEURONS: neuron_rows.neuron_rows(circuit),
         neuron_rows.MEAN_ACTIVATIONS: neuron_rows.mean_activation_rows(circuit),
         neuron_rows.ASSIGNMENT_EFFECTS: neuron_rows.assignment_effect_rows(
             circuit, record.hidden, torch.from_numpy(test_truth)
         ),
-        attention.OWN_CLAUSE_ATTENTION: attention.own_clause_rows(circuit),
-        attention.FORMULA_ATTENTION: attention.formula_attention_rows(model, problem, test, device),
-        attention.MEAN_ATTENTION: attention.mean_attention_rows(
+        recording.OWN_CLAUSE_ATTENTION: recording.own_clause_rows(circuit),
+        recording.FORMULA_ATTENTION: recording.formula_attention_rows(model, problem, test, device),
+        recording.MEAN_ATTENTION: recording.mean_attention_rows(
             model, problem, test, record, device
         ),
         scores.CLAUSE_SCORES: scores.clause_score_rows(precise, problem),
         ablations.ABLATIONS: ablations.ablation_rows(model, circuit, record),
         ablations.LOGIT_DIFFERENCES: ablations.logit_difference_rows(model, problem, record),
-        program_rows.COVERAGE: coverage,
-        program_rows.PROGRAM_QUALITY: quality,
+        neuron_rows.COVERAGE: coverage,
+        neuron_rows.PROGRAM_QUALITY: quality,
         scores.SCORES: scores.score_rows(of_first_block, problem),
         scores.EXPECTED_ATTENTION: scores.expected_pattern_rows(of_first_block, problem),
         extremes.WORST_CASES: extremes.worst_case_rows(of_first_block, problem),
@@ -111,3 +111,38 @@ def gather_evidence(
 def _truth(problem: Problem, split: Split) -> Bool[np.ndarray, "formula assignment"]:
     words = truth_tables(problem, split.clause_ids)
     return unpack_truth_tables(words, problem.n_variables)
+
+
+@dataclass(frozen=True)
+class CircuitFacts:
+    """``circuit/metrics.json``.
+
+    ``effect_share``: that the carrying neurons have. ``smallest_mean_own_clause_attention``: least
+    over clause positions of what the strongest head puts on the clause's own two literals; heads
+    are never added up, because each has attention of its own that sums to 1. ``norm_of_s_plus_u``:
+    norm of the sum of their unembedding vectors. ``shown_neuron``: the one that is taken apart.
+    """
+
+    effect_share: float = tables.number(unit="%")
+    carrying_neurons: int = tables.told()
+    carrying_neurons_with_negative_coefficient: int = tables.told()
+    smallest_mean_own_clause_attention: float = tables.number()
+    norm_of_s_plus_u: float = tables.number()
+    shown_neuron: int = tables.told()
+
+
+FACTS = tables.Record("circuit/metrics.json", CircuitFacts)
+
+
+def circuit_facts(model: Transformer, problem: Problem, circuit: Circuit) -> CircuitFacts:
+    carrying = circuit.effects.carrying()
+    return CircuitFacts(
+        effect_share=EFFECT_SHARE,
+        carrying_neurons=len(carrying),
+        carrying_neurons_with_negative_coefficient=int(
+            (circuit.effects.coefficient[carrying] < 0).sum()
+        ),
+        smallest_mean_own_clause_attention=float(circuit.own_clause_attention.amax(dim=0).min()),
+        norm_of_s_plus_u=ablations.norm_of_answer_sum(model, problem),
+        shown_neuron=contributions.shown_neuron(circuit),
+    )

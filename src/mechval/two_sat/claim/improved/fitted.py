@@ -23,8 +23,7 @@ from mechval.two_sat.claim.improved.voting_fit import FitTargets, VotingFit, fit
 from mechval.two_sat.claim.sizes import in_batches
 from mechval.two_sat.configs import ImprovedConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.activations import record_answer_states
-from mechval.two_sat.network.components import AnswerState
+from mechval.two_sat.network.components import AnswerState, record_answer_states
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.mirrored import AnyVoting, MirroredProgram
 from mechval.two_sat.programs.voting import TABLES, VotingProgram, clause_counts

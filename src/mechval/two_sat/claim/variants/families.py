@@ -18,7 +18,7 @@ from mechval.two_sat.claim.variants.rivals import fit_literal_counts, implicatio
 from mechval.two_sat.claim.variants.variant import Variant, make_variant, with_evaluate
 from mechval.two_sat.configs import ReadingName, Residual, VariantsConfig
 from mechval.two_sat.interpretation import bit_reader, formula_evaluator, reading_of, residual_of
-from mechval.two_sat.programs.lookup import fit_lookup
+from mechval.two_sat.programs.evaluate import fit_lookup
 
 _OWN_RESIDUAL: dict[ReadingName, Residual] = {"paper": "attn_out", "calibrated": "resid_mid"}
 _EQUIVALENCE = variant.EVALUATE_EQUIVALENCE[0]

@@ -1,6 +1,7 @@
 """A variant: an interpretation that differs from a main one in one respect.
 
 Each says which cells it bears on; in all others it agrees with its base by construction.
+Tolerated wrong neurons need no variants of their own: one measurement gives the whole curve.
 
 Source: paper section 4; PAPER.md section 2, variants.
 """

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mechval.reporting import figures
-from mechval.reporting.palette import BLACK, GREEN, MARKERS, SERIES
+from mechval.reporting.palette import GREEN, MARKERS, SERIES
 from mechval.reporting.shown import by
-from mechval.two_sat.circuit.evidence.attention import MeanAttentionRow, OwnClauseRow
-from mechval.two_sat.circuit.evidence.extremes import AnswerExtremeRow, WorstCaseRow
+from mechval.two_sat.circuit.evidence.extremes import WorstCaseRow
+from mechval.two_sat.circuit.evidence.recording import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.scores import ClauseScoreRow, PatternRow, ScoreRow
 
 _CHOICES = {"paper": ("any literals", "--"), "admissible": ("admissible clauses", "-")}
@@ -97,23 +97,6 @@ def draw_own_clause(worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]
         axes.set(xlabel="clause position (from 0)", ylabel="attention weight")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figures.legend_below(figure, [found[0][0]], 2)
-    return figure
-
-
-def draw_answer_extremes(rows: Sequence[AnswerExtremeRow], n_ctx: int) -> Figure:
-    """Range of attention weights that ``:`` can give in block 0, of ``n_ctx`` positions it sees."""
-    figure, ((axes,),) = figures.grid(1, 1, 1.2 + 0.28 * len(rows))
-    for place, row in enumerate(rows):
-        axes.plot([row.smallest, row.largest], [place, place], "o-", color=SERIES[0], markersize=5)
-        figures.note(axes, f"{row.smallest:.4f}", row.smallest, place, 8, shift=-6)
-        figures.note(axes, f"{row.largest:.4f}", row.largest, place, 8, shift=6)
-    axes.set_yticks(range(len(rows)), [f"{row.version}, head {row.head}" for row in rows])
-    axes.invert_yaxis()
-    axes.margins(x=0.2, y=0.2)
-    axes.axvline(1 / n_ctx, color=BLACK, linestyle=":", label=f"uniform, 1/{n_ctx}")
-    axes.set_xlabel("attention weight from ':'")
-    axes.set_title("block 0: extreme attention weights of ':' over all tokens")
-    figures.legend_beside(axes)
     return figure
 
 

@@ -1,18 +1,25 @@
-"""Figures of the training: the learning curve, and sparsity over the snapshots."""
+"""Figures of the network: its training, and its neurons: effects, programs, ablations, parts."""
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from mechval.reporting import figures
-from mechval.reporting.palette import BLUE, ORANGE, PURPLE, VERMILLION
+from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, PURPLE, SERIES, VERMILLION
 from mechval.reporting.shown import by
+from mechval.two_sat.circuit.evidence import neuron_rows
+from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
+from mechval.two_sat.circuit.evidence.contributions import HistogramRow, PreactivationRow
+from mechval.two_sat.circuit.evidence.neuron_rows import CoverageRow, QualityRow
 from mechval.two_sat.circuit.sparsity import SnapshotRow
 from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.report.published_values import CARRYING_NEURONS, TRAINING_LOG
 
+_MOST_LABELLED_NEURONS = 60
+_MOST_MARKED_CELLS = 2_500
 _TITLES = {
     "training": "phase training: all weights",
     "finishing": "phase finishing: last MLP alone,\non cached residual streams",
@@ -68,6 +75,179 @@ def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Fig
     found[0].set_ylabel(f"neurons with 99.9 % of the effect\n(N = {sizes} selection formulas)")
     found[0].set_ylim(0, 1.12 * max(point.carrying_neurons for point in snapshots))
     found[0].legend()
+    return figure
+
+
+def draw_effects(neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, share: float) -> Figure:
+    """Effects in falling order, and the share of the total that the first k neurons carry.
+
+    Args:
+        n_carrying: neurons that carry ``share`` of the total.
+    """
+    shown = neurons[: max(n_carrying + 10, 3 * n_carrying // 2)]
+    ranks, effects = np.arange(1, len(shown) + 1), np.array([row.effect for row in shown])
+    positive = np.array([row.coefficient > 0 for row in shown])
+    figure, (top, bottom) = figures.panels(2, panel_height=2.1)
+    for chosen, colour, marker, label in (
+        (positive, BLUE, "o", "coefficient on s positive"),
+        (~positive, VERMILLION, "v", "coefficient on s not positive"),
+    ):
+        top.scatter(ranks[chosen], effects[chosen], s=10, color=colour, marker=marker, label=label)
+    top.set(yscale="log", ylabel="effect (logits)")
+    top.set_title("largest activation times size of the coefficient on the s logit")
+    carried = 100 * np.cumsum([row.effect_share for row in shown])
+    bottom.plot(ranks, carried, ".-", color=BLUE, markersize=4)
+    bottom.set_ylabel("carried by the first k (%)")
+    bottom.set_xlabel(f"neurons by falling effect, k (of {len(neurons):,})")
+    label = f"{n_carrying} neurons carry {share:.1%}"
+    for axes in (top, bottom):
+        axes.axvline(n_carrying, color=BLACK, linestyle=":", linewidth=1, label=label)
+        axes.set_xlim(0, len(shown) + 1)
+    top.legend(loc="best")
+    return figure
+
+
+def draw_assignments(
+    means: Sequence[neuron_rows.MeanActivationRow],
+    neurons: Sequence[neuron_rows.NeuronRow],
+    reading: str,
+) -> Figure:
+    """Mean activation of each evaluating neuron over the formulas each assignment satisfies.
+
+    Each row is divided by its largest value, which the bars on the left show; rows are sorted by
+    their strongest assignment, so that a neuron's neighbours respond to the same ones.
+    """
+    read = {row.neuron: row.reading[reading] for row in neurons if row.reading[reading].evaluates}
+    chosen = [row for row in means if row.neuron in read]
+    values = np.array([list(row.mean_activation.values()) for row in chosen])
+    order = np.lexsort((-values.max(axis=1), values.argmax(axis=1)))
+    names, values = [chosen[index].neuron for index in order], values[order]
+    height = float(np.clip(1.4 + 0.13 * len(names), 3, 7))
+    figure, ((bars, cells),) = figures.grid(1, 2, height, sharey=True, width_ratios=[1, 5])
+    figure.suptitle(f"evaluating neurons of reading {reading}", fontsize=9)
+    largest = values.max(axis=1, keepdims=True)
+    bars.barh(range(len(names)), largest[:, 0].tolist(), color="0.6", height=0.8)
+    bars.invert_xaxis()
+    bars.set_xlabel("largest mean\nactivation")
+    bars.xaxis.set_major_locator(MaxNLocator(3))
+    is_labelled = len(names) <= _MOST_LABELLED_NEURONS
+    bars.set_yticks(range(len(names)) if is_labelled else [], names * is_labelled, fontsize=6)
+    bars.set_ylabel("neuron" if is_labelled else f"{len(names)} neurons")
+    relative = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
+    image = figures.heat_map(cells, relative, "cividis", 0.0, 1.0)
+    cells.set_xlabel("assignment a (bit v is the value of variable v)")
+    if values.size <= _MOST_MARKED_CELLS:
+        marked = [(a, row) for row, name in enumerate(names) for a in read[name].assignments]
+        cells.scatter(*np.array(marked).reshape(-1, 2).T, s=5, color=VERMILLION, linewidths=0)
+        cells.set_title("dot: assignment is in the neuron's disjunction", loc="left")
+    label = "mean activation over formulas that a\nsatisfies, of the neuron's largest"
+    figure.colorbar(image, ax=cells, label=label)
+    return figure
+
+
+def draw_ablations(
+    rows: Sequence[AblationRow], differences: Sequence[LogitDifferenceRow]
+) -> Figure:
+    """Label flips of each ablation with 95 % intervals, and the direct effects behind them."""
+    figure, (flips, logits) = figures.panels(2, panel_height=2.0)
+    for place, row in enumerate(rows):
+        flips.barh(place, 100 * row.rate, color=BLUE, height=0.6)
+        flips.plot([100 * row.lower, 100 * row.upper], [place, place], color=BLACK, linewidth=1)
+        figures.note(flips, f"{100 * row.rate:.3g} %", 100 * row.upper, place)
+    flips.set_yticks(range(len(rows)), [row.description for row in rows], fontsize=7)
+    flips.set_xlim(right=max(5.0, 115 * max(row.upper for row in rows)))
+    title = f"block 1: label flips, {rows[0].n:,} test formulas, 95 % intervals"
+    flips.set(xlabel="labels that flip (%)", title=title)
+    for place, row in enumerate(differences):
+        logits.plot([row.smallest, row.largest], [place, place], color=BLUE, linewidth=2)
+        logits.plot(row.mean, place, "o", color=VERMILLION)
+    logits.set_yticks(range(len(differences)), [row.part for row in differences])
+    logits.margins(y=0.2)
+    logits.axvline(0, color=BLACK, linestyle=":", linewidth=1)
+    logits.set_xlabel("direct effect on logit s minus logit u (logits)")
+    logits.set_title("parts of the residual stream at ':'; dot: mean")
+    for axes in (flips, logits):
+        axes.invert_yaxis()
+    return figure
+
+
+def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) -> Figure:
+    """Total effect of all neurons per assignment."""
+    figure, (axes,) = figures.panels(1, panel_height=2.2)
+    axes.bar([row.assignment for row in effects], [row.total_effect for row in effects], color=BLUE)
+    axes.set_ylabel("total effect\n(logits on s)")
+    axes.set_xlabel("assignment a (bit v is the value of variable v)")
+    axes.set_title("mean over the test formulas that an assignment satisfies")
+    return figure
+
+
+def draw_programs(
+    quality: Sequence[QualityRow],
+    coverage: Sequence[CoverageRow],
+    neurons: Sequence[neuron_rows.NeuronRow],
+) -> Figure:
+    """F1 of each program against the neurons' largest effects, per reading."""
+    effects = {row.neuron: row.effect for row in neurons}
+    figure, found = figures.facets(coverage, "reading", panel_height=2.5)
+    for axes, reading, programs in found:
+        chosen = by(quality, "reading").get(reading, [])
+        places = [effects[row.neuron] for row in chosen]
+        for covered, colour, marker in zip(programs, SERIES, MARKERS, strict=False):
+            told = f"{covered.covered_pruned} ({covered.covered_unpruned}) of {covered.assignments}"
+            f1 = [row.f1(covered.program) for row in chosen]
+            label = f"{covered.program}: {told}"
+            axes.scatter(places, f1, s=14, color=colour, marker=marker, alpha=0.8, label=label)
+        axes.set(ylabel="F1 on test formulas", xlabel="largest effect of the neuron (logits on s)")
+        axes.set_title(f"programs of single neurons, reading {reading}")
+        title = "covered assignments\npruned (unpruned)"
+        figures.legend_beside(axes, title=title, title_fontsize=8)
+    return figure
+
+
+def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
+    """What each clause adds to numerator and denominator, per head, for one neuron."""
+    figure, found = figures.facets(rows, "head", "quantity", columns=2, panel_height=1.5)
+    for axes, (head, quantity), own in found:
+        edges = [row.low for row in own] + [own[-1].high]
+        for group, colour in zip(own[0].clauses, (BLUE, ORANGE, VERMILLION), strict=False):
+            counts = np.array([row.clauses[group] for row in own])
+            share = 100 * counts / max(counts.sum(), 1)
+            axes.stairs(share, edges, fill=True, color=colour, alpha=0.45, label=group)
+            axes.stairs(share, edges, color=colour, linewidth=1)
+        axes.set(yscale="log", title=f"head {head}, {quantity}", ylabel="clauses (%)")
+    for axes, *_ in found[-2:]:
+        axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
+    figures.legend_below(figure, [found[0][0]], 3)
+    title = f"neuron {neuron}: clauses by whether they violate its assignments"
+    figure.suptitle(title, fontsize=9)
+    return figure
+
+
+def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
+    """Mean parts of one neuron's pre-activation, where it is active and where it is silent."""
+    figure, (axes,) = figures.panels(1)
+    parts, by_activity = list(by(rows, "part")), by(rows, "is_active")
+    for shift, active, colour, label in (
+        (-0.2, False, VERMILLION, "silent"),
+        (0.2, True, BLUE, "active"),
+    ):
+        if chosen := by_activity.get(active):
+            axes.barh(
+                [parts.index(row.part) + shift for row in chosen],
+                [row.mean for row in chosen],
+                xerr=[row.sd for row in chosen],
+                height=0.38,
+                color=colour,
+                error_kw={"elinewidth": 0.8},
+                label=f"{label}, {chosen[0].n:,} formulas",
+            )
+    axes.set_yticks(range(len(parts)), parts, fontsize=7)
+    axes.invert_yaxis()
+    axes.axvline(0, color=BLACK, linewidth=0.8)
+    axes.xaxis.set_major_locator(MaxNLocator(8))
+    axes.set_xlabel("part of the pre-activation, mean ± standard deviation")
+    axes.set_title(f"neuron {neuron}: what its pre-activation is made of (active: above 0)")
+    axes.legend(loc="best")
     return figure
 
 

@@ -9,7 +9,6 @@ from matplotlib.ticker import NullLocator
 
 from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, VERMILLION
-from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingRow
 from mechval.two_sat.claim.derivability import DerivabilityRow
 from mechval.two_sat.claim.parts import PartRow
@@ -74,26 +73,6 @@ def draw_margins(rows: Sequence[ParsingRow]) -> Figure:
     counted = f"{int(is_certified.sum())} of {len(rows)} cases certified"
     axes.set_title(f"Parsing, all earlier clauses free: {counted}")
     axes.legend(loc="upper right")
-    return figure
-
-
-def draw_drift(rows: Sequence[DriftRow]) -> Figure:
-    """The bound of the drift that γ_1 can cause, source by source, beside the margin it faces."""
-    figure, (axes,) = figures.panels(1, panel_height=2.0)
-    for place, row in enumerate(rows):
-        for shift, length, colour, label in (
-            (-0.18, row.median_drift, BLUE, "drift bound"),
-            (0.18, row.median_margin, ORANGE, "margin"),
-        ):
-            axes.barh(place + shift, length, 0.34, color=colour, label="" if place else label)
-    names = [f"{row.source}\n{row.share:.1%} certified" for row in rows]
-    axes.set_yticks(range(len(rows)), names)
-    axes.invert_yaxis()
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlabel("logit difference s − u, median over formulas (linear below 1)")
-    told = f"What replacing the parse prefix can change (N = {rows[0].n:,} formulas)"
-    figure.suptitle(told, x=0.01, ha="left", size=9)
-    figure.legend(loc="outside upper right", ncols=2)
     return figure
 
 

@@ -9,11 +9,18 @@ import torch
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.report import Figure, RunFiles
 from mechval.transformer import Architecture
-from mechval.two_sat.circuit.evidence import ablations, facts
-from mechval.two_sat.circuit.evidence.gather import TABLES, Filled, gather_evidence
-from mechval.two_sat.circuit.evidence.program_rows import COVERAGE
+from mechval.two_sat.circuit.evidence import ablations
+from mechval.two_sat.circuit.evidence.gather import (
+    FACTS,
+    TABLES,
+    CircuitFacts,
+    Filled,
+    circuit_facts,
+    gather_evidence,
+)
+from mechval.two_sat.circuit.evidence.neuron_rows import COVERAGE
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.network.activations import record_activations
+from mechval.two_sat.network.components import record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import network_sections
 from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
@@ -31,7 +38,7 @@ CONFIG = changed(TWO_SAT.circuit, readings=("calibrated",), max_leaves=3)
 @dataclass(frozen=True)
 class Gathered:
     evidence: Filled
-    facts: facts.CircuitFacts
+    facts: CircuitFacts
 
 
 def gather(problem: Problem, heads: tuple[int, ...]) -> Gathered:
@@ -45,12 +52,12 @@ def gather(problem: Problem, heads: tuple[int, ...]) -> Gathered:
     evidence = gather_evidence(
         model, problem, circuit, fit, seen.hidden, test, max_leaves=3, seed=0, device=CPU
     )
-    return Gathered(evidence, facts.circuit_facts(model, problem, circuit))
+    return Gathered(evidence, circuit_facts(model, problem, circuit))
 
 
 def save(gathered: Gathered, directory: Path) -> None:
     (directory / "evidence").mkdir(parents=True)
-    facts.FACTS.write(gathered.facts, directory)
+    FACTS.write(gathered.facts, directory)
     for table, rows in gathered.evidence.items():
         table.write(rows, directory)
 
@@ -115,5 +122,5 @@ def test_own_clause_attention_is_that_of_the_strongest_head_and_never_a_sum() ->
     attention[0, 0], attention[1, 3] = 0.9, 0.7
     attention[:, 1:3] = 0.5
     circuit = replace(hand_made_circuit(SMALL_PROBLEM), own_clause_attention=attention)
-    found = facts.circuit_facts(random_network(SMALL_PROBLEM), SMALL_PROBLEM, circuit)
+    found = circuit_facts(random_network(SMALL_PROBLEM), SMALL_PROBLEM, circuit)
     assert found.smallest_mean_own_clause_attention == pytest.approx(0.4)

@@ -8,16 +8,14 @@ import torch
 from sklearn.metrics import f1_score as reference_f1
 
 from mechval.two_sat.circuit.evidence.neuron_rows import (
-    NeuronReading,
-    assignment_effect_rows,
-    mean_activation_rows,
-    neuron_rows,
-)
-from mechval.two_sat.circuit.evidence.program_rows import (
     CoverageRow,
     LabelledTables,
+    NeuronReading,
     QualityRow,
+    assignment_effect_rows,
     coverage_rows,
+    mean_activation_rows,
+    neuron_rows,
     quality_rows,
     reading_programs,
 )

@@ -4,8 +4,7 @@ import torch
 from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.interpretation import ClauseParser
-from mechval.two_sat.network.activations import record_cuts
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.components import Components, record_cuts
 from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 
 N = 400

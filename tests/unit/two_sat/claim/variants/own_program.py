@@ -21,8 +21,7 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.activations import token_batches
-from mechval.two_sat.network.components import Components
+from mechval.two_sat.network.components import Components, token_batches
 from mechval.two_sat.programs.evaluate import TruthTableCounts
 from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 from tests.settings import TWO_SAT
