@@ -33,6 +33,11 @@ class Ball:
         return self.mid - enlarged(self.rad + 2 * UNIT * self.mid.abs())
 
     @property
+    def least(self) -> Float[Tensor, "*shape"]:
+        """The same of numbers that cannot be negative."""
+        return self.lower.clamp(min=0)
+
+    @property
     def upper(self) -> Float[Tensor, "*shape"]:
         """At or above every number."""
         return self.mid + enlarged(self.rad + 2 * UNIT * self.mid.abs())
@@ -72,8 +77,7 @@ class Ball:
 
     def exp(self) -> "Ball":
         """Exponentials, of an ``exp`` that is good to 4 units in the last place."""
-        mid = self.mid.exp()
-        return Ball(mid, enlarged(mid * (torch.expm1(self.rad) + 8 * UNIT)))
+        return between(self.lower.exp() * (1 - 8 * UNIT), self.upper.exp() * (1 + 8 * UNIT))
 
     def widened(self, rad: Float[Tensor, "*same_shape"]) -> "Ball":
         """The same with a larger radius."""

@@ -194,7 +194,7 @@ def _check_whole(
 ) -> None:
     """The cells and the verdict follow from the lemmas."""
     cells, whole = iter(content["cells"]), []
-    for version, reading, residual in _interpretations(readings):
+    for reading, version, residual in product(readings, _VERSIONS, _RESIDUALS):
         is_whole = True
         premises = check_claims.cell_premises(version, reading, residual)
         for (axiom, component), lemmas in premises.items():
@@ -221,11 +221,6 @@ def _check_whole(
     n_formulas, n_terms = len(network.clauses) ** network.m, len(network.clauses) * network.m
     _require(content["formulas"] == str(n_formulas), "formulas")
     _require(content["terms"] == 2 * n_terms * len(content["neurons"]), "terms")
-
-
-def _interpretations(readings: Sequence[str]) -> list[tuple[str, str, str]]:
-    ordered = product(readings, _VERSIONS, _RESIDUALS)
-    return [(version, reading, residual) for reading, version, residual in ordered]
 
 
 def _is_near(claimed: Any, found: float) -> bool:

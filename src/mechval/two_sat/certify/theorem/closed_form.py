@@ -118,10 +118,10 @@ def terms_of(sums: Sums, base: Ball, value: Ball, fixed: Ball, moved: Tensor) ->
 
 def _shares(sums: Sums, weight: Ball) -> tuple[Tensor, Tensor]:
     """Attention that each source gets, at least and at most."""
-    least = sums.weight.lower.amin(2).sum(1) + sums.fixed_weight.lower.sum(1)
+    least = sums.weight.least.amin(2).sum(1) + sums.fixed_weight.least.sum(1)
     most = sums.weight.upper.amax(2).sum(1) + sums.fixed_weight.upper.sum(1)
     shape = [-1] + [1] * (weight.mid.ndim - 1)
-    low = weight.lower / most.reshape(shape) * (1 - 2.0**-38)
+    low = weight.least / most.reshape(shape) * (1 - 2.0**-38)
     return low, weight.upper / least.reshape(shape) * (1 + 2.0**-38)
 
 

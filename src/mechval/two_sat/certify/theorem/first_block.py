@@ -159,7 +159,7 @@ class EnteredBlock:
             resid_mid = resid_mid + (shown * self.values[head][place, token]).sum(1)
             rest = (scores - balls.exact(shift)).exp()
             most, about = (_largest_sum(part, elsewhere) for part in (rest.upper, rest.mid))
-            ratio = total.lower / (most * (1 + 2.0**-38))
+            ratio = total.least / (most * (1 + 2.0**-38))
             odds.append(torch.stack([ratio.log(), (total.mid / about).log()]))
             if contaminated:
                 resid_mid = resid_mid.widened(self.spread[head] / (1 + ratio)[:, None])

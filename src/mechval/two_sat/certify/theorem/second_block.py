@@ -135,7 +135,7 @@ def _through_heads(block: Block, reads: Ball) -> list[Ball]:
 
 def _least_total(sums: Sums) -> Ball:
     """Least sum of the weights of what is read, per head."""
-    least = sums.weight.lower.amin(2).sum(1) + sums.fixed_weight.lower.sum(1)
+    least = sums.weight.least.amin(2).sum(1) + sums.fixed_weight.least.sum(1)
     about = sums.weight.mid.amin(2).sum(1) + sums.fixed_weight.mid.sum(1)
     return Ball(about, balls.enlarged(about - least + 2.0**-40 * about))
 
@@ -145,7 +145,7 @@ def _with_unread(entered: EnteredBlock, read: Read, sums: Sums, asking: _Asking)
     unread = Unread(entered)
     scores = unread.highest_scores(asking.functional)
     weights = (balls.exact(scores) - balls.exact(asking.shift)).exp()
-    ratio = asking.total.lower / (unread.summed(weights.upper) * (1 + 2.0**-38))
+    ratio = asking.total.least / (unread.summed(weights.upper) * (1 + 2.0**-38))
     about = asking.total.mid / unread.summed(weights.mid)
     into = balls.stacked(_through_heads(entered.model.block(1), columns_of(entered)[0]))
     box = balls.between(unread.states.lower.amin(0), unread.states.upper.amax(0))
