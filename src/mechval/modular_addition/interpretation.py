@@ -18,7 +18,7 @@ from jaxtyping import Float64, Int
 from torch import Tensor
 
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
-from mechval.modular_addition.circuit.fourier import round_waves, waves
+from mechval.modular_addition.circuit.fourier import Frequencies, round_waves, waves
 from mechval.modular_addition.claim import equivalences
 from mechval.modular_addition.claim.translations import Translations
 from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
@@ -40,9 +40,7 @@ class WaveProgram:
     decimals: int | None = None
 
     @classmethod
-    def of(
-        cls, p: int, frequencies: Int[Tensor, " frequency"], decimals: int | None = None
-    ) -> "WaveProgram":
+    def of(cls, p: int, frequencies: Frequencies, decimals: int | None = None) -> "WaveProgram":
         """The program for addition modulo ``p`` by these wave numbers."""
         return cls(waves(p, frequencies), decimals)
 

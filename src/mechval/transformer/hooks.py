@@ -79,10 +79,8 @@ class HookPoint(nn.Module):
 class HookedModule(nn.Module):
     """A network whose hook points can be read and changed by name; its input is one tensor."""
 
-    @property
-    def hook_names(self) -> tuple[str, ...]:
-        """All hook names, in the order in which a forward pass reaches them."""
-        raise NotImplementedError
+    hook_names: tuple[str, ...]
+    """All hook names, in the order in which a forward pass reaches them."""
 
     @property
     def is_hooked(self) -> bool:

@@ -9,6 +9,11 @@ from torch import Tensor, nn
 from mechval.transformer.architecture import Architecture
 from mechval.transformer.hooks import HookedModule, HookPoint, hook_names
 
+Resid = Float[Tensor, "batch pos d_model"]
+Heads = Float[Tensor, "batch pos head_index d_head"]
+Pattern = Float[Tensor, "batch head_index query_pos key_pos"]
+QueryPositions = Int[Tensor, " query_pos"]
+
 
 def zero_matrix(rows: int, columns: int) -> nn.Parameter:
     """A matrix of weights that are not drawn yet."""
@@ -48,18 +53,12 @@ class Attention(nn.Module):
     def W_O(self) -> Float[Tensor, "head_index d_head d_model"]:  # noqa: N802
         return self.output.unflatten(0, (self.n_heads, self.d_head))
 
-    def pattern(
-        self,
-        resid_pre: Float[Tensor, "batch pos d_model"],
-        query_positions: Int[Tensor, " query_pos"] | None = None,
-    ) -> Float[Tensor, "batch head_index query_pos key_pos"]:
+    def pattern(self, resid_pre: Resid, query_positions: QueryPositions | None = None) -> Pattern:
         """Post-softmax attention, from all positions or from those asked for."""
         return self._softmax(*self._queries_and_keys(resid_pre, query_positions))
 
     def forward(
-        self,
-        resid_pre: Float[Tensor, "batch pos d_model"],
-        query_positions: Int[Tensor, " query_pos"] | None = None,
+        self, resid_pre: Resid, query_positions: QueryPositions | None = None
     ) -> Float[Tensor, "batch query_pos d_model"]:
         """Attention output at all positions or at those asked for."""
         queries, keys, positions = self._queries_and_keys(resid_pre, query_positions)
@@ -68,28 +67,21 @@ class Attention(nn.Module):
         return self.hook_z(mixed.transpose(1, 2)).flatten(2) @ self.output
 
     def _queries_and_keys(
-        self, resid_pre: Tensor, positions: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        self, resid_pre: Resid, positions: QueryPositions | None
+    ) -> tuple[Tensor, Heads, QueryPositions]:
         """Of every head; the queries' positions, all where none are asked for, come third."""
         if positions is None:
             positions = torch.arange(resid_pre.shape[1], device=resid_pre.device)
         queries = self.hook_q(self._split(resid_pre[:, positions] @ self.query))
         return queries, self.hook_k(self._split(resid_pre @ self.key)), positions
 
-    def _softmax(
-        self,
-        queries: Float[Tensor, "batch query_pos head_index d_head"],
-        keys: Float[Tensor, "batch key_pos head_index d_head"],
-        positions: Int[Tensor, " query_pos"],
-    ) -> Float[Tensor, "batch head_index query_pos key_pos"]:
+    def _softmax(self, queries: Tensor, keys: Heads, positions: QueryPositions) -> Pattern:
         scores = queries.transpose(1, 2) @ keys.permute(0, 2, 3, 1) / math.sqrt(self.d_head)
         future = torch.arange(keys.shape[1], device=keys.device) > positions[:, None]
         masked = self.hook_attn_scores(scores.masked_fill(future, -torch.inf))
         return self.hook_pattern(masked.softmax(dim=-1))
 
-    def _split(
-        self, stacked: Float[Tensor, "batch pos d_model"]
-    ) -> Float[Tensor, "batch pos head_index d_head"]:
+    def _split(self, stacked: Resid) -> Heads:
         return stacked.unflatten(-1, (self.n_heads, self.d_head))
 
     def _per_head(
@@ -129,9 +121,7 @@ class Block(nn.Module):
         self.hook_resid_mid, self.hook_mlp_out = HookPoint(), HookPoint()
         self.hook_resid_post = HookPoint()
 
-    def forward(
-        self, resid_pre: Float[Tensor, "batch pos d_model"]
-    ) -> Float[Tensor, "batch pos d_model"]:
+    def forward(self, resid_pre: Resid) -> Resid:
         resid_pre = self.hook_resid_pre(resid_pre)
         resid_mid = self.hook_resid_mid(resid_pre + self.hook_attn_out(self.attn(resid_pre)))
         mlp_out = self.hook_mlp_out(self.mlp.project(self.mlp.hidden(resid_mid)))
@@ -145,23 +135,16 @@ class Transformer(HookedModule):
 
     def __init__(self, architecture: Architecture, *, d_vocab: int, n_ctx: int):
         super().__init__()
-        self.architecture = architecture
-        self.d_vocab = d_vocab
-        self.n_ctx = n_ctx
+        self.architecture, self.d_vocab, self.n_ctx = architecture, d_vocab, n_ctx
         d_model = architecture.d_model
-        self.W_E = zero_matrix(d_vocab, d_model)
-        self.W_pos = zero_matrix(n_ctx, d_model)
+        self.W_E, self.W_pos = zero_matrix(d_vocab, d_model), zero_matrix(n_ctx, d_model)
         self.blocks = nn.ModuleList(
             Block(d_model, architecture.d_mlp, heads) for heads in architecture.n_heads
         )
         self.W_U = zero_matrix(d_model, d_vocab)
         self.hook_embed, self.hook_pos_embed = HookPoint(), HookPoint()
+        self.hook_names = hook_names(len(self.blocks))
         self._name_hook_points()
-
-    @property
-    def hook_names(self) -> tuple[str, ...]:
-        """All hook names, in the order in which a forward pass reaches them."""
-        return hook_names(len(self.blocks))
 
     def block(self, index: int) -> Block:
         """The block with this index, typed."""
@@ -169,7 +152,7 @@ class Transformer(HookedModule):
         assert isinstance(block, Block)
         return block
 
-    def embed(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
+    def embed(self, tokens: Int[Tensor, "batch pos"]) -> Resid:
         """Token plus position embedding (``blocks.0.hook_resid_pre``)."""
         embedded = self.hook_embed(nn.functional.embedding(tokens, self.W_E))
         positions = self.W_pos[: tokens.shape[1]].expand(len(tokens), -1, -1)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from jaxtyping import Float, Float32, Float64, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 from safetensors import SafetensorError
 from torch import Tensor
 
 from mechval import tables
 from mechval.modular_addition.circuit.extract import Circuit
-from mechval.modular_addition.network.components import Activations
+from mechval.modular_addition.network.components import Activations, Logits
 from mechval.modular_addition.problem import ModularAddition
 
 FILE_NAME = "examples.safetensors"
@@ -20,15 +20,9 @@ BRIGHTEST = 255
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What the figures of examples are drawn from.
-
-    Attributes:
-        frequencies: the key frequencies that have neurons.
-        neurons: of each, the neuron that it explains most of.
-        levels: that neuron's activations over a and b, linear from its least (0) to its largest
-            (``BRIGHTEST``).
-        spectrum: see :func:`logit_spectrum`.
-    """
+    """What the figures of examples are drawn from: of each key frequency that has neurons, the one
+    that it explains most of, with its activations over a and b, linear from the least (0) to the
+    largest (``BRIGHTEST``); and :func:`logit_spectrum`."""
 
     frequencies: Int64[Tensor, " key"]
     neurons: Int64[Tensor, " key"]
@@ -39,21 +33,16 @@ class Examples:
 def pick_examples(problem: ModularAddition, activations: Activations, circuit: Circuit) -> Examples:
     """Pick the neurons and shade their activations on all inputs."""
     best = torch.tensor([row.frequency for row in circuit.neurons])
-    explained = torch.tensor(
-        [row.variance_explained for row in circuit.neurons], dtype=torch.float64
-    )
+    shares = [row.variance_explained for row in circuit.neurons]
+    explained = torch.tensor(shares, dtype=torch.float64)
     frequencies = circuit.key.frequencies[torch.isin(circuit.key.frequencies, best)]
     neurons = torch.where(best == frequencies[:, None], explained, -1.0).argmax(dim=1)
     shown = activations.hidden.T[neurons].double()
     least = shown.amin(dim=1, keepdim=True)
     span = (shown.amax(dim=1, keepdim=True) - least).clamp_min(torch.finfo(shown.dtype).tiny)
     levels = ((shown - least) / span * BRIGHTEST).round().to(torch.uint8)
-    return Examples(
-        frequencies,
-        neurons,
-        levels.unflatten(1, (problem.p, problem.p)),
-        logit_spectrum(problem, activations.logits).float(),
-    )
+    spectrum = logit_spectrum(problem, activations.logits).float()
+    return Examples(frequencies, neurons, levels.unflatten(1, (problem.p, problem.p)), spectrum)
 
 
 def save_examples(examples: Examples, directory: Path) -> None:
@@ -71,9 +60,7 @@ def load_examples(directory: Path) -> Examples:
         raise tables.unusable(path, error) from None
 
 
-def logit_spectrum(
-    problem: ModularAddition, logits: Float[Tensor, "pair d_vocab"]
-) -> Float64[Tensor, "wave_a wave_b"]:
+def logit_spectrum(problem: ModularAddition, logits: Logits) -> Float64[Tensor, "wave_a wave_b"]:
     """Root of the mean square of the numbers' logits at frequencies (k_a, k_b), 0 to p/2.
 
     The four signs of a pair of frequencies are taken together; the mean over inputs is left out.
@@ -82,13 +69,10 @@ def logit_spectrum(
     grid = logits[:, :p].double().unflatten(0, (p, p))
     power = (torch.fft.fft2(grid, dim=(0, 1)).abs().square() / p**4).sum(dim=2)
     power[0, 0] = 0
-    return _folded(_folded(power).T).T.sqrt()
-
-
-def _folded(power: Float64[Tensor, "wave other"]) -> Float64[Tensor, "folded other"]:
-    """Add negative frequencies to positive ones, along the first axis."""
-    p = len(power)
-    folded = power[: p // 2 + 1].clone()
+    # Negative frequencies are added to positive ones, along each axis.
     n_mirrored = (p - 1) // 2
-    folded[1 : n_mirrored + 1] += power[p - n_mirrored :].flip(0)
-    return folded
+    for _ in range(2):
+        folded = power[: p // 2 + 1].clone()
+        folded[1 : n_mirrored + 1] += power[p - n_mirrored :].flip(0)
+        power = folded.T
+    return power.sqrt()

@@ -15,15 +15,10 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from mechval import tables
-from mechval.modular_addition.circuit.fourier import (
-    KeyFrequencies,
-    all_frequencies,
-    find_key_frequencies,
-    wave_power,
-    waves,
-)
+from mechval.modular_addition.circuit import fourier
+from mechval.modular_addition.circuit.fourier import Frequencies, all_frequencies, waves
 from mechval.modular_addition.configs import CircuitConfig
-from mechval.modular_addition.network.components import Activations
+from mechval.modular_addition.network.components import Activations, Logits
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
 
@@ -92,7 +87,7 @@ FACTS = tables.Record("circuit/metrics.json", Facts)
 class Circuit:
     """The circuit of one network: key frequencies, all of them (ascending), all hidden neurons."""
 
-    key: KeyFrequencies
+    key: fourier.KeyFrequencies
     frequencies: tuple[Frequency, ...]
     neurons: tuple[Neuron, ...]
 
@@ -124,10 +119,12 @@ def extract_circuit(
 ) -> Circuit:
     """Read the circuit off; ``activations`` are those of ``model`` on all inputs."""
     frequencies = all_frequencies(problem.p)
-    cos_sin = wave_power(model.W_E.detach().cpu()[: problem.p], frequencies)
-    unembedding = wave_power(model.W_U.detach().cpu().T[: problem.p], frequencies).sum(dim=1)
-    power = cos_sin.sum(dim=1)
-    key = find_key_frequencies(power, frequencies, config.smallest_gap)
+    cos_sin, read = (
+        fourier.wave_power(matrix.detach().cpu()[: problem.p], frequencies)
+        for matrix in (model.W_E, model.W_U.T)
+    )
+    power, unembedding = cos_sin.sum(dim=1), read.sum(dim=1)
+    key = fourier.find_key_frequencies(power, frequencies, config.smallest_gap)
     neurons = neuron_waves(problem, activations.hidden)
     best = torch.tensor([row.frequency for row in neurons])
     is_explained = torch.tensor([row.variance_explained >= EXPLAINED for row in neurons])
@@ -173,7 +170,7 @@ def neuron_waves(
 
 
 def logit_waves(
-    problem: ModularAddition, logits: Float[Tensor, "pair d_vocab"]
+    problem: ModularAddition, logits: Logits
 ) -> tuple[Float64[Tensor, " frequency"], ...]:
     """Expand the numbers' logits as Σ_k coefficient_k · cos(w_k(a + b - c)).
 
@@ -200,18 +197,14 @@ def logit_waves(
 
 
 def keep_sum_waves(
-    problem: ModularAddition,
-    logits: Float[Tensor, "pair d_vocab"],
-    frequencies: Int[Tensor, " frequency"],
+    problem: ModularAddition, logits: Logits, frequencies: Frequencies
 ) -> Float64[Tensor, "pair d_vocab"]:
     """The part of each logit, as a function of the input, along the waves of ``a + b``."""
     basis = _sum_basis(problem, frequencies)
     return basis @ (basis.T @ logits.double())
 
 
-def _sum_basis(
-    problem: ModularAddition, frequencies: Int[Tensor, " frequency"]
-) -> Float64[Tensor, "pair waves"]:
+def _sum_basis(problem: ModularAddition, frequencies: Frequencies) -> Float64[Tensor, "pair waves"]:
     """Cosine and sine of w_k(a + b) on every input, of norm 1, K pairs side by side."""
     answers = problem.answers(problem.all_pairs())
     return waves(problem.p, frequencies)[answers].flatten(1) * (math.sqrt(2) / problem.p)

@@ -13,8 +13,10 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
+Frequencies = Int[Tensor, " frequency"]
 
-def all_frequencies(p: int) -> Int[Tensor, " frequency"]:
+
+def all_frequencies(p: int) -> Frequencies:
     """The wave numbers of the residues modulo p.
 
     >>> all_frequencies(7).tolist()
@@ -23,7 +25,7 @@ def all_frequencies(p: int) -> Int[Tensor, " frequency"]:
     return torch.arange(1, (p - 1) // 2 + 1)
 
 
-def waves(p: int, frequencies: Int[Tensor, " frequency"]) -> Float64[Tensor, "p frequency 2"]:
+def waves(p: int, frequencies: Frequencies) -> Float64[Tensor, "p frequency 2"]:
     """Cosine and sine of w_k n for every residue n.
 
     The angle is reduced modulo p before it is multiplied, so that it is as exact as a float64 is.
@@ -34,7 +36,7 @@ def waves(p: int, frequencies: Int[Tensor, " frequency"]) -> Float64[Tensor, "p 
 
 
 def wave_power(
-    embedding: Float[Tensor, "p d_model"], frequencies: Int[Tensor, " frequency"]
+    embedding: Float[Tensor, "p d_model"], frequencies: Frequencies
 ) -> Float64[Tensor, "frequency 2"]:
     """Squared norm of an embedding's part along each cosine and each sine over the residues."""
     p = len(embedding)
@@ -63,9 +65,7 @@ class KeyFrequencies:
 
 
 def find_key_frequencies(
-    power: Float64[Tensor, " frequency"],
-    frequencies: Int[Tensor, " frequency"],
-    smallest_gap: float,
+    power: Float64[Tensor, " frequency"], frequencies: Frequencies, smallest_gap: float
 ) -> KeyFrequencies:
     """Cut the frequencies, ordered by power, at the largest ratio between neighbours.
 

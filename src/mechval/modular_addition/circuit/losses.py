@@ -8,15 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 from torch.nn import functional
 
 from mechval import tables
 from mechval.axioms.progress import FINAL, Snapshot
 from mechval.modular_addition.circuit.extract import extract_circuit, keep_sum_waves
+from mechval.modular_addition.circuit.fourier import Frequencies
 from mechval.modular_addition.configs import CircuitConfig
-from mechval.modular_addition.network.components import record_activations
+from mechval.modular_addition.network.components import Logits, record_activations
 from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.progress import track
@@ -63,10 +62,7 @@ LOSS_POINTS = tables.Table("progress/losses.csv", LossPoint)
 
 
 def losses_of(
-    problem: ModularAddition,
-    logits: Float[Tensor, "pair d_vocab"],
-    frequencies: Int[Tensor, " frequency"],
-    split: Split,
+    problem: ModularAddition, logits: Logits, frequencies: Frequencies, split: Split
 ) -> list[Loss]:
     """The losses of one network's logits and of their ablations, on each part of the inputs."""
     logits = logits.double()
@@ -115,16 +111,17 @@ def losses_over_training(
 def loss_point(
     snapshot: Snapshot,
     problem: ModularAddition,
-    logits: Float[Tensor, "pair d_vocab"],
-    frequencies: Int[Tensor, " frequency"],
+    logits: Logits,
+    frequencies: Frequencies,
     split: Split,
 ) -> LossPoint:
     """The losses of one network that are followed."""
     rows = losses_of(problem, logits, frequencies, split)
-    found = {(row.logits, row.inputs): row for row in rows}
+    by_name = {(row.logits, row.inputs): row for row in rows}
+    found = {name: by_name[where] for name, where in FOLLOWED.items()}
     return LossPoint(
         **vars(snapshot),
         key_frequencies=tuple(frequencies.tolist()),
-        loss={name: found[where].loss for name, where in FOLLOWED.items()},
-        n={name: found[where].n for name, where in FOLLOWED.items()},
+        loss={name: row.loss for name, row in found.items()},
+        n={name: row.n for name, row in found.items()},
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import Estimate
-from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.circuit.fourier import Frequencies, waves
 from mechval.modular_addition.claim import equivalences, translations
 from mechval.modular_addition.claim.translations import Affine, fit_affine
 from mechval.modular_addition.network.components import Activations, record_activations
@@ -91,7 +91,7 @@ def half_of_the_numbers(problem: ModularAddition, generator: torch.Generator) ->
 def embedding_readers(
     model: Transformer,
     problem: ModularAddition,
-    frequencies: Int[Tensor, " frequency"],
+    frequencies: Frequencies,
     half: Int[Tensor, " token"],
     generator: torch.Generator,
 ) -> Iterator[Reader]:
@@ -122,7 +122,7 @@ def embedding_readers(
 def sum_readers(
     model: Transformer,
     problem: ModularAddition,
-    frequencies: Int[Tensor, " frequency"],
+    frequencies: Frequencies,
     activations: Activations,
     split: Split,
     generator: torch.Generator,

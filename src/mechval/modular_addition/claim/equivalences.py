@@ -13,15 +13,15 @@ from torch import Tensor
 
 from mechval.axioms import Equivalence, Map, n_differing
 
+Waves = Float64[Tensor, "batch *part 2"]
+
 
 def compared_waves(decimals: int | None, n_parts: int) -> Equivalence:
     """Every cosine and every sine is the same after rounding; None compares float64 as it is."""
     if decimals is None:
         return Equivalence("waves, unrounded", n_differing, n_parts=n_parts)
 
-    def distance(
-        found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
-    ) -> Int[Tensor, " batch"]:
+    def distance(found: Waves, expected: Waves) -> Int[Tensor, " batch"]:
         return n_differing(found.round(decimals=decimals), expected.round(decimals=decimals))
 
     return Equivalence(f"waves, rounded to {decimals} decimals", distance, n_parts=n_parts)
@@ -33,9 +33,7 @@ def nearest_angles(p: int, n_parts: int) -> Equivalence:
     The length of a pair does not matter, so a wave that is read off too weak still counts.
     """
 
-    def distance(
-        found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
-    ) -> Int[Tensor, " batch"]:
+    def distance(found: Waves, expected: Waves) -> Int[Tensor, " batch"]:
         return (_nearest_angle(found, p) != _nearest_angle(expected, p)).flatten(1).sum(dim=1)
 
     return Equivalence(f"nearest of the {p} angles", distance, n_parts=n_parts)
@@ -48,9 +46,7 @@ def same_downstream(gamma: Map, network_rest: Map, program_rest: Map) -> Equival
     rest does so too; a state differs in up to two parts, one for each of the two.
     """
 
-    def distance(
-        found: Float64[Tensor, "batch *part 2"], expected: Float64[Tensor, "batch *part 2"]
-    ) -> Int[Tensor, " batch"]:
+    def distance(found: Waves, expected: Waves) -> Int[Tensor, " batch"]:
         network = network_rest(gamma(found)) != network_rest(gamma(expected))
         program = program_rest(found) != program_rest(expected)
         return network.long() + program.long()

@@ -17,7 +17,7 @@ from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.fourier import round_waves, waves
+from mechval.modular_addition.circuit.fourier import Frequencies, round_waves, waves
 from mechval.modular_addition.network.components import Activations, AnswerState
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
@@ -74,19 +74,15 @@ def pseudo_inverse(affine: Affine) -> Affine:
 class Translations:
     """Everything fitted to one network: α_1 by each reading, γ_1, α_2, γ_2.
 
-    Attributes:
-        frequencies: the key frequencies, in the order of the states' frequency axis.
-        readers: embedding of one number to its waves (K pairs of cosine and sine, flattened), by
-            how it was had: ``all_tokens`` (regression on all numbers, the paper's),
-            ``pseudo_inverse`` (of ``writer``), ``half_tokens`` if it was asked for.
-        writer: waves of one number to its embedding.
-        equals: the embedding of ``=``, which γ_1 puts at the last position.
-        sum_reader, sum_writer: hidden activations to the waves of ``a + b``, and back.
-        mean_resid_mid: the train mean of the residual stream, which γ_2 puts in.
-        constant_label: the network's most frequent label on the fitting inputs.
+    ``readers`` map the embedding of one number to its waves (K pairs of cosine and sine, flattened,
+    in the order of ``frequencies``), by how they were had: ``all_tokens`` (regression on all
+    numbers, the paper's), ``pseudo_inverse`` (of ``writer``, the way back), ``half_tokens`` if it
+    was asked for. γ_1 puts ``equals``, the embedding of ``=``, at the last position. ``sum_reader``
+    maps hidden activations to the waves of ``a + b``, ``sum_writer`` back; γ_2 puts in the train
+    mean of the residual stream. ``constant_label`` is the most frequent label on fitting inputs.
     """
 
-    frequencies: Int[Tensor, " frequency"]
+    frequencies: Frequencies
     readers: Mapping[str, Affine]
     writer: Affine
     equals: Float[Tensor, " d_model"]
@@ -126,7 +122,7 @@ class Translations:
 def fit_translations(
     model: Transformer,
     problem: ModularAddition,
-    frequencies: Int[Tensor, " frequency"],
+    frequencies: Frequencies,
     activations: Activations,
     train: Int[Tensor, " train"],
     *,

@@ -16,6 +16,7 @@ from torch.nn import functional
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
 
+Logits = Float[Tensor, "pair d_vocab"]
 BATCH = 4096
 """Inputs computed together."""
 
@@ -60,7 +61,7 @@ class Components:
 class Activations(AnswerState):
     """What the network computes at ``=`` on every one of the p² inputs, in their order."""
 
-    logits: Float[Tensor, "pair d_vocab"]
+    logits: Logits
 
     @property
     def labels(self) -> Int[Tensor, " pair"]:

@@ -37,11 +37,9 @@ class CurvePoint:
 class Grokking:
     """How a training went; one that ends without grokking or settling is told like any other.
 
-    Attributes:
-        grokked_at_step: see :func:`grokked_at`; None if ``max_steps`` ended it before.
-        has_settled: whether the train loss settled before ``max_steps``; None if not asked for.
-        memorised_at_step: the first evaluation without an error on the train inputs.
-        steps: all steps, those since the last evaluation included.
+    ``grokked_at_step`` is None if ``max_steps`` ended it before, ``has_settled`` (did the train
+    loss settle?) if that was not asked for; ``memorised_at_step`` is the first evaluation without
+    an error on the train inputs; ``steps`` are all, those since the last evaluation included.
     """
 
     has_grokked: bool
@@ -102,13 +100,13 @@ def train_network(
         device=device,
         callbacks=(watch,),
     )
-    grokked = grokked_at(watch.measured, recipe.grokked_evaluations)
     measured: list[Any] = watch.measured
+    grokked = grokked_at(measured, recipe.grokked_evaluations)
     curve = tuple(CurvePoint(**point) for point in measured)
     facts = Grokking(
         has_grokked=grokked is not None,
         grokked_at_step=grokked,
-        has_settled=None if recipe.settled_within is None else is_done(watch.measured, recipe),
+        has_settled=None if recipe.settled_within is None else is_done(measured, recipe),
         memorised_at_step=next((at.step for at in curve if at.train_accuracy == 1), None),
         steps=fitted.chosen_step,
     )

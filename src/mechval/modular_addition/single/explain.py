@@ -146,11 +146,9 @@ def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
         program_margin=_margin(scores),
         interpretation=claim.name,
         waves=tuple(
-            Wave(name, k, tuple(ours.tolist()), tuple(theirs.tolist()))
-            for name, (expected, found) in sides.items()
-            for k, ours, theirs in zip(
-                translations.frequencies.tolist(), expected, found, strict=True
-            )
+            Wave(name, int(k), tuple(ours.tolist()), tuple(theirs.tolist()))
+            for name, parts in sides.items()
+            for k, ours, theirs in zip(translations.frequencies, *parts, strict=True)
         ),
         candidates=tuple(
             Candidate(c, float(logits[c]), float(scores[c]))

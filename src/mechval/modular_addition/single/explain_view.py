@@ -17,8 +17,7 @@ def explain_words(
 ) -> Iterator[RenderableType]:
     """What a run's network does with a sum, asked as two numbers; ``seed`` plays no part.
 
-    Raises:
-        MechvalError: for other words, or as :func:`load_explained`.
+    Raises MechvalError for other words, or as :func:`load_explained`.
     """
     if len(asked) != 2 or not all(word.lstrip("-").isdecimal() for word in asked):
         raise MechvalError(f"{' '.join(asked)!r} is not allowed; allowed: two integers, a and b.")
