@@ -63,6 +63,12 @@ def clause_literals(problem: Problem) -> Int[np.ndarray, "clause 2"]:
     return np.array(pairs, dtype=np.int64)
 
 
+def clause_pairs(problem: Problem) -> Int[np.ndarray, " clause"]:
+    """The literal pair ``first * n_literals + second`` that each distinct clause is written as."""
+    first, second = clause_literals(problem).T
+    return first * problem.n_literals + second
+
+
 def clause_ids_of_literal_pairs(problem: Problem) -> Int[np.ndarray, "literal literal"]:
     """Look up the clause written as (first, second) literal; -1 where no clause is written so."""
     ids = np.full((problem.n_literals, problem.n_literals), -1, dtype=np.int64)

@@ -22,7 +22,7 @@ from mechval.two_sat.circuit.neurons import (
 from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.configs import CircuitConfig, ReadingName, Version
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
+from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.network.components import Activations, record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import evaluate
@@ -84,8 +84,7 @@ def extract_circuit(
     recorded unless they are given. A reading that finds no neuron whose bit changes is left out;
     raises MechvalError if none finds one."""
     activations = activations or record_activations(model, problem, split, device)
-    words = truth_tables(problem, split.clause_ids)
-    truth = unpack_truth_tables(words, problem.n_variables)
+    truth = formula_truth(problem, split.clause_ids)
     effects = neuron_effects(model, problem, activations.hidden)
     found: dict[ReadingName, Reading | None] = {
         name: _read_neurons(name, effects, activations.hidden, truth, config, seed)

@@ -16,9 +16,9 @@ from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
+from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.network.components import AnswerState, Components, record_cuts
-from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.problem import Problem, clause_pairs
 from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
 
 _BATCH = 2**13
@@ -81,13 +81,12 @@ def observe(
 ) -> Observations:
     """Run the network once over ``split``."""
     resid_post, states = record_cuts(model, problem, split, device)
-    words = truth_tables(problem, split.clause_ids)
     return Observations(
         split=split,
         resid_post=resid_post,
         states=states,
         labels=predicted_labels(Components(model, problem), states, device),
-        tables=TruthTableCounts.of(unpack_truth_tables(words, problem.n_variables)),
+        tables=TruthTableCounts.of(formula_truth(problem, split.clause_ids)),
     )
 
 
@@ -106,6 +105,4 @@ def predicted_labels(
 
 def written_pairs(problem: Problem, split: Split) -> Int[Tensor, "formula clause_position"]:
     """The literal pairs of formulas as they are written."""
-    first, second = torch.from_numpy(clause_literals(problem)).T
-    pairs = first * problem.n_literals + second
-    return pairs[torch.from_numpy(split.clause_ids).long()]
+    return torch.from_numpy(clause_pairs(problem))[torch.from_numpy(split.clause_ids).long()]

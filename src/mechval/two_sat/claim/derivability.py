@@ -31,22 +31,11 @@ Kept = Literal["all", "named", "others", "none"]
 
 
 @dataclass(frozen=True)
-class Means:
-    """What stands for a replaced part: means over the fitting split, on the network's device."""
-
-    resid_post: Float[Tensor, "pos d_model"]
-    hidden: Float[Tensor, " d_mlp"]
-    resid_mid: Float[Tensor, " d_model"]
-
-
-@dataclass(frozen=True)
 class Ablation:
     """Which of a network's own values are kept; the rest, told in words, is at its mean.
 
-    Attributes:
-        component: whose parts are tested, or ``all``.
-        positions: kept after block 0.
-        neurons: kept in block 1's hidden layer; ``keeps_residual`` is about the stream beside it.
+    ``component`` is that whose parts are tested, or ``all``; ``positions`` are kept after block 0,
+    ``neurons`` in block 1's hidden layer, and ``keeps_residual`` is about the stream beside it.
     """
 
     component: str
@@ -101,11 +90,6 @@ def derivability_rows(
     device: torch.device,
 ) -> list[DerivabilityRow]:
     """Count the labels that each ablation changes on ``split``, for every reading."""
-    means = Means(
-        circuit.mean_resid_post.to(device),
-        circuit.mean_hidden.to(device),
-        circuit.mean_resid_mid.to(device),
-    )
     no_neurons = torch.arange(0, device=device)
     plans: list[tuple[Ablation, ReadingName | None, Int[Tensor, " _"]]] = [
         (ablation, None, no_neurons) for ablation in PARSE_ABLATIONS
@@ -115,7 +99,7 @@ def derivability_rows(
         plans.extend((ablation, name, neurons) for ablation in EVALUATE_ABLATIONS)
     counts = count_changed_labels(
         Components(model, problem),
-        means,
+        circuit,
         [(ablation, neurons) for ablation, _, neurons in plans],
         split,
         positions=torch.tensor(FormulaLayout(problem).second_literal_positions, device=device),
@@ -135,7 +119,7 @@ def derivability_rows(
 @torch.inference_mode()
 def count_changed_labels(
     components: Components,
-    means: Means,
+    circuit: Circuit,
     plans: Sequence[tuple[Ablation, Int[Tensor, " _"]]],
     split: Split,
     *,
@@ -144,10 +128,13 @@ def count_changed_labels(
 ) -> list[int]:
     """How many of the network's labels on ``split`` each ablation changes.
 
-    Args:
-        plans: ablations, each with the neurons that it calls its named ones.
-        positions: the named positions of the residual stream after block 0.
+    ``plans`` are ablations with the neurons that each calls its named ones, ``positions`` the named
+    ones of the residual stream after block 0. Replaced parts get the circuit's means.
     """
+    resid_post, hidden_mean, resid_mid = (
+        mean.to(device)
+        for mean in (circuit.mean_resid_post, circuit.mean_hidden, circuit.mean_resid_mid)
+    )
     changed = [0] * len(plans)
     for tokens, _ in token_batches(components.layout.problem, split, device, "derivability"):
         resid = components.parse(tokens)
@@ -155,11 +142,11 @@ def count_changed_labels(
         labels = components.output(states["all"])
         for index, (ablation, neurons) in enumerate(plans):
             if ablation.positions not in states:
-                edited = _keep(resid, means.resid_post, ablation.positions, positions)
+                edited = _keep(resid, resid_post, ablation.positions, positions)
                 states[ablation.positions] = components.evaluate(edited)
             own = states[ablation.positions]
-            hidden = _keep(own.hidden, means.hidden, ablation.neurons, neurons)
-            mean = means.resid_mid.expand_as(own.resid_mid)
+            hidden = _keep(own.hidden, hidden_mean, ablation.neurons, neurons)
+            mean = resid_mid.expand_as(own.resid_mid)
             state = AnswerState(hidden, own.resid_mid if ablation.keeps_residual else mean)
             changed[index] += int((components.output(state) != labels).sum())
     return changed

@@ -59,6 +59,13 @@ def unpack_truth_tables(
     return np.unpackbits(octets, axis=1, bitorder="little", count=2**n_variables).astype(bool)
 
 
+def formula_truth(
+    problem: Problem, clause_ids: Integer[np.ndarray, "formula clause_position"]
+) -> Bool[np.ndarray, "formula assignment"]:
+    """Which assignments satisfy each formula."""
+    return unpack_truth_tables(truth_tables(problem, clause_ids), problem.n_variables)
+
+
 def literal_pair_truth(problem: Problem) -> Bool[Tensor, "pair assignment"]:
     """Evaluate every ordered pair of literals as a clause. Pair ``l * n_literals + r`` reads ``l or
     r``. Unlike the clauses of a formula, a pair may repeat a literal or be a tautology: a parse of

@@ -7,7 +7,7 @@ stand beside them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -85,6 +85,9 @@ class DisjunctionProgram:
                 )
             assignments[neuron, list(chosen)] = True
         return cls(assignments)
+
+
+NeuronPrograms: TypeAlias = TreeProgram | DisjunctionProgram
 
 
 @dataclass(frozen=True)

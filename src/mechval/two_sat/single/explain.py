@@ -13,7 +13,7 @@ from mechval.axioms import distinct_cells
 from mechval.two_sat.configs import ReadingName, Version
 from mechval.two_sat.formulas.text import WrittenFormula, complete_formula, write_clause, write_pair
 from mechval.two_sat.formulas.tokens import encode_formulas
-from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
+from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.interpretation import OUTPUT, PARSE, formula_evaluator
 from mechval.two_sat.single.subject import Subject, find_witness, write_assignment, write_label
 
@@ -112,7 +112,7 @@ def explain_formula(subject: Subject, written: WrittenFormula) -> Explanation:
     logits, vocabulary = components.answer_logits(answer)[0], components.vocabulary
     best, s = int(logits.argmax()), vocabulary.satisfiable
     satisfiable, witness = find_witness(problem, clause_ids)
-    table = unpack_truth_tables(truth_tables(problem, clause_ids[None]), problem.n_variables)[0]
+    table = formula_truth(problem, clause_ids[None])[0]
     reading: ReadingName = "calibrated" if "calibrated" in subject.circuit.readings else "paper"
     return Explanation(
         tokens=tuple(vocabulary.symbols[token] for token in tokens[0].tolist()),

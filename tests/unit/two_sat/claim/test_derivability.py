@@ -14,7 +14,6 @@ from mechval.two_sat.claim.derivability import (
     EVALUATE_ABLATIONS,
     PARSE_ABLATIONS,
     Ablation,
-    Means,
     count_changed_labels,
     derivability_rows,
 )
@@ -72,10 +71,9 @@ def tokens(formulas: Split) -> Tensor:
     return encode_formulas(SMALL_PROBLEM, torch.from_numpy(formulas.clause_ids))
 
 
-def means() -> Means:
-    circuit = hand_made_circuit(SMALL_PROBLEM)
+def means() -> Circuit:
     hidden = torch.rand(24, generator=torch.Generator().manual_seed(2))
-    return Means(circuit.mean_resid_post, hidden, circuit.mean_resid_mid)
+    return replace(hand_made_circuit(SMALL_PROBLEM), mean_hidden=hidden)
 
 
 def labels(logits: Tensor) -> Tensor:
@@ -183,11 +181,11 @@ def hooked_state(model: Transformer, formulas: Split, ablation: Ablation) -> Ten
         return torch.where(is_own[kept].view(shape), value, average)
 
     def positions(tensor: Tensor, hook: object) -> Tensor:
-        return keep(ablation.positions, SECOND, tensor, mean.resid_post)
+        return keep(ablation.positions, SECOND, tensor, mean.mean_resid_post)
 
     def neurons(tensor: Tensor, hook: object) -> Tensor:
         tensor[:, -1] = keep(
-            ablation.neurons, torch.arange(N_LABELLING), tensor[:, -1], mean.hidden
+            ablation.neurons, torch.arange(N_LABELLING), tensor[:, -1], mean.mean_hidden
         )
         return tensor
 
@@ -195,7 +193,7 @@ def hooked_state(model: Transformer, formulas: Split, ablation: Ablation) -> Ten
     with model.hooks(fwd_hooks):
         names = ["blocks.1.hook_resid_mid", "blocks.1.hook_mlp_out"]
         _, cache = model.run_with_cache(tokens(formulas), names)
-    resid = cache[names[0]][:, -1] if ablation.keeps_residual else mean.resid_mid
+    resid = cache[names[0]][:, -1] if ablation.keeps_residual else mean.mean_resid_mid
     logits = (resid + cache[names[1]][:, -1]) @ model.W_U
     return labels(logits[:, None])
 
@@ -235,7 +233,7 @@ def test_wrong_positions_change_labels(undecided: Transformer, formulas: Split) 
 
 
 def test_there_is_a_row_per_ablation_and_reading(undecided: Transformer, formulas: Split) -> None:
-    circuit = replace(hand_made_circuit(SMALL_PROBLEM), mean_hidden=means().hidden)
+    circuit = replace(hand_made_circuit(SMALL_PROBLEM), mean_hidden=means().mean_hidden)
     rows = derivability_rows(
         undecided, SMALL_PROBLEM, circuit, formulas, confidence=0.95, device=CPU
     )
@@ -302,7 +300,7 @@ def test_the_published_network_does_not_live_at_the_first_literals(
     first = torch.tensor(FormulaLayout(PUBLISHED_PROBLEM).first_literal_positions)
     (changed,) = count_changed_labels(
         Components(model, PUBLISHED_PROBLEM),
-        Means(circuit.mean_resid_post, circuit.mean_hidden, circuit.mean_resid_mid),
+        circuit,
         [(PARSE_ABLATIONS[0], torch.arange(0))],
         split,
         positions=first,

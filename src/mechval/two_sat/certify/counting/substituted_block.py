@@ -28,7 +28,7 @@ from mechval.errors import MechvalError
 from mechval.transformer import Transformer
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.interpretation import ClauseParser
-from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.problem import Problem, clause_pairs
 
 PRECISION_BITS = 160
 _SMALLEST_WEIGHT = 1e-260
@@ -138,8 +138,7 @@ def _head(
 def _sources(parser: ClauseParser) -> arb_mat:
     """What ``:`` attends to: the prototype of every distinct clause, then the constants."""
     problem, layout = parser.problem, FormulaLayout(parser.problem)
-    first, second = torch.from_numpy(clause_literals(problem)).T
-    prototypes = parser.prototypes.cpu()[first * problem.n_literals + second]
+    prototypes = parser.prototypes.cpu()[torch.from_numpy(clause_pairs(problem))]
     constant = sorted(set(range(layout.n_ctx)) - set(layout.second_literal_positions))
     return _matrix(torch.cat([prototypes, parser.mean_resid_post.cpu()[constant]]))
 

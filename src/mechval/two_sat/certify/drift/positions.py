@@ -18,7 +18,7 @@ from mechval.two_sat.certify.parsing.attention import Query, in_any_order, make_
 from mechval.two_sat.certify.parsing.first_block import FirstBlock, read_first_block
 from mechval.two_sat.certify.parsing.ranges import Ranges, residual_ranges
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
-from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.problem import Problem, clause_literals, clause_pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,9 +161,8 @@ def _frozen(
     prototypes: Float[np.ndarray, "pair d_model"],
     mean_resid_post: Float[np.ndarray, "pos d_model"],
 ) -> Float[np.ndarray, "pos clause d_model"]:
-    literals = clause_literals(problem)
-    frozen = np.repeat(mean_resid_post[:, None], len(literals), axis=1)
-    pairs = literals[:, 0] * problem.n_literals + literals[:, 1]
+    pairs = clause_pairs(problem)
+    frozen = np.repeat(mean_resid_post[:, None], len(pairs), axis=1)
     frozen[list(FormulaLayout(problem).second_literal_positions)] = prototypes[pairs]
     return frozen
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from mechval import tables
@@ -23,7 +22,7 @@ from mechval.two_sat.circuit.evidence import (
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import EFFECT_SHARE
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
+from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.problem import Problem
 
 Filled: TypeAlias = Mapping[tables.Table[Any], Sequence[Any]]
@@ -72,23 +71,21 @@ def gather_evidence(
     precise = copy.deepcopy(model).double()
     of_first_block = scores.first_block_scores(model)
     record = recording.record_answers(model, problem, test, device)
-    fit_truth, test_truth = _truth(problem, fit), _truth(problem, test)
+    fit_truth, truth = (formula_truth(problem, split.clause_ids) for split in (fit, test))
     coverage, quality = [], []
     for name, reading in circuit.readings.items():
-        programs = neuron_rows.reading_programs(
-            reading,
-            neuron_rows.label_tables(reading, fit_truth, hidden[:, reading.neurons]),
-            max_leaves=max_leaves,
-            seed=seed,
+        of_fit = neuron_rows.LabelledTables.of(reading, fit_truth, hidden)
+        of_test = neuron_rows.LabelledTables.of(reading, truth, record.hidden)
+        covered, found = neuron_rows.program_rows(
+            name, reading, of_fit, of_test, max_leaves=max_leaves, seed=seed
         )
-        labelled = neuron_rows.label_tables(reading, test_truth, record.hidden[:, reading.neurons])
-        coverage += neuron_rows.coverage_rows(name, programs, problem.n_assignments)
-        quality += neuron_rows.quality_rows(name, reading, programs, labelled)
+        coverage += covered
+        quality += found
     return {
         neuron_rows.NEURONS: neuron_rows.neuron_rows(circuit),
         neuron_rows.MEAN_ACTIVATIONS: neuron_rows.mean_activation_rows(circuit),
         neuron_rows.ASSIGNMENT_EFFECTS: neuron_rows.assignment_effect_rows(
-            circuit, record.hidden, torch.from_numpy(test_truth)
+            circuit, record.hidden, torch.from_numpy(truth)
         ),
         recording.OWN_CLAUSE_ATTENTION: recording.own_clause_rows(circuit),
         recording.FORMULA_ATTENTION: recording.formula_attention_rows(model, problem, test, device),
@@ -106,11 +103,6 @@ def gather_evidence(
         extremes.ANSWER_EXTREMES: extremes.answer_extreme_rows(of_first_block, problem),
         **contributions.contribution_tables(precise, problem, circuit, test, device),
     }
-
-
-def _truth(problem: Problem, split: Split) -> Bool[np.ndarray, "formula assignment"]:
-    words = truth_tables(problem, split.clause_ids)
-    return unpack_truth_tables(words, problem.n_variables)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from mechval import tables
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.programs import evaluate
-from mechval.two_sat.programs.evaluate import mean_activation_by_assignment
 from mechval.two_sat.programs.trees import describe_tree
 
 
@@ -121,7 +120,7 @@ def assignment_effect_rows(
     truth_tables: Bool[Tensor, "formula assignment"],
 ) -> list[AssignmentEffectRow]:
     """Total effect of all hidden neurons per assignment."""
-    means = mean_activation_by_assignment(hidden, truth_tables)
+    means = evaluate.mean_activation_by_assignment(hidden, truth_tables)
     effects = circuit.effects.coefficient.double() @ means.double()
     n_formulas = truth_tables.sum(dim=0).tolist()
     return [
@@ -196,84 +195,70 @@ class LabelledTables:
     tables: evaluate.TruthTableCounts
     bits: Bool[np.ndarray, "formula neuron"]
 
+    @classmethod
+    def of(
+        cls,
+        reading: Reading,
+        truth: Bool[np.ndarray, "formula assignment"],
+        hidden: Float[Tensor, "formula d_mlp"],
+    ) -> "LabelledTables":
+        """Read the activations of a reading's neurons as bits."""
+        bits = hidden[:, reading.neurons] >= reading.levels.cut
+        return cls(evaluate.TruthTableCounts.of(truth), bits.numpy())
 
-def label_tables(
+
+def program_rows(
+    name: ReadingName,
     reading: Reading,
-    truth: Bool[np.ndarray, "formula assignment"],
-    hidden: Float[Tensor, "formula neuron"],
-) -> LabelledTables:
-    """Read the activations of a reading's neurons as bits."""
-    return LabelledTables(
-        evaluate.TruthTableCounts.of(truth), (hidden >= reading.levels.cut).numpy()
-    )
-
-
-@dataclass(frozen=True)
-class ReadingPrograms:
-    """One program per neuron, and the same before pruning."""
-
-    program: evaluate.TreeProgram | evaluate.DisjunctionProgram
-    unpruned: evaluate.TreeProgram | evaluate.DisjunctionProgram
-    in_circuit: bool
-
-
-def reading_programs(
-    reading: Reading, fit: LabelledTables, *, max_leaves: int, seed: int
-) -> dict[str, ReadingPrograms]:
-    """Programs by name: trees fitted on the fitting split, and the circuit's own programs.
-    ``max_leaves``: what the circuit's trees were fitted with."""
-    programs: dict[str, ReadingPrograms] = {}
+    fit: LabelledTables,
+    test: LabelledTables,
+    *,
+    max_leaves: int,
+    seed: int,
+) -> tuple[list[CoverageRow], list[QualityRow]]:
+    """Rows of the circuit's own programs, whose trees have ``max_leaves``, and of trees of other
+    sizes fitted on the fitting split."""
+    programs: dict[str, tuple[evaluate.NeuronPrograms, evaluate.NeuronPrograms]] = {}
     for leaves in (*sorted({*LEAVES, max_leaves}), None):
-        in_circuit = leaves == max_leaves
-        trees = (
-            reading.trees
-            if in_circuit
-            else evaluate.fit_trees(fit.tables, fit.bits, max_leaves=leaves, seed=seed)
-        )
-        name = f"trees-{leaves or 'unlimited'}"
-        programs[name] = ReadingPrograms(trees.program, trees.unpruned, in_circuit)
-    programs[DISJUNCTION] = ReadingPrograms(reading.disjunctions, reading.disjunctions, True)
-    return programs
-
-
-def coverage_rows(
-    name: ReadingName, programs: Mapping[str, ReadingPrograms], n_assignments: int
-) -> list[CoverageRow]:
-    return [
+        trees = reading.trees
+        if leaves != max_leaves:
+            trees = evaluate.fit_trees(fit.tables, fit.bits, max_leaves=leaves, seed=seed)
+        programs[f"trees-{leaves or 'unlimited'}"] = trees.program, trees.unpruned
+    programs[DISJUNCTION] = reading.disjunctions, reading.disjunctions
+    own, n_bits = (f"trees-{max_leaves}", DISJUNCTION), fit.tables.distinct.shape[1]
+    coverage = [
         CoverageRow(
             name,
             label,
-            fitted.in_circuit,
-            n_assignments,
-            covered_pruned=len(fitted.program.covered()),
-            covered_unpruned=len(fitted.unpruned.covered()),
+            label in own,
+            n_bits,
+            len(program.covered()),
+            len(unpruned.covered()),
         )
-        for label, fitted in programs.items()
+        for label, (program, unpruned) in programs.items()
     ]
-
-
-def quality_rows(
-    name: ReadingName,
-    reading: Reading,
-    programs: Mapping[str, ReadingPrograms],
-    test: LabelledTables,
-) -> list[QualityRow]:
     distinct = torch.from_numpy(test.tables.distinct)
     predicted = {
-        label: fitted.program.bits(distinct).numpy()[test.tables.index]
-        for label, fitted in programs.items()
+        label: program.bits(distinct).numpy()[test.tables.index]
+        for label, (program, _) in programs.items()
     }
+    return coverage, _quality_rows(name, reading, predicted, test.bits)
+
+
+def _quality_rows(
+    name: ReadingName,
+    reading: Reading,
+    predicted: Mapping[str, Bool[np.ndarray, "formula neuron"]],
+    bits: Bool[np.ndarray, "formula neuron"],
+) -> list[QualityRow]:
     return [
         QualityRow(
             reading=name,
             neuron=neuron,
-            n=len(test.bits),
-            on=int(test.bits[:, row].sum()),
-            predicted={label: int(bits[:, row].sum()) for label, bits in predicted.items()},
-            both={
-                label: int((bits[:, row] & test.bits[:, row]).sum())
-                for label, bits in predicted.items()
-            },
+            n=len(bits),
+            on=int(bits[:, row].sum()),
+            predicted={label: int(found[:, row].sum()) for label, found in predicted.items()},
+            both={label: int(found[bits[:, row], row].sum()) for label, found in predicted.items()},
         )
         for row, neuron in enumerate(reading.neurons.tolist())
     ]

@@ -105,7 +105,7 @@ def fit_programs(
             states,
             ladder=config.widths,
             fit=VotingFit(steps=config.steps),
-            mirrored=MirroredFit.lasting(config.steps),
+            mirrored=MirroredFit(real_steps=config.steps, steps=config.steps),
             seed=seed,
         )
     except MechvalError as refusal:

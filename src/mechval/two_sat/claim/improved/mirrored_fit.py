@@ -36,11 +36,6 @@ class MirroredFit:
     real_rate: float = 0.02
     rate: float = 0.01
 
-    @classmethod
-    def lasting(cls, steps: int) -> "MirroredFit":
-        """So many steps for each price, and as many before."""
-        return cls(real_steps=steps, steps=steps)
-
 
 def fit_mirrored_programs(
     targets: FitTargets,

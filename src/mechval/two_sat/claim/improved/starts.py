@@ -12,7 +12,7 @@ from mechval.errors import MechvalError
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.formulas.tokens import FormulaLayout
-from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.problem import Problem, clause_pairs
 from mechval.two_sat.programs.mirrored import TABLES, Mirrors, monomials_of
 from mechval.two_sat.programs.voting import literals_of_clauses
 
@@ -47,26 +47,17 @@ def voting_start(
     smallest = float(reading.levels.cut.min())
     if smallest <= 0:
         raise MechvalError(f"cut={smallest} of a neuron is not allowed; allowed: above 0.")
-    literals = torch.as_tensor(clause_literals(problem))
-    pairs = literals[:, 0] * problem.n_literals + literals[:, 1]
-    prototypes = circuit.prototypes[pairs]
+    prototypes = circuit.prototypes[torch.from_numpy(clause_pairs(problem))]
     colon = circuit.mean_resid_post[FormulaLayout(problem).answer_position]
     attn, mlp = model.block(1).attn, model.block(1).mlp
     moved = torch.einsum("cd,hde,hem->hcm", prototypes, attn.W_V, attn.W_O)
     pushes = moved @ mlp.W_in[:, reading.neurons] / reading.levels.cut
     centre = pushes.mean(dim=1, keepdim=True)
-    loadings, sizes, directions = torch.linalg.svd(
-        (pushes - centre).transpose(1, 2).flatten(0, 1), full_matrices=False
-    )
-    n_features = n_carrying(sizes.square())
-    largest = directions[:n_features].abs().amax(dim=1)
-    votes = (loadings[:, :n_features] * sizes[:n_features] * largest).unflatten(
-        0, (len(pushes), -1)
-    )
+    features, votes = _leading((pushes - centre).transpose(1, 2).flatten(0, 1))
     return VotingStart(
         salience=_salience(model, problem, prototypes, colon),
-        features=(directions[:n_features] / largest[:, None]).T.contiguous(),
-        votes=votes.transpose(0, 1).contiguous(),
+        features=features,
+        votes=votes.unflatten(0, (len(pushes), -1)).transpose(0, 1).contiguous(),
         bias=centre[:, 0].sum(dim=0) - 1,
     )
 
@@ -120,22 +111,31 @@ def mirrored_start(
     moved = torch.einsum("mn,nhc->hmc", inverse, pushes)
     mirrors = Mirrors(problem, _flips(problem, moved), assignments)
     average = _seen_from_the_first(mirrors, moved).mean(dim=0)
-    loadings, sizes, directions = torch.linalg.svd(average, full_matrices=False)
-    kept = n_carrying(sizes.square())
-    largest = directions[:kept].abs().amax(dim=1)
+    features, votes = _leading(average)
     salience = start.salience.gather(1, mirrors.literals).mean(dim=0)
     bias = inverse @ start.bias
-    sizes_of_axes = mirrors.axis_sizes(kept)
+    sizes_of_axes = mirrors.axis_sizes(features.shape[1])
     tables = {
         name: torch.zeros([sizes_of_axes[axis] for axis in axes]) for name, axes in TABLES.items()
     } | {
         "salience": salience,
-        "features": (directions[:kept] / largest[:, None]).T.contiguous(),
-        "votes": loadings[:, :kept] * sizes[:kept] * largest,
+        "features": features,
+        "votes": votes,
         "bias": bias,
         "bias_of_neuron": start.bias - monomials @ bias,
     }
     return MirroredStart(mirrors, tables)
+
+
+def _leading(
+    moved: Float[Tensor, "row clause"],
+) -> tuple[Float[Tensor, "clause feature"], Float[Tensor, "row feature"]]:
+    """The leading directions over clauses as features, and each row's votes on them."""
+    loadings, sizes, directions = torch.linalg.svd(moved, full_matrices=False)
+    kept = n_carrying(sizes.square())
+    largest = directions[:kept].abs().amax(dim=1)
+    features = (directions[:kept] / largest[:, None]).T.contiguous()
+    return features, loadings[:, :kept] * sizes[:kept] * largest
 
 
 def _flips(

@@ -15,7 +15,7 @@ from torch import Tensor
 from mechval.axioms import Map
 from mechval.errors import MechvalError
 from mechval.two_sat.configs import NoiseKind
-from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.problem import Problem, clause_pairs
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ def noise_replacements(problem: Problem, kind: NoiseKind) -> Int[Tensor, " repla
     """
     if kind == "pairs":
         return torch.arange(problem.n_literals**2)
-    first, second = torch.from_numpy(clause_literals(problem)).T
-    return first * problem.n_literals + second
+    return torch.from_numpy(clause_pairs(problem))
 
 
 def _uniform_draws(

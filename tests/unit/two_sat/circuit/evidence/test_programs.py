@@ -13,11 +13,9 @@ from mechval.two_sat.circuit.evidence.neuron_rows import (
     NeuronReading,
     QualityRow,
     assignment_effect_rows,
-    coverage_rows,
     mean_activation_rows,
     neuron_rows,
-    quality_rows,
-    reading_programs,
+    program_rows,
 )
 from mechval.two_sat.circuit.neurons import Levels
 from mechval.two_sat.programs.evaluate import TruthTableCounts
@@ -32,11 +30,7 @@ PROGRAMS = ["trees-2", "trees-4", "trees-16", "trees-unlimited", "disjunction"]
 def rows_of(bits: np.ndarray) -> tuple[list[CoverageRow], list[QualityRow]]:
     labelled = LabelledTables(TruthTableCounts.of(TABLES), bits)
     reading = one_neuron_per_assignment(N_ASSIGNMENTS)
-    programs = reading_programs(reading, labelled, max_leaves=4, seed=0)
-    return (
-        coverage_rows("calibrated", programs, N_ASSIGNMENTS),
-        quality_rows("calibrated", reading, programs, labelled),
-    )
+    return program_rows("calibrated", reading, labelled, labelled, max_leaves=4, seed=0)
 
 
 def test_neurons_that_are_their_assignment_have_f1_of_one_in_every_program() -> None:
