@@ -25,10 +25,8 @@ CLASSES = ("UNSAT", "SAT")
 @dataclass(frozen=True)
 class Question:
     """What is asked of every network: the rules of its interpretations and how they are judged.
-
     ``confidence`` is that of every one-sided bound, ``natural_share`` the share of satisfiable
-    formulas among independent draws, for the reweighted ε.
-    """
+    formulas among independent draws, for the reweighted ε."""
 
     circuit: CircuitConfig
     versions: tuple[Version, ...]
@@ -70,11 +68,9 @@ def assess_network(
     seed: int,
     device: torch.device,
 ) -> Validation[NetworkFacts]:
-    """Extract the circuit of ``model`` on ``fit`` and measure the axioms on ``test``.
-
-    Nothing that the rules refuse raises: the interpretations of a reading without a changing bit
-    are listed with the reason.
-    """
+    """Extract the circuit of ``model`` on ``fit`` and measure the axioms on ``test``. Nothing that
+    the rules refuse raises: the interpretations of a reading without a changing bit are listed with
+    the reason."""
     model = model.to(device)
     loss, n_right = _answer_quality(model, problem, test, device)
     readings, circuit, why_none = question.circuit.readings, None, ""
@@ -145,9 +141,8 @@ def validate(
 
 
 def mixtures(natural_share: float) -> dict[str, dict[str, float]]:
-    """Weights of the classes: equal, and as among independent draws, of which ``natural_share``
-    are satisfiable.
-    """
+    """Weights of the classes: equal, and as among independent draws, of which ``natural_share`` are
+    satisfiable."""
     unsatisfiable, satisfiable = CLASSES
     return {
         "balanced": {unsatisfiable: 0.5, satisfiable: 0.5},

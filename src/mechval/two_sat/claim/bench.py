@@ -26,10 +26,8 @@ _BATCH = 2**13
 
 @dataclass(frozen=True, eq=False)
 class Observations:
-    """The network's states and labels on every formula of a split, on the CPU.
-
-    ``resid_post`` is after block 0 at ``:``, ``states`` are at cut 2, labels are 1 for ``s``.
-    """
+    """The network's states and labels on every formula of a split, on the CPU. ``resid_post`` is
+    after block 0 at ``:``, ``states`` are at cut 2, labels are 1 for ``s``."""
 
     split: Split
     resid_post: Float[Tensor, "formula d_model"]
@@ -40,11 +38,9 @@ class Observations:
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """One network and its circuit; the model is on ``device``.
-
-    What is fitted sees ``fitting`` alone; every ε outside the suite is counted on ``testing``. The
-    seed is that of refitted trees and of the noise, the confidence that of one-sided bounds.
-    """
+    """One network and its circuit; the model is on ``device``. What is fitted sees ``fitting``
+    alone; every ε outside the suite is counted on ``testing``. The seed is that of refitted trees
+    and of the noise, the confidence that of one-sided bounds."""
 
     model: Transformer
     problem: Problem

@@ -33,10 +33,8 @@ Kept = Literal["all", "named", "others", "none"]
 @dataclass(frozen=True)
 class Ablation:
     """Which of a network's own values are kept; the rest, told in words, is at its mean.
-
     ``component`` is that whose parts are tested, or ``all``; ``positions`` are kept after block 0,
-    ``neurons`` in block 1's hidden layer, and ``keeps_residual`` is about the stream beside it.
-    """
+    ``neurons`` in block 1's hidden layer, and ``keeps_residual`` is about the stream beside it."""
 
     component: str
     replaced: str
@@ -67,10 +65,8 @@ EVALUATE_ABLATIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class DerivabilityRow(Estimate):
-    """On how many formulas one ablation changes the network's own label.
-
-    ``reading`` is None where no neuron is chosen.
-    """
+    """On how many formulas one ablation changes the network's own label. ``reading`` is None where
+    no neuron is chosen."""
 
     component: str = tables.told()
     replaced: str = tables.told("replaced by its mean")
@@ -126,11 +122,9 @@ def count_changed_labels(
     positions: Int[Tensor, " position"],
     device: torch.device,
 ) -> list[int]:
-    """How many of the network's labels on ``split`` each ablation changes.
-
-    ``plans`` are ablations with the neurons that each calls its named ones, ``positions`` the named
-    ones of the residual stream after block 0. Replaced parts get the circuit's means.
-    """
+    """How many of the network's labels on ``split`` each ablation changes. ``plans`` are ablations
+    with the neurons that each calls its named ones, ``positions`` the named ones of the residual
+    stream after block 0. Replaced parts get the circuit's means."""
     resid_post, hidden_mean, resid_mid = (
         mean.to(device)
         for mean in (circuit.mean_resid_post, circuit.mean_hidden, circuit.mean_resid_mid)

@@ -33,14 +33,10 @@ _EVALUATE = CellKey(Axiom.PREFIX_EQUIVALENCE, 1 + COMPONENT_NAMES.index(EVALUATE
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Everything that one pass of the network over the test split gave.
-
-    Attributes:
-        mains: reports of the main interpretations.
-        variants: of every variant, the cells that it bears on.
-        tolerance: prefix equivalence of evaluate for every tolerance, of the main interpretations.
-        paired: McNemar comparisons of the trees, the disjunctions and the rivals of a reading.
-    """
+    """Everything that one pass of the network over the test split gave. ``variants``: of each one,
+    the cells that it bears on. ``tolerance``: prefix equivalence of evaluate for every tolerance,
+    of the main interpretations. ``paired``: McNemar comparisons of the trees, the disjunctions and
+    the rivals of a reading."""
 
     mains: list[AxiomReport]
     variants: list[VariantRow]
@@ -52,8 +48,7 @@ class Measured:
 class CompleteClaim:
     """What the axioms say of one network: the main interpretations and every variant measured, ε
     over cuts and high values, lengths of programs against ε and beside the weights, and (on the
-    fitting split) which parts of the better interpretation count.
-    """
+    fitting split) which parts of the better interpretation count."""
 
     measured: Measured
     surface: list[surface.SurfaceRow]
@@ -66,11 +61,8 @@ def validate_completely(
     settings: TwoSatSettings, bench: Bench, voting: Mapping[str, AnyVoting], natural_share: float
 ) -> CompleteClaim:
     """Fit every variant on the fitting split, then measure them all in one pass over the other.
-
-    Args:
-        voting: the better evaluate programs, by name.
-        natural_share: share of satisfiable formulas among independent draws, for reweighting.
-    """
+    ``voting``: the better evaluate programs. ``natural_share``: of satisfiable formulas among
+    independent draws, for reweighting."""
     circuit, asked = bench.circuit, settings.axioms
     mains = make_interpretations(
         bench.components,
@@ -105,10 +97,8 @@ def measure(
     batches: Iterable[Batch],
     rule: JudgingRule,
 ) -> Measured:
-    """Measure and judge them all on the held-out formulas.
-
-    Raises MechvalError as `mechval.axioms.evaluate_axioms`.
-    """
+    """Measure and judge them all on the held-out formulas. Raises MechvalError as
+    `mechval.axioms.evaluate_axioms`."""
     made = [*mains, *(variant.interpretation for variant in variants)]
     measured = measure_axioms(made, batches)
     reports = list(map(make_report, made, measured, [rule] * len(made)))

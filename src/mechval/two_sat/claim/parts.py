@@ -43,10 +43,8 @@ class Part:
 
 
 def network_parts(model: Transformer) -> tuple[Part, ...]:
-    """The declared parts of a two-block network: three runs of its hooks and of its weights.
-
-    Raises MechvalError if the network has not two blocks.
-    """
+    """The declared parts of a two-block network: three runs of its hooks and of its weights. Raises
+    MechvalError if the network has not two blocks."""
     if len(model.blocks) != 2:
         raise MechvalError(f"a network of {len(model.blocks)} blocks has no parts; allowed: 2.")
     hooks = _runs(hook_names(2), _LAST_HOOKS)
@@ -79,8 +77,7 @@ def used_weights(
 @dataclass(frozen=True, kw_only=True)
 class PartRow:
     """One weight tensor: the component that it is declared in (``computes`` are the hooks of that
-    one), and those whose output it reaches.
-    """
+    one), and those whose output it reaches."""
 
     weight: str = tables.told()
     numbers: int = tables.told()
@@ -92,10 +89,8 @@ class PartRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CompositionRow(Estimate):
-    """On how many labels the composed components are not the network's forward pass.
-
-    Differences and sizes of logits are the largest ones, over all tokens.
-    """
+    """On how many labels the composed components are not the network's forward pass. Differences
+    and sizes of logits are the largest ones, over all tokens."""
 
     confidence: float = tables.told()
     max_logit_difference: float = tables.number("largest difference of a logit")
@@ -134,9 +129,7 @@ def composition_row(
     model: Transformer, problem: Problem, split: Split, *, confidence: float, device: torch.device
 ) -> CompositionRow:
     """Whether the composed components are the network's forward pass, on the label and on logits.
-
-    Computed in float64, so that the difference is not float32's rounding.
-    """
+    Computed in float64, so that the difference is not float32's rounding."""
     model = copy.deepcopy(model).double()
     components = Components(model, problem)
     answer, satisfiable = components.layout.answer_position, components.vocabulary.satisfiable

@@ -34,10 +34,8 @@ _HELD = ("disjunction", "trees", "lookup table")
 
 @dataclass(frozen=True, kw_only=True)
 class FrontRow(Estimate):
-    """Length and ε of one program of evaluate.
-
-    The setting is None for a kind that has none, the length for a lookup table too long to count.
-    """
+    """Length and ε of one program of evaluate. The setting is None for a kind that has none, the
+    length for a lookup table too long to count."""
 
     program: str = tables.told()
     setting: str | None = tables.told()
@@ -46,11 +44,8 @@ class FrontRow(Estimate):
 
 @dataclass(frozen=True, kw_only=True)
 class SizeRow:
-    """How long one program is, or the weights; shares are of the bits of weights.
-
-    The setting is that of a program fitted elsewhere; ``bits`` are None for a lookup table of too
-    many entries.
-    """
+    """How long one program is, or the weights; shares are of the bits of weights. The setting is
+    that of a program fitted elsewhere; ``bits`` are None for a lookup table of too many entries."""
 
     what: str = tables.told()
     setting: str | None = tables.told(default=None)
@@ -68,11 +63,9 @@ SIZES = tables.Table("axioms/sizes.csv", SizeRow)
 def front_rows(
     bench: Bench, reading: ReadingName, voting: Mapping[str, AnyVoting]
 ) -> list[FrontRow]:
-    """How much of evaluate's disagreement a longer program buys, one row per program.
-
-    Trees, k-of-n programs and the lookup table are fitted on the fitting split; all are counted on
-    the test split: component equivalence of evaluate, given that parsing is right.
-    """
+    """How much of evaluate's disagreement a longer program buys, one row per program. Trees, k-of-n
+    programs and the lookup table are fitted on the fitting split; all are counted on the test
+    split: component equivalence of evaluate, given that parsing is right."""
     read, seen = bench.bits(reading, bench.testing), bench.testing.tables
     distinct, table = torch.from_numpy(seen.distinct), torch.from_numpy(seen.index)
     pairs = written_pairs(bench.problem, bench.testing.split)
@@ -130,9 +123,8 @@ def size_rows(
     front: Sequence[FrontRow],
     front_reading: ReadingName,
 ) -> list[SizeRow]:
-    """One row per program of the circuit, per rival that needs no fitting, per program of the
-    front (fitted to ``front_reading``) that the circuit does not hold, and for the weights.
-    """
+    """One row per program of the circuit, per rival that needs no fitting, per program of the front
+    (fitted to ``front_reading``) that the circuit does not hold, and for the weights."""
     n_weights = {part.component: part.n_weights(model) for part in network_parts(model)}
     whole, evaluate = WEIGHT_BITS * sum(n_weights.values()), WEIGHT_BITS * n_weights[EVALUATE]
     found = {name: len(reading.neurons) for name, reading in circuit.readings.items()}

@@ -31,10 +31,8 @@ _CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Grid:
-    """Which cuts and high values are tried for a reading.
-
-    They are the same activations for all neurons, or multiples of each neuron's own levels.
-    """
+    """Which cuts and high values are tried for a reading. They are the same activations for all
+    neurons, or multiples of each neuron's own levels."""
 
     reading: ReadingName
     unit: Unit
@@ -48,10 +46,8 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class GridCut:
-    """What all rows at one cut of a grid share.
-
-    Constant bits never change on the fitting formulas; where many are, agreement says little.
-    """
+    """What all rows at one cut of a grid share. Constant bits never change on the fitting formulas;
+    where many are, agreement says little."""
 
     reading: ReadingName = tables.told()
     unit: Unit = tables.told("unit of cut and high value")
@@ -62,15 +58,9 @@ class GridCut:
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceRow(Estimate, GridCut):
-    """ε of one cell at one point of the grid.
-
-    Attributes:
-        high: None for cells that do not depend on it.
-        version: None for the output's component equivalence, which no program enters.
-        residual: of γ_2; None for cells without one.
-        floor: disagreements, on these very formulas, of the best conceivable program of the truth
-            table; None for cells that do not compare the bits.
-    """
+    """ε of one cell at one point of the grid. ``high``, ``version`` and ``residual`` (of γ_2) are
+    None for cells that do not depend on them. ``floor``: disagreements, on these very formulas, of
+    the best conceivable program of the truth table; None for cells that do not compare the bits."""
 
     high: float | None = tables.told("high value", default=None)
     version: Version | None = tables.told(default=None)
@@ -98,11 +88,8 @@ class Surface:
     max_leaves: int
 
     def rows(self, grid: Grid) -> list[SurfaceRow]:
-        """Measure every cell at every point of the grid.
-
-        The cells are component equivalence of output, and prefix equivalence and prefix
-        replaceability of evaluate.
-        """
+        """Measure every cell at every point of the grid. The cells are component equivalence of
+        output, and prefix equivalence and prefix replaceability of evaluate."""
         return [row for cut in grid.cuts for row in self._at_cut(grid, cut)]
 
     def _at_cut(self, grid: Grid, cut: float) -> Iterator[SurfaceRow]:

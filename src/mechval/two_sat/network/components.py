@@ -75,15 +75,12 @@ BATCH_SIZE = 256
 
 @dataclass(frozen=True)
 class Activations:
-    """Statistics and per-formula values over one split.
-
-    ``mean_resid_post``: mean residual stream after block 0, per position. ``mean_resid_mid``: mean
-    residual stream after block 1's attention, at the answer position. ``mean_attn_out``: mean
-    output of block 1's attention there. ``hidden``: block 1's post-ReLU activations there, per
-    formula. ``labels``: the network's label per formula. ``own_clause_attention``: block 0's
-    attention from each second literal to the two literals of its own clause, averaged over formulas
-    and summed over the two, per head.
-    """
+    """Statistics and per-formula values over one split. ``mean_resid_post``: mean residual stream
+    after block 0, per position. ``mean_resid_mid``: mean residual stream after block 1's attention,
+    at the answer position. ``mean_attn_out``: mean output of block 1's attention there. ``hidden``:
+    block 1's post-ReLU activations there, per formula. ``labels``: the network's label per formula.
+    ``own_clause_attention``: block 0's attention from each second literal to the two literals of
+    its own clause, averaged over formulas and summed over the two, per head."""
 
     mean_resid_post: Float[Tensor, "pos d_model"]
     mean_resid_mid: Float[Tensor, " d_model"]

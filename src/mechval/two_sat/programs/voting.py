@@ -23,15 +23,13 @@ from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause
 
 @dataclass(frozen=True)
 class VotingProgram:
-    """Integers of the program, each table with the real step it is counted in.
-
-    ``problem``: the size of the formulas. ``bits_each``: width of an integer per table; a table of
-    width b lies in ±(2**(b-1) - 1). ``salience``: of each literal for each head. ``shifts``: what
-    each variable's balance adds to the salience of each literal, per head. ``features``: of each
-    distinct clause. ``votes``: of each neuron on each head's mean of each feature.
-    ``balance_votes``: of each neuron on each variable's balance. ``bias``: of each neuron.
-    ``steps``: of ``salience``, ``shifts``, each feature, ``balance_votes`` and ``bias``.
-    """
+    """Integers of the program, each table with the real step it is counted in. ``problem``: the
+    size of the formulas. ``bits_each``: width of an integer per table; a table of width b lies in
+    ±(2**(b-1) - 1). ``salience``: of each literal for each head. ``shifts``: what each variable's
+    balance adds to the salience of each literal, per head. ``features``: of each distinct clause.
+    ``votes``: of each neuron on each head's mean of each feature. ``balance_votes``: of each neuron
+    on each variable's balance. ``bias``: of each neuron. ``steps``: of ``salience``, ``shifts``,
+    each feature, ``balance_votes`` and ``bias``."""
 
     problem: Problem
     bits_each: Mapping[str, int]

@@ -64,12 +64,10 @@ HISTOGRAMS = tables.Table("circuit/evidence/contribution_histograms.csv", Histog
 
 @dataclass(frozen=True)
 class Contributions:
-    """One batch's pre-activations in parts, in float64 on the CPU.
-
-    ``constant``: residual stream before block 1's attention along the input weights, plus b_in.
-    ``numerator``: per position; its sum over positions, divided by the denominator's, is a head's
-    part of the pre-activation. ``violated``: an index into ``GROUPS``.
-    """
+    """One batch's pre-activations in parts, in float64 on the CPU. ``constant``: residual stream
+    before block 1's attention along the input weights, plus b_in. ``numerator``: per position; its
+    sum over positions, divided by the denominator's, is a head's part of the pre-activation.
+    ``violated``: an index into ``GROUPS``."""
 
     constant: Float[Tensor, "batch neuron"]
     numerator: Float[Tensor, "batch head_index pos neuron"]

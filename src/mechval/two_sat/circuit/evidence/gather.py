@@ -61,11 +61,9 @@ def gather_evidence(
     device: torch.device,
 ) -> Filled:
     """Measure everything PAPER.md lists as circuit evidence for a 2-SAT network of two blocks.
-
     ``circuit`` was extracted from block 1's activations ``hidden`` on ``fit``, and its trees were
     fitted with ``max_leaves`` and ``seed``; further trees are fitted on the same. Every other
-    number is measured on ``test``. Returns the rows of each of ``TABLES``.
-    """
+    number is measured on ``test``. Returns the rows of each of ``TABLES``."""
     model = model.to(device)
     # Of sums that cancel, float32 leaves digits that differ between machines.
     precise = copy.deepcopy(model).double()
@@ -107,13 +105,11 @@ def gather_evidence(
 
 @dataclass(frozen=True)
 class CircuitFacts:
-    """``circuit/metrics.json``.
-
-    ``effect_share``: that the carrying neurons have. ``smallest_mean_own_clause_attention``: least
-    over clause positions of what the strongest head puts on the clause's own two literals; heads
-    are never added up, because each has attention of its own that sums to 1. ``norm_of_s_plus_u``:
-    norm of the sum of their unembedding vectors. ``shown_neuron``: the one that is taken apart.
-    """
+    """``circuit/metrics.json``. ``effect_share``: that the carrying neurons have.
+    ``smallest_mean_own_clause_attention``: least over clause positions of what the strongest head
+    puts on the clause's own two literals; heads are never added up, because each has attention of
+    its own that sums to 1. ``norm_of_s_plus_u``: norm of the sum of their unembedding vectors.
+    ``shown_neuron``: the one that is taken apart."""
 
     effect_share: float = tables.number(unit="%")
     carrying_neurons: int = tables.told()

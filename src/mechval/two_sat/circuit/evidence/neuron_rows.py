@@ -19,12 +19,10 @@ from mechval.two_sat.programs.trees import describe_tree
 @dataclass(frozen=True)
 class NeuronReading:
     """How one reading sees a neuron; a neuron that is read as no bit has no cut and no program.
-
     ``is_constant``: selected by the reading's rule, but refused because its bit never changes.
     ``cut``: activation from which the bit is 1. ``high``: activation that γ_2 writes for a bit of
     1. ``on_rate``: share of the fitting formulas on which the bit is 1. ``tree``: its decision tree
-    in words. ``assignments``: those of its disjunction.
-    """
+    in words. ``assignments``: those of its disjunction."""
 
     evaluates: bool = tables.told()
     is_constant: bool = tables.told()

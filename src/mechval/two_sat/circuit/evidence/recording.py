@@ -23,12 +23,10 @@ FIRST_BLOCK_FORMULAS = 10_000
 @dataclass(frozen=True)
 class AnswerRecord:
     """Per formula, at the answer position; mean attention over the split. On the CPU.
-
     ``resid_pre``: residual stream before block 1's attention (``blocks.1.hook_resid_pre``).
     ``attn_out``: what block 1's attention adds (``blocks.1.hook_attn_out``). ``hidden``: post-ReLU
     activations of block 1 (``blocks.1.mlp.hook_post``). ``mean_pattern``: mean attention of block 1
-    from the answer position.
-    """
+    from the answer position."""
 
     resid_pre: Float[Tensor, "formula d_model"]
     attn_out: Float[Tensor, "formula d_model"]

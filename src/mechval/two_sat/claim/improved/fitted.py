@@ -127,15 +127,10 @@ def fit_ladder(
     seed: int,
 ) -> dict[str, AnyVoting]:
     """Fit one voting program per width to the bits of a reading; named ``<width> bits``.
-
-    Args:
-        split: the fitting split.
-        states: the network's states at cut 2 on it (``record_answer_states``).
-        ladder: widths of a vote in bits, from 2 up. Tables that every vote rests on get two more.
-        mirrored: how long mirrored programs are fitted, named ``price <price>``; None for none.
-
-    Raises MechvalError for a cut that is not positive, and as :func:`fit_voting_program`.
-    """
+    ``states``: at cut 2, of the network on ``split``. ``ladder``: widths of a vote in bits, from 2
+    up; tables that every vote rests on get two more. ``mirrored``: how long mirrored programs are
+    fitted, named ``price <price>``; None for none. Raises MechvalError for a cut that is not
+    positive, and as :func:`fit_voting_program`."""
     chosen, mlp = circuit.readings[reading], model.block(1).mlp
     with torch.no_grad():  # The pre-activation, before the ReLU hides it below 0.
         own = states.resid_mid @ mlp.W_in[:, chosen.neurons].cpu() + mlp.b_in[chosen.neurons].cpu()
@@ -195,10 +190,8 @@ def save_programs(fitted: FittedPrograms, directory: Path) -> None:
 
 
 def load_programs(directory: Path, problem: Problem) -> FittedPrograms:
-    """Read what :func:`save_programs` wrote.
-
-    Raises MechvalError if the file is no such file, or a program in it has other tables.
-    """
+    """Read what :func:`save_programs` wrote. Raises MechvalError if the file is no such file, or a
+    program in it has other tables."""
     saved = PROGRAMS.read(directory)
     programs: dict[str, AnyVoting] = {}
     for name, values in saved.programs.items():

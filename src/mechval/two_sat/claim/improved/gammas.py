@@ -26,14 +26,9 @@ from mechval.two_sat.problem import Problem
 
 @dataclass(frozen=True)
 class RefinedParser(ClauseParser):
-    """Cut 1 as in the paper, but γ_1 writes more.
-
-    Attributes:
-        colon: residual stream at ``:`` of a formula without literals, then what each literal
-            adds; None leaves its mean there.
-        by_position: prototypes of each clause position's own (``prototypes_by_position``); None
-            leaves the paper's.
-    """
+    """Cut 1 as in the paper, but γ_1 writes more. ``colon``: residual stream at ``:`` of a formula
+    without literals, then what each literal adds; None leaves its mean there. ``by_position``:
+    prototypes of each clause position's own; None leaves the paper's."""
 
     colon: Float[Tensor, "coefficient d_model"] | None = None
     by_position: Float[Tensor, "clause_position pair d_model"] | None = None
@@ -55,10 +50,8 @@ class RefinedParser(ClauseParser):
 
 @dataclass(frozen=True)
 class RegressedState:
-    """γ_2 by regression: the state at cut 2 as a linear function of the bits.
-
-    The first row is the state where no neuron is on, then comes what each one that is on adds.
-    """
+    """γ_2 by regression: the state at cut 2 as a linear function of the bits. The first row is the
+    state where no neuron is on, then comes what each one that is on adds."""
 
     hidden: Float[Tensor, "coefficient d_mlp"]
     resid_mid: Float[Tensor, "coefficient d_model"]
@@ -76,10 +69,8 @@ class RegressedState:
 def fit_colon(
     problem: Problem, split: Split, resid_post: Float[Tensor, "formula d_model"]
 ) -> Float[Tensor, "coefficient d_model"]:
-    """Regress the residual stream at ``:`` after block 0 on the literal counts.
-
-    A formula's counts add up to a constant, so of all solutions the shortest one is taken.
-    """
+    """Regress the residual stream at ``:`` after block 0 on the literal counts. A formula's counts
+    add up to a constant, so of all solutions the shortest one is taken."""
     counts = literal_counts(written_pairs(problem, split), problem.n_literals)
     return next(_least_squares(counts, resid_post))
 

@@ -73,15 +73,9 @@ def improve(
     bench: Bench, base: Interpretation, programs: Mapping[str, AnyVoting]
 ) -> tuple[Choice, list[Variant]]:
     """Put better parts into a main interpretation: those that count on the last fitting formulas.
-
-    Args:
-        base: its α_2 must read the neurons that the programs were fitted to.
-        programs: of evaluate, by name.
-
-    Returns:
-        What is taken, and as variants every candidate on its own, voting with the counting γ_1,
-        and all that was taken.
-    """
+    The α_2 of ``base`` must read the neurons that the programs were fitted to. Returns what is
+    taken, and as variants every candidate on its own, voting with the counting γ_1, and the
+    choice."""
     parse, evaluate, state = parts = _parts(bench, base, programs)
     last = choosing_formulas(bench.fitting.split)
     choice = choose_parts(base, parts, axiom_batches(bench.problem, last, bench.device))
@@ -143,11 +137,9 @@ def with_parse_gamma(interpretation: Interpretation, gamma: Map) -> Interpretati
 def choose_parts(
     base: Interpretation, parts: Sequence[Part], batches: Iterable[axioms.Batch]
 ) -> Choice:
-    """Take the parts one after another, by what a single pass over the fitting split counts.
-
-    In that pass every combination of candidates is measured, since whatever combinations share
-    is evaluated only once. A part without candidates is passed over.
-    """
+    """Take the parts one after another, by what a single pass over the fitting split counts. In
+    that pass every combination of candidates is measured, since whatever combinations share is
+    evaluated only once. A part without candidates is passed over."""
     parts = [part for part in parts if part.candidates]
     made = _combinations(base, parts)
     counts, n = _count(made, batches)

@@ -46,12 +46,8 @@ def fit_mirrored_programs(
     seed: int,
 ) -> dict[str, MirroredProgram]:
     """One program per price, named ``price <price>``; equal arguments give equal tables.
-
-    Args:
-        prices: of a bit, in nats of the cross-entropy.
-
-    Raises MechvalError if some neuron's bit is the same for all formulas of the fitting split.
-    """
+    ``prices``: of a bit, in nats of the cross-entropy. Raises MechvalError if some neuron's bit is
+    the same for all formulas of the fitting split."""
     device = targets.counts.device
     real = _Fitted(start.mirrors.to(device), start.tables).to(device)
 

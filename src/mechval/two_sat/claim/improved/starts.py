@@ -21,10 +21,8 @@ FEATURE_SHARE = 0.999
 
 @dataclass(frozen=True)
 class VotingStart:
-    """Real-valued tables, named as in the voting program, before any fitting.
-
-    Votes and bias are in units of each neuron's cut; a feature's largest entry is 1.
-    """
+    """Real-valued tables, named as in the voting program, before any fitting. Votes and bias are in
+    units of each neuron's cut; a feature's largest entry is 1."""
 
     salience: Float[Tensor, "head_index literal"]
     features: Float[Tensor, "clause feature"]
@@ -36,14 +34,11 @@ class VotingStart:
 def voting_start(
     model: Transformer, problem: Problem, circuit: Circuit, reading: Reading
 ) -> VotingStart:
-    """Read block 1's attention scores and votes off the clause prototypes.
-
-    Salience is the least-squares split of every clause's score, under the mean query at ``:``,
-    into its literals. Features are the leading singular directions, over clauses, of what each
-    head moves each neuron by: as many as carry 99.9 % of its variance.
-
-    Raises MechvalError for a cut that is not positive.
-    """
+    """Read block 1's attention scores and votes off the clause prototypes. Salience is the
+    least-squares split of every clause's score, under the mean query at ``:``, into its literals.
+    Features are the leading singular directions, over clauses, of what each head moves each neuron
+    by: as many as carry 99.9 % of its variance. Raises MechvalError for a cut that is not
+    positive."""
     smallest = float(reading.levels.cut.min())
     if smallest <= 0:
         raise MechvalError(f"cut={smallest} of a neuron is not allowed; allowed: above 0.")
@@ -96,13 +91,11 @@ class MirroredStart:
 def mirrored_start(
     problem: Problem, start: VotingStart, assignments: Bool[Tensor, "neuron assignment"]
 ) -> MirroredStart:
-    """Say a voting start with mirrors, as well as that goes.
-
-    What each head moves each neuron by is regressed on the monomials of the neurons' assignments.
-    A head's mirror is the set of flips that makes its coefficients most like the first head's
-    (largest inner product); tables are averages over the heads, seen from the first one. Features
-    are the leading singular directions of the averaged coefficients over clauses.
-    """
+    """Say a voting start with mirrors, as well as that goes. What each head moves each neuron by is
+    regressed on the monomials of the neurons' assignments. A head's mirror is the set of flips that
+    makes its coefficients most like the first head's (largest inner product); tables are averages
+    over the heads, seen from the first one. Features are the leading singular directions of the
+    averaged coefficients over clauses."""
     n_heads, n_variables = len(start.salience), problem.n_variables
     unflipped = torch.zeros(n_heads, n_variables, dtype=torch.bool)
     monomials = Mirrors(problem, unflipped, assignments).monomials

@@ -60,13 +60,9 @@ def fit_voting_program(
     fit: VotingFit,
     seed: int,
 ) -> VotingProgram:
-    """Fit the program; equal arguments give equal tables.
-
-    Args:
-        bits_each: width of an integer, sign included, for each of the program's tables.
-
-    Raises MechvalError if some neuron's bit is the same for all formulas of the fitting split.
-    """
+    """Fit the program; equal arguments give equal tables. ``bits_each``: width of an integer, sign
+    included, for each of the program's tables. Raises MechvalError if some neuron's bit is the same
+    for all formulas of the fitting split."""
     tables = _RoundedTables(problem, start, bits_each).to(targets.counts.device)
 
     def excess_at(step: int, counts: Tensor) -> tuple[Tensor, float]:
@@ -88,13 +84,9 @@ def descend(
     rate: float,
     seed: int,
 ) -> None:
-    """Fit tables in place.
-
-    Args:
-        excess_at: step and counts of a batch to how far each neuron is above its cut, as the
-            tables say, and what else the loss counts, in nats.
-        rate: largest learning rate; it rises over the first 5 % and then falls to 0.
-    """
+    """Fit tables in place. ``excess_at`` maps step and counts of a batch to how far each neuron is
+    above its cut, as the tables say, and to what else the loss counts, in nats. ``rate`` is the
+    largest learning rate; it rises over the first 5 % and then falls to 0."""
     optimizer = torch.optim.Adam(tables.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, rate, total_steps=steps, pct_start=0.05

@@ -27,12 +27,8 @@ _EQUIVALENCE = variant.EVALUATE_EQUIVALENCE[0]
 def make_variants(
     bench: Bench, mains: Sequence[Interpretation], config: VariantsConfig
 ) -> list[Variant]:
-    """Every variant of every main interpretation.
-
-    Args:
-        mains: from `make_interpretations`, on the bench's device. High values of γ_2 are varied
-            for all of them, everything else for one residual per reading.
-    """
+    """Every variant of every main interpretation. High values of γ_2 are varied for all of
+    ``mains``, which lie on the bench's device, everything else for one residual per reading."""
     chosen = one_residual_each(mains)
     # Reversed, so that the first version of each reading stays.
     by_reading = {reading_of(main.tags): main for main in reversed(chosen)}
@@ -47,11 +43,9 @@ def make_variants(
 
 
 def one_residual_each(mains: Sequence[Interpretation]) -> list[Interpretation]:
-    """Keep one residual for each version and reading.
-
-    That is ``attn_out`` with the reading ``paper`` and ``resid_mid`` with the calibrated one, or
-    the first there is: only the high values of γ_2 interact with the residual.
-    """
+    """Keep one residual for each version and reading. That is ``attn_out`` with the reading
+    ``paper`` and ``resid_mid`` with the calibrated one, or the first there is: only the high values
+    of γ_2 interact with the residual."""
     chosen: dict[tuple[str, str], Interpretation] = {}
     for main in mains:
         key = (main.tags["version"], main.tags["reading"])

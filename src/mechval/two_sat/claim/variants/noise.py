@@ -20,14 +20,9 @@ from mechval.two_sat.problem import Problem, clause_pairs
 
 @dataclass(frozen=True)
 class NoisyParser:
-    """A program of the parse component that sometimes writes another clause.
-
-    Attributes:
-        replacements: what a clause is replaced by, each as likely; the same clause may come out.
-        seed: 0 to 2**63 - 1; another seed gives other noise.
-
-    Raises MechvalError for a probability outside [0, 1] or a seed outside its range.
-    """
+    """A program of the parse component that sometimes writes another clause. Each of
+    ``replacements`` is as likely; the same clause may come out. Raises MechvalError for a
+    probability outside [0, 1] or a seed outside 0 to 2**63 - 1."""
 
     parse: Map
     replacements: Int[Tensor, " replacement"]
@@ -56,10 +51,8 @@ class NoisyParser:
 
 def noise_replacements(problem: Problem, kind: NoiseKind) -> Int[Tensor, " replacement"]:
     """List what a clause may be replaced by, as literal pairs ``first * n_literals + second``.
-
     ``pairs``: all ordered pairs, x or x and x or not-x included. ``clauses``: the distinct clauses
-    over two different variables, as they are written.
-    """
+    over two different variables, as they are written."""
     if kind == "pairs":
         return torch.arange(problem.n_literals**2)
     return torch.from_numpy(clause_pairs(problem))

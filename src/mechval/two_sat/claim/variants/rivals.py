@@ -18,10 +18,8 @@ ONE_BIT = "whether any evaluating neuron is on"
 
 @dataclass(frozen=True)
 class LiteralCountProgram:
-    """Each neuron is on where a weighted sum of how often the literals occur is above 0.
-
-    This is as much as a network can do that does not bind literals into clauses.
-    """
+    """Each neuron is on where a weighted sum of how often the literals occur is above 0. This is as
+    much as a network can do that does not bind literals into clauses."""
 
     weights: Float[Tensor, "literal neuron"]
     bias: Float[Tensor, " neuron"]
@@ -57,9 +55,7 @@ def fit_literal_counts(
 @dataclass(frozen=True)
 class ImplicationGraph:
     """Decides satisfiability as textbooks do; its one bit stands for all evaluating neurons.
-
-    ``state_when`` is the mean state of the fitting formulas with the bit off and with it on.
-    """
+    ``state_when`` is the mean state of the fitting formulas with the bit off and with it on."""
 
     problem: Problem
     neurons: Int[Tensor, " neuron"]

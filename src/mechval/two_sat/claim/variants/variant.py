@@ -38,11 +38,9 @@ EVALUATE_REPLACEABILITY = _cells(_REPLACEABILITIES, (EVALUATE,))
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant of a main interpretation, tagged also with ``family`` and ``setting``.
-
-    ``cells`` are the names of those it bears on, ``about`` is the one that it is made for, None
-    where it is about all of them.
-    """
+    """One variant of a main interpretation, tagged also with ``family`` and ``setting``. ``cells``
+    are the names of those it bears on, ``about`` is the one that it is made for, None where it is
+    about all of them."""
 
     interpretation: Interpretation
     cells: tuple[str, ...]
@@ -71,11 +69,9 @@ def make_variant(
     cells: tuple[str, ...] = ALL_CELLS,
     about: str | None = None,
 ) -> Variant:
-    """Tag a main interpretation with some maps replaced.
-
-    It keeps the other objects, so that they are evaluated once for all variants. ``setting`` is
-    what the family varies, in words; empty where it varies nothing.
-    """
+    """Tag a main interpretation with some maps replaced. It keeps the other objects, so that they
+    are evaluated once for all variants. ``setting`` is what the family varies, in words; empty
+    where it varies nothing."""
     tags = {**changed.tags, "family": family} | ({"setting": setting} if setting else {})
     tagged = replace(changed, name="/".join(tags.values()), tags=tags)
     return Variant(tagged, cells, about)
@@ -131,10 +127,8 @@ def tolerance_curve(
     tags: Mapping[str, str],
     confidence: float,
 ) -> list[ToleranceRow]:
-    """ε of evaluate equivalence for every number of neurons that may be wrong.
-
-    ``distances`` say in how many neurons the two sides differ, for each sample.
-    """
+    """ε of evaluate equivalence for every number of neurons that may be wrong. ``distances`` say in
+    how many neurons the two sides differ, for each sample."""
     within = distances.long().bincount(minlength=n_neurons + 1).cumsum(0)
     return [
         ToleranceRow(
