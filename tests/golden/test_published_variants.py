@@ -15,7 +15,7 @@ from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim import measure
 from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow
-from mechval.two_sat.claim.variants.families import make_variants
+from mechval.two_sat.claim.variants.variant import make_variants
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import token_batches
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora

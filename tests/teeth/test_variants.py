@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from mechval.two_sat.claim.measure import Measured, measure
-from mechval.two_sat.claim.variants.families import ordered_clauses
 from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
-from mechval.two_sat.claim.variants.variant import ALL_CELLS, VariantRow
+from mechval.two_sat.claim.variants.variant import ALL_CELLS, VariantRow, ordered_clauses
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
 from tests.settings import TWO_SAT, changed

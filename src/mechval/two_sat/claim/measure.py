@@ -10,11 +10,11 @@ from mechval.two_sat.claim import assess, sizes, surface
 from mechval.two_sat.claim.bench import Bench
 from mechval.two_sat.claim.improved import improver
 from mechval.two_sat.claim.improved.fitted import improved_reading
-from mechval.two_sat.claim.variants.families import make_variants
 from mechval.two_sat.claim.variants.variant import (
     ToleranceRow,
     Variant,
     VariantRow,
+    make_variants,
     tolerance_curve,
     variant_rows,
 )

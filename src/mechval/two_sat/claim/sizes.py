@@ -15,7 +15,7 @@ from mechval.axioms import Estimate
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.claim.bench import Bench, written_pairs
-from mechval.two_sat.claim.parts import network_parts
+from mechval.two_sat.claim.derivability import network_parts
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.problem import Problem

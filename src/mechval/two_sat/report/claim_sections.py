@@ -7,9 +7,8 @@ from mechval.axioms.paired import PAIRED
 from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.reporting.report import Figure, RunFiles, Section
 from mechval.reporting.shown import Shown, by, counted, show
-from mechval.two_sat.claim.derivability import DERIVABILITY
+from mechval.two_sat.claim.derivability import COMPOSITION, DERIVABILITY, PARTS
 from mechval.two_sat.claim.improved.improver import CHOICES, ChoiceRow
-from mechval.two_sat.claim.parts import COMPOSITION, PARTS
 from mechval.two_sat.claim.sizes import FRONT, SIZES, FrontRow
 from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, VariantRow

@@ -11,10 +11,16 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.bench import Bench, observe
-from mechval.two_sat.claim.derivability import DERIVABILITY, derivability_rows
+from mechval.two_sat.claim.derivability import (
+    COMPOSITION,
+    DERIVABILITY,
+    PARTS,
+    composition_row,
+    derivability_rows,
+    part_rows,
+)
 from mechval.two_sat.claim.improved.improver import CHOICES
 from mechval.two_sat.claim.measure import validate_completely
-from mechval.two_sat.claim.parts import COMPOSITION, PARTS, composition_row, part_rows
 from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS

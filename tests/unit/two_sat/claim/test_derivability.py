@@ -14,12 +14,10 @@ from mechval.two_sat.claim.derivability import (
     EVALUATE_ABLATIONS,
     PARSE_ABLATIONS,
     Ablation,
-    count_changed_labels,
-    derivability_rows,
-)
-from mechval.two_sat.claim.parts import (
     PartRow,
     composition_row,
+    count_changed_labels,
+    derivability_rows,
     network_parts,
     part_rows,
     used_weights,

@@ -58,17 +58,6 @@ ANSWER_EXTREMES = tables.Table("circuit/evidence/answer_attention_extremes.csv",
 WORST_CASES = tables.Table("circuit/evidence/block0_worst_case.csv", WorstCaseRow)
 
 
-@dataclass(frozen=True)
-class WorstCase:
-    """The least weights from one second literal to the first one and to both literals of its
-    clause, and the own clauses, as (first, second) literal, at which they happen."""
-
-    first_literal: Float[Tensor, " head_index"]
-    own_clause: Float[Tensor, " head_index"]
-    first_literal_at: Int[Tensor, "head_index 2"]
-    own_clause_at: Int[Tensor, "head_index 2"]
-
-
 def answer_extreme_rows(scores: ScoreTables, problem: Problem) -> list[AnswerExtremeRow]:
     """Smallest and largest attention weight of ``:`` per version and head. ``paper`` is left out
     where the context is so short that its mistaken index does not exist."""
@@ -82,8 +71,11 @@ def answer_extreme_rows(scores: ScoreTables, problem: Problem) -> list[AnswerExt
     ]
 
 
-def worst_case(scores: ScoreTables, problem: Problem, clause: int, choice: Choice) -> WorstCase:
-    """Minimise both weights over all token choices, for every head on its own."""
+def worst_case(
+    scores: ScoreTables, problem: Problem, clause: int, choice: Choice
+) -> dict[Target, tuple[Float[Tensor, " head_index"], Int[Tensor, "head_index 2"]]]:
+    """Minimise the weight of each target from one second literal over all token choices, for every
+    head on its own; with the own clauses, as (first, second) literal, at which that happens."""
     position = FormulaLayout(problem).second_literal_positions[clause]
     seen = scores.from_position(position)
     literals = torch.arange(problem.n_literals)
@@ -98,7 +90,10 @@ def worst_case(scores: ScoreTables, problem: Problem, clause: int, choice: Choic
     elsewhere = _largest_elsewhere(seen, problem, clause, choice)[:, second]
     on_first = (to_first - torch.logaddexp(to_second, elsewhere)).sigmoid().min(dim=1)
     on_both = (torch.logaddexp(to_first, to_second) - elsewhere).sigmoid().min(dim=1)
-    return WorstCase(on_first.values, on_both.values, own[on_first.indices], own[on_both.indices])
+    return {
+        "first_literal": (on_first.values, own[on_first.indices]),
+        "own_clause": (on_both.values, own[on_both.indices]),
+    }
 
 
 def worst_case_rows(scores: ScoreTables, problem: Problem) -> list[WorstCaseRow]:
@@ -106,11 +101,7 @@ def worst_case_rows(scores: ScoreTables, problem: Problem) -> list[WorstCaseRow]
     symbols = Vocabulary(problem).symbols
     rows = []
     for choice, clause in product(CHOICES, range(problem.n_clauses)):
-        found = worst_case(scores, problem, clause, choice)
-        targets: dict[Target, tuple[Tensor, Tensor]] = {
-            "first_literal": (found.first_literal, found.first_literal_at),
-            "own_clause": (found.own_clause, found.own_clause_at),
-        }
+        targets = worst_case(scores, problem, clause, choice)
         for head in range(scores.n_heads):
             for target, (weights, at) in targets.items():
                 first, second = (symbols[literal] for literal in at[head].tolist())

@@ -182,20 +182,16 @@ def analytic_answer_resid(model: Transformer, problem: Problem) -> Float[Tensor,
 
 
 @torch.inference_mode()
-def clause_scores(model: Transformer, problem: Problem) -> Float[Tensor, "head_index pair"]:
-    """Score of each ordered literal pair ``first * n_literals + second`` in every head of block 1.
-    Unscaled: the softmax sees it divided by sqrt(d_head)."""
+def clause_score_rows(model: Transformer, problem: Problem) -> list[ClauseScoreRow]:
+    """Score of each ordered literal pair in every head of block 1. Unscaled: the softmax sees it
+    divided by sqrt(d_head)."""
     attn = model.block(1).attn
     query = torch.einsum("d,hde->he", analytic_answer_resid(model, problem), attn.W_Q)
     keys = torch.einsum("pd,hde->hpe", clause_prototypes(model, problem), attn.W_K)
-    return torch.einsum("he,hpe->hp", query, keys).cpu()
-
-
-def clause_score_rows(model: Transformer, problem: Problem) -> list[ClauseScoreRow]:
     literals = Vocabulary(problem).symbols[: problem.n_literals]
     return [
         ClauseScoreRow(head, first, second, score)
-        for head, scores in enumerate(clause_scores(model, problem).tolist())
+        for head, scores in enumerate(torch.einsum("he,hpe->hp", query, keys).tolist())
         for (first, second), score in zip(product(literals, repeat=2), scores, strict=True)
     ]
 

@@ -50,11 +50,15 @@ def fit_mirrored_programs(
     the same for all formulas of the fitting split."""
     device = targets.counts.device
     real = _Fitted(start.mirrors.to(device), start.tables).to(device)
-
-    def excess_of_real(step: int, counts: Tensor) -> tuple[Tensor, float]:
-        return real.excess(real.tables, counts), 0.0
-
-    descend(real, targets, excess_of_real, fit.real_steps, fit.batch_size, fit.real_rate, seed)
+    descend(
+        real,
+        targets,
+        lambda step, counts: (real.excess(real.tables, counts), 0.0),
+        fit.real_steps,
+        fit.batch_size,
+        fit.real_rate,
+        seed,
+    )
     return {
         f"price {price:g}": _rounded_program(real, targets, price, fit, seed) for price in prices
     }

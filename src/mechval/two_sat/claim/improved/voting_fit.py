@@ -17,15 +17,8 @@ from mechval.progress import track
 from mechval.two_sat.circuit.neurons import is_constant
 from mechval.two_sat.claim.improved.starts import VotingStart
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs import voting
 from mechval.two_sat.programs.mirrored import AnyVoting
-from mechval.two_sat.programs.voting import (
-    TABLES,
-    VotingProgram,
-    VotingTables,
-    largest_integer,
-    literals_of_clauses,
-    vote,
-)
 
 TEMPERATURE = 0.1
 """How far from its cut, as a share of it, a neuron counts as undecided."""
@@ -59,7 +52,7 @@ def fit_voting_program(
     bits_each: Mapping[str, int],
     fit: VotingFit,
     seed: int,
-) -> VotingProgram:
+) -> voting.VotingProgram:
     """Fit the program; equal arguments give equal tables. ``bits_each``: width of an integer, sign
     included, for each of the program's tables. Raises MechvalError if some neuron's bit is the same
     for all formulas of the fitting split."""
@@ -67,7 +60,7 @@ def fit_voting_program(
 
     def excess_at(step: int, counts: Tensor) -> tuple[Tensor, float]:
         read = tables.read(rounded=step >= fit.rounded_from * fit.steps)
-        return vote(read, counts) * tables.vote_step(), 0.0
+        return voting.vote(read, counts) * tables.vote_step(), 0.0
 
     descend(tables, targets, excess_at, fit.steps, fit.batch_size, fit.learning_rate, seed)
     program = tables.program(problem)
@@ -112,13 +105,13 @@ class _RoundedTables(nn.Module):
 
     def __init__(self, problem: Problem, start: VotingStart, bits_each: Mapping[str, int]):
         super().__init__()
-        if bits_each.keys() != set(TABLES) or min(bits_each.values()) < 2:
+        if bits_each.keys() != set(voting.TABLES) or min(bits_each.values()) < 2:
             raise MechvalError(
                 f"bits_each={dict(bits_each)} is not allowed; allowed: at least 2 for each of "
-                f"{', '.join(TABLES)}."
+                f"{', '.join(voting.TABLES)}."
             )
         self.bits_each = dict(bits_each)
-        self.register_buffer("literals", literals_of_clauses(problem).float())
+        self.register_buffer("literals", voting.literals_of_clauses(problem).float())
         self.salience = nn.Parameter(start.salience.clone())
         n_heads, n_literals = start.salience.shape
         self.shifts = nn.Parameter(torch.zeros(n_heads, problem.n_variables, n_literals))
@@ -133,26 +126,30 @@ class _RoundedTables(nn.Module):
         see it, so it costs no bits."""
         return _step(self.votes.flatten(1), self.bits_each["votes"], dim=1)
 
-    def read(self, rounded: bool) -> VotingTables:
+    def read(self, rounded: bool) -> voting.VotingTables:
         """All tables in units of a neuron's vote, on their grid or off it."""
         values, steps = self._scaled(), self._steps()
         if rounded:
-            values = {name: _round(values[name], steps[name]) for name in TABLES}
+            for name in voting.TABLES:
+                on_grid = (values[name] / steps[name]).round() * steps[name]
+                values[name] = values[name] + (on_grid - values[name]).detach()
         n_heads, features = len(self.salience), values["features"] * self.log_feature_size.exp()
         every_head = features.expand(n_heads, -1, -1)
         nothing = torch.zeros(n_heads, len(features), device=features.device)
         values |= {"salience_of_clause": nothing, "features": every_head}
-        return VotingTables(literals=self.literals, **values)
+        return voting.VotingTables(literals=self.literals, **values)
 
     @torch.no_grad()
-    def program(self, problem: Problem) -> VotingProgram:
+    def program(self, problem: Problem) -> voting.VotingProgram:
         """The fitted program in integers."""
         values, steps = self._scaled(), self._steps()
-        integers = {name: (values[name] / steps[name]).round().long().cpu() for name in TABLES}
+        integers = {
+            name: (values[name] / steps[name]).round().long().cpu() for name in voting.TABLES
+        }
         feature = steps["features"] * self.log_feature_size.exp()
         real = [steps["salience"], steps["shifts"], *feature, steps["balance_votes"]]
         counted_in = torch.stack([*real, steps["bias"]]).half().cpu()
-        return VotingProgram(problem, self.bits_each, **integers, steps=counted_in)
+        return voting.VotingProgram(problem, self.bits_each, **integers, steps=counted_in)
 
     def _scaled(self) -> dict[str, Tensor]:
         own = self.vote_step()
@@ -176,18 +173,13 @@ class _RoundedTables(nn.Module):
 def _step(values: Tensor, width: int, dim: int) -> Tensor:
     """The grid on which the largest value is the largest integer."""
     largest = values.detach().abs().amax(dim=dim)
-    return largest.clamp(min=_REAL_STEP) / largest_integer(width)
-
-
-def _round(values: Tensor, step: Tensor) -> Tensor:
-    on_grid = (values / step).round() * step
-    return values + (on_grid - values).detach()
+    return largest.clamp(min=_REAL_STEP) / voting.largest_integer(width)
 
 
 def refuse_constant(program: AnyVoting, targets: FitTargets) -> None:
     """Raise MechvalError for a neuron whose bit is the same for all formulas."""
     tables = program.real_tables(targets.counts.device)
-    votes = [vote(tables, counts) for counts in targets.counts.split(_BATCH)]
+    votes = [voting.vote(tables, counts) for counts in targets.counts.split(_BATCH)]
     constant = is_constant(torch.cat(votes) >= 0).nonzero().flatten().tolist()
     if constant:
         raise MechvalError(

@@ -10,8 +10,7 @@ from matplotlib.ticker import NullLocator
 from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, VERMILLION
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingRow
-from mechval.two_sat.claim.derivability import DerivabilityRow
-from mechval.two_sat.claim.parts import PartRow
+from mechval.two_sat.claim.derivability import DerivabilityRow, PartRow
 from mechval.two_sat.claim.sizes import SizeRow
 from mechval.two_sat.interpretation import COMPONENT_NAMES
 

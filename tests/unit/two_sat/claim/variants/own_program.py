@@ -15,7 +15,7 @@ from mechval.axioms import Batch, Interpretation, Map
 from mechval.axioms.judging import JudgingRule
 from mechval.two_sat.claim.bench import Bench, Observations
 from mechval.two_sat.claim.measure import Measured, measure
-from mechval.two_sat.claim.variants.families import make_variants
+from mechval.two_sat.claim.variants.variant import make_variants
 from mechval.two_sat.configs import VariantsConfig
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas

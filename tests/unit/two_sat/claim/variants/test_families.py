@@ -4,8 +4,13 @@ import pytest
 
 from mechval.config import parse_config
 from mechval.errors import MechvalError
-from mechval.two_sat.claim.variants.families import make_variants, one_residual_each, tolerances
-from mechval.two_sat.claim.variants.variant import ALL_CELLS, Variant
+from mechval.two_sat.claim.variants.variant import (
+    ALL_CELLS,
+    Variant,
+    make_variants,
+    one_residual_each,
+    tolerances,
+)
 from mechval.two_sat.configs import VariantsConfig
 from tests.settings import TWO_SAT
 from tests.unit.two_sat.claim.variants import own_program
