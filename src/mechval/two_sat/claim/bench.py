@@ -54,7 +54,6 @@ class Bench:
 
     @cached_property
     def components(self) -> Components:
-        """The network's components."""
         return Components(self.model, self.problem)
 
     def bits(self, reading: ReadingName, seen: Observations) -> Bool[Tensor, "formula neuron"]:

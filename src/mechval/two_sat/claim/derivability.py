@@ -174,7 +174,6 @@ class Part:
     weights: tuple[str, ...]
 
     def n_weights(self, model: Transformer) -> int:
-        """How many numbers its weights hold."""
         return sum(parameter_of(model, name).numel() for name in self.weights)
 
 

@@ -232,7 +232,6 @@ def describe_corpora(corpora: Corpora, path: Path) -> DataFacts:
 
 
 def render_data_card(facts: DataFacts) -> str:
-    """Write the facts as a Markdown page."""
     splits = "\n".join(
         f"| {split.name} | {split.formulas:,} | {split.satisfiable / split.formulas:.2%} |"
         for split in facts.splits

@@ -99,8 +99,6 @@ class TruthTableCounts:
 
 @dataclass(frozen=True)
 class ClassSizes:
-    """How many formulas of a problem are satisfiable and how many are not."""
-
     satisfiable: int
     unsatisfiable: int
 

@@ -61,7 +61,6 @@ class Components:
         return AnswerState(self.model.block(1).mlp.hidden(resid_mid), resid_mid)
 
     def answer_logits(self, state: AnswerState) -> Float[Tensor, "batch d_vocab"]:
-        """Logits at the answer position."""
         resid_post = state.resid_mid + self.model.block(1).mlp.project(state.hidden)
         return resid_post @ self.model.W_U
 

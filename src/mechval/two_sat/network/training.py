@@ -98,7 +98,6 @@ class TrainingRun:
 
 
 def train_network(run: TrainingRun) -> Fit:
-    """Train all weights."""
     train, selection = (labelled_inputs(run.problem, part) for part in (run.train, run.selection))
     return run.fit(_whole_network(run.problem), train, selection)
 

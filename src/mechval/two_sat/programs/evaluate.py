@@ -70,7 +70,6 @@ class DisjunctionProgram:
         return set(self.assignments.any(dim=0).nonzero().flatten().tolist())
 
     def to_json(self) -> Any:
-        """Plain values: the assignments of each neuron."""
         return [row.nonzero().flatten().tolist() for row in self.assignments]
 
     @classmethod
@@ -108,7 +107,6 @@ class TruthTableCounts:
 
     @classmethod
     def of(cls, truth_tables: Bool[np.ndarray, "formula assignment"]) -> "TruthTableCounts":
-        """Group formulas by truth table."""
         packed = np.packbits(truth_tables, axis=1)
         _, first, index = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         return cls(truth_tables[first], index.reshape(-1))

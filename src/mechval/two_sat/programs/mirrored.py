@@ -58,7 +58,6 @@ class Mirrors:
     assignments: Bool[Tensor, "neuron assignment"]
 
     def axis_sizes(self, n_features: int) -> dict[str, int]:
-        """Length of every axis of the tables."""
         return {
             "literal": self.problem.n_literals,
             "variable": self.problem.n_variables,

@@ -15,8 +15,6 @@ from mechval.errors import MechvalError
 
 @dataclass(frozen=True)
 class Leaf:
-    """A decided bit."""
-
     bit: bool
 
 
@@ -136,7 +134,6 @@ class CompiledTrees:
 
 
 def compile_trees(trees: Sequence[Tree]) -> CompiledTrees:
-    """Lay the nodes of all trees out in arrays."""
     nodes: list[tuple[int, int, int, bool]] = []
     roots = [_lay_out(tree, nodes) for tree in trees]
     return CompiledTrees(

@@ -117,7 +117,6 @@ def assignment_effect_rows(
     hidden: Float[Tensor, "formula d_mlp"],
     truth_tables: Bool[Tensor, "formula assignment"],
 ) -> list[AssignmentEffectRow]:
-    """Total effect of all hidden neurons per assignment."""
     means = evaluate.mean_activation_by_assignment(hidden, truth_tables)
     effects = circuit.effects.coefficient.double() @ means.double()
     n_formulas = truth_tables.sum(dim=0).tolist()

@@ -62,7 +62,6 @@ class RegressedState:
         return AnswerState((known @ self.hidden).clamp(min=0), known @ self.resid_mid)
 
     def to(self, device: torch.device) -> "RegressedState":
-        """The same on another device."""
         return RegressedState(self.hidden.to(device), self.resid_mid.to(device))
 
 

@@ -113,7 +113,6 @@ class _Fitted(nn.Module):
 
     @torch.no_grad()
     def program(self) -> MirroredProgram:
-        """The fitted program in integers."""
         steps = torch.stack([self.log_steps[name].exp() for name in TABLES])
         return MirroredProgram(
             Mirrors(self.mirrors.problem, self.mirrors.flips.cpu(), self.mirrors.assignments.cpu()),

@@ -141,7 +141,6 @@ class _RoundedTables(nn.Module):
 
     @torch.no_grad()
     def program(self, problem: Problem) -> voting.VotingProgram:
-        """The fitted program in integers."""
         values, steps = self._scaled(), self._steps()
         integers = {
             name: (values[name] / steps[name]).round().long().cpu() for name in voting.TABLES

@@ -72,7 +72,6 @@ class ImplicationGraph:
         return AnswerState(self.state_when.hidden[row], self.state_when.resid_mid[row])
 
     def equivalence(self) -> Equivalence:
-        """The one bit agrees."""
         return Equivalence(ONE_BIT, n_differing)
 
     def program(self, pairs: Int[Tensor, "batch clause_position"]) -> Bool[Tensor, "batch 1"]:

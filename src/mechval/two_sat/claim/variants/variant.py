@@ -73,7 +73,6 @@ class Variant:
 
     @property
     def family(self) -> str:
-        """What is varied."""
         return self.interpretation.tags["family"]
 
 
@@ -103,7 +102,6 @@ def make_variant(
 
 
 def variant_rows(variant: Variant, report: AxiomReport) -> list[VariantRow]:
-    """The cells that a variant bears on."""
     return [
         VariantRow(**vars(cell), about=variant.about)
         for cell in report.cells
