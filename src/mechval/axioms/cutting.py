@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor, nn
 
-from mechval.axioms import guarding
+from mechval.axioms import guarding, networks
 from mechval.axioms.base import Map, State
 from mechval.errors import MechvalError
 
@@ -85,13 +85,22 @@ class CutNetwork:
         the very same as on the sample's own input. Something that passes beside the cut shows as
         a difference.
 
-        Raises MechvalError naming the first cut that something passes by; if the network does not
-        give the same output twice; or if the inputs are all equal.
+        It also runs on some of the samples in another order: what it gives for a sample must not
+        depend on the others, up to rounding. The network's buffers are left as they were.
+
+        Raises MechvalError naming the first cut that something passes by; if the network is in
+        training mode with dropout or batch norm, changes its buffers, does not give the same
+        output twice or mixes samples; or if the inputs are all equal.
         """
+        with networks.untouched(self._model):
+            self._verify(inputs)
+
+    def _verify(self, inputs: Tensor) -> None:
         others = inputs.roll(1, 0)
         if torch.equal(others, inputs):
             raise MechvalError("the inputs are all equal; allowed: at least two different ones.")
-        output, states = self._run(inputs, {}, [*itertools.chain(*self._cuts)])
+        names = [*itertools.chain(*self._cuts)]
+        output, states = self._run(inputs, {}, names)
         again, _ = self._run(inputs, {}, [])
         expected, n = self._compared(output), len(inputs)
         if n_changed := _n_different(expected, self._compared(again), n)[0]:
@@ -99,6 +108,10 @@ class CutNetwork:
                 f"the network's output changes between two runs for {n_changed} of {n} samples; "
                 "allowed: a deterministic network, such as one in evaluation mode."
             )
+        for part in (_every_second_backwards, _first):
+            some, found = self._run(part(inputs), {}, names)
+            found |= self._compared(some)
+            networks.refuse_mixing(part, n, {**states, **expected}, found)
         for cut, following in zip(self._cuts, (*self._cuts[1:], ()), strict=True):
             replayed, found = self._run(others, {name: states[name] for name in cut}, following)
             n_changed, where = _n_different(
@@ -166,6 +179,14 @@ class CutNetwork:
             if isinstance(leaf, Tensor)
         }
         return tensors or {"labels": self._read_label(output)}
+
+
+def _every_second_backwards(state: Tensor) -> Tensor:
+    return state.flip(0)[::2]
+
+
+def _first(state: Tensor) -> Tensor:
+    return state[:1]
 
 
 def _names(model: nn.Module | HookedModel) -> list[str]:
