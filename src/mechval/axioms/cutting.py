@@ -41,7 +41,8 @@ class CutNetwork:
 
     A component runs the whole network on a placeholder, puts the given state in at its first cut
     and returns what arrives at its second one. A cut named by a string has a tensor as its
-    state, one named by a tuple a tuple of tensors; their first axis is the batch.
+    state, one named by a tuple a tuple of tensors; their first axis is the batch. An output with
+    NaN is refused, since its label would be chance.
 
     Attributes:
         components: t_1 … t_d, always the same objects; the last one returns labels.
@@ -164,6 +165,7 @@ class CutNetwork:
 
         visitors = {name: visit(name) for name in {**put_in, **dict.fromkeys(kept)}}
         output = _run_hooked(self._model, inputs.clone(), visitors)
+        guarding.refuse_nan(output, "the network")
         for name in visitors:
             if name not in found:
                 raise MechvalError(

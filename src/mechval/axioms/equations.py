@@ -64,8 +64,10 @@ def sides(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) 
     if key.axiom.is_replaceability:
         network = trajectory.concrete[-1]
         gamma = f"{place}: γ at cut {i}"
-        written = guarding.apply(interpretation.gammas[i], gamma, abstract)
-        program = guarding.apply(partial(interpretation.run_after, i), f"{place}: t[{i}:]", written)
+        written = guarding.translate(interpretation.gammas[i], gamma, abstract)
+        program = guarding.translate(
+            partial(interpretation.run_after, i), f"{place}: t[{i}:]", written
+        )
     else:
         network, program = trajectory.observed[i], abstract
     equivalence = deciding_equivalence(interpretation, key)
@@ -104,7 +106,7 @@ def run_components(components: Sequence[Map], state: State) -> tuple[State, ...]
 def run_network(interpretation: Interpretation, inputs: State) -> tuple[State, ...]:
     """The network's own states t[:i](x) at all cuts.
 
-    Raises MechvalError naming the component that changes the state it is given.
+    Raises MechvalError naming the component that changes the state it is given or gives NaN.
     """
     return run_components(_guarded(interpretation, "t", interpretation.concrete, 1), inputs)
 
@@ -112,7 +114,7 @@ def run_network(interpretation: Interpretation, inputs: State) -> tuple[State, .
 def make_trajectory(interpretation: Interpretation, concrete: tuple[State, ...]) -> Trajectory:
     """Complete the network's states at all cuts (`run_network`) by those of the program.
 
-    Raises MechvalError naming the α or component that changes the state it is given.
+    Raises MechvalError naming the α or component that changes the state it is given or gives NaN.
     """
     alphas = _guarded(interpretation, "α", interpretation.alphas, 0)
     program = _guarded(interpretation, "h", interpretation.abstract, 1)
@@ -146,11 +148,9 @@ def examine_cells(interpretation: Interpretation, inputs: State) -> tuple[Sides,
 def _guarded(
     interpretation: Interpretation, symbol: str, maps: Sequence[Map], first: int
 ) -> list[Map]:
-    """The maps by their symbols, which are numbered from ``first``; refused if they change what
-    they are given.
-    """
+    """The maps under their symbols, which are numbered from ``first`` (`guarding.translate`)."""
     return [
-        partial(guarding.apply, applied, f"{interpretation.name!r}: {symbol}_{index}")
+        partial(guarding.translate, applied, f"{interpretation.name!r}: {symbol}_{index}")
         for index, applied in enumerate(maps, start=first)
     ]
 

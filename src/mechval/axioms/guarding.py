@@ -62,6 +62,34 @@ def apply(applied: Callable[..., Any], place: str, *states: Any) -> Any:
     return result
 
 
+def translate(applied: Callable[[Any], Any], place: str, state: Any) -> Any:
+    """What a map between states gives (`apply`).
+
+    Raises MechvalError if it changes the state it was given, or gives NaN.
+    """
+    result = apply(applied, place, state)
+    refuse_nan(result, f"{place} ({name_of(applied)})")
+    return result
+
+
+def refuse_nan(value: Any, place: str) -> None:
+    """Refuse NaN: it equals nothing and exceeds no tolerance, so what it counts as is chance.
+
+    Raises MechvalError if a tensor or array in ``value`` holds one; ``place`` is what gave it.
+    """
+    for path, leaf in leaves(value):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f":
+            leaf = torch.from_numpy(leaf)
+        # The sum is cheap, and undefined wherever an entry is.
+        if not (isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.sum().isnan()):
+            continue
+        if n_undefined := int(leaf.isnan().sum()):
+            raise MechvalError(
+                f"{place} gives NaN in {n_undefined} numbers{path and f' of {path}'}; "
+                "allowed: states and outputs without NaN."
+            )
+
+
 def name_of(applied: Callable[..., Any]) -> str:
     """A function's name in a message."""
     return getattr(applied, "__qualname__", None) or type(applied).__name__

@@ -253,3 +253,13 @@ def test_an_output_that_nothing_leaks_into_passes_however_it_is_nested() -> None
             return Output(logits, (logits.exp(), logits.sum()))
 
     CutNetwork(Wrapped(), ["first"], example=INPUTS[:1], read_label=label_of).verify(INPUTS)
+
+
+def test_a_network_whose_output_is_nan_is_refused() -> None:
+    model = Chain()
+    nn.init.constant_(model.last.bias, torch.nan)
+    network = cut(model, "first")
+    with pytest.raises(MechvalError, match="the network gives NaN in 30 numbers"):
+        network.verify(INPUTS)
+    with pytest.raises(MechvalError, match="the network gives NaN"):
+        run_components(network.components, INPUTS)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mechval.axioms import cell_sides, distinct_cells, examine_cells
-from mechval.axioms.guarding import apply, leaves
+from mechval.axioms.guarding import apply, leaves, refuse_nan
 from mechval.errors import MechvalError
 from tests.unit.axioms import toy
 
@@ -65,6 +65,39 @@ def test_a_changing_map_is_refused_within_inference_mode_too() -> None:
     claim = toy.with_map(toy.make_toy(), "abstract", 1, changing(toy.negate))
     with pytest.raises(MechvalError, match="h_2"):
         cell_sides(claim, torch.arange(toy.N), distinct_cells(claim)[1])
+
+
+def undefined(state: Tensor) -> Tensor:
+    bits = torch.full((len(state), 2), 1.0)
+    bits[3, 1] = torch.nan
+    return bits
+
+
+@pytest.mark.parametrize(
+    ("field", "index", "place"),
+    [
+        ("concrete", 0, "'toy': t_1"),
+        ("abstract", 0, "'toy': h_1"),
+        ("alphas", 2, "'toy': α_2"),
+        ("gammas", 1, "'toy', prefix replaceability/parse: γ at cut 1"),
+    ],
+)
+def test_a_state_that_is_not_a_number_is_refused_by_name(
+    field: str, index: int, place: str
+) -> None:
+    claim = toy.with_map(toy.make_toy(), field, index, undefined)
+    with pytest.raises(MechvalError, match=rf"{re.escape(place)} \(undefined\) gives NaN in 1 num"):
+        toy.evaluate_toy(claim)
+
+
+@pytest.mark.parametrize("infinite", [[-torch.inf, torch.inf], [torch.inf, 1]])
+def test_an_infinite_number_is_one(infinite: list[float]) -> None:
+    refuse_nan((torch.tensor(infinite), np.array(infinite)), "a state")
+
+
+def test_nan_in_an_array_is_refused_with_its_place() -> None:
+    with pytest.raises(MechvalError, match=r"a state gives NaN in 1 numbers of bits\.1;"):
+        refuse_nan({"bits": (np.ones(2), np.array([1, np.nan]))}, "a state")
 
 
 @dataclass
