@@ -96,8 +96,8 @@ class Interpretation:
         concrete: t_1 … t_d.
         abstract: h_1 … h_d; deterministic.
         alphas: α_0 … α_d, concrete state to abstract state.
-        gammas: γ_0 … γ_d, abstract state to concrete state. A γ sees nothing else, so it cannot
-            smuggle in what the program does not know.
+        gammas: γ_0 … γ_d, abstract state to concrete state. A γ must see nothing else, so that it
+            cannot smuggle in what the program does not know; `evaluate_axioms` tries that out.
         equivalences: of the abstract states at cuts 0 … d; the last also compares the labels of
             the two replaceability axioms.
         tags: what distinguishes it from the others, by the name of the distinction

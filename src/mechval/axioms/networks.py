@@ -71,7 +71,7 @@ def refuse_mixing(
     mixed = [
         name
         for name, tensor in whole.items()
-        if tensor.shape[:1] == (n,) and not _is_close(part(tensor), some.get(name))
+        if tensor.shape[:1] == (n,) and not is_close(part(tensor), some.get(name))
     ]
     if mixed:
         raise MechvalError(
@@ -81,7 +81,7 @@ def refuse_mixing(
         )
 
 
-def _is_close(expected: Tensor, found: Tensor | None) -> bool:
+def is_close(expected: Tensor, found: Tensor | None) -> bool:
     """Whether two tensors are equal up to the rounding of another batch size."""
     if found is None or expected.shape != found.shape:
         return False

@@ -1,6 +1,6 @@
 """The four axioms on samples or on every input there is, for interpretations of one network."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import TypeAlias
@@ -12,6 +12,7 @@ from torch import Tensor
 from mechval.axioms import equations, guarding
 from mechval.axioms.base import Batch, CellKey, Interpretation, Map, Measurements, State, Trajectory
 from mechval.axioms.judging import JudgingRule, best_constant, make_report
+from mechval.axioms.memory import refuse_memory
 from mechval.axioms.report import AxiomReport, Cell
 from mechval.errors import MechvalError
 
@@ -46,13 +47,15 @@ def evaluate_axioms(
             `mechval.axioms.best_constant` finds it; it must occur among the samples.
 
     Raises MechvalError if the interpretations have different concrete components or equal names; if
-    a distance is missing, undefined or negative for some sample; if labels are not integers; if
-    there are no samples, in all or in a stratum; for wrong mixtures or confidence.
+    a map changes what it is given, gives NaN or depends on more than a sample's own state (tried
+    out on a few samples: `mechval.axioms.memory.refuse_memory`); if a distance is missing,
+    undefined or negative for some sample; if labels are not integers; if there are no samples, in
+    all or in a stratum; for wrong mixtures or confidence.
 
     Source: paper sections 3 and 4.
     """
     rule = JudgingRule(tuple(strata_names), mixtures, confidence, constant_label)
-    measured = measure_axioms(interpretations, batches)
+    measured = measure_axioms(interpretations, _tried(interpretations, batches))
     return [make_report(*each, rule) for each in zip(interpretations, measured, strict=True)]
 
 
@@ -71,11 +74,19 @@ def enumerate_axioms(
     batches = [
         Batch(part, torch.zeros(len(part), dtype=torch.long)) for part in inputs.split(_BATCH)
     ]
-    (measured,) = measure_axioms([interpretation], batches)
+    (measured,) = measure_axioms([interpretation], _tried([interpretation], batches))
     constant = best_constant(measured.labels, interpretation.equivalences[-1])
     rule = JudgingRule(("all",), {}, _CONFIDENCE, constant)
     report = make_report(interpretation, measured, rule)
     return replace(report, cells=tuple(map(_exact_cell, report.cells)))
+
+
+def _tried(interpretations: Sequence[Interpretation], batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches; on some samples of the first one all maps are tried out (`refuse_memory`)."""
+    for number, batch in enumerate(batches):
+        if number == 0:
+            refuse_memory(interpretations, batch.inputs)
+        yield batch
 
 
 def _exact_cell(cell: Cell) -> Cell:

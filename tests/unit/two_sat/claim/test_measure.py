@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.axioms import Axiom, evaluate_axioms
+from mechval.axioms import Axiom, measure_axioms
 from mechval.two_sat.claim.measure import COMPARED_CELLS, Measured
 from tests.unit.two_sat.claim.variants import own_program
-from tests.unit.two_sat.claim.variants.own_program import RULE, TEST
+from tests.unit.two_sat.claim.variants.own_program import TEST
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,7 @@ def test_a_map_that_interpretations_share_runs_once_per_batch() -> None:
     made = own_program.interpretations()
     parse = made[0].abstract[0]
     shared = [replace(each, abstract=(counted, *each.abstract[1:])) for each in made]
-    evaluate_axioms(
-        shared,
-        own_program.batches(),
-        strata_names=RULE.strata_names,
-        mixtures={},
-        confidence=0.95,
-        constant_label=1,
-    )
+    measure_axioms(shared, own_program.batches())
     assert len(shared) == 4
     assert sum(calls) == len(TEST)
 
