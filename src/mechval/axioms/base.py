@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeAlias
 
+import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
@@ -21,6 +22,8 @@ State: TypeAlias = Any
 """A batch of concrete or abstract states: tensors, or any structure of them, batched first."""
 
 Map: TypeAlias = Callable[[State], State]
+
+_INDEX_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def identity(state: State) -> State:
@@ -198,10 +201,22 @@ class CellKey:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs (concrete states at cut 0) evaluated together, and each one's stratum by index."""
+    """Inputs (concrete states at cut 0) evaluated together, and each one's stratum by index.
+
+    Raises MechvalError for strata that are not one integer per sample.
+    """
 
     inputs: State
     strata: Int[Tensor, " batch"]
+
+    def __post_init__(self) -> None:
+        is_tensor = isinstance(self.strata, Tensor)
+        if not is_tensor or self.strata.dtype not in _INDEX_TYPES or self.strata.ndim != 1:
+            found = (self.strata.dtype, tuple(self.strata.shape)) if is_tensor else self.strata
+            raise MechvalError(
+                f"strata={found!r} is not allowed; allowed: an integer tensor with one index per "
+                "sample."
+            )
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,12 @@ class CutNetwork:
             example: one valid input; the placeholder of all components but the first.
             read_label: the model's output to one integer label per sample.
 
-        Raises MechvalError if there is no hook or submodule of some name.
+        Raises MechvalError if there is no hook or submodule of some name, or ``cuts`` is a string.
         """
+        if isinstance(cuts, str):
+            raise MechvalError(
+                f"cuts={cuts!r} is one string; allowed: a sequence of cuts, such as [{cuts!r}]."
+            )
         self._model, self._example, self._read_label = model, example, read_label
         self._cuts = tuple((cut,) if isinstance(cut, str) else tuple(cut) for cut in cuts)
         self._is_single = tuple(isinstance(cut, str) for cut in cuts)
@@ -164,7 +168,8 @@ class CutNetwork:
             return visitor
 
         visitors = {name: visit(name) for name in {**put_in, **dict.fromkeys(kept)}}
-        output = _run_hooked(self._model, inputs.clone(), visitors)
+        with guarding.told(f"the network ({type(self._model).__name__})"):
+            output = _run_hooked(self._model, inputs.clone(), visitors)
         guarding.refuse_nan(output, "the network")
         for name in visitors:
             if name not in found:

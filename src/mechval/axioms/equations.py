@@ -63,7 +63,7 @@ def sides(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) 
     place = f"{interpretation.name!r}, {interpretation.cell_name(key)}"
     if key.axiom.is_replaceability:
         network = trajectory.concrete[-1]
-        gamma = f"{place}: γ at cut {i}"
+        gamma = f"{place}: γ_{i}"
         written = guarding.translate(interpretation.gammas[i], gamma, abstract)
         program = guarding.translate(
             partial(interpretation.run_after, i), f"{place}: t[{i}:]", written

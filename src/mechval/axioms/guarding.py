@@ -4,6 +4,7 @@ A state counts as unchanged if it holds the same tensors and torch's version cou
 where they stood: that costs nothing beside a forward pass.
 """
 
+import traceback
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,10 +48,11 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def apply(applied: Callable[..., Any], place: str, *states: Any) -> Any:
     """What ``applied`` gives for the states; ``place`` tells which map of which claim it is.
 
-    Raises MechvalError if it changes a state it was given.
+    Raises MechvalError if it raises anything, or changes a state it was given.
     """
     before = _marks(states)
-    result = applied(*states)
+    with told(f"{place} ({name_of(applied)})"):
+        result = applied(*states)
     after = _marks(states)
     if len(before) != len(after) or any(
         old is not new or mark != now for (old, mark), (new, now) in zip(before, after, strict=True)
@@ -65,11 +67,37 @@ def apply(applied: Callable[..., Any], place: str, *states: Any) -> Any:
 def translate(applied: Callable[[Any], Any], place: str, state: Any) -> Any:
     """What a map between states gives (`apply`).
 
-    Raises MechvalError if it changes the state it was given, or gives NaN.
+    Raises MechvalError if it raises anything, changes the state it was given, gives something
+    else than one state per sample, or NaN.
     """
     result = apply(applied, place, state)
+    sizes = {size for size, _ in _sizes(state)}
+    for size, shape in _sizes(result):
+        if len(sizes) == 1 and size not in sizes:
+            raise MechvalError(
+                f"{place} ({name_of(applied)}) gives shape {shape} for {sizes.pop()} samples; "
+                "allowed: one state per sample, along the first axis."
+            )
     refuse_nan(result, f"{place} ({name_of(applied)})")
     return result
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn whatever somebody's own function raises into one sentence about ``what`` it is; the
+    traceback stands below the sentence.
+    """
+    try:
+        yield
+    except MechvalError as error:
+        raise MechvalError(f"{what}: {error}") from error
+    except Exception as error:
+        refusal = MechvalError(
+            f"{what} raises {type(error).__name__} ({str(error).partition(chr(10))[0]}); allowed: "
+            "one that takes every batch of states."
+        )
+        refusal.add_note(traceback.format_exc())
+        raise refusal from None
 
 
 def refuse_nan(value: Any, place: str) -> None:
@@ -88,6 +116,13 @@ def refuse_nan(value: Any, place: str) -> None:
                 f"{place} gives NaN in {n_undefined} numbers{path and f' of {path}'}; "
                 "allowed: states and outputs without NaN."
             )
+
+
+def _sizes(state: Any) -> Iterator[tuple[int | None, tuple[int, ...]]]:
+    """The first axis and the shape of every tensor and array; None where there is no axis."""
+    for _, leaf in leaves(state):
+        if isinstance(leaf, Tensor | np.ndarray):
+            yield (len(leaf) if leaf.ndim else None), tuple(leaf.shape)
 
 
 def name_of(applied: Callable[..., Any]) -> str:

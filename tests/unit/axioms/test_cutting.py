@@ -263,3 +263,13 @@ def test_a_network_whose_output_is_nan_is_refused() -> None:
         network.verify(INPUTS)
     with pytest.raises(MechvalError, match="the network gives NaN"):
         run_components(network.components, INPUTS)
+
+
+def test_cuts_given_as_one_string_are_refused() -> None:
+    with pytest.raises(MechvalError, match=r"cuts='first' is one string; .* such as \['first'\]"):
+        CutNetwork(Chain(), "first", example=INPUTS[:1], read_label=argmax)
+
+
+def test_what_a_network_raises_is_told_in_one_sentence() -> None:
+    with pytest.raises(MechvalError, match=r"^the network \(Chain\) raises RuntimeError \(mat1"):
+        cut(Chain(), "first").verify(torch.randn(6, 2))

@@ -32,7 +32,7 @@ FAULTS = [
     ("abstract", 0, toy.parity, "'toy': h_1"),
     ("abstract", 1, toy.negate, "'toy': h_2"),
     ("alphas", 1, toy.read_bit, "'toy': α_1"),
-    ("gammas", 2, toy.write_bit, "'toy', prefix replaceability/evaluate: γ at cut 2"),
+    ("gammas", 2, toy.write_bit, "'toy': γ_2"),
 ]
 
 
@@ -41,10 +41,10 @@ def test_a_map_that_changes_its_argument_is_refused_by_name(
     field: str, index: int, applied: Callable[[Tensor], Tensor], place: str
 ) -> None:
     claim = toy.with_map(toy.make_toy(), field, index, changing(applied))
-    message = f"{re.escape(place)} .*overwriting.* changes what it was given"
-    with pytest.raises(MechvalError, match=message):
+    message = r" \(.*overwriting\) changes what it was given"
+    with pytest.raises(MechvalError, match=re.escape(place) + message):
         toy.evaluate_toy(claim)
-    with pytest.raises(MechvalError, match=message):
+    with pytest.raises(MechvalError, match=place[-3:] + message):
         examine_cells(claim, torch.arange(toy.N))
 
 
@@ -79,7 +79,7 @@ def undefined(state: Tensor) -> Tensor:
         ("concrete", 0, "'toy': t_1"),
         ("abstract", 0, "'toy': h_1"),
         ("alphas", 2, "'toy': α_2"),
-        ("gammas", 1, "'toy', prefix replaceability/parse: γ at cut 1"),
+        ("gammas", 1, "'toy': γ_1"),
     ],
 )
 def test_a_state_that_is_not_a_number_is_refused_by_name(
@@ -98,6 +98,66 @@ def test_an_infinite_number_is_one(infinite: list[float]) -> None:
 def test_nan_in_an_array_is_refused_with_its_place() -> None:
     with pytest.raises(MechvalError, match=r"a state gives NaN in 1 numbers of bits\.1;"):
         refuse_nan({"bits": (np.ones(2), np.array([1, np.nan]))}, "a state")
+
+
+def broadcast(bit: Tensor) -> Tensor:
+    return toy.write_bit(bit)[:1]
+
+
+def summed(bit: Tensor) -> Tensor:
+    return toy.write_bit(bit).sum()
+
+
+@pytest.mark.parametrize("gamma", [broadcast, summed])
+def test_a_gamma_of_another_batch_size_is_refused(gamma: Callable[[Tensor], Tensor]) -> None:
+    claim = toy.with_map(toy.make_toy(), "gammas", 1, gamma)
+    place = r"prefix replaceability/parse: γ_1 \(\w+\)"
+    message = place + r" gives shape \((1, 2)?\) for 200 samples; allowed: one state per sample"
+    with pytest.raises(MechvalError, match=message):
+        examine_cells(claim, torch.arange(toy.N))
+
+
+def failing(state: Tensor) -> Tensor:
+    raise KeyError("no such bit")
+
+
+def failing_distance(first: Tensor, second: Tensor) -> Tensor:
+    raise KeyError("no such bit")
+
+
+@pytest.mark.parametrize(
+    ("field", "index", "fault", "place"),
+    [
+        ("concrete", 1, failing, "'toy': t_2 (failing)"),
+        ("abstract", 0, failing, "'toy': h_1 (failing)"),
+        ("alphas", 2, failing, "'toy': α_2 (failing)"),
+        ("gammas", 2, failing, "'toy', prefix replaceability/evaluate: γ_2 (failing)"),
+        (
+            "equivalences",
+            1,
+            toy.Equivalence("bits", failing_distance),
+            "'toy', prefix equivalence/parse: distance of 'bits' (failing_distance)",
+        ),
+    ],
+)
+def test_what_a_function_raises_is_told_in_one_sentence_above_its_traceback(
+    field: str, index: int, fault: object, place: str
+) -> None:
+    claim = toy.with_map(toy.make_toy(), field, index, fault)
+    with pytest.raises(MechvalError) as told:
+        [cell.disagrees for cell in examine_cells(claim, torch.arange(toy.N))]
+    assert str(told.value).startswith(f"{place} raises KeyError ('no such bit'); allowed: ")
+    assert "\n" not in str(told.value)
+    assert 'raise KeyError("no such bit")' in told.value.__notes__[0]
+
+
+def test_a_refusal_of_the_network_says_where_it_was_run() -> None:
+    def refusing(state: Tensor) -> Tensor:
+        raise MechvalError("shape 3; allowed: 4.")
+
+    claim = toy.with_map(toy.make_toy(), "concrete", 2, refusing)
+    with pytest.raises(MechvalError, match=r"^'toy': t_3 \(.*refusing\): shape 3; allowed: 4\.$"):
+        examine_cells(claim, torch.arange(toy.N))
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """What the suite refuses: pairs, batches, mixtures and distances that would give a wrong number."""
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -134,3 +136,15 @@ def test_repeated_strata_names_are_refused() -> None:
 def test_a_constant_that_the_network_never_answers_is_refused() -> None:
     with pytest.raises(MechvalError, match=r"constant_label=7 is never .* from 0 to 1"):
         toy.evaluate_toy(toy.make_toy(), constant_label=7)
+
+
+@pytest.mark.parametrize(
+    "strata",
+    [[0, 1, 0], torch.zeros(3), torch.zeros(3, dtype=torch.bool), torch.zeros(3, 1).long()],
+    ids=["list", "float", "bool", "shape"],
+)
+def test_strata_that_are_no_indices_are_refused(strata: Any) -> None:
+    # Under test, jaxtyping refuses them before the class itself does.
+    check: Any = Batch.__post_init__
+    with pytest.raises(MechvalError, match=r"strata=.* allowed: an integer tensor"):
+        check(SimpleNamespace(strata=strata))
