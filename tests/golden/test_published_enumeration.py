@@ -98,6 +98,6 @@ def test_the_enumerated_arithmetic_gives_the_networks_labels(
         for head in range(len(plan.start))
     )
     first = len(plan.neurons)
-    margins = columns[:, first : first + len(plan.margins)] + np.maximum(columns, 0) @ plan.gains.T
+    margins = columns[:, first : first + len(plan.gains)] + np.maximum(columns, 0) @ plan.gains.T
     labels = margins[:, 0] > np.maximum(margins[:, 1:].max(axis=1), 0)
     assert np.array_equal(labels, sample.labels[:N_COMPARED])

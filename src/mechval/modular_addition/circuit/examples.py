@@ -21,7 +21,7 @@ BRIGHTEST = 255
 @dataclass(frozen=True, eq=False)
 class Examples:
     """What the figures of examples are drawn from: of each key frequency that has neurons, the one
-    that it explains most of, with its activations over a and b, linear from the least (0) to the
+    that it explains most of and its activations over a and b, linear from the least (0) to the
     largest (``BRIGHTEST``); and :func:`logit_spectrum`."""
 
     frequencies: Int64[Tensor, " key"]

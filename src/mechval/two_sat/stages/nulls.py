@@ -13,7 +13,6 @@ from mechval.two_sat.claim.assess import NetworkFacts
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, load_split
 from mechval.two_sat.network import training
-from mechval.two_sat.network.training import Accuracy, measure_accuracy
 from mechval.two_sat.stages.sampling import make_assessor
 
 WEIGHTS = "shuffled.safetensors"
@@ -40,8 +39,8 @@ class NullFacts(NetworkFacts):
     """
 
     n_labels: int | None = tables.told("labels")
-    shuffled_labels: Accuracy
-    true_labels: Accuracy
+    shuffled_labels: training.Accuracy
+    true_labels: training.Accuracy
     refusals: Mapping[str, str] = tables.told("no interpretation")
 
 
@@ -105,8 +104,10 @@ def _write_tables(context: Context, shuffled: Transformer) -> None:
         facts[name] = NullFacts(
             **vars(found.facts),
             n_labels=max((report.n_labels for report in found.reports), default=None),
-            shuffled_labels=measure_accuracy(model, settings.problem, shuffled_labels, device),
-            true_labels=measure_accuracy(model, settings.problem, true_labels, device),
+            shuffled_labels=training.measure_accuracy(
+                model, settings.problem, shuffled_labels, device
+            ),
+            true_labels=training.measure_accuracy(model, settings.problem, true_labels, device),
             refusals=found.refusals,
         )
     NULLS.write(cells, context.directory)

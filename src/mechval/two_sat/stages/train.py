@@ -13,25 +13,11 @@ from mechval.transformer.weights import load_foreign_checkpoint
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, snapshot_rows
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, SplitName, load_split
-from mechval.two_sat.network.training import (
-    ACCURACY,
-    LEARNING_CURVE,
-    WEIGHTS,
-    LearningCurveRow,
-    TrainingRun,
-    estimate_finishing,
-    estimate_training,
-    finish_network,
-    load_network,
-    make_network,
-    measure_accuracy,
-    train_network,
-    untrained_network,
-)
+from mechval.two_sat.network import training
 
 TEST_FORMULAS = 100_000
 SNAPSHOT_FORMULAS = 4_096
-TABLES: tuple[tables.Declared, ...] = (ACCURACY, LEARNING_CURVE, SNAPSHOTS)
+TABLES: tuple[tables.Declared, ...] = (training.ACCURACY, training.LEARNING_CURVE, SNAPSHOTS)
 
 Context = StageContext[TwoSatSettings]
 
@@ -39,10 +25,10 @@ Context = StageContext[TwoSatSettings]
 def run(context: Context) -> None:
     """Train, or resume training; write weights, curves, snapshots and the test accuracy."""
     problem, device = context.settings.problem, torch.device(context.device)
-    model = untrained_network(problem, context.settings.architecture, context.seed)
+    model = training.untrained_network(problem, context.settings.architecture, context.seed)
     curve = _fit_phases(context, model, device)
-    save_weights(model, context.directory / WEIGHTS)
-    LEARNING_CURVE.write(curve, context.directory)
+    save_weights(model, context.directory / training.WEIGHTS)
+    training.LEARNING_CURVE.write(curve, context.directory)
     _write_accuracy(context, model, device)
     split = _load(context, "training.selection").first(SNAPSHOT_FORMULAS)
     snapshots = snapshot_rows(context.bulk / "snapshots", model, problem, split, device)
@@ -52,82 +38,85 @@ def run(context: Context) -> None:
 def import_published(context: Context) -> None:
     """Convert the authors' checkpoint, or copy weights; they stay untracked."""
     settings = context.settings
-    model = make_network(settings.problem, settings.architecture)
+    model = training.make_network(settings.problem, settings.architecture)
     path = settings.model.checkpoint()
     load = load_weights if path.suffix == ".safetensors" else load_foreign_checkpoint
     load(model, path)
-    save_weights(model, context.bulk / WEIGHTS)
+    save_weights(model, context.bulk / training.WEIGHTS)
     _write_accuracy(context, model, torch.device(context.device))
 
 
 def draw(context: Context) -> None:
     """Draw weights that stage ``consolidate`` starts from, and train nothing."""
     settings = context.settings
-    model = untrained_network(settings.problem, settings.architecture, context.seed)
-    save_weights(model, context.bulk / WEIGHTS)
+    model = training.untrained_network(settings.problem, settings.architecture, context.seed)
+    save_weights(model, context.bulk / training.WEIGHTS)
     _write_accuracy(context, model, torch.device(context.device))
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Recompute the accuracy of finished weights."""
     settings = context.settings
-    model = load_network(settings.problem, settings.architecture, artifacts.directory / WEIGHTS)
+    model = training.load_network(
+        settings.problem, settings.architecture, artifacts.directory / training.WEIGHTS
+    )
     _write_accuracy(context, model, torch.device(context.device))
 
 
 def estimate(context: Context) -> float:
     """Seconds that training would take on this machine."""
     settings, device = context.settings, torch.device(context.device)
-    model = untrained_network(settings.problem, settings.architecture, context.seed)
+    problem = settings.problem
+    model = training.untrained_network(problem, settings.architecture, context.seed)
     train = _load(context, "training.train")
-    seconds = estimate_training(model, settings.problem, settings.training, train, device)
+    seconds = training.estimate_training(model, problem, settings.training, train, device)
     if settings.finishing is not None:
-        seconds += estimate_finishing(model, settings.problem, settings.finishing, train, device)
+        seconds += training.estimate_finishing(model, problem, settings.finishing, train, device)
     return seconds
 
 
 def load_stage_network(context: Context) -> Transformer:
     """The network that this run is about: as consolidated where that is asked for, else trained."""
     settings = context.settings
-    return load_network(settings.problem, settings.architecture, stage_weights(context))
+    return training.load_network(settings.problem, settings.architecture, stage_weights(context))
 
 
 def stage_weights(context: Context) -> Path:
     """Where its weights lie."""
     if "consolidate" in context.upstream:
-        return context.upstream["consolidate"].directory / WEIGHTS
+        return context.upstream["consolidate"].directory / training.WEIGHTS
     artifacts = context.upstream["train"]
-    path = artifacts.directory / WEIGHTS
-    return path if path.exists() else artifacts.bulk / WEIGHTS
+    path = artifacts.directory / training.WEIGHTS
+    return path if path.exists() else artifacts.bulk / training.WEIGHTS
 
 
 def _fit_phases(
     context: Context, model: Transformer, device: torch.device
-) -> list[LearningCurveRow]:
+) -> list[training.LearningCurveRow]:
     settings = context.settings
     train, selection = _load(context, "training.train"), _load(context, "training.selection")
-    curve: list[LearningCurveRow] = []
+    curve: list[training.LearningCurveRow] = []
     for name, recipe, fit_phase in (
-        ("training", settings.training, train_network),
-        ("finishing", settings.finishing, finish_network),
+        ("training", settings.training, training.train_network),
+        ("finishing", settings.finishing, training.finish_network),
     ):
         if recipe is None:
             continue
         directory = context.scratch / name
         result = fit_phase(
-            TrainingRun(
+            training.TrainingRun(
                 model, settings.problem, recipe, train, selection, context.seed, directory, device
             )
         )
-        curve += [LearningCurveRow(name, **asdict(point)) for point in result.curve]
+        curve += [training.LearningCurveRow(name, **asdict(point)) for point in result.curve]
         shutil.copytree(directory / "snapshots", context.bulk / "snapshots" / name)
     return curve
 
 
 def _write_accuracy(context: Context, model: Transformer, device: torch.device) -> None:
     split = _load(context, "training.test").first(TEST_FORMULAS)
-    found = measure_accuracy(model, context.settings.problem, split, device)
-    ACCURACY.write(found, context.directory)
+    found = training.measure_accuracy(model, context.settings.problem, split, device)
+    training.ACCURACY.write(found, context.directory)
 
 
 def _load(context: Context, name: SplitName) -> Split:
