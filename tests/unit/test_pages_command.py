@@ -58,7 +58,7 @@ def change_config(root: Path, **changes: Any) -> None:
 def test_a_whole_run_has_a_page_on_which_nothing_is_refused(root: Path) -> None:
     text = page_of(root)
     assert 'class="notice"' not in text
-    for name in ("answer-weakest", "chart-axioms", "chart-ledger", "chart-nulls"):
+    for name in ("answer-weakest", "chart-axioms", "chart-nulls"):
         assert f'id="{name}"' in text
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from mechval.axioms.evidence import EvidenceKind, Statement
 from mechval.axioms.report import Cell
-from mechval.reporting.html.charts import ledger_chart
 from mechval.reporting.report import Section
 from mechval.reporting.shown import Pick, by, interval, show
 
@@ -68,7 +67,6 @@ def ledger_section(statements: Sequence[Statement], note: str = "") -> Section:
             (f"{_TITLES[kind]} ({kind})", show(kinds[kind], "statement", *_PICKS[kind]))
             for kind in present
         ],
-        "chart": ledger_chart(statements),
     }
     return Section("What is proved, what is counted, what is sampled", "ledger.md", parts)
 

@@ -1,7 +1,5 @@
 """Sections on the claim: targets, the axioms, where they fail, the readings, the paper."""
 
-from functools import partial
-
 from mechval import axioms
 from mechval.axioms import Cell
 from mechval.modular_addition.claim import controls
@@ -13,7 +11,7 @@ from mechval.modular_addition.report import figures, published_values
 from mechval.reporting import paper
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
-from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, by, show
 
 
@@ -54,8 +52,6 @@ def the_axioms(files: RunFiles) -> Section:
         if row.map == "alpha_1" and row.subject == controls.NETWORK
     }
     main = next(iter(groups.values()))
-    panels = {"all inputs": main, "held-out inputs": [cell.strata[HELD_OUT] for cell in main]}
-    title = f"ε of {main[0].interpretation}"
 
     def alpha(cell: Cell) -> str:
         row = readings[cell.tags["reading"]]
@@ -85,7 +81,6 @@ def the_axioms(files: RunFiles) -> Section:
             *cell_columns(files.rows(axioms.CELLS)),
         ),
         "chart": charts.cells_chart("axioms", "ε of every cell", groups),
-        "figure": Figure("axioms", partial(figures.draw_axiom_table, panels, title)),
     }
     return Section("Axioms", "axioms.md", parts)
 

@@ -77,10 +77,7 @@ def the_circuit(files: RunFiles) -> Section:
     if len(found.neurons):
         over_inputs = partial(draw.draw_neurons_over_inputs, found, files.rows(neurons))
         drawn.append(Figure("neurons-over-inputs", over_inputs))
-    drawn += [
-        Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)),
-        figure("logits", draw.draw_logits, frequencies),
-    ]
+    drawn.append(Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)))
     return Section("Circuit", "circuit.md", {**parts, "figures": drawn})
 
 

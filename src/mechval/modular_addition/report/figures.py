@@ -1,18 +1,16 @@
 """Figures: the circuit's frequencies, neurons and logits; ε of every cell, decimals, training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from mechval.axioms import Axiom, Estimate
 from mechval.modular_addition.circuit.examples import BRIGHTEST, Examples
 from mechval.modular_addition.circuit.extract import EXPLAINED, Frequency, Neuron
 from mechval.modular_addition.circuit.losses import LossPoint
 from mechval.modular_addition.claim.controls import Differing
-from mechval.modular_addition.interpretation import COMPONENT_NAMES
 from mechval.modular_addition.network.training import Answers, CurvePoint
 from mechval.reporting import figures
 from mechval.reporting.figures_progress import error_of, format_examples
@@ -80,26 +78,6 @@ def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) ->
     return figure
 
 
-def draw_logits(frequencies: Sequence[Frequency]) -> Figure:
-    """Coefficient of cos(w_k(a+b−c)) in the logits, per frequency."""
-    figure, ((axes,),) = figures.grid(1, 1, 2.9)
-    numbers = np.array([row.frequency for row in frequencies])
-    values = np.array([row.logit_coefficient for row in frequencies])
-    is_key = np.array([row.is_key for row in frequencies])
-    axes.bar(numbers[~is_key], values[~is_key], color=SKY_BLUE, label="other frequencies")
-    axes.bar(numbers[is_key], values[is_key], color=VERMILLION, label="key frequencies")
-    for row in frequencies:
-        if row.logit_variance_share >= 0.005:
-            text = f"{row.frequency}: {row.logit_variance_share:.1%}"
-            _label_bar(axes, text, row.frequency, row.logit_coefficient)
-    axes.axhline(0, color="0.4", linewidth=0.8)
-    axes.margins(y=0.15)
-    axes.set(xlabel="frequency k", ylabel="coefficient (logits)")
-    axes.set_title("logits as Σ coefficient · cos(w_k(a+b−c)); label: share of their variance")
-    axes.legend()
-    return figure
-
-
 def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> Figure:
     """Per key frequency that has neurons, the one that it explains most of, over a and b."""
     figure, (panels,) = figures.grid(1, len(examples.neurons), 2.5, sharey=True)
@@ -124,22 +102,6 @@ def draw_logit_spectrum(examples: Examples) -> Figure:
     axes.set(xlabel="frequency of b (0: constant)", ylabel="frequency of a (0: constant)")
     axes.set_title("logits over the inputs, norm by two-dimensional frequency\n(mean left out)")
     figure.colorbar(image, ax=axes, label="norm over numbers and phases (logits)")
-    return figure
-
-
-def draw_axiom_table(cells: Mapping[str, Sequence[Estimate]], title: str) -> Figure:
-    """ε of one interpretation, one panel per set of inputs that it was measured on.
-
-    Args:
-        cells: by the name of the inputs, in table order.
-    """
-    figure, (drawn,) = figures.grid(1, len(cells), 2.6, sharey=True)
-    for axes, (inputs, rows) in zip(drawn, cells.items(), strict=True):
-        values = np.array([row.epsilon for row in rows]).reshape(len(Axiom), -1)
-        figures.epsilon_map(axes, values, [*Axiom], COMPONENT_NAMES)
-        axes.set_title(f"{inputs}\n({rows[0].kind}, N = {rows[0].n:,})")
-    figure.suptitle(title, fontsize=10)
-    figures.epsilon_scale(figure, list(drawn))
     return figure
 
 

@@ -7,12 +7,11 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRo
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
-from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.report import measured
-from mechval.two_sat.report.figures.axioms import draw_axiom_table
 from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
 from mechval.two_sat.stages.nulls import NULLS
 from mechval.two_sat.stages.progress import SNAPSHOTS
@@ -24,9 +23,7 @@ def axioms(files: RunFiles) -> Section:
     """Every interpretation of the run: the main one and the paper's in full, all in short."""
     cells, rows = files.rows(CELLS), files.rows(INTERPRETATIONS)
     main, comparable = measured.main_tags(files), measured.COMPARABLE
-    own = [cell for cell in cells if measured.has_tags(cell, main)]
     with_published = measured.is_paper_size(files)
-    title = f"this run: reading {main['reading']}, residual {main['residual']}"
     groups = by(cells, "interpretation")
 
     def in_full(tags: dict[str, str]) -> list[tuple[InterpretationRow, Shown, str, str]]:
@@ -53,7 +50,6 @@ def axioms(files: RunFiles) -> Section:
             *cell_columns(cells),
             "n",
         ),
-        "figure": Figure("axioms", lambda: draw_axiom_table(own, title, with_published)),
         "chart": charts.cells_chart("axioms", "ε of every cell", groups),
     }
     return Section("Axioms", "axioms.md", parts)

@@ -14,8 +14,7 @@ from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, VariantRow
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
 from mechval.two_sat.report import measured, targets
-from mechval.two_sat.report.figures import axioms as figures
-from mechval.two_sat.report.figures.proofs import draw_derivability, draw_sizes
+from mechval.two_sat.report.figures import claim as figures
 from mechval.two_sat.report.published_values import BY_KEY
 
 _MOST_PAIRS_SHOWN = 40
@@ -71,7 +70,6 @@ def better(files: RunFiles) -> Section | None:
         ),
         "best": min(within, key=lambda row: row.epsilon),
         "lookup": next(row for row in front if row.program == "lookup table"),
-        "figure": Figure("front", partial(figures.draw_front, front, aim, most_bits)),
     }
     return Section("A better interpretation", "better.md", parts)
 
@@ -92,8 +90,7 @@ def derivability_and_size(files: RunFiles) -> Section:
             SIZES, ("program", "what"), "setting reading neurons", ("bits", "bits")
         ),
         "composition": files.rows(COMPOSITION)[0],
-        "derivability": files.figure("derivability", draw_derivability, PARTS, DERIVABILITY),
-        "size": files.figure("sizes", draw_sizes, SIZES),
+        "derivability": files.figure("derivability", figures.draw_parts, PARTS),
     }
     return Section("Derivability and size", "derivability.md", parts)
 
@@ -132,9 +129,8 @@ def _paired(files: RunFiles) -> Shown:
 
 
 def _variant_figures(files: RunFiles, rows: Sequence[VariantRow]) -> list[Figure]:
-    """Three figures per reading that rivals have."""
-    families = by(rows, "tags.family")
-    rivals, leaves = families.get("rival", []), families.get("leaves", [])
+    """Two figures per reading that rivals have."""
+    rivals = by(rows, "tags.family").get("rival", [])
     surface, mains = files.rows(SURFACE), files.rows(CELLS)
     constant, published = files.rows(INTERPRETATIONS)[0].constant.rate, _published(files)
     found = []
@@ -145,11 +141,9 @@ def _variant_figures(files: RunFiles, rows: Sequence[VariantRow]) -> list[Figure
             if (cell.tags["reading"], cell.tags["residual"]) == tags:
                 name = cell.tags.get("setting") or cell.tags["version"]
                 programs.setdefault(name, []).append(cell)
-        own = by(leaves, "tags.reading").get(reading, [])
         grid = by(surface, "reading").get(reading, [])
         title = f"rival programs, reading {reading}, residual {residual}"
         found += [
-            Figure(f"leaves-{reading}", partial(figures.draw_leaves, own, reading)),
             Figure(f"rivals-{reading}", partial(figures.draw_rivals, programs, title, constant)),
             Figure(f"surface-{reading}", partial(figures.draw_surface, grid, residual, published)),
         ]

@@ -14,7 +14,7 @@ from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
 from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus, Theorem
 from mechval.two_sat.report import measured
-from mechval.two_sat.report.figures.proofs import draw_margins
+from mechval.two_sat.report.figures.claim import draw_margins
 from mechval.two_sat.report.figures.theorem import draw_neuron_bounds
 from mechval.two_sat.single import counterexamples as cases
 

@@ -229,12 +229,10 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
 
 def _neuron_figures(files: RunFiles) -> list[Figure]:
     figure, draw, neuron = files.figure, network_figures, files.record(gather.FACTS).shown_neuron
-    flips, differences = ablations.ABLATIONS, ablations.LOGIT_DIFFERENCES
     programs = (neuron_rows.PROGRAM_QUALITY, neuron_rows.COVERAGE, neuron_rows.NEURONS)
     clauses, parts = contributions.HISTOGRAMS, contributions.PREACTIVATION_PARTS
     effects = neuron_rows.ASSIGNMENT_EFFECTS
     return [
-        figure("ablations", draw.draw_ablations, flips, differences),
         figure("assignment-effects", draw.draw_assignment_effects, effects),
         figure("neuron-programs", draw.draw_programs, *programs),
         figure("clause-contributions", draw.draw_contributions, clauses, neuron=neuron),

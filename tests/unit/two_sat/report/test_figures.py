@@ -79,4 +79,4 @@ def test_every_figure_can_be_drawn_at_every_size(tmp_path: Path, size):
     with figure_style():
         for figure in figures:
             FigureCanvasAgg(figure.draw()).draw()
-    assert len(figures) == 5
+    assert len(figures) == 4

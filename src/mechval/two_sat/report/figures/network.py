@@ -1,4 +1,4 @@
-"""Figures of the network: its training, and its neurons: effects, programs, ablations, parts."""
+"""Figures of the network: its training, and its neurons: effects, programs, parts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,6 @@ from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, PURPLE, SERIES, VERMILLION
 from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import neuron_rows
-from mechval.two_sat.circuit.evidence.ablations import AblationRow, LogitDifferenceRow
 from mechval.two_sat.circuit.evidence.contributions import HistogramRow, PreactivationRow
 from mechval.two_sat.circuit.evidence.neuron_rows import CoverageRow, QualityRow
 from mechval.two_sat.circuit.sparsity import SnapshotRow
@@ -142,32 +141,6 @@ def draw_assignments(
         cells.set_title("dot: assignment is in the neuron's disjunction", loc="left")
     label = "mean activation over formulas that a\nsatisfies, of the neuron's largest"
     figure.colorbar(image, ax=cells, label=label)
-    return figure
-
-
-def draw_ablations(
-    rows: Sequence[AblationRow], differences: Sequence[LogitDifferenceRow]
-) -> Figure:
-    """Label flips of each ablation with 95 % intervals, and the direct effects behind them."""
-    figure, (flips, logits) = figures.panels(2, panel_height=2.0)
-    for place, row in enumerate(rows):
-        flips.barh(place, 100 * row.rate, color=BLUE, height=0.6)
-        flips.plot([100 * row.lower, 100 * row.upper], [place, place], color=BLACK, linewidth=1)
-        figures.note(flips, f"{100 * row.rate:.3g} %", 100 * row.upper, place)
-    flips.set_yticks(range(len(rows)), [row.description for row in rows], fontsize=7)
-    flips.set_xlim(right=max(5.0, 115 * max(row.upper for row in rows)))
-    title = f"block 1: label flips, {rows[0].n:,} test formulas, 95 % intervals"
-    flips.set(xlabel="labels that flip (%)", title=title)
-    for place, row in enumerate(differences):
-        logits.plot([row.smallest, row.largest], [place, place], color=BLUE, linewidth=2)
-        logits.plot(row.mean, place, "o", color=VERMILLION)
-    logits.set_yticks(range(len(differences)), [row.part for row in differences])
-    logits.margins(y=0.2)
-    logits.axvline(0, color=BLACK, linestyle=":", linewidth=1)
-    logits.set_xlabel("direct effect on logit s minus logit u (logits)")
-    logits.set_title("parts of the residual stream at ':'; dot: mean")
-    for axes in (flips, logits):
-        axes.invert_yaxis()
     return figure
 
 

@@ -103,7 +103,7 @@ def test_figures_are_drawn_from_the_files_alone(small: Gathered, tmp_path: Path)
     save(small, tmp_path)
     with figure_style():
         for name in ("one", "two"):
-            drawing = figures(SMALL_PROBLEM, tmp_path)["ablations"].draw()
+            drawing = figures(SMALL_PROBLEM, tmp_path)["clause-contributions"].draw()
             save_figure(drawing, tmp_path, name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 

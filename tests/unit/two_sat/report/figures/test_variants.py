@@ -12,12 +12,7 @@ from mechval.reporting.figures import figure_style, save_figure
 from mechval.two_sat.claim.measure import Measured
 from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.variant import VariantRow
-from mechval.two_sat.report.figures.axioms import (
-    draw_leaves,
-    draw_rivals,
-    draw_surface,
-    draw_tolerance,
-)
+from mechval.two_sat.report.figures.claim import draw_rivals, draw_surface, draw_tolerance
 from tests.unit.two_sat.claim.variants import own_program
 
 
@@ -74,11 +69,6 @@ def test_the_tolerance_figure_has_a_panel_per_reading(tables: Measured) -> None:
     assert axes.get_title() == "reading calibrated"
     assert "of 8" in axes.get_xlabel()
     assert [line.get_label() for line in axes.lines] == ["trees", "disjunction"]
-
-
-def test_the_leaves_figure_shows_every_size_in_order(tables: Measured) -> None:
-    (axes,) = draw_leaves(family(tables, "leaves"), "calibrated").axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "16", "unlimited"]
 
 
 def bars(axes: Axes, read: Callable[[Any], Any]) -> dict[tuple[str, int], Any]:

@@ -1,32 +1,23 @@
-"""Figures of ε: the axiom table beside the published one, variants, rivals, surfaces, the front."""
+"""Figures of the claim: tolerance, rivals, surfaces; margins of parsing, and reach of weights."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from mechval.axioms.report import Cell
 from mechval.reporting import figures
-from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, SERIES, VERMILLION
+from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, SERIES, VERMILLION
 from mechval.reporting.shown import by, significant
-from mechval.two_sat.claim.sizes import FrontRow
+from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingRow
+from mechval.two_sat.claim.derivability import PartRow
 from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.rivals import ONE_BIT
 from mechval.two_sat.claim.variants.variant import ToleranceRow
-from mechval.two_sat.interpretation import PARSE
-from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
+from mechval.two_sat.interpretation import COMPONENT_NAMES
 
 _STYLES = {"trees": (BLUE, "o"), "disjunction": (VERMILLION, "s")}
-_FRONT_STYLES = {
-    "disjunction": (ORANGE, "D"),
-    "trees": (BLUE, "s"),
-    "lookup table": (BLACK, "X"),
-    "k of n": (PURPLE, "^"),
-    "voting": (VERMILLION, "o"),
-    "mirrored voting": (GREEN, "*"),
-}
 _UNITS = {
     "activation": ("activation cut of α", "high value of γ"),
     "multiple": ("cut of α (multiple of the neuron's own)", "high value (multiple of its own)"),
@@ -34,34 +25,8 @@ _UNITS = {
 _BOUND = "ε (upper bound of disagreement)"
 _EQUIVALENCE = "prefix equivalence/evaluate"
 _REPLACEABILITY = "prefix replaceability/evaluate"
+_JITTER = 0.12
 _OUTPUT = "prefix equivalence/output"
-
-
-def draw_axiom_table(cells: Sequence[Cell], title: str, with_published: bool) -> Figure:
-    """ε of one interpretation per version, with the published values below."""
-    axioms = list(by(cells, "axiom"))
-    # Parse is the same in every version, so it is shown once.
-    columns = {
-        (cell.component, cell.tags["version"]): f"{cell.component}\n({cell.tags['version']})"
-        if cell.component != PARSE
-        else PARSE
-        for cell in cells
-        if cell.component != PARSE or cell.tags["version"] == cells[0].tags["version"]
-    }
-    by_place = by(cells, "axiom", "component", "tags.version")
-    table = [[by_place[axiom, *column][0] for column in columns] for axiom in axioms]
-    shown = {title: [[cell.epsilon for cell in row] for row in table]}
-    if with_published:
-        printed = [[printed_cell(cell.tags["version"], cell) for cell in row] for row in table]
-        shown[f"published (N = {TEST_FORMULAS:,})"] = [
-            [float(cell.printed) if cell else np.nan for cell in row] for row in printed
-        ]
-    figure, found = figures.panels(len(shown), panel_height=2.2)
-    for axes, (told, values) in zip(found, shown.items(), strict=True):
-        figures.epsilon_map(axes, np.array(values), [*axioms], [*columns.values()])
-        axes.set_title(told)
-    figures.epsilon_scale(figure, found, f"ε (one-sided {cells[0].confidence or 1:.0%} bound)")
-    return figure
 
 
 def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
@@ -77,25 +42,6 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
         axes.legend()
     found[0][0].set_ylabel(_BOUND)
     figure.suptitle(f"{_EQUIVALENCE} where some neurons may be wrong", fontsize=9)
-    return figure
-
-
-def draw_leaves(rows: Sequence[Cell], reading: str) -> Figure:
-    """ε of evaluate against the number of leaves that each tree may have.
-
-    Args:
-        rows: variants of family ``leaves`` of this reading.
-    """
-    settings = list(by(rows, "tags.setting"))
-    figure, (axes,) = figures.panels(1)
-    for cell, (colour, marker) in ((_EQUIVALENCE, (BLUE, "o")), (_REPLACEABILITY, (ORANGE, "D"))):
-        epsilons = {row.tags["setting"]: row.epsilon for row in rows if row.name == cell}
-        values = [epsilons[setting] for setting in settings]
-        axes.plot(values, marker=marker, color=colour, label=cell)
-    axes.set_xticks(range(len(settings)), settings)
-    axes.set(yscale="log", xlabel="most leaves per tree", ylabel=_BOUND)
-    axes.set_title(f"trees of other sizes, reading {reading}")
-    axes.legend()
     return figure
 
 
@@ -157,29 +103,46 @@ def draw_surface(
     return figure
 
 
-def draw_front(rows: Sequence[FrontRow], target: float, most_bits: int) -> Figure:
-    """Length of every evaluate program against its ε; rows without a length are left out.
+def draw_margins(rows: Sequence[ParsingRow]) -> Figure:
+    """Proved and attained margin of every clause at every position, the earlier clauses free."""
+    figure, (axes,) = figures.panels(1, panel_height=2.8)
+    position = np.array([row.clause_position for row in rows])
+    proved = np.array([row.margin for row in rows])
+    is_certified = np.array([row.status is CaseStatus.CERTIFIED for row in rows])
+    attained = [row.attained_margin for row in rows]
+    axes.plot(position + _JITTER, attained, ".", color=ORANGE, label="smallest margin found")
+    for chosen, marker, colour, label in (
+        (is_certified, ".", BLUE, "proved lower bound"),
+        (~is_certified, "x", VERMILLION, "not certified"),
+    ):
+        if chosen.any():
+            places = (position - _JITTER)[chosen]
+            axes.plot(places, proved[chosen], marker, color=colour, label=label)
+    axes.axhline(0, color="0.4", linewidth=0.8)
+    axes.set_xticks(sorted(set(position.tolist())))
+    axes.set_xlabel("clause position, from 0 (one dot per clause)")
+    axes.set_ylabel("margin (residual along the\ndifference of unit prototypes)")
+    counted = f"{int(is_certified.sum())} of {len(rows)} cases certified"
+    axes.set_title(f"Parsing, all earlier clauses free: {counted}")
+    axes.legend(loc="upper right")
+    return figure
 
-    Args:
-        target: the ε aimed at.
-        most_bits: the longest program that the aim allows.
-    """
-    figure, (axes,) = figures.panels(1, panel_height=3.2)
-    for program, (colour, marker) in _FRONT_STYLES.items():
-        own = [row for row in rows if row.program == program and row.bits is not None]
-        lengths, epsilons = [row.bits or 0 for row in own], [row.epsilon for row in own]
-        axes.plot(lengths, epsilons, color=colour, marker=marker, linestyle=":", label=program)
-        for row, bits in zip(own, lengths, strict=True):
-            place = (bits, row.epsilon)
-            axes.annotate(row.setting or "", place, (5, 4), textcoords="offset points")
-    axes.axhline(target, color="0.6", linewidth=0.8, label=f"aim: ε ≤ {target:g}")
-    axes.axvline(most_bits, color="0.6", linewidth=0.8, label=f"≤ {most_bits:,} bits")
-    axes.set(xscale="log", yscale="log", title="evaluate programs: length against ε")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel="length of the program (bits)", ylabel="evaluate, equivalence ε (95 % bound)")
-    axes.legend()
+
+def draw_parts(parts: Sequence[PartRow]) -> Figure:
+    """A box where a weight is declared, a dot where it is found to reach the output."""
+    figure, (axes,) = figures.panels(1, panel_height=0.6 + 0.16 * len(parts))
+    columns = {name: column for column, name in enumerate(COMPONENT_NAMES)}
+    declared = [columns[row.component] for row in parts]
+    reached = [(columns[name], place) for place, row in enumerate(parts) for name in row.reaches]
+    box = {"markersize": 8, "markerfacecolor": "none", "color": BLUE}
+    axes.plot(declared, range(len(parts)), "s", label="declared in", **box)
+    axes.plot(*np.array(reached).reshape(-1, 2).T, ".", color=VERMILLION, label="reaches output of")
+    axes.set_yticks(range(len(parts)), [f"{r.weight} ({r.numbers:,})" for r in parts], fontsize=6)
+    axes.set_ylabel("weight (numbers in it)")
+    axes.set_xlim(-0.5, len(columns) + 0.6)
+    axes.set_xticks(range(len(columns)), list(columns))
+    axes.legend(loc="center right")
+    axes.invert_yaxis()
     return figure
 
 
