@@ -23,8 +23,9 @@ from mechval.two_sat.consolidate.second_block import (
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.problem import Problem
 
-FIRST_QUERIES = 5.0
-"""Factor on block 0's queries before phase 1."""
+FIRST_GAP, LARGEST_FACTOR = 3.3, 5.0
+"""Before phase 1 block 0's queries are multiplied until the own clause's mean log-odds are this,
+by at most this factor. More than needed destroys what the network computes (deviation U15)."""
 
 LIVE_SHARE = 0.03
 """Neurons below this share of the largest one's weights are put to 0."""
@@ -79,7 +80,9 @@ def prepare(model: Transformer, problem: Problem) -> Int[Tensor, " neuron"]:
     A neuron lives if it argues for ``s`` against ``u`` and is not tiny.
     """
     vocabulary, mlp = Vocabulary(problem), model.block(1).mlp
-    model.block(0).attn.query.mul_(FIRST_QUERIES)
+    gap = float(first_block(model, problem).own_gap.mean())
+    factor = min(LARGEST_FACTOR, max(1.0, FIRST_GAP / gap)) if gap > 0 else LARGEST_FACTOR
+    model.block(0).attn.query.mul_(factor)
     sizes = mlp.W_in.norm(dim=0) * mlp.W_out.norm(dim=1)
     lead = model.W_U[:, vocabulary.satisfiable] - model.W_U[:, vocabulary.unsatisfiable]
     lives = (sizes > LIVE_SHARE * sizes.max()) & (mlp.W_out @ lead > 0)
