@@ -146,8 +146,7 @@ class MirroredProgram:
             )
 
     def bits(self, pairs: Int[Tensor, "batch clause_position"]) -> Bool[Tensor, "batch neuron"]:
-        """One bit per evaluating neuron, from parsed literal pairs; a pair that is no clause
-        is passed over."""
+        """As :meth:`mechval.two_sat.programs.voting.VotingProgram.bits`."""
         counts = voting.clause_counts(self.mirrors.problem, pairs)
         return voting.vote(self.real_tables(pairs.device), counts) >= 0
 
