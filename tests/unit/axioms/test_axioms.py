@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mechval.axioms import Axiom, CellKey, cell_sides
+from mechval.axioms import Axiom, CellKey, cell_sides, measure_axioms
 from mechval.axioms.base import Map
 from tests.unit.axioms import toy
 
@@ -102,5 +102,5 @@ def test_a_trajectory_runs_each_program_component_at_most_twice() -> None:
     for index, name in enumerate(toy.COMPONENTS):
         component = counted(interpretation.abstract[index], name)
         interpretation = toy.with_map(interpretation, "abstract", index, component)
-    toy.evaluate_toy(interpretation)
+    measure_axioms([interpretation], toy.make_batches())
     assert [calls.count(name) for name in toy.COMPONENTS] == [1, 2, 2]
