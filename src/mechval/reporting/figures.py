@@ -124,7 +124,6 @@ def epsilon_map(
     values: Float[np.ndarray, "row column"],
     rows: Sequence[str],
     columns: Sequence[str],
-    font_size: float | None = None,
 ) -> None:
     """A heat map of ε with each value in its cell; the first row is the uppermost."""
     axes.imshow(np.maximum(values, EPSILONS[0]), norm=_SCALE, cmap=_COLOURS, aspect="auto")
@@ -134,16 +133,10 @@ def epsilon_map(
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
         colour = "black" if _SCALE(max(value, EPSILONS[0])) > 0.55 else "white"
-        axes.text(
-            column, row, significant(value), ha="center", va="center", color=colour, size=font_size
-        )
+        look = {"ha": "center", "va": "center", "color": colour, "size": 6.5}
+        axes.text(column, row, significant(value), **look)
 
 
-def epsilon_scale(figure: Figure | SubFigure, axes: Sequence[Axes], label: str = "ε") -> None:
+def epsilon_scale(figure: Figure | SubFigure, axes: Sequence[Axes]) -> None:
     """The colours of :func:`epsilon_map`, beside the panels that use it."""
-    figure.colorbar(ScalarMappable(_SCALE, _COLOURS), ax=list(axes), label=label)
-
-
-def note(axes: Axes, text: str, x: int | float, y: int | float, size: int = 7) -> None:
-    """A text just to the right of a point."""
-    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=size)
+    figure.colorbar(ScalarMappable(_SCALE, _COLOURS), ax=list(axes), label="ε")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mechval.modular_addition.circuit import extract as circuit
-from mechval.modular_addition.report import claim_content, content
+from mechval.modular_addition.report import content
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
@@ -35,7 +35,7 @@ PAGE = PageContent(
     input_state="a, b and “=”",
     neurons_question="Which neurons compute which frequencies?",
     neurons=_neurons,
-    cells=claim_content.main_cells,
+    cells=content.main_cells,
     makers=content.MAKERS,
     package=content.PACKAGE,
 )

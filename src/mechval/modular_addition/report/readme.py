@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mechval.modular_addition.circuit.extract import FACTS
 from mechval.modular_addition.network.training import ANSWERS, GROKKING
-from mechval.modular_addition.report.claim_content import main_cells
+from mechval.modular_addition.report.content import main_cells
 from mechval.reporting.readme import Block
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import markdown_of, show

@@ -9,6 +9,7 @@ from mechval.reporting import paper, report
 from mechval.reporting.report import Maker, RunFiles, Section
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.gather import FACTS
+from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.network.training import ACCURACY, LEARNING_CURVE, Accuracy
 from mechval.two_sat.report import (
     axiom_sections,
@@ -84,6 +85,26 @@ MAKERS: tuple[Maker, ...] = (
     axiom_sections.nulls,
     axiom_sections.progress,
 )
+
+
+def card(files: RunFiles) -> Section:
+    """Of the model card: what the network is for, what it was made from, where it fails."""
+    data, accuracy = files.record(DATA), files.record(ACCURACY)
+    return Section(
+        "Purpose and limits",
+        "model_card.md",
+        {
+            "problem": files.settings.problem,
+            "is_own": files.settings.model.kind == "own",
+            **accuracy.classes,
+            "natural": f"{data.natural_satisfiable_share:.2%}",
+            "drawn": data.formulas_drawn,
+        },
+    )
+
+
+CARD: tuple[Maker, ...] = (card, network_sections.training, network_sections.accuracy)
+"""The model card of the network."""
 
 
 @dataclass(frozen=True)

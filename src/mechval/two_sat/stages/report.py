@@ -6,7 +6,7 @@ from mechval.reporting import report
 from mechval.reporting.paper import COMPARISONS
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.report import content, measured, model_card
+from mechval.two_sat.report import content, measured
 
 TABLES: tuple[tables.Declared, ...] = (COMPARISONS, content.HEADLINES)
 
@@ -19,7 +19,7 @@ def run(context: StageContext[TwoSatSettings]) -> None:
     report.write_report(
         content.title(files), sections, content.PACKAGE, context.directory, draw=context.draw
     )
-    card = report.make_sections(model_card.MAKERS, files)
+    card = report.make_sections(content.CARD, files)
     text = report.render_markdown(f"Model card: {content.title(files)}", card, content.PACKAGE)
     (context.directory / "MODEL_CARD.md").write_text(text, encoding="utf-8")
     if measured.is_paper_size(files):

@@ -156,7 +156,7 @@ def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | Non
     epsilons = {(row.high, row.cut): row.epsilon for row in rows}
     values = np.array([[epsilons[high, cut] for cut in cuts] for high in highs])
     names = [[f"{value:g}" for value in own] for own in (highs, cuts)]
-    figures.epsilon_map(axes, values, *names, font_size=6.5)
+    figures.epsilon_map(axes, values, *names)
     axes.invert_yaxis()
     title = f"{rows[0].cell}: {rows[0].version}"
     # A contour needs a grid that has a surface, and a level that the surface reaches.
