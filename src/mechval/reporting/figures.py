@@ -61,8 +61,7 @@ def save_figure(figure: Figure, directory: Path, name: str) -> None:
 def panels(n_panels: int, columns: int = 1, panel_height: float = 2.6) -> tuple[Figure, list[Axes]]:
     """A full-width figure with panels in rows; those that are not needed are left out.
 
-    Args:
-        panel_height: in inches.
+    Their height is in inches.
     """
     columns = min(columns, n_panels)
     n_rows = ceil(n_panels / columns)

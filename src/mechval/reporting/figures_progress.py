@@ -61,9 +61,7 @@ def progress_figures(
 ) -> list[report.Figure]:
     """A figure per interpretation that was found on a snapshot whose examples are known.
 
-    Args:
-        measures: lines of the learning curve, by legend.
-        unit: what an example is, such as ``formulas seen``.
+    ``measures`` are by legend; ``unit`` is what an example is, such as ``formulas seen``.
     """
     curves = make_curves(snapshots, measures)
     found = []
@@ -87,10 +85,8 @@ def draw_progress(
 ) -> Figure:
     """Draw one interpretation's ε against examples seen, one column per phase.
 
-    Args:
-        cells: of one interpretation, on snapshots whose examples are known.
-        refused: snapshots on which the rules found no such interpretation.
-        unit: what an example is, such as ``formulas seen``.
+    The cells are on snapshots whose examples are known; on ``refused`` ones the rules found no such
+    interpretation; ``unit`` is what an example is, such as ``formulas seen``.
     """
     refused = [row for row in refused if row.examples is not None]
     phases = list(by((*refused, *cells), "phase"))
@@ -121,9 +117,7 @@ def draw_progress(
 def format_examples(axes: Axes, examples: Sequence[int | float], unit: str) -> None:
     """Make the horizontal axis one of examples seen: 0, then logarithmic.
 
-    Args:
-        examples: of the snapshots that are drawn.
-        unit: what an example is, such as ``formulas seen``.
+    ``examples`` are those of the snapshots drawn, of a ``unit`` such as ``formulas seen``.
     """
     first, last = min((value for value in examples if value), default=1.0), max(1.0, *examples)
     axes.set_xscale("symlog", linthresh=first, linscale=0.4)

@@ -141,13 +141,9 @@ def compare(
     measured: Mapping[str, Measured],
     calibrated: Mapping[str, Measured] | None = None,
 ) -> tuple[Comparison, ...]:
-    """Judge every printed number but those of kind ``context``.
+    """Judge every printed number but those of kind ``context``, ``calibrated`` values beside it.
 
-    Args:
-        calibrated: by key, what to show beside the measured value.
-
-    Raises:
-        MechvalError: if one has no measured value, or a rate comes without its count.
+    Raises MechvalError if one has no measured value, or a rate comes without its count.
     """
     published = [row for row in published if row.kind != "context"]
     for row in published:

@@ -85,10 +85,7 @@ def parting(n_apart: int, n_cells: int) -> Text:
 def show(parts: Sequence[RenderableType], *, title: str, page: Path | None) -> None:
     """Print to standard output and, if a place is given, write the same there as HTML.
 
-    Args:
-        parts: printed one below the other.
-        title: of the page; shown as text, whatever it holds.
-        page: where the page goes, in one step; it loads nothing from elsewhere.
+    The page is written in one step and loads nothing from elsewhere; its title is shown as text.
     """
     terminal = Console()
     terminal.print(*parts, sep="\n", width=min(WIDTH, terminal.width))

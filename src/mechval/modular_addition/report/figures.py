@@ -165,9 +165,7 @@ def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure
 def draw_loss_progress(points: Sequence[LossPoint], unit: str) -> Figure:
     """The four losses of the snapshots against examples seen.
 
-    Args:
-        points: in the order of the training; those without ``examples`` have no place here.
-        unit: what an example is, such as ``inputs seen``.
+    Points without ``examples`` have no place here; a ``unit`` is such as ``inputs seen``.
     """
     timed = [point for point in points if point.examples is not None]
     examples = [point.examples for point in timed if point.examples is not None]

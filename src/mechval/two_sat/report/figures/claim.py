@@ -46,11 +46,7 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
 
 
 def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: float) -> Figure:
-    """ε of programs beside each other, and the rate of a constant program.
-
-    Args:
-        programs: cells by program, all of one reading and residual.
-    """
+    """ε of programs beside each other, and the rate of a constant program, all of one reading."""
     cells = (_EQUIVALENCE, _REPLACEABILITY, _OUTPUT)
     figure, (axes,) = figures.panels(1, panel_height=3.0)
     width = 0.8 / len(programs)
@@ -80,9 +76,7 @@ def draw_surface(
 ) -> Figure:
     """ε of evaluate replaceability by cut and high value; below, ε of the cells without a high.
 
-    Args:
-        rows: of one reading.
-        published: ε that a contour is drawn for, by version; none where it has no entry.
+    The rows are of one reading; a contour is drawn for the ``published`` ε of a version, if any.
     """
     versions = [version for version in by(rows, "version") if version]
     cut_label, high_label = _UNITS[rows[0].unit]

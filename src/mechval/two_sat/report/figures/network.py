@@ -30,9 +30,7 @@ def draw_learning_curve(
 ) -> Figure:
     """Error and loss against formulas seen, one column per phase.
 
-    Args:
-        n_formulas: per phase, how many selection formulas an accuracy is measured on.
-        with_published: whether to draw the published log beside the training phase.
+    ``n_formulas`` of the selection split are behind an accuracy, per phase.
     """
     phases = by(curve, "phase")
     figure, found = figures.grid(2, len(phases), 5.2, sharex="col", sharey="row")
@@ -78,11 +76,7 @@ def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Fig
 
 
 def draw_effects(neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, share: float) -> Figure:
-    """Effects in falling order, and the share of the total that the first k neurons carry.
-
-    Args:
-        n_carrying: neurons that carry ``share`` of the total.
-    """
+    """Effects in falling order, and the share of the total that the first k neurons carry."""
     shown = neurons[: max(n_carrying + 10, 3 * n_carrying // 2)]
     ranks, effects = np.arange(1, len(shown) + 1), np.array([row.effect for row in shown])
     positive = np.array([row.coefficient > 0 for row in shown])
