@@ -13,7 +13,7 @@ from typing import Any
 from mechval import tables
 from mechval.axioms import Axiom, Estimate, EvidenceKind, Statement
 from mechval.errors import MechvalError
-from mechval.two_sat.certify.counting.programs import CLASSES, ProgramDistance, ProgramError
+from mechval.two_sat.certify.counting.programs import ALL, CLASSES, ProgramDistance, ProgramError
 from mechval.two_sat.certify.counting.tables import BALANCED, AnswerCount, BitCount
 from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingCertificate
@@ -112,7 +112,8 @@ def refuse_contradiction(theorem: Theorem, answers: Iterable[AnswerCount]) -> No
         MechvalError: if a formula was counted that the theorem excludes.
     """
     proved = {row.name for row in theorem.lemmas if row.status is LemmaStatus.PROVED}
-    wrong = sum(row.count_lower or 0 for row in answers if row.quantity == "error")
+    of_all = [row for row in answers if row.quantity == "error" and row.stratum == ALL]
+    wrong = sum(row.count_lower or 0 for row in of_all)
     if wrong and proved.issuperset((*NETWORK, *SUBSTITUTED)):
         raise MechvalError(
             f"the count finds {wrong} wrong answers after γ_1 where the theorem says there are "
