@@ -18,6 +18,7 @@ from mechval.two_sat.consolidate.second_block import (
     second_block,
 )
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.training import Accuracy
 from mechval.two_sat.problem import Problem
 
 MEASURED_FORMULAS = 2048
@@ -71,6 +72,17 @@ class CurveRow(Measurement):
 
 
 CURVE = tables.Table("consolidate/learning_curve.csv", CurveRow)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The consolidated network: accuracy on the test split, and how near it is to a proof."""
+
+    accuracy: Accuracy = tables.told()
+    measured: Measurement = tables.told()
+
+
+OUTCOME = tables.Record("consolidate/metrics.json", Outcome)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from mechval.reporting.report import Maker, RunFiles, Section
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.gather import FACTS
 from mechval.two_sat.formulas.dataset import DATA
-from mechval.two_sat.network.training import ACCURACY, LEARNING_CURVE, Accuracy
+from mechval.two_sat.network.training import LEARNING_CURVE, Accuracy
 from mechval.two_sat.report import (
     axiom_sections,
     claim_sections,
@@ -89,7 +89,7 @@ MAKERS: tuple[Maker, ...] = (
 
 def card(files: RunFiles) -> Section:
     """Of the model card: what the network is for, what it was made from, where it fails."""
-    data, accuracy = files.record(DATA), files.record(ACCURACY)
+    data, accuracy = files.record(DATA), measured.accuracy(files)
     return Section(
         "Purpose and limits",
         "model_card.md",
@@ -134,7 +134,7 @@ def headlines(files: RunFiles) -> Headlines:
     tags, names = measured.main_tags(files), tables.columns_of(Estimate)
     cells = [c for c in files.rows(CELLS) if c.is_distinct and measured.has_tags(c, tags)]
     return Headlines(
-        accuracy=files.record(ACCURACY),
+        accuracy=measured.accuracy(files),
         formulas_seen={point.phase: point.examples for point in curve},
         carrying_neurons=files.record(FACTS).carrying_neurons,
         tags=tags,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from math import comb
+from pathlib import Path
 from typing import Any
 
 from mechval.axioms.report import CELLS
@@ -12,6 +13,7 @@ from mechval.tables import Declared
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
+from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus, Theorem
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.claim import draw_margins
@@ -30,11 +32,11 @@ def ledger(files: RunFiles) -> Section:
     cells = [cell for cell in files.rows(CELLS) if measured.has_tags(cell, tags)]
     sampled = cell_statements(cells, "all formulas", "uniform within each class, half satisfiable")
     note = f"Of the axioms, `…/{tags['reading']}/{tags['residual']}` is shown."
-    main = "/".join(tags.values())
+    shown_ones = {cell.interpretation for cell in cells}
     shown = [
         row
         for row in files.rows(LEDGER)
-        if row.interpretation is None or _is_about(row.interpretation, main)
+        if row.file != Path(CELL_PROOFS.file).name or row.interpretation in shown_ones
     ]
     return ledger_section([*shown, *sampled], note)
 
@@ -162,8 +164,3 @@ def _proved_cells(found: Theorem) -> dict[str, list[str]]:
         if cell.status is LemmaStatus.PROVED:
             proved[cell.interpretation].append(f"{cell.axiom}, {cell.component}")
     return proved
-
-
-def _is_about(name: str, main: str) -> bool:
-    """Whether a statement is about the interpretation shown, or about programs of any."""
-    return name == main or name.count("/") < main.count("/")

@@ -10,7 +10,8 @@ from mechval.two_sat.circuit.evidence import ablations, extremes, gather, neuron
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.circuit.neurons import PAPER_EFFECT
 from mechval.two_sat.claim.variants.variant import VARIANTS
-from mechval.two_sat.network.training import ACCURACY
+from mechval.two_sat.consolidate.curve import OUTCOME
+from mechval.two_sat.network.training import ACCURACY, Accuracy
 from mechval.two_sat.report.published_values import PAPER_PROBLEM, PUBLISHED
 
 MAIN = {"reading": "calibrated", "residual": "resid_mid"}
@@ -34,6 +35,13 @@ def main_tags(files: RunFiles) -> dict[str, str]:
     found = [row.tags for row in files.rows(INTERPRETATIONS)]
     chosen = next((tags for tags in found if MAIN.items() <= tags.items()), found[0])
     return {name: chosen[name] for name in MAIN}
+
+
+def accuracy(files: RunFiles) -> Accuracy:
+    """Of the network that the run is about, on the test split."""
+    if files.settings.consolidate is not None:
+        return files.record(OUTCOME).accuracy
+    return files.record(ACCURACY)
 
 
 def main_values(files: RunFiles) -> dict[str, Measured]:
@@ -76,10 +84,10 @@ def cell_values(files: RunFiles, tags: dict[str, str]) -> Iterator[tuple[str, Me
 
 
 def _network(files: RunFiles) -> Iterator[tuple[str, Measured]]:
-    accuracy, circuit = files.record(ACCURACY), files.record(gather.FACTS)
-    right, n = accuracy.n - accuracy.wrong_count, accuracy.n
-    yield "train/accuracy", Measured(accuracy.accuracy, right, n)
-    yield "train/accuracy_lower", Measured(accuracy.accuracy_lower, right, n)
+    found, circuit = accuracy(files), files.record(gather.FACTS)
+    right, n = found.n - found.wrong_count, found.n
+    yield "train/accuracy", Measured(found.accuracy, right, n)
+    yield "train/accuracy_lower", Measured(found.accuracy_lower, right, n)
     yield "circuit/carrying_neurons", Measured(float(circuit.carrying_neurons))
     yield "evidence/unembedding.norm_of_s_plus_u", Measured(circuit.norm_of_s_plus_u)
 

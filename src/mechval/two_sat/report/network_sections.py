@@ -20,7 +20,7 @@ from mechval.two_sat.circuit.evidence import (
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
-from mechval.two_sat.network.training import ACCURACY, LEARNING_CURVE, LearningCurveRow
+from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, published_values
 from mechval.two_sat.report.figures import attention as attention_figures
 from mechval.two_sat.report.figures import network as network_figures
@@ -30,7 +30,7 @@ _MOST_NEURONS_SHOWN = 12
 
 def accuracy(files: RunFiles) -> Section:
     """How often the network is right, in all and by class."""
-    found = files.record(ACCURACY)
+    found = measured.accuracy(files)
     rows = {"all": found, **found.classes}
     shown = show(
         rows,
@@ -57,7 +57,7 @@ def training(files: RunFiles) -> Section | None:
         "phases": show(
             last.values(),
             "phase step examples train_loss selection_loss",
-            *_answers(files.record(ACCURACY).confidence, counts),
+            *_answers(measured.accuracy(files).confidence, counts),
         ),
         "has_finishing": "finishing" in last,
         "figures": [

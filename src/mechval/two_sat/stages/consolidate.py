@@ -1,7 +1,5 @@
 """Stage ``consolidate``: the network trained on towards the interpretation, until it is proved."""
 
-from dataclasses import dataclass
-
 import torch
 
 from mechval import tables
@@ -9,25 +7,16 @@ from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.consolidate import network
-from mechval.two_sat.consolidate.curve import CURVE, Measurement
+from mechval.two_sat.consolidate.curve import CURVE, OUTCOME, Measurement, Outcome
 from mechval.two_sat.consolidate.roles import ROLES, roles_of
 from mechval.two_sat.formulas.dataset import load_split
-from mechval.two_sat.network.training import WEIGHTS, Accuracy, load_network, measure_accuracy
+from mechval.two_sat.network.training import WEIGHTS, load_network, measure_accuracy
 from mechval.two_sat.stages.train import TEST_FORMULAS, stage_weights
 
 Context = StageContext[TwoSatSettings]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The consolidated network: accuracy on the test split, and how near it is to a proof."""
-
-    accuracy: Accuracy = tables.told()
-    measured: Measurement = tables.told()
-
-
-METRICS = tables.Record("consolidate/metrics.json", Outcome)
-TABLES: tuple[tables.Declared, ...] = (CURVE, ROLES, METRICS)
+TABLES: tuple[tables.Declared, ...] = (CURVE, ROLES, OUTCOME)
 
 
 def run(context: Context) -> None:
@@ -63,4 +52,4 @@ def _write_outcome(context: Context, model: Transformer, found: Measurement) -> 
     problem, device = context.settings.problem, torch.device(context.device)
     split = load_split(context.upstream["data"].bulk, problem, "training.test")
     accuracy = measure_accuracy(model, problem, split.first(TEST_FORMULAS), device)
-    METRICS.write(Outcome(accuracy, found), context.directory)
+    OUTCOME.write(Outcome(accuracy, found), context.directory)
