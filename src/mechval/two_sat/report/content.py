@@ -96,6 +96,7 @@ def card(files: RunFiles) -> Section:
         {
             "problem": files.settings.problem,
             "is_own": files.settings.model.kind == "own",
+            "is_consolidated": files.settings.consolidate is not None,
             **accuracy.classes,
             "natural": f"{data.natural_satisfiable_share:.2%}",
             "drawn": data.formulas_drawn,
