@@ -36,7 +36,7 @@ REFUSALS = {
     "training.batch_size=0": "a positive number of examples per step",
     "architecture.n_heads=[1,5]": "must divide d_model=64",
     "wandb.mode=loud": "offline, online or disabled",
-    "preset=huge": "cpu, paper, reference, smoke",
+    "preset=huge": "cpu, paper, proved, reference, smoke",
     "study=three_sat": "two_sat",
     "model=theirs": "own, published",
     "run=../elsewhere": "letters, digits",

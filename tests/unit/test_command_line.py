@@ -106,7 +106,7 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(
 
 def test_help_lists_the_groups(answers: dict[tuple[str, ...], Answer]) -> None:
     assert answers[HELP].code == 0
-    assert "preset: cpu, paper, reference, smoke" in answers[HELP].stdout
+    assert "preset: cpu, paper, proved, reference, smoke" in answers[HELP].stdout
 
 
 def test_cfg_job_shows_the_config_without_a_stage(answers: dict[tuple[str, ...], Answer]) -> None:

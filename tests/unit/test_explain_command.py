@@ -67,7 +67,10 @@ def test_a_sum_is_explained(capsys: Output) -> None:
         (["random", "seed=-1"], "seed='-1' is not allowed"),
         ([FORMULA, "sede=3"], "sede is not a known setting"),
         ([FORMULA, "study=three_sat"], "study='three_sat' is not allowed; allowed: two_sat or"),
-        ([FORMULA, "model=mine"], r"model\.kind='mine' is not allowed; allowed: own or published"),
+        (
+            [FORMULA, "model=mine"],
+            r"model\.kind='mine' is not allowed; allowed: own, published or weights",
+        ),
         ([FORMULA, "model=published"], "must come with model.path=<file>"),
         ([FORMULA, "run=none"], "run=none has no results .* reference"),
         ([FORMULA, "model=published", "model.path=none.pth"], "none.pth does not exist"),

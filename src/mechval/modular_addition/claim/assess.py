@@ -53,7 +53,8 @@ def assess_network(
 ) -> Validation[NetworkFacts]:
     """Fit everything on the train inputs and measure the axioms on the held-out ones.
 
-    A network without key frequencies has no interpretation: the reason is kept.
+    A network without key frequencies has no interpretation, and one that never gives the answer it
+    gives most often on the train inputs is not judged: the reason is kept.
     """
     activations = record_activations(model, problem)
     key = extract_circuit(model, problem, activations, circuit).key.frequencies
@@ -63,11 +64,11 @@ def assess_network(
     chosen = axioms.model_copy(update={"equivalences": (EQUIVALENCE,)})
     try:
         fitted = fit_translations(model, problem, key, activations, split.train)
+        claimed = make_interpretations(Components(model), problem, fitted, chosen, [READING])
+        judged_by = (axioms.confidence, fitted.constant_label)
+        reports = evaluate_on({"held out": split.test}, claimed, problem, *judged_by)
     except MechvalError as refusal:
         precisions = (rounding(axioms.embedding_decimals), rounding(None))
         names = ["/".join((READING, precision, EQUIVALENCE)) for precision in precisions]
         return Validation((), dict.fromkeys(names, str(refusal)), facts)
-    claimed = make_interpretations(Components(model), problem, fitted, chosen, [READING])
-    held_out = {"held out": split.test}
-    reports = evaluate_on(held_out, claimed, problem, axioms.confidence, fitted.constant_label)
     return Validation(tuple(reports), {}, facts)
