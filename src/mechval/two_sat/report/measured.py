@@ -39,7 +39,7 @@ def main_tags(files: RunFiles) -> dict[str, str]:
 
 def accuracy(files: RunFiles) -> Accuracy:
     """Of the network that the run is about, on the test split."""
-    if files.settings.consolidate is not None:
+    if OUTCOME.stage in files.directories:
         return files.record(OUTCOME).accuracy
     return files.record(ACCURACY)
 
