@@ -77,7 +77,7 @@ def test_its_tables_can_be_read_and_its_phases_are_kept(workspace: Workspace) ->
     curve = consolidate.CURVE.read(places.directory)
     assert {row.phase for row in curve} == {"sharpen", "mechanism", "average"}
     assert len(consolidate.ROLES.read(places.directory)) >= SMALL_PROBLEM.n_assignments
-    found = consolidate.METRICS.read(places.directory)
+    found = consolidate.OUTCOME.read(places.directory)
     assert 0 <= found.accuracy.accuracy <= 1
     assert {path.stem for path in (places.bulk / "phases").iterdir()} == {
         *("sharpen", "mechanism", "average")
