@@ -70,7 +70,11 @@ def _steps(device: str, quick: bool, folder: Path) -> list[Step]:
         Step("cpu_throughput", (*throughput, *sizes, "--preset", "cpu"), 60),
         Step("data", (*run, on, "+stage=data"), 120),
         Step("training", (*run, on, "+stage=train"), 180, _TRAINED / "metrics.json"),
-        Step("consolidation", (*consolidating, *(("--quick",) if quick else ())), 300),
+        Step(
+            "consolidation",
+            (*consolidating, *(("--share", "0.001", "--only", "reference") if quick else ())),
+            300,
+        ),
     ]
 
 
