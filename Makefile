@@ -9,7 +9,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --constraint constraints.txt
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
-reproduce: $(VENV)/installed ## recompute every committed result and compare
+reproduce: $(VENV)/installed ## recompute run reference and compare
 	$(BIN)/python -m experiments.run +stage=all verify=true
 
 test: $(VENV)/installed-dev ## lint, types, unit tests, doctests and a small run of all stages
