@@ -17,7 +17,8 @@ from mechval.axioms.base import Trajectory as Trajectory
 from mechval.axioms.base import exact_labels as exact_labels
 from mechval.axioms.base import identity as identity
 from mechval.axioms.base import n_differing as n_differing
-from mechval.axioms.cutting import Cut as Cut
+from mechval.axioms.cuts import Cut as Cut
+from mechval.axioms.cuts import PartialState as PartialState
 from mechval.axioms.cutting import CutNetwork as CutNetwork
 from mechval.axioms.disagreements import DISAGREEMENTS as DISAGREEMENTS
 from mechval.axioms.disagreements import Disagreements as Disagreements

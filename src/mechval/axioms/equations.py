@@ -21,6 +21,7 @@ from mechval.axioms.base import (
     State,
     Trajectory,
 )
+from mechval.axioms.cuts import carried, claimed
 
 
 def representative_cells(interpretation: Interpretation) -> dict[CellKey, CellKey]:
@@ -58,6 +59,8 @@ def sides(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) 
     2. component equivalence: α_i(t_i(t[:i-1](x))) = h_i(α_{i-1}(t[:i-1](x)))
     3. prefix replaceability: t(x) = t[i:](γ_i(h[:i](α_0(x))))
     4. component replaceability: t(x) = t[i:](γ_i(h_i(α_{i-1}(t[:i-1](x)))))
+
+    At a partial cut γ_i gives the claimed part; the rest is that of t[:i](x) itself.
     """
     i, abstract = key.component, program_state(trajectory, key)
     place = f"{interpretation.name!r}, {interpretation.cell_name(key)}"
@@ -66,7 +69,13 @@ def sides(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) 
         gamma = f"{place}: γ_{i}"
         written = guarding.translate(interpretation.gammas[i], gamma, abstract)
         program = guarding.translate(
-            partial(interpretation.run_after, i), f"{place}: t[{i}:]", written
+            partial(interpretation.run_after, i),
+            f"{place}: t[{i}:]",
+            carried(
+                written,
+                trajectory.concrete[i],
+                f"{gamma} ({guarding.name_of(interpretation.gammas[i])})",
+            ),
         )
     else:
         network, program = trajectory.observed[i], abstract
@@ -118,7 +127,7 @@ def make_trajectory(interpretation: Interpretation, concrete: tuple[State, ...])
     """
     alphas = _guarded(interpretation, "α", interpretation.alphas, 0)
     program = _guarded(interpretation, "h", interpretation.abstract, 1)
-    observed = tuple(alpha(state) for alpha, state in zip(alphas, concrete, strict=True))
+    observed = tuple(alpha(claimed(state)) for alpha, state in zip(alphas, concrete, strict=True))
     prefix = run_components(program, observed[0])
     # The first step starts from α_0(x) in the prefix too.
     later_steps = (

@@ -4,6 +4,7 @@ A state counts as unchanged if it holds the same tensors and torch's version cou
 where they stood: that costs nothing beside a forward pass.
 """
 
+import functools
 import traceback
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -127,6 +128,7 @@ def _sizes(state: Any) -> Iterator[tuple[int | None, tuple[int, ...]]]:
 
 def name_of(applied: Callable[..., Any]) -> str:
     """A function's name in a message."""
+    applied = applied.func if isinstance(applied, functools.partial) else applied
     return getattr(applied, "__qualname__", None) or type(applied).__name__
 
 

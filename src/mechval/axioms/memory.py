@@ -5,8 +5,7 @@ order after the whole claim has run on others. What it gives for a state must be
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,7 +13,9 @@ from torch import Tensor
 
 from mechval.axioms import equations, guarding
 from mechval.axioms.base import Interpretation, Map, State, identity
+from mechval.axioms.cuts import claimed
 from mechval.axioms.networks import is_close
+from mechval.axioms.states import OpaqueError, has_rows, pick
 from mechval.errors import MechvalError
 
 _N_SAMPLES = 32
@@ -30,10 +31,6 @@ class _Use:
     result: State
 
 
-class _OpaqueError(Exception):
-    """Samples cannot be picked from such a state."""
-
-
 @guarding.tracking()
 def refuse_memory(interpretations: Sequence[Interpretation], inputs: State) -> None:
     """Try out on a few inputs that every map is a function of each sample's state alone.
@@ -43,14 +40,14 @@ def refuse_memory(interpretations: Sequence[Interpretation], inputs: State) -> N
 
     Raises MechvalError naming a map that is none.
     """
-    n = next((len(leaf) for _, leaf in guarding.leaves(inputs) if _has_rows(leaf)), 0)
+    n = next((len(leaf) for _, leaf in guarding.leaves(inputs) if has_rows(leaf)), 0)
     size = min(_N_SAMPLES, n // 2)
     if size == 0:
         return
     drawn = torch.randperm(n, generator=torch.Generator().manual_seed(0))[: 2 * size].tolist()
     try:
-        tried, others = _pick(inputs, drawn[:size]), _pick(inputs, drawn[size:])
-    except _OpaqueError:
+        tried, others = pick(inputs, drawn[:size]), pick(inputs, drawn[size:])
+    except OpaqueError:
         return
     uses = _uses(interpretations, tried)
     _uses(interpretations, others)
@@ -58,8 +55,8 @@ def refuse_memory(interpretations: Sequence[Interpretation], inputs: State) -> N
     # Backwards as well, so that nothing that a γ may remember runs anew before it.
     for use in reversed(uses):
         try:
-            state, expected = _pick(use.state, backwards), _pick(use.result, backwards)
-        except _OpaqueError:
+            state, expected = pick(use.state, backwards), pick(use.result, backwards)
+        except OpaqueError:
             continue
         if not _is_equal(expected, guarding.translate(use.applied, use.place, state)):
             raise MechvalError(
@@ -76,7 +73,7 @@ def _uses(interpretations: Sequence[Interpretation], inputs: State) -> list[_Use
     claims = [(each, equations.make_trajectory(each, concrete)) for each in interpretations]
     uses = _chained(first, "t", first.concrete, concrete)
     for claim, trajectory in claims:
-        moves = zip(claim.alphas, concrete, trajectory.observed, strict=True)
+        moves = zip(claim.alphas, map(claimed, concrete), trajectory.observed, strict=True)
         uses += [_Use(f"{claim.name!r}: α_{i}", *move) for i, move in enumerate(moves)]
     for claim, trajectory in claims:
         uses += _chained(claim, "h", claim.abstract, trajectory.prefix)
@@ -93,25 +90,6 @@ def _chained(
 ) -> list[_Use]:
     moves = enumerate(zip(maps, states, states[1:], strict=False), start=1)
     return [_Use(f"{claim.name!r}: {symbol}_{i}", *move) for i, move in moves]
-
-
-def _has_rows(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor | np.ndarray) and leaf.ndim > 0
-
-
-def _pick(state: State, rows: list[int]) -> State:
-    """The samples of a batch by their numbers."""
-    if _has_rows(state):
-        return state[rows]
-    if isinstance(state, Mapping):
-        return {name: _pick(entry, rows) for name, entry in state.items()}
-    if isinstance(state, list | tuple):
-        entries = [_pick(entry, rows) for entry in state]
-        return type(state)(*entries) if hasattr(state, "_fields") else type(state)(entries)
-    if dataclasses.is_dataclass(state) and not isinstance(state, type):
-        picked = {name: _pick(entry, rows) for name, entry in vars(state).items()}
-        return dataclasses.replace(state, **picked)
-    raise _OpaqueError
 
 
 def _is_equal(expected: State, found: State) -> bool:

@@ -1,6 +1,6 @@
 """What a network must be for its cuts to mean anything: a function of each sample alone."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ def _refuse_training(model: nn.Module) -> None:
 
 
 def refuse_mixing(
-    part: Callable[[Tensor], Tensor],
+    rows: Sequence[int],
     n: int,
     whole: Mapping[str, Tensor],
     some: Mapping[str, Tensor],
@@ -61,7 +61,7 @@ def refuse_mixing(
     """Refuse a network that gives other tensors for some samples than for them among all.
 
     Args:
-        part: chooses the samples from a tensor, along its first axis.
+        rows: numbers of the chosen samples.
         whole: tensors of a run on all n samples, by name.
         some: the same tensors of a run on the chosen samples; those without the batch as their
             first axis are passed over.
@@ -71,7 +71,7 @@ def refuse_mixing(
     mixed = [
         name
         for name, tensor in whole.items()
-        if tensor.shape[:1] == (n,) and not is_close(part(tensor), some.get(name))
+        if tensor.shape[:1] == (n,) and not is_close(tensor[[*rows]], some.get(name))
     ]
     if mixed:
         raise MechvalError(

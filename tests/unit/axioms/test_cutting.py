@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mechval.axioms import Cut, CutNetwork, guarding
+from mechval.axioms import CutNetwork, guarding
+from mechval.axioms.cutting import Cuts
 from mechval.axioms.equations import run_components
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.tokens import encode_formulas
@@ -50,7 +51,7 @@ def argmax(logits: Tensor) -> Tensor:
     return logits.argmax(dim=-1)
 
 
-def cut(model: Any, *cuts: Cut, inputs: Tensor = INPUTS) -> CutNetwork:
+def cut(model: Any, *cuts: Cuts, inputs: Tensor = INPUTS) -> CutNetwork:
     return CutNetwork(model, cuts, example=inputs[:1], read_label=argmax)
 
 

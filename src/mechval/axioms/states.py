@@ -1,0 +1,83 @@
+"""Batches of states and inputs, whatever structure their tensors stand in.
+
+A structure is made of tensors, arrays, mappings, sequences and dataclasses; the first axis of every
+tensor and array in it is the batch.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mechval.axioms import guarding
+from mechval.errors import MechvalError
+
+
+class OpaqueError(Exception):
+    """A state holds something whose samples cannot be told apart."""
+
+
+def has_rows(leaf: Any) -> bool:
+    """Whether a leaf of a structure is a tensor or array with a first axis."""
+    return isinstance(leaf, Tensor | np.ndarray) and leaf.ndim > 0
+
+
+def transform(state: Any, applied: Callable[[Any], Any]) -> Any:
+    """The same structure with every tensor and array replaced by what ``applied`` makes of it.
+
+    Raises OpaqueError for a structure that holds anything else.
+    """
+    if has_rows(state):
+        return applied(state)
+    if isinstance(state, Mapping):
+        return {name: transform(entry, applied) for name, entry in state.items()}
+    if isinstance(state, list | tuple):
+        entries = [transform(entry, applied) for entry in state]
+        return type(state)(*entries) if hasattr(state, "_fields") else type(state)(entries)
+    if dataclasses.is_dataclass(state) and not isinstance(state, type):
+        changed = {name: transform(entry, applied) for name, entry in vars(state).items()}
+        return dataclasses.replace(state, **changed)
+    raise OpaqueError
+
+
+def pick(state: Any, rows: Sequence[int]) -> Any:
+    """The samples of a batch by their numbers.
+
+    Raises OpaqueError as `transform`.
+    """
+    return transform(state, lambda leaf: leaf[rows])
+
+
+def n_samples(inputs: Any) -> int:
+    """How many samples a batch of inputs holds: one tensor, or a tuple or dict of tensors.
+
+    Raises MechvalError for anything else in it, or tensors whose first axes differ.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for path, leaf in guarding.leaves(inputs):
+        if not has_rows(leaf):
+            raise MechvalError(
+                f"inputs{path and f' {path!r}'} is a {type(leaf).__name__} without samples; "
+                "allowed: a tensor with the batch as its first axis (set anything else on the "
+                "network)."
+            )
+        shapes[path or "inputs"] = tuple(leaf.shape)
+    sizes = {shape[0] for shape in shapes.values()}
+    if len(sizes) != 1:
+        told = ", ".join(f"{path} {shape}" for path, shape in shapes.items())
+        raise MechvalError(
+            f"the inputs have the shapes {told or 'of nothing'}; allowed: the batch as the first "
+            "axis of every tensor, and equally long there."
+        )
+    return sizes.pop()
+
+
+def is_equal(first: Any, second: Any) -> bool:
+    """Whether two structures of tensors hold the same at the same places."""
+    pairs = [dict(guarding.leaves(state)) for state in (first, second)]
+    return pairs[0].keys() == pairs[1].keys() and all(
+        torch.equal(leaf, pairs[1][path]) for path, leaf in pairs[0].items()
+    )
