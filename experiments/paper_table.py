@@ -22,8 +22,8 @@ class Merged:
     """A printed number and what is measured for it.
 
     ``published_model`` is the authors' network, with the interval and the verdict about it;
-    ``our_model`` the committed run, measured the same way and by rules; ``against`` says how our ε
-    stands to the printed one.
+    ``our_model`` the committed run, measured the same way and by rules, and how either ε stands to
+    the printed one.
     """
 
     published: Published
@@ -32,8 +32,9 @@ class Merged:
     upper: float | None = tables.rate()
     verdict: Agreement | None = tables.told()
     our_model: Measured = NOT_MEASURED
+    our_model_against: str = ""
     our_model_calibrated: Measured = NOT_MEASURED
-    against: str = ""
+    our_model_calibrated_against: str = ""
 
 
 MERGED = tables.Table(f"results/{NAME}.csv", Merged)
@@ -61,8 +62,9 @@ def render(rows: list[Merged]) -> str:
         "verdict",
         ("deviation", "published.deviation"),
         ("our model, measured the same way", lambda row: paper.counted(row.our_model)),
+        ("… against the published", "our_model_against"),
         ("our model, calibrated", lambda row: paper.counted(row.our_model_calibrated)),
-        ("our ε against the published", "against"),
+        ("… against the published", "our_model_calibrated_against"),
     )
     return shown.markdown_of(table)
 
@@ -77,9 +79,8 @@ def main(study: str) -> None:
         f"{study}` from `published/report/paper.csv` and `reference/report/paper.csv`. Verdicts "
         "are about the published model: Fisher's exact test of the two counts, Holm-corrected "
         "over the rates, *agrees* if p > 0.01, else *close* within 10 %, else *differs*; numbers "
-        "that need no sample agree at the printed digits. The last column takes the calibrated "
-        "reading of our model, or where there is none, the same way as the paper. Deviations "
-        "are explained in [docs/DEVIATIONS.md](../../docs/DEVIATIONS.md).\n\n"
+        "that need no sample agree at the printed digits. Deviations are explained in "
+        "[docs/DEVIATIONS.md](../../docs/DEVIATIONS.md).\n\n"
     )
     (folder / f"{NAME}.md").write_text(text + render(rows) + "\n", encoding="utf-8")
 
@@ -93,15 +94,18 @@ def _read(folder: Path) -> dict[str, Comparison]:
 def _merged(theirs: Comparison | None, ours: Comparison | None) -> Merged:
     either = theirs or ours
     assert either is not None
+    our_model = ours.measured if ours else NOT_MEASURED
+    calibrated = ours.calibrated if ours else NOT_MEASURED
     return Merged(
         published=either.published,
         published_model=theirs.measured if theirs else NOT_MEASURED,
         lower=theirs.lower if theirs else None,
         upper=theirs.upper if theirs else None,
         verdict=theirs.verdict if theirs else None,
-        our_model=ours.measured if ours else NOT_MEASURED,
-        our_model_calibrated=ours.calibrated if ours else NOT_MEASURED,
-        against=ours.against if ours else "",
+        our_model=our_model,
+        our_model_against=paper.against(either.published, our_model),
+        our_model_calibrated=calibrated,
+        our_model_calibrated_against=paper.against(either.published, calibrated),
     )
 
 

@@ -139,6 +139,15 @@ def test_the_section_shows_counts_and_what_is_not_measured() -> None:
     assert "**Not measured in this run:** log/1." in page
 
 
+def test_each_epsilon_is_held_against_the_published_one_in_its_own_column() -> None:
+    rows = compare([epsilon("0.0418")], {"parse": rate(3_500)}, {"parse": rate(10)})
+    page = report.render_markdown("Page", [paper_section(rows)], "mechval.reporting")
+    header, _, row = (line.split(" | ") for line in page.splitlines() if line.startswith("|"))
+    stands = dict(zip(header, row, strict=True))
+    assert stands["measured against the published"] == "above"
+    assert stands["calibrated against the published"] == "at or below"
+
+
 def test_rounding_follows_the_printed_digits() -> None:
     assert round_like(2.949, Decimal("2.9")) == Decimal("2.9")
 
