@@ -1,10 +1,9 @@
 """The axioms' ε on training snapshots, below the learning curve; for any network and program."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,26 +25,8 @@ _DASHES = {True: "-", False: "--"}
 _TRIVIAL = (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A line of the learning curve: positive values against examples seen in one phase."""
-
-    label: str
-    phase: str
-    examples: Sequence[int | float]
-    values: Sequence[float]
-
-
-def make_curves(
-    snapshots: Sequence[SnapshotRow], measures: dict[str, Callable[[Any], float]]
-) -> list[Curve]:
-    """The lines of the learning curve, by legend what is measured of a row of snapshots.csv."""
-    phases = by((row for row in snapshots if row.examples is not None), "phase")
-    return [
-        Curve(label, phase, [row.examples or 0 for row in rows], [measure(row) for row in rows])
-        for phase, rows in phases.items()
-        for label, measure in measures.items()
-    ]
+Measures: TypeAlias = Mapping[str, Callable[[Any], float]]
+"""Lines of the learning curve: by legend, what is measured of a row of snapshots.csv."""
 
 
 def error_of(accuracy: float, n: int) -> float:
@@ -54,62 +35,56 @@ def error_of(accuracy: float, n: int) -> float:
 
 
 def progress_figures(
-    cells: Iterable[SnapshotCell],
-    snapshots: Sequence[SnapshotRow],
-    measures: dict[str, Callable[[Any], float]],
-    unit: str,
+    cells: Iterable[SnapshotCell], snapshots: Sequence[SnapshotRow], measures: Measures, unit: str
 ) -> list[report.Figure]:
     """A figure per interpretation that was found on a snapshot whose examples are known.
 
-    ``measures`` are by legend; ``unit`` is what an example is, such as ``formulas seen``.
+    ``unit`` is what an example is, such as ``formulas seen``.
     """
-    curves = make_curves(snapshots, measures)
     found = []
     for name, own in by((c for c in cells if c.examples is not None), "interpretation").items():
-        refused = [row for row in snapshots if row.refusals.get(name)]
         caption = (
             f"ε of {name} on training snapshots, everything refitted on each by the same rules: "
             "look for when each component's ε drops."
         )
-        draw = partial(draw_progress, own, curves, refused, unit=unit)
+        draw = partial(draw_progress, own, snapshots, measures, unit)
         found.append(report.Figure(f"progress-{name.replace('/', '-')}", draw, caption))
     return found
 
 
 def draw_progress(
-    cells: Sequence[SnapshotCell],
-    curves: Sequence[Curve],
-    refused: Sequence[SnapshotRow] = (),
-    *,
-    unit: str,
+    cells: Sequence[SnapshotCell], snapshots: Sequence[SnapshotRow], measures: Measures, unit: str
 ) -> Figure:
-    """Draw one interpretation's ε against examples seen, one column per phase.
+    """One interpretation's ε against examples seen, below the learning curve, a column per phase.
 
-    The cells are on snapshots whose examples are known; on ``refused`` ones the rules found no such
-    interpretation; ``unit`` is what an example is, such as ``formulas seen``.
+    The cells are on snapshots whose examples are known; a snapshot is crossed where the rules
+    found no such interpretation.
     """
-    refused = [row for row in refused if row.examples is not None]
-    phases = list(by((*refused, *cells), "phase"))
-    phases.sort(key=[curve.phase for curve in curves].index)
+    name = cells[0].interpretation
+    by_phase = by((row for row in snapshots if row.examples is not None), "phase")
+    refused = {
+        phase: [row.examples or 0 for row in rows if row.refusals.get(name)]
+        for phase, rows in by_phase.items()
+    }
+    own_cells = by(cells, "phase")
+    phases = [phase for phase in by_phase if phase in own_cells or refused[phase]]
     figure, grid = figures.grid(3, len(phases), 6.4, sharex="col", sharey="row")
     for (top, *axes), phase in zip(grid.T, phases, strict=True):
-        own = [cell for cell in cells if cell.phase == phase]
-        crosses = [row.examples or 0 for row in refused if row.phase == phase]
-        phase_curves = [curve for curve in curves if curve.phase == phase]
-        for curve, colour in zip(phase_curves, _CURVE_COLOURS, strict=False):
-            top.plot(curve.examples, curve.values, ".-", color=colour, markersize=4)
+        own, crosses = own_cells.get(phase, []), refused[phase]
+        seen = [row.examples or 0 for row in by_phase[phase]]
+        for measure, colour in zip(measures.values(), _CURVE_COLOURS, strict=False):
+            top.plot(seen, list(map(measure, by_phase[phase])), ".-", color=colour, markersize=4)
         top.set(yscale="log", title=f"phase {phase}")
         for panel, is_replaceability in zip(axes, (False, True), strict=True):
             chosen = [cell for cell in own if cell.axiom.is_replaceability is is_replaceability]
             _draw_cells(panel, chosen, crosses)
         format_examples(axes[-1], [*(cell.examples or 0 for cell in own), *crosses], unit)
     names = ("loss (nats), error", "ε of equivalence", "ε of replaceability")
-    for axes, name in zip(grid[:, 0], names, strict=True):
-        axes.set_ylabel(name)
+    for axes, label in zip(grid[:, 0], names, strict=True):
+        axes.set_ylabel(label)
     sizes = " or ".join(f"{n:,}" for n in sorted(by(cells, "n")))
-    name = cells[0].interpretation
     figure.suptitle(f"{name} on training snapshots: ε from {sizes} held-out inputs", fontsize=10)
-    handles = _legend(cells, curves, has_refusals=bool(refused))
+    handles = _legend(cells, measures, has_refusals=any(refused.values()))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
@@ -156,10 +131,10 @@ def _draw_cell(
 
 
 def _legend(
-    cells: Sequence[SnapshotCell], curves: Sequence[Curve], *, has_refusals: bool
+    cells: Sequence[SnapshotCell], measures: Measures, *, has_refusals: bool
 ) -> list[Line2D]:
     hollow = {"marker": "o", "linestyle": "", "markerfacecolor": "white", "markersize": 3.2}
-    labels = dict(zip(by(curves, "label"), _CURVE_COLOURS, strict=False))
+    labels = dict(zip(measures, _CURVE_COLOURS, strict=False))
     scopes = zip(("prefix axiom", "component axiom"), _DASHES.values(), strict=True)
     looks: dict[str, dict[str, Any]] = {
         **{label: {"color": colour, "marker": "."} for label, colour in labels.items()},

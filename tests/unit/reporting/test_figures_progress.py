@@ -11,19 +11,13 @@ from matplotlib.figure import Figure
 from mechval.axioms import Axiom, Verdict
 from mechval.axioms.progress import SnapshotCell, SnapshotRow
 from mechval.reporting.figures import figure_style
-from mechval.reporting.figures_progress import (
-    Curve,
-    draw_progress,
-    error_of,
-    make_curves,
-    progress_figures,
-)
+from mechval.reporting.figures_progress import draw_progress, error_of, progress_figures
 from mechval.tables import columns_of
 from tests.unit.axioms import toy
 
 PARTS = ("parse", "output")
 EXAMPLES = (0, 100, 1000)
-CURVES = [Curve("loss", "training", EXAMPLES, (2.0, 1.0, 0.1))]
+MEASURES = {"steps": lambda row: 1.0 + row.step}
 VERDICTS = {0: Verdict.CONSTANT_NETWORK, 100: Verdict.NOT_BETTER, 1000: Verdict.BETTER}
 (CELL, *_) = toy.evaluate_toy(toy.make_toy()).cells
 
@@ -60,9 +54,11 @@ def snapshot(examples: int | None, **refusals: str) -> SnapshotRow:
     return SnapshotRow(phase=phase, step=examples, examples=examples, refusals=refusals)
 
 
-def draw(cells: Sequence[SnapshotCell], refused: Sequence[SnapshotRow] = ()) -> Figure:
+def draw(cells: Sequence[SnapshotCell], **refusals: str) -> Figure:
+    """The figure; the interpretations that are refused are so on the first snapshot."""
+    rows = [snapshot(0, **refusals), *map(snapshot, (100, 1000, None))]
     with figure_style():
-        return draw_progress(cells, CURVES, refused, unit="formulas seen")
+        return draw_progress(cells, rows, MEASURES, unit="formulas seen")
 
 
 @pytest.fixture
@@ -97,7 +93,7 @@ def test_the_line_is_pale_where_epsilon_means_nothing(panels: list[Axes]) -> Non
 
 def test_a_snapshot_without_interpretation_is_crossed() -> None:
     cells = [cell for cell in table() if cell.examples]
-    figure = draw(cells, [snapshot(0, trees="no neuron")])
+    figure = draw(cells, trees="no neuron")
     crossed = [line for line in figure.axes[1].get_lines() if line.get_marker() == "x"]
     assert [list(line.get_xdata()) for line in crossed] == [[0]]  # pyright: ignore
     (legend,) = figure.legends
@@ -115,10 +111,10 @@ def test_there_is_a_figure_per_interpretation_that_snapshots_have() -> None:
         assert len(figures[0].draw().axes) == 3
 
 
-def test_a_curve_has_the_snapshots_whose_examples_are_known() -> None:
-    rows = [snapshot(examples) for examples in (*EXAMPLES, None)]
-    (curve,) = make_curves(rows, {"steps": lambda row: 1.0 + row.step})
-    assert curve == Curve("steps", "training", list(EXAMPLES), [1.0, 101.0, 1001.0])
+def test_a_curve_has_the_snapshots_whose_examples_are_known(panels: list[Axes]) -> None:
+    (curve,) = panels[0].get_lines()
+    assert list(curve.get_xdata()) == list(EXAMPLES)  # pyright: ignore
+    assert list(curve.get_ydata()) == [1.0, 101.0, 1001.0]  # pyright: ignore
 
 
 def test_no_error_is_drawn_at_half_an_error() -> None:

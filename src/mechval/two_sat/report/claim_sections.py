@@ -36,10 +36,7 @@ def variants(files: RunFiles) -> Section:
             "disagreements epsilon",
         ),
         "paired": _paired(files),
-        "figures": [
-            tolerance,
-            *_variant_figures(files, rows),
-        ],
+        "figures": [tolerance, *_variant_figures(files, rows)],
     }
     return Section("Variants and rival programs", "variants.md", parts)
 
@@ -90,7 +87,13 @@ def derivability_and_size(files: RunFiles) -> Section:
             SIZES, ("program", "what"), "setting reading neurons", ("bits", "bits")
         ),
         "composition": files.rows(COMPOSITION)[0],
-        "derivability": files.figure("derivability", figures.draw_parts, PARTS),
+        "reaches": show(
+            by(weights, "component", "reaches").items(),
+            ("declared in", lambda item: item[0][0]),
+            ("reach the output of", lambda item: ", ".join(item[0][1]) or "none"),
+            ("weights", lambda item: ", ".join(f"`{row.weight}`" for row in item[1])),
+            ("numbers", lambda item: sum(row.numbers for row in item[1])),
+        ),
     }
     return Section("Derivability and size", "derivability.md", parts)
 

@@ -113,6 +113,12 @@ def evidence(files: RunFiles) -> Section:
         "n_ctx": FormulaLayout(files.settings.problem).n_ctx,
         "worst_cases": _worst_cases(files),
         "programs": _programs(files),
+        "preactivation": files.show(
+            contributions.PREACTIVATION_PARTS,
+            "part",
+            ("neuron", lambda row: "fires" if row.is_active else "silent"),
+            "n mean sd",
+        ),
         "figures": [*_attention_figures(files), *_neuron_figures(files)],
     }
     return Section("Circuit evidence", "evidence.md", parts)
@@ -230,11 +236,11 @@ def _attention_figures(files: RunFiles) -> list[Figure]:
 def _neuron_figures(files: RunFiles) -> list[Figure]:
     figure, draw, neuron = files.figure, network_figures, files.record(gather.FACTS).shown_neuron
     programs = (neuron_rows.PROGRAM_QUALITY, neuron_rows.COVERAGE, neuron_rows.NEURONS)
-    clauses, parts = contributions.HISTOGRAMS, contributions.PREACTIVATION_PARTS
     effects = neuron_rows.ASSIGNMENT_EFFECTS
     return [
         figure("assignment-effects", draw.draw_assignment_effects, effects),
         figure("neuron-programs", draw.draw_programs, *programs),
-        figure("clause-contributions", draw.draw_contributions, clauses, neuron=neuron),
-        figure("preactivation-parts", draw.draw_preactivation, parts, neuron=neuron),
+        figure(
+            "clause-contributions", draw.draw_contributions, contributions.HISTOGRAMS, neuron=neuron
+        ),
     ]

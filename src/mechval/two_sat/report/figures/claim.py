@@ -1,4 +1,4 @@
-"""Figures of the claim: tolerance, rivals, surfaces; margins of parsing, and reach of weights."""
+"""Figures of the claim: tolerance, rivals, surfaces, and margins of parsing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,11 +11,9 @@ from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, SERIES, VERMILLION
 from mechval.reporting.shown import by, significant
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingRow
-from mechval.two_sat.claim.derivability import PartRow
 from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.rivals import ONE_BIT
 from mechval.two_sat.claim.variants.variant import ToleranceRow
-from mechval.two_sat.interpretation import COMPONENT_NAMES
 
 _STYLES = {"trees": (BLUE, "o"), "disjunction": (VERMILLION, "s")}
 _UNITS = {
@@ -119,24 +117,6 @@ def draw_margins(rows: Sequence[ParsingRow]) -> Figure:
     counted = f"{int(is_certified.sum())} of {len(rows)} cases certified"
     axes.set_title(f"Parsing, all earlier clauses free: {counted}")
     axes.legend(loc="upper right")
-    return figure
-
-
-def draw_parts(parts: Sequence[PartRow]) -> Figure:
-    """A box where a weight is declared, a dot where it is found to reach the output."""
-    figure, (axes,) = figures.panels(1, panel_height=0.6 + 0.16 * len(parts))
-    columns = {name: column for column, name in enumerate(COMPONENT_NAMES)}
-    declared = [columns[row.component] for row in parts]
-    reached = [(columns[name], place) for place, row in enumerate(parts) for name in row.reaches]
-    box = {"markersize": 8, "markerfacecolor": "none", "color": BLUE}
-    axes.plot(declared, range(len(parts)), "s", label="declared in", **box)
-    axes.plot(*np.array(reached).reshape(-1, 2).T, ".", color=VERMILLION, label="reaches output of")
-    axes.set_yticks(range(len(parts)), [f"{r.weight} ({r.numbers:,})" for r in parts], fontsize=6)
-    axes.set_ylabel("weight (numbers in it)")
-    axes.set_xlim(-0.5, len(columns) + 0.6)
-    axes.set_xticks(range(len(columns)), list(columns))
-    axes.legend(loc="center right")
-    axes.invert_yaxis()
     return figure
 
 

@@ -11,7 +11,7 @@ from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, PURPLE, SERIES, VERMILLION
 from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import neuron_rows
-from mechval.two_sat.circuit.evidence.contributions import HistogramRow, PreactivationRow
+from mechval.two_sat.circuit.evidence.contributions import HistogramRow
 from mechval.two_sat.circuit.evidence.neuron_rows import CoverageRow, QualityRow
 from mechval.two_sat.circuit.sparsity import SnapshotRow
 from mechval.two_sat.network.training import LearningCurveRow
@@ -187,34 +187,6 @@ def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
     figures.legend_below(figure, [found[0][0]], 3)
     title = f"neuron {neuron}: clauses by whether they violate its assignments"
     figure.suptitle(title, fontsize=9)
-    return figure
-
-
-def draw_preactivation(rows: Sequence[PreactivationRow], neuron: int) -> Figure:
-    """Mean parts of one neuron's pre-activation, where it is active and where it is silent."""
-    figure, (axes,) = figures.panels(1)
-    parts, by_activity = list(by(rows, "part")), by(rows, "is_active")
-    for shift, active, colour, label in (
-        (-0.2, False, VERMILLION, "silent"),
-        (0.2, True, BLUE, "active"),
-    ):
-        if chosen := by_activity.get(active):
-            axes.barh(
-                [parts.index(row.part) + shift for row in chosen],
-                [row.mean for row in chosen],
-                xerr=[row.sd for row in chosen],
-                height=0.38,
-                color=colour,
-                error_kw={"elinewidth": 0.8},
-                label=f"{label}, {chosen[0].n:,} formulas",
-            )
-    axes.set_yticks(range(len(parts)), parts, fontsize=7)
-    axes.invert_yaxis()
-    axes.axvline(0, color=BLACK, linewidth=0.8)
-    axes.xaxis.set_major_locator(MaxNLocator(8))
-    axes.set_xlabel("part of the pre-activation, mean ± standard deviation")
-    axes.set_title(f"neuron {neuron}: what its pre-activation is made of (active: above 0)")
-    axes.legend(loc="best")
     return figure
 
 
