@@ -11,6 +11,7 @@ from pathlib import Path
 from mechval.errors import MechvalError
 from mechval.modular_addition.report import readme as modular_addition
 from mechval.reporting.readme import fill
+from mechval.reporting.report import RunFiles
 from mechval.two_sat.report import readme as two_sat
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +24,7 @@ def rewritten(root: Path) -> dict[Path, str]:
     blocks = {}
     for study, makers in STUDIES.items():
         folders = sorted((root / "results" / study).iterdir())
-        runs = {path.name: path for path in folders if (path / "axioms").is_dir()}
+        runs = {path.name: RunFiles.of(path) for path in folders if (path / "axioms").is_dir()}
         blocks.update({name: partial(make, runs) for name, make in makers.items()})
     paths = [root / name for name in FILES]
     return {path: fill(path.read_text(encoding="utf-8"), blocks) for path in paths}

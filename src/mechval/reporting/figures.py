@@ -59,14 +59,11 @@ def save_figure(figure: Figure, directory: Path, name: str) -> None:
 
 
 def panels(n_panels: int, columns: int = 1, panel_height: float = 2.6) -> tuple[Figure, list[Axes]]:
-    """A full-width figure with panels in rows; those that are not needed are left out.
-
-    Their height is in inches.
-    """
+    """A full-width figure with panels of this height in inches, row by row."""
     columns = min(columns, n_panels)
     n_rows = ceil(n_panels / columns)
-    figure = Figure(figsize=(PAGE_WIDTH, 0.4 + panel_height * n_rows), layout="constrained")
-    found = list(figure.subplots(n_rows, columns, squeeze=False).flat)
+    figure, rows = grid(n_rows, columns, 0.4 + panel_height * n_rows)
+    found = list(rows.flat)
     for unused in found[n_panels:]:
         unused.remove()
     return figure, found[:n_panels]

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeAlias
 
 from mechval.errors import MechvalError
+from mechval.reporting.report import RunFiles
 
-Block: TypeAlias = Callable[[Mapping[str, Path]], str]
-"""Makes the Markdown of a block from the folders of a study's committed runs, by name."""
+Block: TypeAlias = Callable[[Mapping[str, RunFiles]], str]
+"""Makes the Markdown of a block from a study's committed runs, by name."""
 
 _BLOCK = re.compile(r"(<!-- results:(\w+) -->\n)(.*?)(<!-- /results:\2 -->)", re.DOTALL)
 _MARKER = re.compile(r"<!-- /?results:(\w+) -->")

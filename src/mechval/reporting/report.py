@@ -88,6 +88,11 @@ class RunFiles:
     faults: Mapping[str, str] = field(default_factory=dict)
     read: list[str] = field(default_factory=list)
 
+    @staticmethod
+    def of(run: Path) -> "RunFiles":
+        """Those of a committed run, without its settings."""
+        return RunFiles(None, 0, {path.name: path for path in run.iterdir() if path.is_dir()})
+
     def folder(self, stage: str) -> Path:
         """The folder of a whole stage; raises MechvalError for another, and if the run lacks it."""
         if stage in self.faults:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 from mechval.modular_addition.circuit.extract import FACTS
 from mechval.modular_addition.network.training import ANSWERS, GROKKING
@@ -25,12 +24,10 @@ _COLUMNS = {
 }
 
 
-def modular_addition(runs: Mapping[str, Path]) -> str:
+def modular_addition(runs: Mapping[str, RunFiles]) -> str:
     """Disagreements of every run's main interpretation, on all inputs."""
-    files = {name: RunFiles(None, 0, {each.name: each for each in path.iterdir() if each.is_dir()})
-             for name, path in runs.items()}  # fmt: skip
-    cells = {name: {cell.name: cell for cell in main_cells(own)} for name, own in files.items()}
-    answers = {name: own.record(ANSWERS) for name, own in files.items()}
+    cells = {name: {cell.name: cell for cell in main_cells(own)} for name, own in runs.items()}
+    answers = {name: own.record(ANSWERS) for name, own in runs.items()}
 
     def counts(run: str, names: tuple[str, ...]) -> str:
         found = [cells[run][name].disagreements for name in names]
@@ -42,10 +39,10 @@ def modular_addition(runs: Mapping[str, Path]) -> str:
         ("run", lambda run: f"`{run}`"),
         ("inputs", lambda run: answers[run].n),
         ("wrong answers", lambda run: answers[run].wrong_count),
-        ("grokked, ended at step", lambda run: _trained(files[run])),
+        ("grokked, ended at step", lambda run: _trained(runs[run])),
         (
             "key frequencies",
-            lambda run: ", ".join(map(str, files[run].record(FACTS).key_frequencies)),
+            lambda run: ", ".join(map(str, runs[run].record(FACTS).key_frequencies)),
         ),
         *((title, partial(counts, names=names)) for title, names in _COLUMNS.items()),
     )

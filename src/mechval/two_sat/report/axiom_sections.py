@@ -26,12 +26,9 @@ def axioms(files: RunFiles) -> Section:
     with_published = measured.is_paper_size(files)
     groups = by(cells, "interpretation")
 
-    def in_full(tags: dict[str, str]) -> list[tuple[InterpretationRow, Shown, str, str]]:
+    def in_full(tags: dict[str, str]) -> list[tuple[InterpretationRow, Shown, list[Cell]]]:
         chosen = ((row, groups[row.interpretation]) for row in rows if measured.has_tags(row, tags))
-        return [
-            (row, _cells_in_full(own, with_published), _missed(own), _broken(row))
-            for row, own in chosen
-        ]
+        return [(row, _cells_in_full(own, with_published), _evaluating(own)) for row, own in chosen]
 
     parts = {
         "confidence": f"{rows[0].confidence:.0%}",
@@ -110,17 +107,5 @@ def _cells_in_full(cells: Sequence[Cell], with_published: bool) -> Shown:
     )
 
 
-def _missed(cells: Sequence[Cell]) -> str:
-    return "; ".join(
-        f"{cell.axiom}: {significant(cell.mean_distance)} bits wrong per formula, mean error per "
-        f"neuron {significant(cell.mean_part_error)}"
-        for cell in cells
-        if cell.component == EVALUATE and not cell.axiom.is_replaceability
-    )
-
-
-def _broken(row: InterpretationRow) -> str:
-    return ", ".join(
-        f"{component} {'not defined (tolerant)' if count is None else f'{count:,}'}"
-        for component, count in row.inclusion_violations.items()
-    )
+def _evaluating(cells: Sequence[Cell]) -> list[Cell]:
+    return [c for c in cells if c.component == EVALUATE and not c.axiom.is_replaceability]

@@ -14,7 +14,7 @@ from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
-from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus, Theorem
+from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.claim import draw_margins
 from mechval.two_sat.report.figures.theorem import draw_neuron_bounds
@@ -76,7 +76,6 @@ def theorem(files: RunFiles) -> Section | None:
         return None
     found = files.record(THEOREM)
     n_distinct = 2 * found.n_variables * (found.n_variables - 1)
-    cells = [(name, len(proved)) for name, proved in _proved_cells(found).items()]
     parts = {
         "is_proved": found.status is LemmaStatus.PROVED,
         "answers": found.answers is LemmaStatus.PROVED,
@@ -97,9 +96,12 @@ def theorem(files: RunFiles) -> Section | None:
             ("stopped by", "stopped_by"),
         ),
         "cells": show(
-            cells,
-            ("interpretation", lambda cell: f"`{cell[0]}`"),
-            ("certified, ε = 0", lambda cell: counted(cell[1], 12)),
+            by(found.cells, "interpretation").items(),
+            ("interpretation", lambda item: f"`{item[0]}`"),
+            (
+                "certified, ε = 0",
+                lambda item: counted(sum(c.status is LemmaStatus.PROVED for c in item[1]), 12),
+            ),
         ),
         "figure": files.figure("neuron-bounds", draw_neuron_bounds, NEURONS),
     }
@@ -155,12 +157,3 @@ def _has(files: RunFiles, table: Declared) -> bool:
 def _written(number: int) -> str:
     """With all its digits unless there are too many to read."""
     return f"{number:,}" if number < _LARGEST else f"{number:.3g}"
-
-
-def _proved_cells(found: Theorem) -> dict[str, list[str]]:
-    """Names of the proved cells of every interpretation."""
-    proved: dict[str, list[str]] = {cell.interpretation: [] for cell in found.cells}
-    for cell in found.cells:
-        if cell.status is LemmaStatus.PROVED:
-            proved[cell.interpretation].append(f"{cell.axiom}, {cell.component}")
-    return proved

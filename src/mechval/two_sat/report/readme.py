@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from mechval.reporting.paper import Measured
@@ -24,10 +23,10 @@ AUTHORS, OWN = "published", "reference"
 _SEEDS = "cpu-"
 
 
-def headline(runs: Mapping[str, Path]) -> str:
+def headline(runs: Mapping[str, RunFiles]) -> str:
     """Every target of the reference network beside the paper and the authors' network."""
-    theirs = measured.measured_values(_files(runs[AUTHORS]))
-    ours = measured.main_values(_files(runs[OWN]))
+    theirs = measured.measured_values(runs[AUTHORS])
+    ours = measured.main_values(runs[OWN])
     shown = show(
         ABOUT[OWN],
         ("target", "name"),
@@ -48,12 +47,10 @@ def _printed(target: Target) -> str:
     return f"{number.text} (estimate)" if number.kind == "rate" else number.text
 
 
-def seeds(runs: Mapping[str, Path]) -> str:
+def seeds(runs: Mapping[str, RunFiles]) -> str:
     """The same targets on every seed of the preset that trains on a CPU."""
     found = {
-        name: measured.main_values(_files(path))
-        for name, path in runs.items()
-        if name.startswith(_SEEDS)
+        name: measured.main_values(files) for name, files in runs.items() if name.startswith(_SEEDS)
     }
     accuracies = [values["train/accuracy"].value or 0.0 for values in found.values()]
     together = {
@@ -85,9 +82,9 @@ def seeds(runs: Mapping[str, Path]) -> str:
     return f"{markdown_of(each)}\n\n{markdown_of(over_all)}"
 
 
-def better(runs: Mapping[str, Path]) -> str:
+def better(runs: Mapping[str, RunFiles]) -> str:
     """What a better interpretation of the authors' network reaches, beside the aims."""
-    files = _files(runs[AUTHORS])
+    files = runs[AUTHORS]
     improved = [row for row in files.rows(VARIANTS) if row.tags["family"] == "improved"]
     front = files.rows(FRONT)
     most_bits, within = claim_sections.within_ten_times_the_trees(front)
@@ -111,9 +108,9 @@ def better(runs: Mapping[str, Path]) -> str:
     return f"{markdown_of(aims)}\n\n{told_bits}\n\n{markdown_of(programs)}"
 
 
-def certified(runs: Mapping[str, Path]) -> str:
+def certified(runs: Mapping[str, RunFiles]) -> str:
     """What is proved and counted about both networks."""
-    theirs, ours = (_statements(_files(runs[name])) for name in (AUTHORS, OWN))
+    theirs, ours = (_statements(runs[name]) for name in (AUTHORS, OWN))
     shown = show(
         theirs,
         ("statement", lambda key: key[0]),
@@ -130,10 +127,6 @@ BLOCKS: Mapping[str, Block] = {
     "better": better,
     "certified": certified,
 }
-
-
-def _files(run: Path) -> RunFiles:
-    return RunFiles(None, 0, {path.name: path for path in run.iterdir() if path.is_dir()})
 
 
 def _shown(found: Measured) -> str:
