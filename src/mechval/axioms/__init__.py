@@ -33,6 +33,9 @@ from mechval.axioms.equations import run_components as run_components
 from mechval.axioms.evidence import LEDGER as LEDGER
 from mechval.axioms.evidence import EvidenceKind as EvidenceKind
 from mechval.axioms.evidence import Statement as Statement
+from mechval.axioms.failures import CellFailures as CellFailures
+from mechval.axioms.failures import Failures as Failures
+from mechval.axioms.failures import locate_failures as locate_failures
 from mechval.axioms.judging import JudgingRule as JudgingRule
 from mechval.axioms.judging import best_constant as best_constant
 from mechval.axioms.judging import make_report as make_report

@@ -141,7 +141,7 @@ class Unwrapping(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         output: Any = self.attn(x)
-        entries = vars(output) if isinstance(output, Output) else output
+        entries: Any = vars(output) if isinstance(output, Output) else output
         return entries[self.entry] + 1
 
 
