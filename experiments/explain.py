@@ -2,7 +2,7 @@
 
 ``python -m experiments.explain "(x0 | ~x1) & (~x2 | x4)"`` (or DIMACS, as text or as a file;
 ``random seed=3`` draws a formula), ``python -m experiments.explain study=modular_addition 17 58``.
-Exit codes: 0 done, 2 wrong input (the message on standard error points at the character).
+Exit codes as in ``experiments.exits``; the message on standard error points at the character.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import Field
 from rich.text import Text
 
+from experiments.exits import exit_codes
 from experiments.studies import STUDIES, load_explainer
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
@@ -76,10 +77,10 @@ def _read_request(words: Sequence[str]) -> Request:
 def run(arguments: Sequence[str], root: Path) -> int:
     """Explain, or tell on standard error what is wrong; the exit code."""
     try:
-        main(arguments, root)
-    except MechvalError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        with exit_codes():
+            main(arguments, root)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
     return 0
 
 

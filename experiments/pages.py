@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
+from experiments.exits import exit_codes
 from experiments.settings import Request
 from experiments.studies import STUDIES, load_study
 from mechval.config import parse_config
@@ -69,9 +70,6 @@ def _page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterat
 
 
 if __name__ == "__main__":
-    try:
+    with exit_codes():
         for built in build_pages(Workspace(Path.cwd())):
             sys.stdout.write(f"{built.relative_to(Path.cwd())}\n")
-    except MechvalError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)

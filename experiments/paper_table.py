@@ -8,8 +8,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.exits import exit_codes
+from experiments.studies import STUDIES
 from mechval import tables
 from mechval.errors import MechvalError
+from mechval.files import write_whole
+from mechval.pipeline import FinishedRun, Workspace
 from mechval.reporting import paper, shown
 from mechval.reporting.paper import NOT_MEASURED, Agreement, Comparison, Measured, Published
 
@@ -40,13 +44,16 @@ class Merged:
 MERGED = tables.Table(f"results/{NAME}.csv", Merged)
 
 
-def merge(study: Path) -> list[Merged]:
-    """The merged rows; raises MechvalError if no run has a table, one without leaves gaps."""
-    theirs, ours = (_read(study / run / "report") for run in RUNS)
+def merge(workspace: Workspace, study: str) -> list[Merged]:
+    """The merged rows; one run without a table leaves gaps.
+
+    Raises MechvalError if no run has one, or one is not what its manifest says.
+    """
+    theirs, ours = (_read(workspace, study, run) for run in RUNS)
     if not (theirs or ours):
         raise MechvalError(
-            f"{study} has no report/paper.csv in {' or '.join(RUNS)}; allowed: at least one, "
-            "made by +stage=report."
+            f"results/{study} has no report/paper.csv in {' or '.join(RUNS)}; allowed: at least "
+            "one, made by +stage=report."
         )
     return [_merged(theirs.get(key), ours.get(key)) for key in theirs or ours]
 
@@ -71,8 +78,10 @@ def render(rows: list[Merged]) -> str:
 
 def main(study: str) -> None:
     """Write both files."""
+    if study not in STUDIES:
+        raise MechvalError(f"{study!r} is no study; allowed: {', '.join(STUDIES)}.")
     folder = Path("results") / study
-    rows = merge(folder)
+    rows = merge(Workspace(Path.cwd()), study)
     MERGED.write(rows, folder)
     text = (
         "# Paper versus measured\n\nMade by `python -m experiments.paper_table "
@@ -82,13 +91,14 @@ def main(study: str) -> None:
         "that need no sample agree at the printed digits. Deviations are explained in "
         "[docs/DEVIATIONS.md](../../docs/DEVIATIONS.md).\n\n"
     )
-    (folder / f"{NAME}.md").write_text(text + render(rows) + "\n", encoding="utf-8")
+    write_whole(folder / f"{NAME}.md", f"{text}{render(rows)}\n".encode())
 
 
-def _read(folder: Path) -> dict[str, Comparison]:
-    if not (folder / "paper.csv").is_file():
+def _read(workspace: Workspace, study: str, run: str) -> dict[str, Comparison]:
+    if not (workspace.run_directory(study, run) / "report" / "paper.csv").is_file():
         return {}
-    return {row.published.key: row for row in paper.COMPARISONS.read(folder)}
+    table = FinishedRun(workspace, study, run).file("report", "paper.csv")
+    return {row.published.key: row for row in paper.COMPARISONS.read(table.parent)}
 
 
 def _merged(theirs: Comparison | None, ours: Comparison | None) -> Merged:
@@ -110,8 +120,5 @@ def _merged(theirs: Comparison | None, ours: Comparison | None) -> Merged:
 
 
 if __name__ == "__main__":
-    try:
+    with exit_codes():
         main(sys.argv[1] if len(sys.argv) > 1 else "two_sat")
-    except MechvalError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from mechval.errors import MechvalError
+from experiments.exits import exit_codes
 from mechval.modular_addition.report import readme as modular_addition
 from mechval.reporting.readme import fill
 from mechval.reporting.report import RunFiles
@@ -46,8 +46,5 @@ def main(*, check: bool, root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
-    try:
+    with exit_codes():
         sys.exit(main(check="--check" in sys.argv[1:]))
-    except MechvalError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)

@@ -2,23 +2,26 @@
 
 X.cnf is a name in the ``file`` column of cases.csv there; with ``--dimacs`` the formula is printed
 for a SAT solver instead. The network and its circuit are those of the run. Exit codes: 0 the cell
-fails on the formula as recorded, 1 it does not, 2 wrong input.
+fails on the formula as recorded, 1 it does not, others as in ``experiments.exits``.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.exits import exit_codes
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
+from mechval.pipeline.manifest import Manifest
 from mechval.pipeline.run import FinishedRun
 from mechval.transformer.finished import network_stage
 from mechval.two_sat.formulas.text import read_formula
-from mechval.two_sat.network.training import WEIGHTS
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.single import counterexamples
 from mechval.two_sat.single.subject import load_subject, write_label
 
 _DIMACS = "--dimacs"
+_DEPTH = len(("counterexamples", "certify", "<run>", "two_sat", "results", "<root>"))
 _USAGE = f"results/two_sat/<run>/certify/counterexamples/<file>.cnf [{_DIMACS}]"
 
 
@@ -26,9 +29,11 @@ def main(path: Path, dimacs: bool = False) -> int:
     """Replay a case, or print its formula with ``dimacs``, and return the exit code.
 
     ``path`` is a name in cases.csv of its folder; a file of that name must hold the same formula.
-    Raises MechvalError if it is no recorded counterexample of a finished run, or the network is
-    another one than it was found in.
+    Raises MechvalError if it is no recorded counterexample of a finished run, or the network or its
+    circuit is another one than it was found in.
     """
+    if len(path.parents) < _DEPTH:
+        raise MechvalError(f"{path} is no recorded counterexample; allowed: {_USAGE}.")
     recorded = {found[0].file: found for found in counterexamples.load_cases(path.parent)}
     if path.name not in recorded:
         raise MechvalError(f"{path} is no recorded counterexample; allowed: {_USAGE}.")
@@ -47,17 +52,23 @@ def main(path: Path, dimacs: bool = False) -> int:
     if dimacs:
         sys.stdout.write(counterexamples.case_dimacs(problem, case))
         return 0
-    stage = network_stage(run)
-    weights, inputs = run.file(stage, WEIGHTS), certified.inputs
-    outputs = {**run.manifest(stage).tracked, **run.manifest(stage).bulk}
-    if outputs[WEIGHTS] not in {inputs.get(f"{stage}/{k}/{WEIGHTS}") for k in ("tracked", "bulk")}:
-        raise MechvalError(
-            f"{weights} is another network than the counterexample was found in; allowed: the "
-            "weights that stage certify of this run read."
-        )
+    _require_same_inputs(run, certified)
     found = counterexamples.replay_case(load_subject(run), case, states)
     sys.stdout.write(_told(case, found))
     return 0 if found.succeeds else 1
+
+
+def _require_same_inputs(run: FinishedRun, certified: Manifest) -> None:
+    """That network and circuit are, by digest, what stage ``certify`` read."""
+    for stage in (network_stage(run), "circuit"):
+        made = run.manifest(stage)
+        for kind, files in (("tracked", made.tracked), ("bulk", made.bulk)):
+            for name, digest in files.items():
+                if certified.inputs.get(f"{stage}/{kind}/{name}", digest) != digest:
+                    raise MechvalError(
+                        f"{name} of stage {stage} is another one than the counterexample was "
+                        "found with; allowed: what stage certify of this run read."
+                    )
 
 
 def _told(case: counterexamples.Counterexample, found: counterexamples.Replay) -> str:
@@ -79,12 +90,14 @@ def _told(case: counterexamples.Counterexample, found: counterexamples.Replay) -
     return "\n".join(lines) + "\n"
 
 
+def run(arguments: Sequence[str]) -> int:
+    """Replay what the words name; the exit code."""
+    words = [word for word in arguments if word != _DIMACS]
+    with exit_codes():
+        if len(words) != 1 or words[0].startswith("-"):
+            raise MechvalError(f"{' '.join(words)!r} is not allowed; allowed: {_USAGE}.")
+        return main(Path(words[0]).resolve(), _DIMACS in arguments)
+
+
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != _DIMACS]
-    try:
-        if len(words) != 1:
-            raise MechvalError(f"{len(words)} files are not allowed; allowed: {_USAGE}.")
-        sys.exit(main(Path(words[0]).resolve(), _DIMACS in sys.argv))
-    except MechvalError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
+    sys.exit(run(sys.argv[1:]))

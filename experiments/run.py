@@ -2,13 +2,10 @@
 
 ``+stage=dashboard`` is a command word and no stage: it publishes what was tracked of a run.
 
-Exit codes: 0 done, 1 verification found differences, 2 wrong input (one sentence on standard
-error), 130 interrupted.
+Exit codes: 1 verification found differences, others as in ``experiments.exits``.
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from omegaconf import DictConfig
 
 from experiments.choices import check_choices, missing_stage
 from experiments.dashboard import publish
+from experiments.exits import exit_codes
 from experiments.pages import build_requested
 from experiments.settings import Request, read_request
 from experiments.tracking import make_observer
@@ -29,7 +27,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 
 def main() -> None:
     """The entry point."""
-    with _exit_codes():
+    with exit_codes():
         check_choices(sys.argv[1:], CONF)
         run()
 
@@ -37,7 +35,7 @@ def main() -> None:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def run(config: DictConfig) -> None:
     """Run or verify the stages that one composed config asks for."""
-    with _exit_codes():
+    with exit_codes():
         if "stage" not in config:
             raise missing_stage(config.study)
         words = HydraConfig.get().overrides.task
@@ -73,18 +71,6 @@ def _run_and_show(request: Request, what: tuple[Any, ...]) -> None:
         raise
     if request.options.stage in ("report", "all"):
         build_requested(request)
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    try:
-        yield
-    except MechvalError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("Interrupted; the same command resumes.\n")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from mechval.pipeline.code_digest import imported_modules
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "mechval"
 STUDIES = ("two_sat", "modular_addition")
-FOUNDATION = {"errors", "config", "progress", "tables"}
+FOUNDATION = {"errors", "config", "files", "progress", "tables"}
 MAX_LINES = 500
 MAX_DATA_MODULES = 17
 # Everything else that a stage writes or reads is a declared table.

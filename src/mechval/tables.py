@@ -24,6 +24,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args, get_orig
 from pydantic import TypeAdapter, ValidationError
 
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 
 Row = TypeVar("Row")
 Kind = Literal["told", "count", "rate", "number", "derived"]
@@ -153,7 +154,7 @@ class Table(_File[Row]):
         writer = csv.DictWriter(text, header or [*_own_columns(self.row)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(laid_out)
-        _write_whole(text.getvalue(), self._path(folder))
+        write_whole(self._path(folder), text.getvalue().encode())
 
     def read(self, folder: Path) -> tuple[Row, ...]:
         """Read the rows from the folder of their stage.
@@ -179,7 +180,7 @@ class Record(_File[Row]):
         """Write the object, keys sorted, in the folder of its stage."""
         plain = _rounded_deeply(dataclasses.asdict(value))  # pyright: ignore[reportArgumentType]
         text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False)
-        _write_whole(text + "\n", self._path(folder))
+        write_whole(self._path(folder), f"{text}\n".encode())
 
     def read(self, folder: Path) -> Row:
         """Read the object; raises MechvalError as :meth:`Table.read` does."""
@@ -226,14 +227,6 @@ def _field(column: Column, default: Mapping[str, Any]) -> Any:
 
 def _title(name: str) -> str:
     return name.removeprefix("is_").replace("_", " ")
-
-
-def _write_whole(text: str, path: Path) -> None:
-    """Nothing half-written ever stands under the file's own name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.part")
-    aside.write_text(text, encoding="utf-8", newline="")
-    aside.replace(path)
 
 
 def _laid_out(value: Any, hint: Any, column: str = "") -> Iterator[tuple[str, Any]]:

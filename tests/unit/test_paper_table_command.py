@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from experiments.paper_table import MERGED, NAME, main, merge
+from experiments.paper_table import MERGED, NAME, Merged, main, merge
 from mechval.errors import MechvalError
+from mechval.pipeline import Workspace
+from mechval.pipeline.manifest import StageKey, make_manifest, manifest_text
 from mechval.reporting.paper import (
     COMPARISONS,
     NOT_MEASURED,
@@ -48,6 +50,12 @@ def write(study: Path, run: str, rows: list[Comparison]) -> None:
     directory = study / run / "report"
     directory.mkdir(parents=True)
     COMPARISONS.write(rows, directory)
+    manifest = make_manifest("report", StageKey({}, 0, "", {}), directory, directory / "none")
+    (directory / "manifest.json").write_text(manifest_text(manifest), encoding="utf-8")
+
+
+def merged() -> list[Merged]:
+    return merge(Workspace(Path.cwd()), "two_sat")
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_each_number_is_measured_on_both_models(study: Path) -> None:
     write(study, "published", [row("a", 0.02), number("b", 34)])
     write(study, "reference", [number("b", 128), row("a", 0.03)])
-    first, second = merge(study)
+    first, second = merged()
     assert (first.published.key, second.published.key) == ("a", "b")
     assert (first.published_model.value, first.our_model.value) == (0.02, 0.03)
     assert (second.published_model.value, second.our_model.value) == (34, 128)
@@ -83,8 +91,8 @@ def test_either_epsilon_of_ours_is_held_against_the_published_one(
     study: Path, made: Comparison, expected: tuple[str, str]
 ) -> None:
     write(study, "reference", [made])
-    (merged,) = merge(study)
-    assert (merged.our_model_against, merged.our_model_calibrated_against) == expected
+    (found,) = merged()
+    assert (found.our_model_against, found.our_model_calibrated_against) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,13 +100,26 @@ def test_either_epsilon_of_ours_is_held_against_the_published_one(
 )
 def test_a_missing_run_leaves_its_columns_empty(study: Path, run: str, missing: str) -> None:
     write(study, run, [row("a", 0.02)])
-    (merged,) = merge(study)
-    assert getattr(merged, missing) == NOT_MEASURED
+    (found,) = merged()
+    assert getattr(found, missing) == NOT_MEASURED
 
 
 def test_no_run_at_all_is_refused(study: Path) -> None:
     with pytest.raises(MechvalError, match=r"has no report/paper\.csv in published or reference"):
-        merge(study)
+        merged()
+
+
+def test_an_altered_table_is_refused_and_nothing_written(study: Path) -> None:
+    write(study, "reference", [row("a", 0.02)])
+    COMPARISONS.write([row("a", 0.01)], study / "reference" / "report")
+    with pytest.raises(MechvalError, match="was altered after the stage report wrote it"):
+        main("two_sat")
+    assert [path.name for path in study.iterdir()] == ["reference"]
+
+
+def test_a_study_that_is_none_is_refused() -> None:
+    with pytest.raises(MechvalError, match=r"'\.\./x' is no study; allowed: two_sat"):
+        main("../x")
 
 
 def test_both_files_are_written(study: Path) -> None:
@@ -106,7 +127,7 @@ def test_both_files_are_written(study: Path) -> None:
     made = dataclasses.replace(made, published=dataclasses.replace(made.published, deviation="D1"))
     write(study, "published", [made, number("b", 34)])
     main("two_sat")
-    assert MERGED.read(study) == tuple(merge(study))
+    assert MERGED.read(study) == tuple(merged())
     page = (study / f"{NAME}.md").read_text(encoding="utf-8")
     (line,) = (line for line in page.splitlines() if line.startswith("| quantity a "))
     assert "3 of 1,000" in line

@@ -5,7 +5,7 @@ each value. Figures are for people: they are not recomputed, hence not compared.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Comparison:
 
 def compare_tracked(
     committed: Path,
+    outputs: Collection[str],
     recomputed: Path,
     tables: Sequence[Declared],
     *,
@@ -67,11 +68,15 @@ def compare_tracked(
 ) -> Comparison:
     """Compare the tracked files of one stage, of which ``recomputed`` may lack some if ``partial``.
 
+    ``outputs``: the names of the committed ones, as the manifest has them; whatever else lies in
+    their folder is nobody's output.
+
     Tables (JSON, CSV) are compared by value; one that is not declared is a difference. Cards and
     reports (Markdown) must be byte-equal as long as every table is. Other binary files depend on
     the machine's arithmetic, so a different byte there is told but allowed, unless ``exact_files``.
     """
-    theirs, ours = _compared_names(committed), _compared_names(recomputed)
+    theirs = _compared(name for name in outputs if (committed / name).is_file())
+    ours = _compared(file_names(recomputed))
     declared = {table.file.partition("/")[2]: table for table in tables}
     found: list[Difference] = []
     files = {name for name in (*theirs, *ours) if Path(name).suffix in TABLES}
@@ -107,8 +112,8 @@ def compare_values(path: str, committed: Any, recomputed: Any) -> Iterator[Diffe
     return _compare(path, "", (committed, recomputed), _TOLD, ())
 
 
-def _compared_names(directory: Path) -> list[str]:
-    return [name for name in file_names(directory) if Path(name).suffix not in FIGURES]
+def _compared(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if Path(name).suffix not in FIGURES)
 
 
 def _with_lone_files(

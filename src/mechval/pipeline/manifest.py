@@ -12,6 +12,7 @@ from typing import Any
 
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
+from mechval.files import is_leftover
 
 UNHASHED = frozenset({"manifest.json", "run.json", "index.html"})
 """Files in a stage's folder that are none of its outputs."""
@@ -35,7 +36,11 @@ class StageKey:
 
 
 class Manifest(Config):
-    """Tracked record of one finished stage; file names are relative to their directory."""
+    """Tracked record of one finished stage; file names are relative to their directory.
+
+    ``threads``: of torch, None where the stage's bytes do not depend on them. It is no part of the
+    key: other threads add in another order, which other machines do as well.
+    """
 
     stage: str
     config: dict[str, Any]
@@ -44,6 +49,7 @@ class Manifest(Config):
     inputs: dict[str, str]
     tracked: dict[str, str]
     bulk: dict[str, str]
+    threads: int | None = None
 
     @property
     def digest(self) -> str:
@@ -51,15 +57,26 @@ class Manifest(Config):
         return text_digest(manifest_text(self))
 
 
-def make_manifest(stage: str, key: StageKey, directory: Path, bulk: Path) -> Manifest:
+def make_manifest(
+    stage: str, key: StageKey, directory: Path, bulk: Path, threads: int | None = None
+) -> Manifest:
     """Record the files that a stage wrote under ``directory`` and ``bulk``."""
-    made_from: dict[str, Any] = vars(key)
-    return Manifest(stage=stage, tracked=hash_files(directory), bulk=hash_files(bulk), **made_from)
+    return Manifest(
+        stage=stage,
+        config=key.config,
+        seed=key.seed,
+        code=key.code,
+        inputs=key.inputs,
+        tracked=hash_files(directory),
+        bulk=hash_files(bulk),
+        threads=threads,
+    )
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """The file's text."""
-    return json_text(manifest.model_dump())
+    """The file's text; ``threads`` is left out where they play no part."""
+    is_left_out = {"threads"} if manifest.threads is None else None
+    return json_text(manifest.model_dump(exclude=is_left_out))
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -99,13 +116,12 @@ def hash_files(directory: Path) -> dict[str, str]:
 
 
 def file_names(directory: Path) -> list[str]:
-    """Relative names of the output files below ``directory``, sorted."""
+    """Relative names of the output files below ``directory``, sorted; hidden files are none."""
     if not directory.is_dir():
         return []
-    files = (path for path in directory.rglob("*") if path.is_file())
-    return sorted(
-        name for path in files if (name := path.relative_to(directory).as_posix()) not in UNHASHED
-    )
+    files = (path.relative_to(directory) for path in directory.rglob("*") if path.is_file())
+    names = (path.as_posix() for path in files if not is_leftover(path))
+    return sorted(name for name in names if name not in UNHASHED)
 
 
 def hash_file(path: Path) -> str:
@@ -117,13 +133,6 @@ def hash_file(path: Path) -> str:
 def text_digest(text: str) -> str:
     """sha256 of a text in UTF-8, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a reader sees the old or the new text."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def json_text(values: Mapping[str, Any]) -> str:

@@ -9,8 +9,9 @@ within one parent directory, hence within one file system.
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,17 @@ class StagePlaces(StageArtifacts):
                 _finish_swap(target)
         for target in targets:
             for state in ("new", "ready", "old"):
-                shutil.rmtree(_sibling(target, state), ignore_errors=True)
+                _remove(_sibling(target, state))
+            for path in target.rglob(".*"):
+                with suppress(OSError):
+                    path.unlink()
+
+    def forget_if_empty(self) -> None:
+        """Remove the folders of a run, and of its study, that hold nothing at all."""
+        for run in (self.directory.parent, self.bulk.parent):
+            for folder in (run, run.parent):
+                with suppress(OSError):
+                    folder.rmdir()
 
 
 @dataclass(frozen=True)
@@ -102,8 +113,12 @@ class Workspace:
 
 
 def clear_directory(directory: Path) -> Path:
-    """Make ``directory`` exist and be empty."""
-    shutil.rmtree(directory, ignore_errors=True)
+    """Make ``directory`` exist and be empty; raises MechvalError for what cannot be removed."""
+    _remove(directory)
+    if directory.exists():
+        raise MechvalError(
+            f"{directory} cannot be removed; allowed: a leftover that this user can delete."
+        )
     directory.mkdir(parents=True)
     return directory
 
@@ -112,15 +127,19 @@ def clear_directory(directory: Path) -> Path:
 def run_lock(path: Path, run: str) -> Iterator[None]:
     """Hold the run for this process; the system frees the lock of a process that died.
 
-    Raises MechvalError if another process holds it.
+    Raises MechvalError if another process holds it, or the file system has no locks.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path).acquire(timeout=0)
     except Timeout:
         raise MechvalError(
             f"run={run} is in use by another process (lock {path}); allowed: waiting for it, or "
             "another run= name."
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise MechvalError(
+            f"{path} cannot be locked ({error}); allowed: a file system with locks."
         ) from None
     with lock:
         yield
@@ -134,10 +153,9 @@ def require_writable(directory: Path) -> None:
     folder = directory
     while not folder.exists():
         folder = folder.parent
-    probe = folder / f".writable-{os.getpid()}"
     try:
-        probe.touch()
-        probe.unlink()
+        # Without a name wherever the system can do that, so that a kill leaves nothing.
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise MechvalError(
             f"{directory} cannot be written ({error.strerror} at {folder}); allowed: a folder "
@@ -146,25 +164,47 @@ def require_writable(directory: Path) -> None:
 
 
 @contextmanager
-def full_disk_told(stage: str) -> Iterator[None]:
-    """Turn a full disk during a stage into one sentence, a MechvalError."""
+def system_errors_told(stage: str) -> Iterator[None]:
+    """Turn an error of the operating system during a stage into one sentence, a MechvalError."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
+        kept = "earlier results are kept and unfinished ones removed, so"
+        if is_full_disk(error):
+            raise MechvalError(
+                f"{stage}: the disk is full; {kept} free some space and run the same command again."
+            ) from error
         raise MechvalError(
-            f"{stage}: the disk is full; earlier results are kept and unfinished ones removed, "
-            "so free some space and run the same command again."
+            f"{stage}: the operating system refuses ({error}); {kept} the same command can be run "
+            "again once it does not."
         ) from error
 
 
+def is_full_disk(error: OSError) -> bool:
+    """Whether the reason is the disk or a quota; ``shutil`` tells reasons in words alone."""
+    return error.errno in _NO_SPACE or any(os.strerror(n) in str(error) for n in _NO_SPACE)
+
+
 def _finish_swap(target: Path) -> None:
-    ready = _sibling(target, "ready")
+    ready, old = _sibling(target, "ready"), _sibling(target, "old")
     if ready.exists():
         if target.exists():
-            target.rename(_sibling(target, "old"))
+            clear_directory(old).rmdir()
+            target.rename(old)
         ready.rename(target)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder with all in it, write-protected parts too, as far as the system lets."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        return
+    with suppress(OSError):
+        folder.chmod(0o700)
+        for place, names, _ in os.walk(folder):
+            for name in names:
+                Path(place, name).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sibling(target: Path, state: str) -> Path:

@@ -121,9 +121,9 @@ class FinishedRun:
 
 
 def run_names(workspace: Workspace, study: str) -> list[str]:
-    """The names of the runs that a study has."""
+    """The names of the runs that a study has; a folder with nothing in it is none."""
     folder = workspace.run_directory(study, "any").parent
-    return sorted(path.name for path in folder.glob("*") if path.is_dir())
+    return sorted(path.name for path in folder.glob("*") if path.is_dir() and any(path.iterdir()))
 
 
 def _load_object(path: Path) -> dict[str, Any]:

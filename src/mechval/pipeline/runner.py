@@ -10,15 +10,22 @@ from typing import Any, TypeAlias
 
 from mechval.config import Config
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 from mechval.pipeline import manifest as manifests
 from mechval.pipeline import places as placing
 from mechval.pipeline.comparison import compare_tracked
 from mechval.pipeline.decision import Decision, decide
-from mechval.pipeline.manifest import Manifest, StageKey, write_text_atomically
+from mechval.pipeline.manifest import Manifest, StageKey
 from mechval.pipeline.places import StagePlaces, Workspace
 from mechval.pipeline.run_name import load_run_config, values_of
 from mechval.pipeline.run_record import record_run
-from mechval.pipeline.session import RunOptions, Session, require_consent, require_upstream
+from mechval.pipeline.session import (
+    RunOptions,
+    Session,
+    require_consent,
+    require_upstream,
+    thread_count,
+)
 from mechval.pipeline.stage import CaseStudy, Stage, StageContext
 
 _SHOWN_FACTS = 3
@@ -44,7 +51,8 @@ def run_stages(
 
     Raises:
         MechvalError: for an unknown stage, an incomplete or outdated upstream stage, a folder
-            that cannot be written, a run in use, a full disk, an estimate that needs consent,
+            that cannot be written, a run in use, an error of the operating system (a full disk
+            among them), an estimate that needs consent,
             or trained weights that no longer verify.
     """
     session = Session(study, settings, workspace, options)
@@ -102,12 +110,12 @@ def _run(session: Session, stage: Stage[Any], key: StageKey) -> Manifest:
         require_consent(session, stage, context)
         started = datetime.now(UTC)
         stage.run(context)
-        manifest = manifests.make_manifest(stage.name, key, context.directory, context.bulk)
-        write_text_atomically(
-            context.directory / "manifest.json", manifests.manifest_text(manifest)
+        manifest = manifests.make_manifest(
+            stage.name, key, context.directory, context.bulk, thread_count(stage)
         )
+        _write(context.directory / "manifest.json", manifests.manifest_text(manifest))
         record = record_run("run", session.workspace.root, context.device, started)
-        write_text_atomically(context.directory / "run.json", record)
+        _write(context.directory / "run.json", record)
         _keep_config(session)
         places.publish()
     shutil.rmtree(places.scratch, ignore_errors=True)
@@ -121,7 +129,7 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
         started = datetime.now(UTC)
         stage.reverify(context, places)
         comparison = compare_tracked(
-            places.directory, context.directory, stage.tables, partial=True
+            places.directory, old.tracked, context.directory, stage.tables, partial=True
         )
         for item in comparison.differences:
             if not item.is_allowed:
@@ -131,9 +139,9 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
                 )
         places.recover()
         manifest = old.model_copy(update={"code": key.code})
-        write_text_atomically(places.manifest, manifests.manifest_text(manifest))
+        _write(places.manifest, manifests.manifest_text(manifest))
         record = record_run("reverify", session.workspace.root, context.device, started)
-        write_text_atomically(places.run_record, record)
+        _write(places.run_record, record)
     _logger.info("%s: verified, kept", stage.name)
 
 
@@ -143,11 +151,12 @@ def _attempt(session: Session, stage: Stage[Any], key: StageKey) -> Iterator[Sta
     places = session.places(stage.name)
     upstream = {name: session.places(name) for name in stage.upstream}
     try:
-        with placing.full_disk_told(stage.name):
+        with placing.system_errors_told(stage.name):
             yield session.context(places.make_staging(), places.scratch / key.digest, upstream)
     except BaseException:
         # Not a plain removal: the interruption may have come in the middle of the swap.
         places.recover()
+        places.forget_if_empty()
         raise
 
 
@@ -159,7 +168,11 @@ def _keep_config(session: Session) -> None:
         return
     kept = load_run_config(path)
     if kept is None or "words" not in kept or values_of(kept) != values_of(record):
-        write_text_atomically(path, manifests.json_text(record))
+        _write(path, manifests.json_text(record))
+
+
+def _write(path: Path, text: str) -> None:
+    write_whole(path, text.encode())
 
 
 def _notify(observer: Observer | None, stage: str, places: StagePlaces, manifest: Manifest) -> None:

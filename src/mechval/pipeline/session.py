@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.pipeline import manifest as manifests
@@ -149,6 +151,11 @@ def require_consent(session: Session, stage: Stage[Any], context: StageContext[A
             f"{stage.name}: the estimated time is {format_duration(seconds)}; above "
             f"{format_duration(CONSENT_SECONDS)} allowed only with yes=true."
         )
+
+
+def thread_count(stage: Stage[Any]) -> int | None:
+    """How many threads torch adds with now; None for a stage made from the seed alone."""
+    return torch.get_num_threads() if stage.upstream else None
 
 
 def format_duration(seconds: int | float) -> str:

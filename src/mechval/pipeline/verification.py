@@ -25,6 +25,7 @@ from mechval.pipeline.session import (
     format_duration,
     require_consent,
     require_upstream,
+    thread_count,
 )
 from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts
 
@@ -157,12 +158,16 @@ def _recompute(
     session: Session, stage: Stage[Any], inputs: Mapping[str, StageArtifacts]
 ) -> StageArtifacts:
     _logger.info("%s: recomputing for verification", stage.name)
+    before, now = session.manifest(stage.name).threads, thread_count(stage)
+    if before != now and before is not None:
+        told = "equal bytes are promised for equal counts alone"
+        _logger.info("%s: made with %d threads, now %s; %s", stage.name, before, now, told)
     aside = session.verification_places(stage.name)
-    for directory in (aside.directory, aside.bulk, aside.scratch):
-        places.clear_directory(directory)
     upstream = {name: inputs[name] for name in stage.upstream}
-    context = session.context(aside, aside.scratch, upstream, draw=False)
-    with places.full_disk_told(stage.name):
+    with places.system_errors_told(stage.name):
+        for directory in (aside.directory, aside.bulk, aside.scratch):
+            places.clear_directory(directory)
+        context = session.context(aside, aside.scratch, upstream, draw=False)
         if stage.reverify is not None:
             stage.reverify(context, session.places(stage.name))
         else:
@@ -183,6 +188,7 @@ def _compare(
     partial, is_exact = stage.reverify is not None, not stage.upstream
     tracked = compare_tracked(
         session.places(stage.name).directory,
+        manifest.tracked,
         recomputed.directory,
         stage.tables,
         partial=partial,

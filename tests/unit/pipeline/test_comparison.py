@@ -14,6 +14,7 @@ from mechval.pipeline.comparison import (
     compare_tracked,
     compare_values,
 )
+from mechval.pipeline.manifest import file_names
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,10 @@ def compare(tmp_path: Path, theirs: dict[str, str], ours: dict[str, str], **how:
         for name, text in files.items():
             (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / folder / name).write_text(text, encoding="utf-8")
-    return compare_tracked(tmp_path / "committed", tmp_path / "recomputed", DECLARED, **how)
+    committed = tmp_path / "committed"
+    return compare_tracked(
+        committed, file_names(committed), tmp_path / "recomputed", DECLARED, **how
+    )
 
 
 def allowed(comparison: Comparison) -> list[bool]:

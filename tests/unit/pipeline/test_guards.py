@@ -36,6 +36,17 @@ def test_a_lock_of_another_process_is_respected_until_it_dies(tmp_path: Path) ->
         assert path.exists()
 
 
+def test_a_file_system_without_locks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NotImplementedError("no locks")
+
+    monkeypatch.setattr("mechval.pipeline.places.FileLock", refuse)
+    with pytest.raises(MechvalError, match=r"toy\.lock cannot be locked \(no locks\); allowed:"):
+        run_lock(tmp_path / "toy.lock", "toy").__enter__()
+
+
 def test_the_writability_check_leaves_nothing_behind(tmp_path: Path) -> None:
     require_writable(tmp_path / "results" / "two_sat")
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,8 @@
 """What a run leaves behind when it is interrupted or cannot write."""
 
 import errno
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from mechval.errors import MechvalError
 from mechval.pipeline import StageContext, Workspace
 from mechval.pipeline.places import run_lock
+from mechval.pipeline.run import run_names
 from tests.unit.pipeline.toy_study import extract, load_json, with_run
 
 RunToy = Callable[..., None]
@@ -102,22 +105,46 @@ def test_another_system_error_is_not_called_a_full_disk(run_toy: RunToy) -> None
     def fail(context: StageContext) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(
+        MechvalError, match=r"^circuit: the operating system refuses .*Input/output"
+    ):
         run_toy(study=with_run("circuit", fail))
+
+
+def test_a_full_disk_that_is_told_in_words_alone_is_one_too(run_toy: RunToy) -> None:
+    def fill(context: StageContext) -> None:
+        raise shutil.Error([("from", "to", "[Errno 28] No space left on device: 'to'")])
+
+    with pytest.raises(MechvalError, match=r"^circuit: the disk is full"):
+        run_toy(study=with_run("circuit", fill))
+
+
+def test_a_refused_first_stage_leaves_no_folder_that_is_offered_as_a_run(
+    run_toy: RunToy, workspace: Workspace
+) -> None:
+    def refuse(context: StageContext) -> None:
+        raise MechvalError("no")
+
+    with pytest.raises(MechvalError, match="no"):
+        run_toy("data", study=with_run("data", refuse))
+    assert not list((workspace.root / "results").iterdir())
+    assert run_names(workspace, "two_sat") == []
+    workspace.run_directory("two_sat", "empty").mkdir(parents=True)
+    assert run_names(workspace, "two_sat") == []
 
 
 def test_a_read_only_results_folder_is_refused_before_any_work(
     run_toy: RunToy, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    touch = Path.touch
+    make = tempfile.TemporaryFile
 
-    def read_only(path: Path, *arguments: Any) -> None:
-        if path.name.startswith(".writable") and path.parent.name == "results":
+    def read_only(dir: Path) -> Any:
+        if dir.name == "results":
             raise OSError(errno.EROFS, "Read-only file system")
-        touch(path, *arguments)
+        return make(dir=dir)
 
     (workspace.root / "results").mkdir()
-    monkeypatch.setattr(Path, "touch", read_only)
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
     with pytest.raises(MechvalError, match=r"cannot be written \(Read-only file system"):
         run_toy(study=with_run("data", must_not_run))
 

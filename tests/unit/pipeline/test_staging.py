@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mechval.errors import MechvalError
+from mechval.pipeline.manifest import file_names
 from mechval.pipeline.places import StagePlaces, Workspace
 from tests.guards import HANG_SECONDS
 
@@ -115,6 +117,36 @@ def test_death_before_the_old_outputs_are_removed_leaves_the_new(
             places.publish()
     places.recover()
     assert versions(places) == {"new"}
+
+
+def test_a_leftover_that_could_not_be_removed_is_in_nobodys_way_later(
+    places: StagePlaces,
+) -> None:
+    for version in ("old", "new"):
+        write(places, version)
+        places.publish()
+        leftover = places.directory.with_name(".data.old")
+        leftover.mkdir()
+        (leftover / "stubborn").touch()
+    assert versions(places) == {"new"}
+
+
+def test_hidden_files_of_killed_processes_are_swept(places: StagePlaces) -> None:
+    write(places, "old")
+    places.publish()
+    for name in (".index.html.123", ".writable-7", ".version.part"):
+        (places.directory / name).touch()
+    places.recover()
+    assert file_names(places.directory) == [path.name for path in places.directory.iterdir()]
+
+
+def test_a_folder_that_cannot_be_removed_is_told(
+    places: StagePlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(places, "old")
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(MechvalError, match=r"\.data\.new cannot be removed"):
+        places.make_staging()
 
 
 def test_an_unfinished_attempt_is_discarded(places: StagePlaces) -> None:

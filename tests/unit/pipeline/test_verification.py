@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from mechval.errors import MechvalError
 from mechval.pipeline import (
@@ -15,6 +16,7 @@ from mechval.pipeline import (
     Workspace,
     verify_stages,
 )
+from mechval.pipeline.manifest import load_manifest
 from tests.unit.pipeline.toy_study import (
     ToySettings,
     ToyStudy,
@@ -61,6 +63,26 @@ def edit_json(path: Path, **values: object) -> None:
 
 def test_an_untouched_run_verifies(verify: Verify) -> None:
     assert failures(verify()) == []
+
+
+def test_a_file_that_no_stage_declared_is_no_output(verify: Verify, workspace: Workspace) -> None:
+    folder = workspace.stage("two_sat", "toy", "report").directory
+    for name in (".index.html.41", "notes.txt"):
+        (folder / name).write_text("left behind", encoding="utf-8")
+    assert failures(verify()) == []
+
+
+def test_the_number_of_threads_is_recorded_where_bytes_depend_on_it(
+    verify: Verify, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    threads = [
+        load_manifest(workspace.stage("two_sat", "toy", stage).manifest).threads
+        for stage in ("data", "circuit")
+    ]
+    assert threads == [None, torch.get_num_threads()]
+    edit_json(workspace.stage("two_sat", "toy", "circuit").manifest, threads=1_000)
+    assert failures(verify("circuit")) == []
+    assert "circuit: made with 1000 threads, now " in caplog.text
 
 
 def test_verification_writes_no_tracked_file(verify: Verify, workspace: Workspace) -> None:

@@ -10,6 +10,7 @@ from experiments import replay
 from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace, run_stages, verify_stages
+from mechval.pipeline.manifest import hash_file
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.single.counterexamples import CASES
 from mechval.two_sat.stages import certify
@@ -90,6 +91,18 @@ def test_a_counterexample_is_not_replayed_on_another_network(copy: Workspace) ->
     weights = load_file(path)
     save_file({name: tensor + 1 for name, tensor in weights.items()}, path)
     with pytest.raises(MechvalError, match="was altered after the stage train wrote it"):
+        replay.main(first_case(copy))
+
+
+def test_a_counterexample_is_not_replayed_with_another_circuit(copy: Workspace) -> None:
+    directory = place(copy, "circuit")
+    path, manifest = directory / "circuit.safetensors", directory / "manifest.json"
+    before = hash_file(path)
+    save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path)
+    text = manifest.read_text(encoding="utf-8").replace(before, hash_file(path))
+    manifest.write_text(text, encoding="utf-8")
+    sentence = "circuit.safetensors of stage circuit is another one than the counterexample"
+    with pytest.raises(MechvalError, match=sentence):
         replay.main(first_case(copy))
 
 

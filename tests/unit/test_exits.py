@@ -1,0 +1,97 @@
+"""Whatever stops a command is one sentence and one exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import replay
+from experiments.exits import exit_codes
+from mechval.errors import MechvalError
+from tests.guards import HANG_SECONDS
+
+ENDS = [
+    pytest.param(MechvalError("x=1 is wrong."), 2, "x=1 is wrong.\n", id="wrong input"),
+    pytest.param(
+        OSError(5, "Input/output error", "f"),
+        2,
+        "the operating system refuses: [Errno 5] Input/output error: 'f'.\n",
+        id="system",
+    ),
+    pytest.param(KeyboardInterrupt(), 130, "Interrupted; the same command resumes.\n", id="ctrl-c"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "sentence"), ENDS)
+def test_an_error_is_one_sentence_and_its_code(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as leaving, exit_codes():
+        raise error
+    assert (leaving.value.code, capsys.readouterr().err) == (code, sentence)
+
+
+def test_sigterm_is_one_sentence_and_143(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as leaving, exit_codes():
+        signal.raise_signal(signal.SIGTERM)
+    assert leaving.value.code == 143
+    assert capsys.readouterr().err == "Terminated; the same command resumes.\n"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("logging.warning('line')", 0), ("print('line', flush=True)", 141)]
+)
+def test_a_reader_that_is_gone_is_no_traceback(line: str, code: int) -> None:
+    program = (
+        "import logging, sys\n"
+        "from experiments.exits import exit_codes\n"
+        "logging.basicConfig(stream=sys.stdout)\n"
+        "with exit_codes():\n"
+        f"    {line}\n"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as unread:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=HANG_SECONDS,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_a_terminal_without_unicode_shows_what_it_can(tmp_path: Path) -> None:
+    program = (
+        "from experiments.exits import exit_codes\nwith exit_codes():\n    print('\u00ac x0')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_SECONDS,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert (done.returncode, done.stdout) == (0, "\\xac x0\n")
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["a", "b"], ["--dimacs"], ["--what"], ["/"], ["/a.cnf"], ["nowhere/a.cnf"]]
+)
+def test_wrong_words_of_replay_are_code_2(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        replay.run(words)
+    assert leaving.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
