@@ -76,4 +76,8 @@ def interpret(model: nn.Module) -> mv.Interpretation:
 
 
 if __name__ == "__main__":
-    show(axiom_table(mv.enumerate_axioms(interpret(Reverser()), INPUTS)))
+    show(
+        axiom_table(
+            mv.enumerate_axioms(interpret(Reverser()), INPUTS, domain_size=SYMBOLS**POSITIONS)
+        )
+    )

@@ -39,12 +39,16 @@ def claim() -> Interpretation:
     return interpret(Reverser())
 
 
+def enumerate_all(claim: Interpretation) -> AxiomReport:
+    return enumerate_axioms(claim, INPUTS, domain_size=N_INPUTS)
+
+
 def failing(report: AxiomReport) -> dict[str, int]:
     return {cell.name: cell.disagreements for cell in report.cells if cell.disagreements}
 
 
 def test_every_epsilon_is_exactly_0_on_all_81_inputs(claim: Interpretation) -> None:
-    report = enumerate_axioms(claim, INPUTS)
+    report = enumerate_all(claim)
     assert [(cell.n, cell.epsilon) for cell in report.cells] == [(N_INPUTS, 0.0)] * 12
 
 
@@ -60,7 +64,7 @@ def test_a_program_that_does_not_reverse_fails_on_all_but_palindromes(
 ) -> None:
     wrong = replace(claim, abstract=(identity, identity, label))
     n_wrong = N_INPUTS - N_PALINDROMES
-    assert failing(enumerate_axioms(wrong, INPUTS)) == {
+    assert failing(enumerate_all(wrong)) == {
         "prefix equivalence/attend": n_wrong,
         "prefix equivalence/unembed": n_wrong,
         "component equivalence/attend": n_wrong,
@@ -83,7 +87,7 @@ def test_a_wrong_gamma_fails_in_the_two_replaceabilities_of_its_component(
 ) -> None:
     gammas = (*claim.gammas[:index], gamma, *claim.gammas[index + 1 :])
     n_wrong = N_INPUTS - N_PALINDROMES
-    assert failing(enumerate_axioms(replace(claim, gammas=gammas), INPUTS)) == {
+    assert failing(enumerate_all(replace(claim, gammas=gammas))) == {
         f"prefix replaceability/{component}": n_wrong,
         f"component replaceability/{component}": n_wrong,
     }
@@ -91,7 +95,7 @@ def test_a_wrong_gamma_fails_in_the_two_replaceabilities_of_its_component(
 
 def test_a_wrong_alpha_fails_where_it_is_read(claim: Interpretation) -> None:
     wrong = replace(claim, alphas=(identity, lambda state: reverse(read(state)), read, identity))
-    assert failing(enumerate_axioms(wrong, INPUTS)).keys() == {
+    assert failing(enumerate_all(wrong)).keys() == {
         "prefix equivalence/embed",
         "component equivalence/embed",
         "component equivalence/attend",
@@ -102,7 +106,7 @@ def test_a_wrong_alpha_fails_where_it_is_read(claim: Interpretation) -> None:
 def test_a_network_with_another_head_fails_from_that_head_on() -> None:
     model = Reverser()
     model.W_QK.data.zero_()
-    found = failing(enumerate_axioms(interpret(model), INPUTS))
+    found = failing(enumerate_all(interpret(model)))
     assert "component equivalence/attend" in found
     assert not any("embed" in name.split("/")[1:] for name in found if "equivalence" in name)
 
@@ -120,8 +124,8 @@ def test_the_claim_survives_a_round_trip_through_its_spec(
     claim: Interpretation, tmp_path: Path
 ) -> None:
     save_interpretation(claim, tmp_path)
-    found = enumerate_axioms(load_interpretation(tmp_path, claim.concrete, PARTS), INPUTS)
-    expected = enumerate_axioms(claim, INPUTS)
+    found = enumerate_all(load_interpretation(tmp_path, claim.concrete, PARTS))
+    expected = enumerate_all(claim)
     assert found.cells == expected.cells
     for cell, disagrees in expected.disagreements.items():
         assert torch.equal(found.disagreements[cell], disagrees)

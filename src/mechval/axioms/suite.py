@@ -60,17 +60,18 @@ def evaluate_axioms(
 
 
 def enumerate_axioms(
-    interpretation: Interpretation, inputs: Shaped[Tensor, "input ..."]
+    interpretation: Interpretation, inputs: Shaped[Tensor, "input ..."], *, domain_size: int
 ) -> AxiomReport:
     """Evaluate one interpretation on its whole input space, all inputs weighing the same.
 
     Every ε is exact: it equals the rate. The constant program that the verdicts are held against
-    is the best there is (`best_constant`).
+    is the best there is (`best_constant`). ``domain_size`` is how many inputs there are, which no
+    list of them can tell.
 
-    Raises MechvalError if an input occurs twice, or as :func:`evaluate_axioms`.
+    Raises MechvalError if an input occurs twice, for more or fewer inputs than there are, or as
+    :func:`evaluate_axioms`.
     """
-    if len(inputs.unique(dim=0)) < len(inputs):
-        raise MechvalError("an input occurs more than once; allowed: every input there is, once.")
+    refuse_part(inputs, domain_size)
     batches = [
         Batch(part, torch.zeros(len(part), dtype=torch.long)) for part in inputs.split(_BATCH)
     ]
@@ -79,6 +80,17 @@ def enumerate_axioms(
     rule = JudgingRule(("all",), {}, _CONFIDENCE, constant)
     report = make_report(interpretation, measured, rule)
     return replace(report, cells=tuple(map(_exact_cell, report.cells)))
+
+
+def refuse_part(inputs: Shaped[Tensor, "input ..."], domain_size: int) -> None:
+    """Raise a MechvalError unless inputs are ``domain_size`` many and all different."""
+    if len(inputs.unique(dim=0)) < len(inputs):
+        raise MechvalError("an input occurs more than once; allowed: every input there is, once.")
+    if len(inputs) != domain_size:
+        raise MechvalError(
+            f"inputs holds {len(inputs)} of domain_size={domain_size} inputs; allowed: every input "
+            "there is (on a part of them no ε is exact: draw at random and use evaluate_axioms)."
+        )
 
 
 def _tried(interpretations: Sequence[Interpretation], batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -42,7 +42,7 @@ CLAIM = Interpretation(
 
 
 def validate(claim: Interpretation) -> AxiomReport:
-    return enumerate_axioms(claim, torch.arange(5))
+    return enumerate_axioms(claim, torch.arange(5), domain_size=5)
 
 
 def test_a_program_that_is_constant_is_not_better_than_the_constant_one() -> None:

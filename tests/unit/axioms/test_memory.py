@@ -40,7 +40,7 @@ def test_a_gamma_that_remembers_the_inputs_is_refused(
     recall: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
     with pytest.raises(MechvalError, match=r"'toy': γ_1 \(.*\) gives something else for a state"):
-        enumerate_axioms(remembering(recall), NUMBERS)
+        enumerate_axioms(remembering(recall), NUMBERS, domain_size=toy.N)
     with pytest.raises(MechvalError, match="γ_1"):
         toy.evaluate_toy(remembering(recall))
 
@@ -70,11 +70,11 @@ def test_every_map_that_looks_at_other_samples_is_refused(
 ) -> None:
     claim = toy.with_map(toy.make_toy(), field, index, first_of(applied))
     with pytest.raises(MechvalError, match=re.escape(f"'toy': {place} (first_of")):
-        enumerate_axioms(claim, NUMBERS)
+        enumerate_axioms(claim, NUMBERS, domain_size=toy.N)
 
 
 def test_a_single_input_can_still_be_evaluated() -> None:
-    assert enumerate_axioms(toy.make_toy(), NUMBERS[:1]).n == 1
+    assert enumerate_axioms(toy.make_toy(), NUMBERS[:1], domain_size=1).n == 1
 
 
 def test_what_is_tried_on_few_samples_costs_a_fixed_number_of_runs() -> None:
