@@ -271,8 +271,14 @@ class Sides:
 class Measurements:
     """What one pass over the samples leaves behind, on the CPU: of each distinct cell's two sides
     how far they are apart.
+
+    Attributes:
+        shuffled: of each distinct equivalence cell, how far the network's state is from the
+            program's state for another sample of its batch, drawn at random; batches of one
+            sample, and states that cannot be taken apart, have none.
     """
 
     labels: Int[Tensor, " sample"]
     strata: Int[Tensor, " sample"]
     distances: Mapping[CellKey, Float[Tensor, " sample"]]
+    shuffled: Mapping[CellKey, Float[Tensor, " shuffled"]]

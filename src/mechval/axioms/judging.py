@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.axioms import equations, statistics
@@ -16,6 +16,7 @@ from mechval.axioms.report import (
     ConstantProgram,
     Estimate,
     MixtureEstimate,
+    ShuffledCell,
     Verdict,
 )
 from mechval.errors import MechvalError
@@ -73,7 +74,11 @@ def make_report(
     _, label_counts = measurements.labels.unique(return_counts=True)
     baseline = _constant_program(interpretation.equivalences[-1], measurements.labels, rule)
     n_labels = len(label_counts)
-    judge = _CellJudge(interpretation, measurements, rule, distinct, baseline, n_labels)
+    shuffled = {
+        key: _shuffled_cell(interpretation, key, distance, distinct[key], rule)
+        for key, distance in measurements.shuffled.items()
+    }
+    judge = _CellJudge(interpretation, measurements, rule, distinct, shuffled, baseline, n_labels)
     return AxiomReport(
         interpretation=interpretation.name,
         tags=interpretation.tags,
@@ -83,6 +88,7 @@ def make_report(
         label_entropy=statistics.label_entropy(label_counts.tolist()),
         constant=baseline,
         cells=tuple(judge.make_cell(key, first) for key, first in representatives.items()),
+        shuffled=tuple(shuffled.values()),
         inclusion_violations=_inclusion_violations(interpretation, disagreements),
         disagreements={
             interpretation.cell_name(key): disagrees for key, disagrees in disagreements.items()
@@ -98,6 +104,7 @@ class _CellJudge:
     measurements: Measurements
     rule: JudgingRule
     disagreements: Mapping[CellKey, Bool[Tensor, " sample"]]
+    shuffled: Mapping[CellKey, ShuffledCell]
     baseline: ConstantProgram
     n_labels: int
 
@@ -128,18 +135,46 @@ class _CellJudge:
             mean_part_error=mean_distance / equivalence.n_parts,
             equivalence=equivalence.name,
             constant_rate=self.baseline.rate,
-            verdict=self._verdict(key, pooled.epsilon),
+            verdict=self._verdict(key, representative, pooled.epsilon),
         )
 
     def _estimate(self, disagreements: Bool[Tensor, " sample"]) -> Estimate:
         return Estimate.of(int(disagreements.sum()), len(disagreements), self.rule.confidence)
 
-    def _verdict(self, key: CellKey, epsilon: float) -> Verdict:
+    def _verdict(self, key: CellKey, representative: CellKey, epsilon: float) -> Verdict:
         if not equations.judges_label(self.interpretation, key):
             return Verdict.NOT_JUDGED
         if self.n_labels == 1:
             return Verdict.CONSTANT_NETWORK
-        return Verdict.BETTER if epsilon < self.baseline.lower else Verdict.NOT_BETTER
+        if epsilon >= self.baseline.lower:
+            return Verdict.NOT_BETTER
+        beside = self.shuffled.get(representative)
+        return Verdict.SHUFFLED_PASSES if beside and beside.passes else Verdict.BETTER
+
+
+def _shuffled_cell(
+    interpretation: Interpretation,
+    key: CellKey,
+    distance: Float[Tensor, " shuffled"],
+    own: Bool[Tensor, " sample"],
+    rule: JudgingRule,
+) -> ShuffledCell:
+    """What a shuffled program gives, beside the samples on which the claim's ``own`` disagrees.
+
+    Its other samples are drawn at random, so that it is sampled even on a whole domain.
+    """
+    tolerance = equations.deciding_equivalence(interpretation, key).tolerance
+    counted = Estimate.of(int((distance > tolerance).sum()), len(distance), rule.confidence)
+    lower = statistics.clopper_pearson_lower(counted.disagreements, counted.n, rule.confidence)
+    return ShuffledCell(
+        **vars(counted),
+        interpretation=interpretation.name,
+        tags=interpretation.tags,
+        axiom=key.axiom,
+        component=interpretation.components[key.component - 1],
+        lower=lower,
+        passes=Estimate.of(int(own.sum()), len(own), rule.confidence).epsilon >= lower,
+    )
 
 
 def _check_strata(strata: Int[Tensor, " sample"], names: Sequence[str]) -> None:

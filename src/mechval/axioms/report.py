@@ -23,6 +23,7 @@ class Verdict(StrEnum):
     BETTER = "better than constant"
     NOT_BETTER = "not better than constant"
     CONSTANT_NETWORK = "none: t is constant"
+    SHUFFLED_PASSES = "none: a shuffled program passes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,19 @@ class Cell(Estimate, CellName):
         return self.repeats is None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShuffledCell(Estimate, CellName):
+    """An equivalence cell with another sample's program state: what the cell can tell at all.
+
+    Attributes:
+        lower: one-sided lower bound of the rate.
+        passes: whether ε of the cell itself is not below that, so that it has no verdict.
+    """
+
+    lower: float = tables.rate("lower bound")
+    passes: bool = tables.told("a shuffled program passes")
+
+
 @dataclass(frozen=True)
 class ConstantProgram:
     """How far the program that always answers ``label`` is from the network.
@@ -155,14 +169,17 @@ class AxiomReport(InterpretationRow):
 
     Attributes:
         cells: axiom by axiom, component by component.
+        shuffled: beside each distinct equivalence cell.
         disagreements: by the cell's name, on which samples its two sides disagree.
     """
 
     cells: tuple[Cell, ...]
+    shuffled: tuple[ShuffledCell, ...]
     disagreements: Mapping[str, Bool[Tensor, " sample"]]
 
 
 CELLS = tables.Table("axioms/axioms.csv", Cell)
+SHUFFLED = tables.Table("axioms/shuffled.csv", ShuffledCell)
 INTERPRETATIONS = tables.Table("axioms/interpretations.csv", InterpretationRow)
 
 

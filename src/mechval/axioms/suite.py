@@ -1,23 +1,29 @@
 """The four axioms on samples or on every input there is, for interpretations of one network."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import wraps
 from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from mechval.axioms import equations, guarding
-from mechval.axioms.base import Batch, CellKey, Interpretation, Map, Measurements, State, Trajectory
+from mechval.axioms import equations, guarding, states
+from mechval.axioms.base import (
+    Batch,
+    CellKey,
+    Interpretation,
+    Measurements,
+    Sides,
+    State,
+    Trajectory,
+)
 from mechval.axioms.judging import JudgingRule, best_constant, make_report
-from mechval.axioms.memory import refuse_memory
+from mechval.axioms.memory import Memory, Recall, refuse_memory
 from mechval.axioms.report import AxiomReport, Cell
 from mechval.errors import MechvalError
 
 _Parts: TypeAlias = tuple[bool | int, ...]
-_Memory: TypeAlias = dict[tuple[int, int], tuple[State, State]]
 _BATCH = 4096
 _CONFIDENCE = 0.95
 
@@ -55,7 +61,7 @@ def evaluate_axioms(
     Source: paper sections 3 and 4.
     """
     rule = JudgingRule(tuple(strata_names), mixtures, confidence, constant_label)
-    measured = measure_axioms(interpretations, _tried(interpretations, batches))
+    measured = measure_axioms(interpretations, batches)
     return [make_report(*each, rule) for each in zip(interpretations, measured, strict=True)]
 
 
@@ -75,7 +81,7 @@ def enumerate_axioms(
     batches = [
         Batch(part, torch.zeros(len(part), dtype=torch.long)) for part in inputs.split(_BATCH)
     ]
-    (measured,) = measure_axioms([interpretation], _tried([interpretation], batches))
+    (measured,) = measure_axioms([interpretation], batches)
     constant = best_constant(measured.labels, interpretation.equivalences[-1])
     rule = JudgingRule(("all",), {}, _CONFIDENCE, constant)
     report = make_report(interpretation, measured, rule)
@@ -91,14 +97,6 @@ def refuse_part(inputs: Shaped[Tensor, "input ..."], domain_size: int) -> None:
             f"inputs holds {len(inputs)} of domain_size={domain_size} inputs; allowed: every input "
             "there is (on a part of them no ε is exact: draw at random and use evaluate_axioms)."
         )
-
-
-def _tried(interpretations: Sequence[Interpretation], batches: Iterable[Batch]) -> Iterator[Batch]:
-    """The batches; on some samples of the first one all maps are tried out (`refuse_memory`)."""
-    for number, batch in enumerate(batches):
-        if number == 0:
-            refuse_memory(interpretations, batch.inputs)
-        yield batch
 
 
 def _exact_cell(cell: Cell) -> Cell:
@@ -120,20 +118,29 @@ def measure_axioms(
     Raises MechvalError as `evaluate_axioms`, but for strata, mixtures and confidence.
     """
     _check_interpretations(interpretations)
-    measured = [_measure_batch(interpretations, batch) for batch in batches]
+    measured, recall = [], Recall()
+    for batch in batches:
+        if not measured:
+            refuse_memory(interpretations, batch.inputs)
+        measured.append(_measure_batch(interpretations, batch, recall))
+        recall.close()
     if not measured:
         raise MechvalError("batches is empty; allowed: at least one batch.")
+    recall.repeat()
     return [
         Measurements(
             labels=torch.cat([piece.labels for piece in pieces]),
             strata=torch.cat([piece.strata for piece in pieces]),
-            distances={
-                key: torch.cat([piece.distances[key] for piece in pieces])
-                for key in pieces[0].distances
-            },
+            distances=_joined([piece.distances for piece in pieces]),
+            shuffled=_joined([piece.shuffled for piece in pieces]),
         )
         for pieces in zip(*measured, strict=True)
     ]
+
+
+def _joined(pieces: Sequence[Mapping[CellKey, Tensor]]) -> dict[CellKey, Tensor]:
+    keys = dict.fromkeys(key for piece in pieces for key in piece)
+    return {key: torch.cat([piece[key] for piece in pieces if key in piece]) for key in keys}
 
 
 def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
@@ -154,58 +161,81 @@ def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
 
 
 @guarding.tracking()
-def _measure_batch(interpretations: Sequence[Interpretation], batch: Batch) -> list[Measurements]:
+def _measure_batch(
+    interpretations: Sequence[Interpretation], batch: Batch, recall: Recall
+) -> list[Measurements]:
     """Run the network once, then measure each interpretation on its states."""
     concrete = equations.run_network(interpretations[0], batch.inputs)
     labels = _checked_labels(concrete[-1], len(batch.strata))
+    measuring = _BatchPass(concrete, len(batch.strata), recall)
     strata = batch.strata.cpu().long()
-    memory: _Memory = {}
-    measured: dict[_Parts, Tensor] = {}
     return [
-        Measurements(
-            labels, strata, _measure_cells(interpretation, concrete, len(strata), memory, measured)
-        )
+        Measurements(labels, strata, *measuring.measure(interpretation))
         for interpretation in interpretations
     ]
 
 
-def _remember(applied: Map, memory: _Memory) -> Map:
-    """The map itself, but run once for every state of a batch."""
+class _BatchPass:
+    """The measuring of one batch: what interpretations share is run and measured once."""
 
-    @wraps(applied, updated=())
-    def recalled(state: State) -> State:
-        key = (id(applied), id(state))
-        if key not in memory:
-            # The state is kept as well: as long as it lives, no other has its id.
-            memory[key] = (state, applied(state))
-        return memory[key][1]
+    def __init__(self, concrete: tuple[State, ...], n: int, recall: Recall) -> None:
+        self._concrete, self._n, self._recall = concrete, n, recall
+        self._memory = Memory()
+        self._measured: dict[_Parts, tuple[Tensor, Tensor | None]] = {}
+        # A derangement: everyone gets the state of another.
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+        self._others = torch.empty_like(order).scatter(0, order, order.roll(1)).tolist()
 
-    return recalled
+    def measure(
+        self, interpretation: Interpretation
+    ) -> tuple[dict[CellKey, Tensor], dict[CellKey, Tensor]]:
+        """Distances of the distinct cells, and those to a shuffled program's states."""
+        watched = self._watched(interpretation)
+        trajectory = equations.make_trajectory(watched, self._concrete)
+        distances: dict[CellKey, Tensor] = {}
+        shuffled: dict[CellKey, Tensor] = {}
+        for key in equations.distinct_cells(interpretation):
+            parts = _parts(interpretation, trajectory, key)
+            if parts not in self._measured:
+                self._measured[parts] = self._cell(watched, trajectory, key)
+            distances[key], other = self._measured[parts]
+            if other is not None:
+                shuffled[key] = other
+        return distances, shuffled
 
+    def _watched(self, claim: Interpretation) -> Interpretation:
+        """The same interpretation, its α and h run once for every state of the batch."""
+        watched = {
+            symbol: tuple(
+                self._recall.watch(applied, f"{claim.name!r}: {symbol}_{index}")
+                for index, applied in enumerate(maps, start=symbol == "h")
+            )
+            for symbol, maps in (("α", claim.alphas), ("h", claim.abstract), ("γ", claim.gammas))
+        }
+        return replace(
+            claim,
+            alphas=tuple(map(self._memory.once, claim.alphas, watched["α"])),
+            abstract=tuple(map(self._memory.once, claim.abstract, watched["h"])),
+            gammas=watched["γ"],
+        )
 
-def _measure_cells(
-    interpretation: Interpretation,
-    concrete: tuple[State, ...],
-    n: int,
-    memory: _Memory,
-    measured: dict[_Parts, Tensor],
-) -> dict[CellKey, Float[Tensor, " batch"]]:
-    """Measure the distinct cells; one whose states and maps another has too is looked up."""
-    remembering = replace(
-        interpretation,
-        alphas=tuple(_remember(alpha, memory) for alpha in interpretation.alphas),
-        abstract=tuple(_remember(step, memory) for step in interpretation.abstract),
-    )
-    trajectory = equations.make_trajectory(remembering, concrete)
-    distances: dict[CellKey, Tensor] = {}
-    for key in equations.distinct_cells(interpretation):
-        parts = _parts(interpretation, trajectory, key)
-        if parts not in measured:
-            sides = equations.sides(interpretation, trajectory, key)
-            place = f"{interpretation.name!r}, {interpretation.cell_name(key)}"
-            measured[parts] = _checked_distance(sides.distance, n, place)
-        distances[key] = measured[parts]
-    return distances
+    def _cell(
+        self, interpretation: Interpretation, trajectory: Trajectory, key: CellKey
+    ) -> tuple[Tensor, Tensor | None]:
+        sides = equations.sides(interpretation, trajectory, key)
+        place = f"{interpretation.name!r}, {interpretation.cell_name(key)}"
+        distance = _checked_distance(sides.distance, self._n, place)
+        return distance, self._shuffled(sides, place)
+
+    def _shuffled(self, sides: Sides, place: str) -> Float[Tensor, " batch"] | None:
+        if sides.key.axiom.is_replaceability or self._n < 2:
+            return None
+        try:
+            program = states.pick(sides.program, self._others)
+        except states.OpaqueError:
+            return None
+        distance = sides.equivalence.distance(sides.network, program)
+        return _checked_distance(distance, self._n, f"{place}, shuffled")
 
 
 def _parts(interpretation: Interpretation, trajectory: Trajectory, key: CellKey) -> _Parts:

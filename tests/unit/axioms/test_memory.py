@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.axioms import Interpretation, enumerate_axioms
+from mechval.axioms import Interpretation, enumerate_axioms, measure_axioms
 from mechval.errors import MechvalError
 from tests.unit.axioms import toy
 
@@ -43,6 +43,32 @@ def test_a_gamma_that_remembers_the_inputs_is_refused(
         enumerate_axioms(remembering(recall), NUMBERS, domain_size=toy.N)
     with pytest.raises(MechvalError, match="γ_1"):
         toy.evaluate_toy(remembering(recall))
+
+
+def test_measuring_alone_refuses_it_too() -> None:
+    with pytest.raises(MechvalError, match="γ_1"):
+        measure_axioms([remembering(by_position)], toy.make_batches())
+
+
+def test_what_a_gamma_remembers_of_large_batches_only_is_refused() -> None:
+    def of_large_batches(bit: Tensor, number: Tensor) -> Tensor:
+        return by_position(bit, number) if len(bit) == toy.N else toy.write_bit(bit)
+
+    with pytest.raises(MechvalError, match=r"γ_1 \(.*\) gives different states for equal ones"):
+        measure_axioms([remembering(of_large_batches)], toy.make_batches())
+
+
+def test_a_map_that_changes_with_the_batches_is_refused() -> None:
+    n_calls = 0
+
+    def tiring(bit: Tensor) -> Tensor:
+        nonlocal n_calls
+        n_calls += 1
+        return toy.write_bit(bit) if n_calls < 10 else toy.write_bit(1 - bit)
+
+    claim = toy.with_map(toy.make_toy(), "gammas", 2, tiring)
+    with pytest.raises(MechvalError, match=r"γ_2 .* gives something else for a state when"):
+        measure_axioms([claim], toy.make_batches(20))
 
 
 def first_of(applied: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
