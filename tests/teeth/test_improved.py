@@ -8,14 +8,14 @@ import torch
 
 from mechval.axioms import AxiomReport, Batch, evaluate_axioms
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.claim.improved.fitted import fit_ladder
+from mechval.two_sat.claim.improved.fits import Descent, fit_voting_program
+from mechval.two_sat.claim.improved.fitted import fit_targets, table_widths
 from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.improver import with_parse_gamma
-from mechval.two_sat.claim.improved.voting_fit import VotingFit
+from mechval.two_sat.claim.improved.starts import voting_start
 from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components, record_cuts, token_batches
-from mechval.two_sat.programs.voting import VotingProgram
 from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 from tests.teeth.wrong import counts
@@ -23,7 +23,7 @@ from tests.teeth.wrong import counts
 pytestmark = pytest.mark.slow
 
 FORMULAS = 12_000
-FIT = VotingFit(steps=300, batch_size=1000)
+DESCENT = Descent(steps=300, batch_size=1000, rate=0.02)
 TREES, COUNTING, VOTING = "trees", "trees/counting", "trees/counting/8 bits"
 OTHERS_VOTES, OTHERS_COUNTS = "trees/counting/votes of the next neuron", "negated literals"
 EVALUATE = "component equivalence/evaluate"
@@ -46,12 +46,16 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
         device=CPU,
     )
     resid_post, states = record_cuts(model, problem, fit, CPU)
-    programs = fit_ladder(
-        model, problem, circuit, "paper", fit, states, ladder=(8,), fit=FIT, seed=0
+    program = fit_voting_program(
+        problem,
+        fit_targets(model, problem, circuit.readings["paper"], fit, states),
+        voting_start(model, problem, circuit, circuit.readings["paper"]),
+        bits_each=table_widths(8),
+        descent=DESCENT,
+        seed=0,
     )
-    (program,) = programs.values()
-    assert isinstance(program, VotingProgram)
-    programs["votes of the next neuron"] = replace(program, votes=program.votes.roll(1, dims=0))
+    others = replace(program, votes=program.votes.roll(1, dims=0))
+    programs = {"8 bits": program, "votes of the next neuron": others}
     colon = fit_colon(problem, fit, resid_post)
     parser = RefinedParser(problem, circuit.prototypes, circuit.mean_resid_post, colon)
     counting = with_parse_gamma(base, parser.gamma)

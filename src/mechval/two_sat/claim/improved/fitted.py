@@ -4,7 +4,7 @@ The fit goes step by step, so that another processor's rounding leads to another
 programs are therefore kept like trained weights, and measured again rather than fitted again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,12 +14,10 @@ import torch
 from mechval import tables
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.claim.bench import written_pairs
-from mechval.two_sat.claim.improved import mirrored_fit
-from mechval.two_sat.claim.improved.mirrored_fit import MirroredFit
+from mechval.two_sat.claim.improved import fits
 from mechval.two_sat.claim.improved.starts import mirrored_start, voting_start
-from mechval.two_sat.claim.improved.voting_fit import FitTargets, VotingFit, fit_voting_program
 from mechval.two_sat.claim.sizes import in_batches
 from mechval.two_sat.configs import ImprovedConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
@@ -92,20 +90,31 @@ def fit_programs(
     seed: int,
     device: torch.device,
 ) -> FittedPrograms:
-    """Fit every voting program to the first fitting formulas; the network comes back on the CPU."""
-    first = fit.first(config.formulas)
+    """Fit a voting program for each of ``config.widths``, named ``<width> bits``, and mirrored ones
+    named ``price <price>``, to the bits of the first reading on the first fitting formulas. The
+    network comes back on the CPU. Nothing is fitted where a cut is not positive, or some neuron's
+    bit never changes."""
+    first, chosen = fit.first(config.formulas), circuit.readings[improved_reading(circuit)]
     states = record_answer_states(model, problem, first, device)
+    targets = fit_targets(model.cpu(), problem, chosen, first, states)
+    found: dict[str, AnyVoting] = {}
     try:
-        found = fit_ladder(
-            model.cpu(),
-            problem,
-            circuit,
-            improved_reading(circuit),
-            first,
-            states,
-            ladder=config.widths,
-            fit=VotingFit(steps=config.steps),
-            mirrored=MirroredFit(real_steps=config.steps, steps=config.steps),
+        start = voting_start(model, problem, circuit, chosen)
+        for width in config.widths:
+            found[f"{width} bits"] = fits.fit_voting_program(
+                problem,
+                targets,
+                start,
+                bits_each=table_widths(width),
+                descent=fits.Descent(config.steps, batch_size=2000, rate=0.02),
+                seed=seed,
+            )
+        found |= fits.fit_mirrored_programs(
+            targets,
+            mirrored_start(problem, start, chosen.disjunctions.assignments),
+            prices=fits.PRICES,
+            real=fits.Descent(config.steps, batch_size=1000, rate=0.02),
+            rounded=fits.Descent(config.steps, batch_size=1000, rate=0.01),
             seed=seed,
         )
     except MechvalError as refusal:
@@ -113,45 +122,21 @@ def fit_programs(
     return FittedPrograms(found)
 
 
-def fit_ladder(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    reading: ReadingName,
-    split: Split,
-    states: AnswerState,
-    *,
-    ladder: Sequence[int],
-    fit: VotingFit,
-    mirrored: MirroredFit | None = None,
-    seed: int,
-) -> dict[str, AnyVoting]:
-    """Fit one voting program per width to the bits of a reading; named ``<width> bits``.
-    ``states``: at cut 2, of the network on ``split``. ``ladder``: widths of a vote in bits, from 2
-    up; tables that every vote rests on get two more. ``mirrored``: how long mirrored programs are
-    fitted, named ``price <price>``; None for none. Raises MechvalError for a cut that is not
-    positive, and as :func:`fit_voting_program`."""
-    chosen, mlp = circuit.readings[reading], model.block(1).mlp
-    with torch.no_grad():  # The pre-activation, before the ReLU hides it below 0.
-        own = states.resid_mid @ mlp.W_in[:, chosen.neurons].cpu() + mlp.b_in[chosen.neurons].cpu()
-        excess = (own - chosen.levels.cut) / chosen.levels.cut
-    targets = FitTargets(clause_counts(problem, written_pairs(problem, split)), excess)
-    start = voting_start(model, problem, circuit, chosen)
-    found: dict[str, AnyVoting] = {}
-    for width in ladder:
-        bits_each = {name: width + 2 * (name in _FINER) for name in TABLES}
-        found[f"{width} bits"] = fit_voting_program(
-            problem, targets, start, bits_each=bits_each, fit=fit, seed=seed
-        )
-    if mirrored is not None:
-        found |= mirrored_fit.fit_mirrored_programs(
-            targets,
-            mirrored_start(problem, start, chosen.disjunctions.assignments),
-            prices=mirrored_fit.PRICES,
-            fit=mirrored,
-            seed=seed,
-        )
-    return found
+@torch.no_grad()
+def fit_targets(
+    model: Transformer, problem: Problem, reading: Reading, split: Split, states: AnswerState
+) -> fits.FitTargets:
+    """What programs are fitted to: the neurons of a reading, at the network's ``states`` at cut 2
+    on ``split``, by their pre-activation, before the ReLU hides it below 0."""
+    mlp, neurons, cut = model.block(1).mlp, reading.neurons, reading.levels.cut
+    own = states.resid_mid @ mlp.W_in[:, neurons].cpu() + mlp.b_in[neurons].cpu()
+    counts = clause_counts(problem, written_pairs(problem, split))
+    return fits.FitTargets(counts, (own - cut) / cut)
+
+
+def table_widths(width: int) -> dict[str, int]:
+    """Bits of an integer of each table: ``width``, and two more where every vote rests on them."""
+    return {name: width + 2 * (name in _FINER) for name in TABLES}
 
 
 def measure_errors(
