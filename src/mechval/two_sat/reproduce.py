@@ -16,12 +16,7 @@ from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim import assess
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.generation import generate_corpora
-from mechval.two_sat.network.training import (
-    TrainingRun,
-    finish_network,
-    train_network,
-    untrained_network,
-)
+from mechval.two_sat.network import training
 
 CPU = torch.device("cpu")
 
@@ -74,13 +69,13 @@ def reproduce(
     corpora = generate_corpora(problem, settings.data, seed)
     split = corpora.splits
 
-    network = untrained_network(problem, settings.architecture, seed)
-    phases = {"training": (train_network, settings.training)}
+    network = training.untrained_network(problem, settings.architecture, seed)
+    phases = {"training": (training.train_network, settings.training)}
     if settings.finishing:
-        phases["finishing"] = (finish_network, settings.finishing)
+        phases["finishing"] = (training.finish_network, settings.finishing)
     for phase, (train, recipe) in phases.items():
         train(
-            TrainingRun(
+            training.TrainingRun(
                 network,
                 problem,
                 recipe,
@@ -95,14 +90,8 @@ def reproduce(
     circuit = extract_circuit(
         network, problem, split["analysis.fit"], config=settings.circuit, seed=seed, device=device
     )
-    drawn = corpora.provenance
-    question = assess.Question(
-        settings.circuit,
-        settings.axioms.versions,
-        settings.axioms.residuals,
-        confidence=settings.axioms.confidence,
-        natural_share=drawn.satisfiable_drawn / drawn.formulas_drawn,
-    )
+    share = corpora.provenance.natural_share
+    question = assess.Question(settings.circuit, settings.axioms, share)
     reports = assess.validate(
         network, problem, circuit, split["analysis.test"], question=question, device=device
     )

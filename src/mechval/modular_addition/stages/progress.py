@@ -20,17 +20,15 @@ from mechval.transformer import Transformer
 TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS, LOSS_POINTS)
 
 
-def run(context: Context) -> None:
-    """Validate the snapshots that there are and the final network; write the tables."""
+def run(context: Context, finished: StageArtifacts | None = None) -> None:
+    """Validate the snapshots that are still there and the final network, which always is; of what
+    is finished, the rows of other snapshots stay."""
     for table, rows in zip(TABLES, _measure(context), strict=True):
-        table.write(rows, context.directory)
+        kept = table.read(finished.directory) if finished else ()
+        table.write(progress.merge_snapshots(kept, rows), context.directory)
 
 
-def reverify(context: Context, artifacts: StageArtifacts) -> None:
-    """Recompute the rows of every snapshot that is still there; the final network always is."""
-    for table, rows in zip(TABLES, _measure(context), strict=True):
-        merged = progress.merge_snapshots(table.read(artifacts.directory), rows)
-        table.write(merged, context.directory)
+reverify = run
 
 
 def _measure(context: Context) -> tuple[Sequence[Any], ...]:

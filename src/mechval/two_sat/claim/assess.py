@@ -12,7 +12,7 @@ from mechval.axioms.progress import Validation
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer, answer_logits
 from mechval.two_sat.circuit.extract import READINGS, Circuit, extract_circuit
-from mechval.two_sat.configs import CircuitConfig, ReadingName, Residual, Version
+from mechval.two_sat.configs import AxiomsConfig, CircuitConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.interpretation import interpretation_tags, make_interpretations
@@ -25,18 +25,16 @@ CLASSES = ("UNSAT", "SAT")
 @dataclass(frozen=True)
 class Question:
     """What is asked of every network: the rules of its interpretations and how they are judged.
-    ``confidence`` is that of every one-sided bound, ``natural_share`` the share of satisfiable
-    formulas among independent draws, for the reweighted ε."""
+    ``natural_share`` is the share of satisfiable formulas among independent draws, for the
+    reweighted ε."""
 
     circuit: CircuitConfig
-    versions: tuple[Version, ...]
-    residuals: tuple[Residual, ...]
-    confidence: float
+    axioms: AxiomsConfig
     natural_share: float
 
     def names(self, reading: ReadingName) -> list[str]:
         """The interpretations that use a reading."""
-        tags = interpretation_tags((reading,), self.versions, self.residuals)
+        tags = interpretation_tags((reading,), self.axioms.versions, self.axioms.residuals)
         return ["/".join(each.values()) for each in tags]
 
 
@@ -128,14 +126,14 @@ def validate(
             Components(model, problem),
             problem,
             circuit,
-            versions=question.versions,
-            residuals=question.residuals,
+            versions=question.axioms.versions,
+            residuals=question.axioms.residuals,
             device=device,
         ),
         axiom_batches(problem, test, device),
         strata_names=CLASSES,
         mixtures=mixtures(question.natural_share),
-        confidence=question.confidence,
+        confidence=question.axioms.confidence,
         constant_label=circuit.majority_label,
     )
 

@@ -28,10 +28,9 @@ from mechval.transformer import Transformer, hook_names, named_weights
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.tokens import FormulaLayout
+from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE, PARSE
 from mechval.two_sat.network.components import AnswerState, Components, token_batches
-from mechval.two_sat.problem import Problem
 
 _LAST_HOOKS = ("blocks.0.hook_resid_post", "blocks.1.mlp.hook_post", "blocks.1.hook_resid_post")
 _LAST_WEIGHTS = ("blocks.0.mlp.b_out", "blocks.1.mlp.b_in", "unembed.W_U")
@@ -81,30 +80,17 @@ DERIVABILITY = tables.Table("axioms/derivability.csv", DerivabilityRow)
 
 
 def derivability_rows(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    split: Split,
-    *,
-    confidence: float,
-    device: torch.device,
+    components: Components, circuit: Circuit, split: Split, confidence: float
 ) -> list[DerivabilityRow]:
     """Count the labels that each ablation changes on ``split``, for every reading."""
-    no_neurons = torch.arange(0, device=device)
     plans: list[tuple[Ablation, ReadingName | None, Int[Tensor, " _"]]] = [
-        (ablation, None, no_neurons) for ablation in PARSE_ABLATIONS
+        (ablation, None, torch.arange(0)) for ablation in PARSE_ABLATIONS
     ]
     for name, reading in circuit.readings.items():
-        neurons = reading.neurons.to(device)
-        plans.extend((ablation, name, neurons) for ablation in EVALUATE_ABLATIONS)
-    counts = count_changed_labels(
-        Components(model, problem),
-        circuit,
-        [(ablation, neurons) for ablation, _, neurons in plans],
-        split,
-        positions=torch.tensor(FormulaLayout(problem).second_literal_positions, device=device),
-        device=device,
-    )
+        plans.extend((ablation, name, reading.neurons) for ablation in EVALUATE_ABLATIONS)
+    named = [(ablation, neurons) for ablation, _, neurons in plans]
+    second = torch.tensor(components.layout.second_literal_positions)
+    counts = count_changed_labels(components, circuit, named, split, second)
     return [
         DerivabilityRow(
             **vars(Estimate.of(count, len(split), confidence)),
@@ -122,19 +108,16 @@ def count_changed_labels(
     circuit: Circuit,
     plans: Sequence[tuple[Ablation, Int[Tensor, " _"]]],
     split: Split,
-    *,
     positions: Int[Tensor, " position"],
-    device: torch.device,
 ) -> list[int]:
     """How many of the network's labels on ``split`` each ablation changes. ``plans`` are ablations
     with the neurons that each calls its named ones, ``positions`` the named ones of the residual
     stream after block 0. Replaced parts get the circuit's means."""
-    resid_post, hidden_mean, resid_mid = (
-        mean.to(device)
-        for mean in (circuit.mean_resid_post, circuit.mean_hidden, circuit.mean_resid_mid)
-    )
+    problem, device = components.problem, components.device
+    means = (circuit.mean_resid_post, circuit.mean_hidden, circuit.mean_resid_mid)
+    resid_post, hidden_mean, resid_mid = (mean.to(device) for mean in means)
     changed = [0] * len(plans)
-    for tokens, _ in token_batches(components.layout.problem, split, device, "derivability"):
+    for tokens, _ in token_batches(problem, split, device, "derivability"):
         resid = components.parse(tokens)
         states: dict[Kept, AnswerState] = {"all": components.evaluate(resid)}
         labels = components.output(states["all"])
@@ -160,7 +143,7 @@ def _keep(
     if kept in ("all", "none"):
         return own if kept == "all" else mean.expand_as(own)
     source, target = (own, mean.expand_as(own)) if kept == "named" else (mean.expand_as(own), own)
-    edited = target.clone()
+    edited, named = target.clone(), named.to(own.device)
     edited[:, named] = source[:, named]
     return edited
 
@@ -187,12 +170,13 @@ def network_parts(model: Transformer) -> tuple[Part, ...]:
     return tuple(Part(*part) for part in zip(COMPONENT_NAMES, hooks, weights, strict=True))
 
 
-def used_weights(
-    model: Transformer, problem: Problem, tokens: Int[Tensor, "batch pos"]
-) -> dict[str, frozenset[str]]:
-    """The weights that reach each component's output while its input state is held fixed."""
-    traced = copy.deepcopy(model).requires_grad_(True)
-    components = Components(traced, problem)
+def used_weights(components: Components, split: Split) -> dict[str, frozenset[str]]:
+    """The weights that reach each component's output while its input state is held fixed, on some
+    formulas."""
+    traced = copy.deepcopy(components.model).requires_grad_(True)
+    components = Components(traced, components.problem)
+    clause_ids = torch.from_numpy(split.clause_ids).to(components.device)
+    tokens = encode_formulas(components.problem, clause_ids)
     with torch.enable_grad():
         resid = components.parse(tokens)
         state = components.evaluate(resid.detach())
@@ -236,11 +220,9 @@ PARTS = tables.Table("axioms/parts.csv", PartRow)
 COMPOSITION = tables.Table("axioms/composition.csv", CompositionRow)
 
 
-def part_rows(
-    model: Transformer, problem: Problem, tokens: Int[Tensor, "batch pos"]
-) -> list[PartRow]:
+def part_rows(components: Components, split: Split) -> list[PartRow]:
     """One row per weight tensor: the component it is declared in, and those that it reaches."""
-    used = used_weights(model, problem, tokens)
+    model, used = components.model, used_weights(components, split)
     reached = {
         weight: tuple(name for name in COMPONENT_NAMES if weight in used[name])
         for weight in named_weights(model)
@@ -260,16 +242,14 @@ def part_rows(
 
 
 @torch.inference_mode()
-def composition_row(
-    model: Transformer, problem: Problem, split: Split, *, confidence: float, device: torch.device
-) -> CompositionRow:
+def composition_row(components: Components, split: Split, confidence: float) -> CompositionRow:
     """Whether the composed components are the network's forward pass, on the label and on logits.
     Computed in float64, so that the difference is not float32's rounding."""
-    model = copy.deepcopy(model).double()
+    problem, model = components.problem, copy.deepcopy(components.model).double()
     components = Components(model, problem)
     answer, satisfiable = components.layout.answer_position, components.vocabulary.satisfiable
     disagreements, difference, largest = 0, 0.0, 0.0
-    for tokens, _ in token_batches(problem, split, device, "composition"):
+    for tokens, _ in token_batches(problem, split, components.device, "composition"):
         state = components.evaluate(components.parse(tokens))
         composed, whole = components.answer_logits(state), model(tokens)[:, answer]
         labels = (whole.argmax(dim=-1) == satisfiable).long()

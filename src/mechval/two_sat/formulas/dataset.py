@@ -39,6 +39,11 @@ class Provenance(Config):
     satisfiable_drawn: NonNegativeInt
     duplicates_dropped: NonNegativeInt
 
+    @property
+    def natural_share(self) -> float:
+        """The satisfiable share of all formulas drawn, before any was dropped."""
+        return self.satisfiable_drawn / self.formulas_drawn
+
 
 @dataclass(frozen=True)
 class Split:
@@ -224,7 +229,7 @@ def describe_corpora(corpora: Corpora, path: Path) -> DataFacts:
         ),
         formulas_drawn=provenance.formulas_drawn,
         satisfiable_drawn=provenance.satisfiable_drawn,
-        natural_satisfiable_share=provenance.satisfiable_drawn / provenance.formulas_drawn,
+        natural_satisfiable_share=provenance.natural_share,
         duplicates_dropped=provenance.duplicates_dropped,
         sha256=hashlib.sha256(content).hexdigest(),
         file_bytes=len(content),

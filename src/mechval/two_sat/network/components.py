@@ -34,8 +34,13 @@ class Components:
 
     def __init__(self, model: Transformer, problem: Problem):
         self.model = model
+        self.problem = problem
         self.vocabulary = Vocabulary(problem)
         self.layout = FormulaLayout(problem)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.W_E.device
 
     def parse(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
         """Tokens to the residual stream after block 0."""

@@ -10,15 +10,8 @@ from mechval.axioms.paired import PAIRED
 from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.files import load_circuit
+from mechval.two_sat.claim import derivability
 from mechval.two_sat.claim.bench import Bench, observe
-from mechval.two_sat.claim.derivability import (
-    COMPOSITION,
-    DERIVABILITY,
-    PARTS,
-    composition_row,
-    derivability_rows,
-    part_rows,
-)
 from mechval.two_sat.claim.improved.improver import CHOICES
 from mechval.two_sat.claim.measure import validate_completely
 from mechval.two_sat.claim.sizes import FRONT, SIZES
@@ -26,7 +19,6 @@ from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_provenance, load_split
-from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.stages.improve import load_stage_programs
 from mechval.two_sat.stages.train import load_stage_network
 
@@ -46,7 +38,7 @@ class Weighting:
 METRICS = tables.Record("axioms/metrics.json", Weighting)
 TABLES: tuple[tables.Declared, ...] = (
     *(CELLS, INTERPRETATIONS, VARIANTS, TOLERANCE, PAIRED, SURFACE, FRONT, CHOICES, SIZES),
-    *(PARTS, COMPOSITION, DERIVABILITY, METRICS),
+    *(derivability.PARTS, derivability.COMPOSITION, derivability.DERIVABILITY, METRICS),
 )
 
 
@@ -54,8 +46,7 @@ def run(context: Context) -> None:
     """Evaluate the suite; write its tables and the disagreements of every formula."""
     settings, directory = context.settings, context.directory
     bench = _bench(context)
-    provenance = load_provenance(context.upstream["data"].bulk, settings.problem)
-    natural = provenance.satisfiable_drawn / provenance.formulas_drawn
+    natural = load_provenance(context.upstream["data"].bulk, settings.problem).natural_share
     claim = validate_completely(settings, bench, load_stage_programs(context).programs, natural)
     CELLS.write([cell for report in claim.measured.mains for cell in report.cells], directory)
     INTERPRETATIONS.write(claim.measured.mains, directory)
@@ -93,12 +84,10 @@ def _bench(context: Context) -> Bench:
 
 def _write_parts(context: Context, bench: Bench) -> None:
     """Derivability, argued in prose, as numbers: which parts, and how much lies outside."""
-    model, problem, device = bench.model, bench.problem, bench.device
-    sample = bench.testing.split.first(DERIVABILITY_FORMULAS)
-    clause_ids = torch.from_numpy(sample.first(PART_FORMULAS).clause_ids)
-    tokens = encode_formulas(problem, clause_ids).to(device)
-    how = {"confidence": bench.confidence, "device": device}
-    PARTS.write(part_rows(model, problem, tokens), context.directory)
-    COMPOSITION.write([composition_row(model, problem, sample, **how)], context.directory)
-    outside = derivability_rows(model, problem, bench.circuit, sample, **how)
-    DERIVABILITY.write(outside, context.directory)
+    sample, network = bench.testing.split.first(DERIVABILITY_FORMULAS), bench.components
+    parts = derivability.part_rows(network, sample.first(PART_FORMULAS))
+    derivability.PARTS.write(parts, context.directory)
+    composed = derivability.composition_row(network, sample, bench.confidence)
+    derivability.COMPOSITION.write([composed], context.directory)
+    outside = derivability.derivability_rows(network, bench.circuit, sample, bench.confidence)
+    derivability.DERIVABILITY.write(outside, context.directory)

@@ -90,9 +90,7 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
 def _write_tables(context: Context, shuffled: Transformer) -> None:
     settings = context.settings
     untrained = training.untrained_network(settings.problem, settings.architecture, context.seed)
-    assess = make_assessor(
-        context, settings.nulls.formulas, settings.circuit, settings.axioms.residuals
-    )
+    assess = make_assessor(context, settings.nulls.formulas, settings.circuit, settings.axioms)
     device, true_labels = torch.device(context.device), _true_labels(context)
     shuffled_labels = training.shuffled_labels(true_labels, len(true_labels), context.seed)
     cells: list[NullCell] = []

@@ -29,17 +29,15 @@ TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS)
 Context = StageContext[TwoSatSettings]
 
 
-def run(context: Context) -> None:
-    """Validate the snapshots that there are and the final network."""
+def run(context: Context, finished: StageArtifacts | None = None) -> None:
+    """Validate the snapshots that are still there and the final network, which always is; of what
+    is finished, the rows of other snapshots stay."""
     for table, rows in zip(TABLES, _measure(context), strict=True):
-        table.write(rows, context.directory)
+        kept = table.read(finished.directory) if finished else ()
+        table.write(progress.merge_snapshots(kept, rows), context.directory)
 
 
-def reverify(context: Context, artifacts: StageArtifacts) -> None:
-    """Recompute the rows of every snapshot that is still there; the final network always is."""
-    for table, rows in zip(TABLES, _measure(context), strict=True):
-        merged = progress.merge_snapshots(table.read(artifacts.directory), rows)
-        table.write(merged, context.directory)
+reverify = run
 
 
 def _measure(context: Context) -> tuple[Sequence[Any], ...]:
@@ -50,7 +48,8 @@ def _measure(context: Context) -> tuple[Sequence[Any], ...]:
     paths = saved_snapshots(context.upstream["train"].bulk / "snapshots", batch_sizes)
     # The paper's constants belong to the weights of one finished network, and its γ_2 has slip D1.
     circuit = settings.circuit.model_copy(update={"readings": ("calibrated",)})
-    assess = make_assessor(context, settings.progress.formulas, circuit, ("resid_mid",))
+    axioms = settings.axioms.model_copy(update={"residuals": ("resid_mid",)})
+    assess = make_assessor(context, settings.progress.formulas, circuit, axioms)
     load = partial(load_network, settings.problem, settings.architecture)
     networks: dict[Snapshot, Callable[[], Transformer]] = {
         snapshot: partial(load, path) for snapshot, path in paths.items()

@@ -9,7 +9,7 @@ from mechval.axioms.progress import Validation
 from mechval.pipeline.stage import StageContext
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
-from mechval.two_sat.configs import CircuitConfig, Residual, TwoSatSettings
+from mechval.two_sat.configs import AxiomsConfig, CircuitConfig, TwoSatSettings
 from mechval.two_sat.formulas.dataset import load_provenance, load_split
 
 
@@ -17,26 +17,18 @@ def make_assessor(
     context: StageContext[TwoSatSettings],
     formulas: int,
     circuit: CircuitConfig,
-    residuals: tuple[Residual, ...],
+    axioms: AxiomsConfig,
 ) -> Callable[[Transformer], Validation[NetworkFacts]]:
     """Assess any network on the first analysis formulas, split in fit and test as all of them."""
     settings, data = context.settings, context.upstream["data"].bulk
     problem = settings.problem
     n_fit = round(formulas * settings.data.fit_fraction)
-    provenance = load_provenance(data, problem)
-    question = Question(
-        circuit=circuit,
-        versions=settings.axioms.versions,
-        residuals=residuals,
-        confidence=settings.axioms.confidence,
-        natural_share=provenance.satisfiable_drawn / provenance.formulas_drawn,
-    )
     return partial(
         assess_network,
         problem=problem,
         fit=load_split(data, problem, "analysis.fit").first(n_fit),
         test=load_split(data, problem, "analysis.test").first(formulas - n_fit),
-        question=question,
+        question=Question(circuit, axioms, load_provenance(data, problem).natural_share),
         seed=context.seed,
         device=torch.device(context.device),
     )

@@ -10,9 +10,9 @@ from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.training import measure_accuracy
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
-from tests.settings import TWO_SAT
+from tests.settings import TWO_SAT, changed
 
-QUESTION = Question(TWO_SAT.circuit, ("trees", "disjunction"), ("resid_mid",), 0.95, 0.85)
+QUESTION = Question(TWO_SAT.circuit, changed(TWO_SAT.axioms, residuals=("resid_mid",)), 0.85)
 
 
 @pytest.fixture(scope="module")

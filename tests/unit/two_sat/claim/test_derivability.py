@@ -88,7 +88,7 @@ def count(
     neurons = torch.arange(N_LABELLING) if neurons is None else neurons
     components = Components(model, SMALL_PROBLEM)
     (changed,) = count_changed_labels(
-        components, means(), [(ablation, neurons)], formulas, positions=positions, device=CPU
+        components, means(), [(ablation, neurons)], formulas, positions
     )
     return changed
 
@@ -117,13 +117,13 @@ def test_each_weight_reaches_the_component_it_is_declared_in_and_no_other(
     formulas: Split, n_heads: tuple[int, ...]
 ) -> None:
     model = random_network(SMALL_PROBLEM, 0, Architecture(d_model=16, d_mlp=24, n_heads=n_heads))
-    used = used_weights(model, SMALL_PROBLEM, tokens(formulas)[:2])
+    used = used_weights(Components(model, SMALL_PROBLEM), formulas.first(2))
     assert used == {part.component: frozenset(part.weights) for part in network_parts(model)}
 
 
 def test_tracing_leaves_the_network_as_it_was(formulas: Split) -> None:
     model = random_network(SMALL_PROBLEM).requires_grad_(False)
-    used_weights(model, SMALL_PROBLEM, tokens(formulas)[:2])
+    used_weights(Components(model, SMALL_PROBLEM), formulas.first(2))
     assert all(not weight.requires_grad and weight.grad is None for weight in model.parameters())
 
 
@@ -134,21 +134,21 @@ def agreement(rows: list[PartRow]) -> dict[object, object]:
 def test_a_component_that_reads_another_ones_weights_is_found(
     formulas: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model, inputs = random_network(SMALL_PROBLEM), tokens(formulas)[:2]
-    assert all(agreement(part_rows(model, SMALL_PROBLEM, inputs)).values())
+    network, some = Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM), formulas.first(2)
+    assert all(agreement(part_rows(network, some)).values())
     monkeypatch.setattr(
         Components,
         "answer_logits",
         lambda self, state: state.resid_mid @ self.model.W_E.T,
     )
-    agrees = agreement(part_rows(model, SMALL_PROBLEM, inputs))
+    agrees = agreement(part_rows(network, some))
     wrong = {weight for weight, does_agree in agrees.items() if not does_agree}
     # Read by two components, and by none.
     assert wrong == {"embed.W_E", "blocks.1.mlp.W_out", "blocks.1.mlp.b_out", "unembed.W_U"}
 
 
 def test_the_composed_components_are_the_network(undecided: Transformer, formulas: Split) -> None:
-    row = composition_row(undecided, SMALL_PROBLEM, formulas, confidence=0.95, device=CPU)
+    row = composition_row(Components(undecided, SMALL_PROBLEM), formulas, 0.95)
     assert (row.n, row.disagreements) == (len(formulas), 0)
     assert row.max_logit_difference < 1e-12 * row.max_logit
 
@@ -159,7 +159,7 @@ def test_a_composition_that_loses_a_part_is_found(
     monkeypatch.setattr(
         Components, "answer_attention", lambda self, resid: torch.zeros_like(resid[:, 0])
     )
-    row = composition_row(undecided, SMALL_PROBLEM, formulas, confidence=0.95, device=CPU)
+    row = composition_row(Components(undecided, SMALL_PROBLEM), formulas, 0.95)
     assert row.disagreements > len(formulas) // 10
     assert row.max_logit_difference > 0.1
 
@@ -232,9 +232,7 @@ def test_wrong_positions_change_labels(undecided: Transformer, formulas: Split) 
 
 def test_there_is_a_row_per_ablation_and_reading(undecided: Transformer, formulas: Split) -> None:
     circuit = replace(hand_made_circuit(SMALL_PROBLEM), mean_hidden=means().mean_hidden)
-    rows = derivability_rows(
-        undecided, SMALL_PROBLEM, circuit, formulas, confidence=0.95, device=CPU
-    )
+    rows = derivability_rows(Components(undecided, SMALL_PROBLEM), circuit, formulas, 0.95)
     expected = [(ablation.replaced, None) for ablation in PARSE_ABLATIONS]
     expected += [(ablation.replaced, "calibrated") for ablation in EVALUATE_ABLATIONS]
     assert [(row.replaced, row.reading) for row in rows] == expected
@@ -263,7 +261,7 @@ def published(published_checkpoint: Path) -> tuple[Transformer, Circuit, Split]:
 
 def rates(published: tuple[Transformer, Circuit, Split], circuit: Circuit) -> dict[object, float]:
     model, _, split = published
-    rows = derivability_rows(model, PUBLISHED_PROBLEM, circuit, split, confidence=0.95, device=CPU)
+    rows = derivability_rows(Components(model, PUBLISHED_PROBLEM), circuit, split, 0.95)
     return {row.replaced: row.rate for row in rows}
 
 
@@ -301,7 +299,6 @@ def test_the_published_network_does_not_live_at_the_first_literals(
         circuit,
         [(PARSE_ABLATIONS[0], torch.arange(0))],
         split,
-        positions=first,
-        device=CPU,
+        first,
     )
     assert changed > 0.4 * len(split)
