@@ -1,5 +1,6 @@
 """What is recorded while training: curves, a study's own measurements, weight snapshots."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ class LearningCurve(Callback):
             selection_accuracy=float(metrics["selection_accuracy"]),
             learning_rate=float(trainer.optimizers[0].param_groups[-1]["lr"]),
         )
+        require_finite(point.train_loss + point.selection_loss, step)
         self.points.append(point)
         self._losses.clear()
 
@@ -69,6 +71,15 @@ class LearningCurve(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.points = [CurvePoint(**point) for point in state_dict["points"]]
         self._losses = [Tensor([loss])[0] for loss in state_dict["losses"]]
+
+
+def require_finite(loss: float, step: int) -> None:
+    """Raise MechvalError where a training has lost its way: nothing after it means anything."""
+    if not math.isfinite(loss):
+        raise MechvalError(
+            f"the loss is {loss} at step {step}; allowed: a recipe that keeps it finite, such as "
+            "one with a smaller learning_rate."
+        )
 
 
 class Watch(Callback):

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, IterableDataset
 
 from mechval.progress import progress_bar
+from mechval.training.callbacks import require_finite
 from mechval.training.fit import make_trainer, run_trainer
 from mechval.training.recipe import Descent
 from mechval.transformer import Transformer
@@ -60,6 +61,7 @@ class Curve(Callback, Generic[Row]):
         if step % config.measure_every_steps and step != config.steps:
             return
         loss = float(torch.stack(self._losses).double().mean())
+        require_finite(loss, step)
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.rows.append(self._measure(step, loss, rate))
         self._losses.clear()
@@ -83,7 +85,8 @@ def descend(
     device: torch.device,
 ) -> list[Row]:
     """Train ``model`` in place; the rows of the curve. ``directory`` holds the checkpoint that is
-    written with each row: a run killed there resumes at the exact step."""
+    written with each row: a run killed there resumes at the exact step. Raises MechvalError if the
+    loss is no number any more."""
     last = directory / "last.ckpt"
     trainer = make_trainer(
         device,

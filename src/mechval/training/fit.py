@@ -14,12 +14,13 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from mechval.training.callbacks import CurvePoint, LearningCurve, Snapshots, StepProgress
+from mechval.training.checkpoints import WholeCheckpoints, is_whole, newest_whole, set_aside
 from mechval.training.module import AnswerData, AnswerTraining, LabelledInputs, Task
 from mechval.training.optimizers import make_optimizer
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer
 
-LAST = "last"
+LAST, BEST = "last", "best"
 _TIMED_STEPS = 5
 
 
@@ -46,7 +47,9 @@ def fit(
     """Train ``model`` in place; a run killed in ``directory`` resumes at the exact step.
 
     Checkpoints and ``snapshots/`` go there. A callback that sets ``trainer.should_stop`` ends it.
+    Raises MechvalError if the loss is no number any more.
     """
+    _sweep(directory, recipe)
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = AnswerTraining(model, recipe, task, training_dtype(recipe, device))
     data = AnswerData(train, selection, recipe=recipe, seed=seed)
@@ -102,6 +105,15 @@ def training_dtype(recipe: Recipe, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if multiplies else torch.float32
 
 
+def _sweep(directory: Path, recipe: Recipe) -> None:
+    """Remove what a kill left half-written, and begin anew where the best weights are lost."""
+    for leftover in directory.rglob(".*.part"):
+        leftover.unlink()
+    last, best = directory / f"{LAST}.ckpt", directory / f"{BEST}.ckpt"
+    if recipe.checkpoint == "best" and last.exists() and not is_whole(best):
+        set_aside(last)
+
+
 def _checkpoints(recipe: Recipe, directory: Path) -> list[ModelCheckpoint]:
     # After the evaluation, so that a resumed run has its point of the curve.
     last = ModelCheckpoint(
@@ -111,13 +123,14 @@ def _checkpoints(recipe: Recipe, directory: Path) -> list[ModelCheckpoint]:
         return [last]
     best = ModelCheckpoint(
         directory,
-        "best",
+        BEST,
         monitor="selection_accuracy",
         mode="max",
         save_weights_only=True,
         enable_version_counter=False,
     )
-    return [last, best]
+    # The best first: where there is a last checkpoint, there are the best weights so far.
+    return [best, last]
 
 
 def make_trainer(
@@ -136,6 +149,7 @@ def make_trainer(
         enable_progress_bar=False,
         default_root_dir=directory,
         callbacks=callbacks,
+        plugins=[WholeCheckpoints()],
         **more,
     )
 
@@ -146,7 +160,8 @@ def run_trainer(
     last: Path,
     data: lightning.LightningDataModule | None = None,
 ) -> None:
-    """Train to the end, from the checkpoint ``last`` if there is one."""
+    """Train to the end, from the newest whole checkpoint of ``last`` if there is one."""
+    newest = newest_whole(last)
     try:
         with warnings.catch_warnings():
             # Batches are slices of tensors on the device: worker processes would slow them down.
@@ -154,7 +169,7 @@ def run_trainer(
             warnings.filterwarnings("ignore", ".*exists and is not empty.*")
             # Lightning 2.6 with torch 2.13.
             warnings.filterwarnings("ignore", ".*LeafSpec.*")
-            path = str(last) if last.exists() else None
+            path = None if newest is None else str(newest)
             trainer.fit(module, datamodule=data, ckpt_path=path, weights_only=True)
     except SystemExit:
         # Lightning turns Ctrl-C into an exit; the caller decides how to leave.
@@ -167,7 +182,7 @@ def _choose(
     """Put the weights that the recipe's checkpoint rule picks into ``model``; return their step."""
     if recipe.checkpoint == "last":
         return last_step
-    state = torch.load(checkpoints[-1].best_model_path, map_location="cpu", weights_only=True)
+    state = torch.load(checkpoints[0].best_model_path, map_location="cpu", weights_only=True)
     weights = {name.removeprefix("model."): value for name, value in state["state_dict"].items()}
     model.load_state_dict(weights)
     return int(state["global_step"])

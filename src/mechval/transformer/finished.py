@@ -5,8 +5,9 @@ from pathlib import Path
 
 from mechval.pipeline.run import FinishedRun
 from mechval.transformer.architecture import Architecture
+from mechval.transformer.foreign import load_foreign_checkpoint
 from mechval.transformer.model import Transformer
-from mechval.transformer.weights import WEIGHTS, load_foreign_checkpoint, load_weights
+from mechval.transformer.weights import WEIGHTS, load_weights
 
 
 def load_finished(

@@ -1,20 +1,14 @@
-"""Weights as safetensors under TransformerLens names and shapes, checked name by name.
+"""Weights as safetensors under TransformerLens names and shapes, checked name by name."""
 
-Deviations of layout, those of foreign checkpoints, exist in this module only.
-"""
-
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 from mechval.transformer.model import Transformer
 
 WEIGHTS = "weights.safetensors"
@@ -22,12 +16,12 @@ WEIGHTS = "weights.safetensors"
 
 def named_weights(model: Transformer) -> dict[str, Tensor]:
     """All weights under TransformerLens property names, as contiguous copies on the CPU."""
-    return {name: weight.cpu().contiguous().clone() for name, weight in _views(model).items()}
+    return {name: weight.cpu().contiguous().clone() for name, weight in weight_views(model).items()}
 
 
 def save_weights(model: Transformer, path: Path) -> None:
-    """Write all weights to one safetensors file (same weights, same bytes)."""
-    save_file(named_weights(model), path)
+    """Write all weights to one safetensors file, whole or not at all (same weights, same bytes)."""
+    write_whole(path, save(named_weights(model)))
 
 
 def load_weights(model: Transformer, path: Path) -> None:
@@ -48,15 +42,20 @@ def assign_weights(model: Transformer, weights: dict[str, Tensor], source: str) 
     """Copy TransformerLens-named tensors into ``model`` after checking names, shapes and values. A
     transposed tensor is found by its shape alone, so a transposed square matrix is not found.
     Raises MechvalError naming the first missing, extra, misshapen or non-finite tensor."""
-    expected = _views(model)
+    expected = weight_views(model)
     _check_names(expected, weights, source)
     for name, tensor in expected.items():
-        _check_tensor(name, tensor, weights[name], source)
+        if weights[name].shape != tensor.shape:
+            raise MechvalError(
+                f"{source}: {name} has shape {tuple(weights[name].shape)}; allowed: "
+                f"{tuple(tensor.shape)}."
+            )
+        check_values(name, weights[name], source)
     for name, tensor in expected.items():
         tensor.copy_(weights[name])
 
 
-def _views(model: Transformer) -> dict[str, Tensor]:
+def weight_views(model: Transformer) -> dict[str, Tensor]:
     """The weights themselves, in TransformerLens shapes: writing into one changes the network."""
     weights = {"embed.W_E": model.W_E, "pos_embed.W_pos": model.W_pos}
     for index in range(len(model.blocks)):
@@ -76,71 +75,15 @@ def _check_names(expected: dict[str, Tensor], found: dict[str, Tensor], source: 
         raise MechvalError(f"{source} has an extra tensor {name}; allowed: {list(expected)}.")
 
 
-def _check_tensor(name: str, expected: Tensor, found: Tensor, source: str) -> None:
-    if found.shape != expected.shape:
+def check_values(name: str, found: Tensor, source: str) -> None:
+    """Raise MechvalError unless a tensor holds finite real numbers, each stored for itself."""
+    kind: object = found.dtype if found.layout == torch.strided else found.layout
+    if found.is_meta or kind is not found.dtype or not found.is_floating_point():
+        told = "meta" if found.is_meta else str(kind).removeprefix("torch.")
         raise MechvalError(
-            f"{source}: {name} has shape {tuple(found.shape)}; allowed: {tuple(expected.shape)}."
+            f"{source}: {name} is a tensor of kind {told}; allowed: dense floating-point numbers."
         )
-    if not found.is_floating_point() or not bool(torch.isfinite(found).all()):
+    if not bool(torch.isfinite(found).all()):
         raise MechvalError(
             f"{source}: {name} holds values that are not finite numbers; allowed: finite."
         )
-
-
-def load_foreign_checkpoint(model: Transformer, path: Path) -> None:
-    """Fill ``model`` from a torch file of the original grokking code, without running code in it.
-
-    There a map acts as ``W @ x`` (the unembedding as ``x @ W_U``), heads are stored as ``(head,
-    d_head, d_model)``, and the weights are the entry ``model``. Raises MechvalError if the file is
-    missing, no such checkpoint, contains code, or holds tensors of another architecture. Source:
-    PAPER.md sections 2 and 3; both published models share the layout.
-    """
-    masks = {f"blocks.{index}.attn.mask" for index in range(len(model.blocks))}
-    converted = {
-        name: _oriented(name, weight, model, path).float().contiguous()
-        for name, weight in _read(path).items()
-        if name not in masks
-    }
-    assign_weights(model, converted, str(path))
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    try:
-        with warnings.catch_warnings():
-            # About the pickle protocol of files that are refused anyway.
-            warnings.simplefilter("ignore", UserWarning)
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise MechvalError(f"model.path={path} does not exist; allowed: a torch file.") from None
-    except UnpicklingError:
-        raise _refused(path, "it holds something other than tensors, which could be code") from None
-    except (RuntimeError, EOFError, OSError, ValueError, LookupError):
-        raise _refused(path, "it is damaged or no torch file") from None
-    weights = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(weights, Mapping) or not all(
-        isinstance(weight, Tensor) for weight in weights.values()
-    ):
-        raise MechvalError(f"model.path={path} has no entry 'model' of tensors; allowed: one.")
-    return weights
-
-
-def _refused(path: Path, reason: str) -> MechvalError:
-    return MechvalError(
-        f"model.path={path} is refused ({reason}); allowed: a torch file of tensors only."
-    )
-
-
-def _oriented(name: str, weight: Tensor, model: Transformer, path: Path) -> Tensor:
-    """Turn one tensor into TransformerLens orientation."""
-    expected = 3 if name.endswith(("W_Q", "W_K", "W_V")) else 1 if ".b_" in name else 2
-    if weight.ndim != expected:
-        raise MechvalError(
-            f"model.path={path}: {name} has {weight.ndim} axes; allowed: {expected}."
-        )
-    if name.endswith(("W_Q", "W_K", "W_V")):
-        return weight.transpose(1, 2)
-    if name.endswith("W_O"):
-        block = int(name.split(".")[1])
-        n_heads = model.architecture.n_heads[block] if block < len(model.blocks) else 1
-        return weight.T.unflatten(0, (n_heads, -1))
-    return weight.T if name.endswith(("W_E", "W_in", "W_out")) else weight

@@ -1,5 +1,6 @@
 """A training gives the same weights and the same curve, interrupted or not."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from mechval.errors import MechvalError
 from mechval.training.fit import Fit, estimate_seconds, training_dtype
 from mechval.training.module import Task
-from mechval.transformer import Transformer, answer_logits, named_weights
+from mechval.transformer import Transformer, answer_logits, named_weights, save_weights
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.training import labelled_inputs
 from tests.guards import HANG_SECONDS
@@ -86,6 +88,88 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_the_training_resumes(
     resumed = train(tmp_path)
     assert resumed.fit == uninterrupted.fit
     assert have_equal_weights(resumed.model, uninterrupted.model)
+
+
+def damage(path: Path, content: bytes | None) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+
+
+@pytest.mark.usefixtures("interrupt_handler")
+@pytest.mark.parametrize("both", [False, True], ids=["the last", "all"])
+@pytest.mark.parametrize(
+    "content", [b"", None, b"garbage\x80" * 99], ids=["empty", "truncated", "garbage"]
+)
+def test_a_damaged_checkpoint_is_set_aside_and_the_newest_whole_one_used(
+    tmp_path: Path,
+    uninterrupted: Trained,
+    caplog: pytest.LogCaptureFixture,
+    content: bytes | None,
+    both: bool,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(random_network(SMALL_PROBLEM), tmp_path, stop=interrupt, stop_at=21)
+    names = ("last.ckpt", "last.before.ckpt") if both else ("last.ckpt",)
+    for name in names:
+        damage(tmp_path / name, content)
+    (tmp_path / "snapshots" / ".step-0000005.safetensors.part").write_bytes(b"half")
+    resumed = train(tmp_path)
+    assert resumed.fit == uninterrupted.fit
+    assert have_equal_weights(resumed.model, uninterrupted.model)
+    assert snapshots(resumed) == snapshots(uninterrupted)
+    assert [record.message.count("is damaged and set aside") for record in caplog.records] == [
+        1 for _ in names
+    ]
+
+
+@pytest.mark.usefixtures("interrupt_handler")
+@pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt"])
+def test_a_training_whose_best_weights_are_lost_begins_anew(tmp_path: Path, name: str) -> None:
+    recipe = RECIPE.model_copy(update={"checkpoint": "best"})
+    whole = train_tiny(random_network(SMALL_PROBLEM), tmp_path / "whole", recipe=recipe)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(
+            random_network(SMALL_PROBLEM), tmp_path, recipe=recipe, stop=interrupt, stop_at=21
+        )
+    damage(tmp_path / name, None)
+    assert train_tiny(random_network(SMALL_PROBLEM), tmp_path, recipe=recipe) == whole
+
+
+def test_a_snapshot_is_never_seen_half_written(
+    tmp_path: Path, uninterrupted: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tmp_path)
+    replace = Path.replace
+
+    def die(path: Path, target: Path) -> Path:
+        if target.name == "step-0000030.safetensors":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        save_weights(
+            random_network(SMALL_PROBLEM, seed=2),
+            tmp_path / "snapshots" / "step-0000030.safetensors",
+        )
+    monkeypatch.undo()
+    again = train(tmp_path)
+    assert snapshots(again) == snapshots(uninterrupted)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_in_words(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"learning_rate": 1e30, "muon_learning_rate": 1e30})
+    with pytest.raises(MechvalError, match=r"the loss is nan at step 8; allowed: a recipe that"):
+        train_tiny(random_network(SMALL_PROBLEM), tmp_path, recipe=recipe)
+
+
+def test_files_have_the_mode_that_the_umask_leaves(uninterrupted: Trained) -> None:
+    mask = os.umask(0)
+    os.umask(mask)
+    modes = {
+        path.stat().st_mode & 0o777 for path in uninterrupted.directory.rglob("*") if path.is_file()
+    }
+    assert modes == {0o666 & ~mask}
 
 
 @pytest.mark.usefixtures("interrupt_handler")

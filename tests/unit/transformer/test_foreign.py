@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.transformer import named_weights
-from mechval.transformer.weights import load_foreign_checkpoint
+from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.weights import assign_weights, weight_views
 from mechval.two_sat.formulas.tokens import encode_formulas
 from tests.networks import (
     PUBLISHED_PROBLEM,
@@ -67,6 +70,100 @@ def test_a_converted_network_gives_the_logits_of_the_foreign_layout(tmp_path: Pa
     tokens = formulas(4)
     ours = model.double()(tokens).detach().numpy()
     np.testing.assert_allclose(ours, plain_foreign_logits(weights, tokens), atol=1e-10)
+
+
+def in_lens(weights: Weights) -> object:
+    """The same network as TransformerLens stores it, with its masks and its biases, all zero."""
+    model = random_network(SMALL_PROBLEM, architecture=SMALL_ARCHITECTURE)
+    for name, view in weight_views(model).items():
+        weight = weights[name]
+        if name.endswith(("W_Q", "W_K", "W_V")):
+            view.copy_(weight.transpose(1, 2))
+        elif name.endswith("W_O"):
+            view.copy_(weight.T.reshape(view.shape))
+        else:
+            view.copy_(weight.T if name.endswith(("W_E", "W_in", "W_out")) else weight)
+    more = {"blocks.0.attn.b_Q": torch.zeros(1, 16), "unembed.b_U": torch.zeros(12)}
+    return {**named_weights(model), **more, "blocks.0.attn.IGNORE": torch.tensor(-torch.inf)}
+
+
+def wrapped(prefix: str) -> Callable[[Weights], object]:
+    return lambda weights: {"model": {prefix + name: w for name, w in weights.items()}}
+
+
+def bare(weights: Weights) -> object:
+    return weights
+
+
+def as_lightning(weights: Weights) -> object:
+    state = {f"model.{name}": weight for name, weight in weights.items()}
+    return {"state_dict": state, "epoch": 3, "global_step": 10, "callbacks": {}, "loops": {"a": 1}}
+
+
+def as_own_lightning(weights: Weights) -> object:
+    model = random_network(SMALL_PROBLEM, architecture=SMALL_ARCHITECTURE)
+    model.load_state_dict(own_state(weights))
+    return {"state_dict": {f"model.{n}": w for n, w in model.state_dict().items()}}
+
+
+def own_state(weights: Weights) -> Weights:
+    model = random_network(SMALL_PROBLEM, architecture=SMALL_ARCHITECTURE)
+    assign_weights(model, {n: w for n, w in in_lens(weights).items() if n in weights}, "test")
+    return dict(model.state_dict())
+
+
+KINDS = {
+    "original": (lambda weights: {"model": weights}, "the original grokking code's layout"),
+    "TransformerLens": (in_lens, "TransformerLens layout"),
+    "parallel": (wrapped("module."), "the original"),
+    "compiled": (wrapped("_orig_mod."), "the original"),
+    "compiled and parallel": (wrapped("_orig_mod.module."), "the original"),
+    "bare": (bare, "the original"),
+    "Lightning": (as_lightning, "the original"),
+    "our Lightning": (as_own_lightning, "this project's layout"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_checkpoint_gives_the_same_network_and_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, suffix: str
+) -> None:
+    make, told = KINDS[kind]
+    content: Any = make(foreign_weights())
+    path = tmp_path / f"any{suffix}"
+    if suffix == ".pth":
+        torch.save(content, path)
+    else:
+        tensors = content.get("model", content.get("state_dict", content))
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    model = random_network(SMALL_PROBLEM, architecture=SMALL_ARCHITECTURE)
+    caplog.set_level("INFO")
+    load_foreign_checkpoint(model, path)
+    expected = own_state(foreign_weights())
+    assert all(weight.equal(expected[name]) for name, weight in model.state_dict().items())
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_half_precision_is_widened_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, precision: torch.dtype
+) -> None:
+    halved = {name: weight.to(precision) for name, weight in foreign_weights().items()}
+    model = random_network(SMALL_PROBLEM, architecture=SMALL_ARCHITECTURE)
+    caplog.set_level("INFO")
+    load_foreign_checkpoint(model, save({"model": halved}, tmp_path))
+    assert model.W_U.dtype == torch.float32
+    assert model.W_U.equal(halved["unembed.W_U"].float())
+    assert str(precision).removeprefix("torch.") in caplog.text
+
+
+def test_a_header_that_claims_terabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "any.safetensors"
+    header = b'{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(MechvalError, match="is refused"):
+        load_foreign_checkpoint(random_network(SMALL_PROBLEM), path)
 
 
 def test_causal_masks_in_a_checkpoint_are_ignored(tmp_path: Path) -> None:
@@ -148,6 +245,32 @@ def with_nan(weights: Weights) -> object:
     return {"model": weights | {"unembed.W_U": torch.full((16, 12), torch.nan)}}
 
 
+def of_kind(kind: torch.dtype) -> Callable[[Weights], object]:
+    return lambda weights: {"model": {name: w.to(kind) for name, w in weights.items()}}
+
+
+def sparse(weights: Weights) -> object:
+    return {"model": weights | {"unembed.W_U": weights["unembed.W_U"].to_sparse()}}
+
+
+def quantised(weights: Weights) -> object:
+    with warnings.catch_warnings(action="ignore"):
+        tensor = torch.quantize_per_tensor(weights["unembed.W_U"], 0.1, 0, torch.qint8)
+    return {"model": weights | {"unembed.W_U": tensor}}
+
+
+def hugely_expanded(weights: Weights) -> object:
+    return {"model": weights | {"unembed.W_U": torch.zeros(1).expand(2**40)}}
+
+
+def with_numbered_names(weights: Weights) -> object:
+    return {"model": dict(enumerate(weights.values()))}
+
+
+def with_a_bias(weights: Weights) -> object:
+    return {"model": weights | {"blocks.0.attn.b_Q": torch.ones(16)}}
+
+
 def without_the_entry(weights: Weights) -> object:
     return {"weights": weights}
 
@@ -161,10 +284,18 @@ def not_a_dictionary(weights: Weights) -> object:
     [
         (without_a_tensor, "lacks the tensor blocks.1.mlp.b_in"),
         (with_another_block, "has an extra tensor blocks.2.mlp.b_in"),
-        (transposed, "blocks.0.mlp.W_in has shape (24, 16); allowed: (16, 24)"),
-        (with_another_head_count, "blocks.1.attn.W_Q has shape (4, 16, 4); allowed: (2, 16, 8)"),
-        (without_heads, "blocks.1.attn.W_K has 2 axes; allowed: 3"),
+        (transposed, "blocks.0.mlp.W_in has shape (16, 24); allowed: (24, 16)"),
+        (with_another_head_count, "blocks.1.attn.W_Q has shape (4, 4, 16); allowed: (2, 8, 16)"),
+        (without_heads, "blocks.1.attn.W_K has shape (8, 16); allowed: (2, 8, 16)"),
         (with_nan, "unembed.W_U holds values that are not finite"),
+        (of_kind(torch.int8), "embed.W_E is a tensor of kind int8; allowed: dense floating-point"),
+        (of_kind(torch.bool), "embed.W_E is a tensor of kind bool"),
+        (of_kind(torch.complex64), "embed.W_E is a tensor of kind complex64"),
+        (sparse, "unembed.W_U is a tensor of kind sparse_coo"),
+        (quantised, "unembed.W_U is a tensor of kind qint8"),
+        (hugely_expanded, "unembed.W_U has shape (1099511627776,); allowed: (16, 12)"),
+        (with_numbered_names, "has no entry 'model' of tensors"),
+        (with_a_bias, "has an extra tensor blocks.0.attn.b_Q"),
         (without_the_entry, "has no entry 'model' of tensors"),
         (not_a_dictionary, "has no entry 'model' of tensors"),
     ],

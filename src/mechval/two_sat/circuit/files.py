@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from mechval import tables
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
 from mechval.two_sat.configs import ReadingName
@@ -59,9 +60,8 @@ def save_circuit(circuit: Circuit, directory: Path) -> None:
             tensors[f"{name}.{part}"] = getattr(reading, part)
         tensors[f"{name}.cut"] = reading.levels.cut
         tensors[f"{name}.high"] = reading.levels.high
-    save_file(
-        {name: t.cpu().contiguous().clone() for name, t in tensors.items()}, directory / TENSORS
-    )
+    content = save({name: t.cpu().contiguous().clone() for name, t in tensors.items()})
+    write_whole(directory / TENSORS, content)
     readings: dict[ReadingName, ReadingPrograms] = {
         name: ReadingPrograms(reading.trees.unpruned.to_json(), reading.disjunctions.to_json())
         for name, reading in circuit.readings.items()

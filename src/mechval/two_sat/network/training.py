@@ -26,7 +26,7 @@ from mechval.two_sat.problem import Problem
 
 @dataclass(frozen=True)
 class LearningCurveRow:
-    """One evaluation; losses in nats, not finite in a run that diverged. ``phase``: training or
+    """One evaluation; losses in nats. ``phase``: training or
     finishing. ``examples``: formulas seen in this phase. ``train_loss``: mean since the last
     evaluation."""
 

@@ -8,8 +8,8 @@ import torch
 
 from mechval import tables
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.transformer import Transformer, load_weights, save_weights
-from mechval.transformer.weights import load_foreign_checkpoint
+from mechval.transformer import Transformer, save_weights
+from mechval.transformer.foreign import load_foreign_checkpoint
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, snapshot_rows
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, SplitName, load_split
@@ -39,9 +39,7 @@ def import_published(context: Context) -> None:
     """Convert the authors' checkpoint, or copy weights; they stay untracked."""
     settings = context.settings
     model = training.make_network(settings.problem, settings.architecture)
-    path = settings.model.checkpoint()
-    load = load_weights if path.suffix == ".safetensors" else load_foreign_checkpoint
-    load(model, path)
+    load_foreign_checkpoint(model, settings.model.checkpoint())
     save_weights(model, context.bulk / training.WEIGHTS)
     _write_accuracy(context, model, torch.device(context.device))
 
