@@ -101,7 +101,7 @@ def test_a_page_needs_the_tracked_tables_only(session: Session, tmp_path: Path) 
     assert answer.code == 2
     assert "run: python -m experiments.run +stage=data preset=smoke" in answer.stderr
     page = (run / "report" / "index.html").read_text(encoding="utf-8")
-    assert "Stage report: no result in this run." in page
+    assert "Not made in this run: report." in page
     assert 'id="chart-axioms"' in page
 
 

@@ -1,5 +1,6 @@
 """``python -m experiments.explain`` on the committed runs, and what it refuses."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,19 @@ def test_a_formula_is_explained_and_written_as_a_page(tmp_path: Path, capsys: Ou
     for told in ("The network is right", "Parse:", "Evaluate:", "satisfying assignments, 18:"):
         assert told in out
         assert told in text
+
+
+def test_a_formula_outside_the_claim_is_told_in_one_bold_line(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    main([FORMULA, "--html", str(page)], ROOT)
+    text = page.read_text(encoding="utf-8")
+    (style,) = re.findall(r'<span class="(r\d+)">OUTSIDE .*: 2 of 10 clauses were written', text)
+    assert f".{style} {{font-weight: bold}}" in text
+
+
+def test_a_formula_of_the_claims_size_is_not_said_to_lie_outside(capsys: Output) -> None:
+    main(["random", "seed=3"], ROOT)
+    assert "OUTSIDE" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("suffix", [".cnf", ""])

@@ -84,7 +84,7 @@ def test_a_run_without_report_and_deviations_still_has_a_page(root: Path) -> Non
     shutil.rmtree(run_folder(root) / "report")
     text = page_of(root)
     assert 'id="chart-axioms"' in text
-    assert "Stage report: no result in this run" in text
+    assert "Not made in this run: report." in text
     assert "DEVIATIONS.md is missing" in text
 
 

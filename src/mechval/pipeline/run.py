@@ -11,12 +11,15 @@ from mechval.errors import MechvalError
 from mechval.pipeline.manifest import Manifest, hash_file, load_manifest
 from mechval.pipeline.places import Workspace
 
+NOT_MADE = "not made in this run"
+
 
 @dataclass(frozen=True)
 class StageState:
     """What there is of one stage of a run: its manifest, None if unreadable, and its ``run.json``.
 
-    ``fault`` is one phrase, empty if every tracked file is what the manifest says.
+    ``fault`` is one phrase, empty if every tracked file is what the manifest says, and
+    :data:`NOT_MADE` of a stage that the run never had.
     """
 
     name: str
@@ -109,7 +112,7 @@ class FinishedRun:
             manifest = self.manifest(stage)
         except MechvalError:
             is_there = (folder / "manifest.json").is_file()
-            fault = f"{stage}/manifest.json is corrupt" if is_there else "no result in this run"
+            fault = f"{stage}/manifest.json is corrupt" if is_there else NOT_MADE
             return StageState(stage, None, fault, {})
         altered = [
             name

@@ -16,10 +16,11 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 
+from mechval.reporting.palette import EPSILON_COLOURS
 from mechval.reporting.shown import by, significant
 
 PAGE_WIDTH = 6.8
@@ -28,7 +29,7 @@ EPSILONS = (1e-5, 1.0)
 """Range of every axis and colour scale of ε, so that figures compare."""
 
 _SCALE = LogNorm(*EPSILONS, clip=True)
-_COLOURS = "cividis"
+_COLOURS = LinearSegmentedColormap.from_list("epsilon", EPSILON_COLOURS)
 _MOST_LABELLED = 24
 _STYLE = {
     "svg.hashsalt": "mechval",
@@ -128,7 +129,7 @@ def epsilon_map(
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
-        colour = "black" if _SCALE(max(value, EPSILONS[0])) > 0.55 else "white"
+        colour = "white" if _SCALE(max(value, EPSILONS[0])) > 0.8 else "black"
         look = {"ha": "center", "va": "center", "color": colour, "size": 6.5}
         axes.text(column, row, significant(value), **look)
 

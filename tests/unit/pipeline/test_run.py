@@ -8,7 +8,7 @@ import pytest
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 from mechval.pipeline.manifest import StageKey, hash_file, make_manifest, manifest_text
-from mechval.pipeline.run import FinishedRun
+from mechval.pipeline.run import NOT_MADE, FinishedRun
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_only_the_runs_own_checkpoint_is_taken(run: FinishedRun, tmp_path: Path)
 
 
 def test_the_state_of_a_stage_tells_what_is_wrong(run: FinishedRun) -> None:
-    assert run.states(["train", "circuit"])["circuit"].fault == "no result in this run"
+    assert run.states(["train", "circuit"])["circuit"].fault == NOT_MADE
     run.file("train", "tracked.txt").write_text("other")
     assert run.states(["train"])["train"].fault == "missing or altered: tracked.txt"
     (run.directory / "train" / "manifest.json").write_text("{")

@@ -118,16 +118,16 @@ def main_cells(files: RunFiles) -> list[Cell]:
     return next(iter(by(files.rows(axioms.CELLS), "interpretation").values()))
 
 
+def is_asked(cell: Cell) -> bool:
+    """Whether a cell is to have no disagreement: the α_1 that can fail does, at the embedding."""
+    return cell.component != EMBED or cell.axiom.is_replaceability
+
+
 def targets(files: RunFiles) -> Section | None:
     """What was asked of a network trained here beside what this run has; not of another's."""
     if files.settings.model.kind == "published":
         return None
-    # The α_1 that can fail does fail at the embedding, so nothing is asked there.
-    cells = [
-        cell
-        for cell in main_cells(files)
-        if cell.is_distinct and (cell.component != EMBED or cell.axiom.is_replaceability)
-    ]
+    cells = [cell for cell in main_cells(files) if cell.is_distinct and is_asked(cell)]
     wrong = files.record(training.ANSWERS).wrong_count
     judged = ("target: 0", lambda cell: _judged(cell.disagreements))
     parts = {

@@ -3,21 +3,32 @@
 from pathlib import Path
 
 from mechval.modular_addition.circuit import extract as circuit
+from mechval.modular_addition.network import training
 from mechval.modular_addition.report import content
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
-from mechval.reporting.shown import show
+from mechval.reporting.shown import CellText, show
+
+
+def _accuracy(files: RunFiles) -> CellText:
+    found = files.record(training.ANSWERS)
+    share = 1 - found.wrong_count / found.n
+    return CellText(f"{share:.5f} ({found.wrong_count:,} of all {found.n:,} inputs wrong)", share)
 
 
 def _neurons(files: RunFiles) -> Answer:
     """How many neurons work at each key frequency."""
     keys = [row for row in files.rows(circuit.FREQUENCIES) if row.is_key]
     n_explained = sum(row.neurons_explained for row in keys)
-    verdict = (
-        f"{n_explained} of {files.record(circuit.FACTS).neurons} neurons compute waves of the key "
-        f"frequencies {', '.join(str(row.frequency) for row in keys)}"
+    computed, unused = (
+        ", ".join(str(row.frequency) for row in keys if bool(row.neurons_explained) is is_computed)
+        for is_computed in (True, False)
     )
+    of_all = f"{n_explained} of {files.record(circuit.FACTS).neurons} neurons compute waves of "
+    verdict = of_all + (f"the key frequencies {computed}" if computed else "a key frequency")
+    if unused:
+        verdict += f"; no neuron computes those of {unused}"
     sentence = (
         f"Exact, N = {files.settings.problem.n_pairs:,} inputs: a neuron belongs to the frequency "
         "that explains most of its variance, and counts if that is at least "
@@ -33,9 +44,11 @@ PAGE = PageContent(
     claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
     components=COMPONENTS.read(Path(__file__).parent),
     input_state="a, b and “=”",
+    accuracy=_accuracy,
     neurons_question="Which neurons compute which frequencies?",
     neurons=_neurons,
     cells=content.main_cells,
+    asked=content.is_asked,
     makers=content.MAKERS,
     package=content.PACKAGE,
 )

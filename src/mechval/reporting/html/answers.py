@@ -8,8 +8,8 @@ from typing import Any
 
 from scipy.stats import binom
 
-from mechval.axioms import Axiom, Cell, EvidenceKind, Verdict, simultaneous_confidence
-from mechval.reporting.html.charts import evidence, strongest
+from mechval.axioms import Axiom, Cell, EvidenceKind, simultaneous_confidence
+from mechval.reporting.html.charts import evidence, is_trivial, strongest
 from mechval.reporting.report import paragraphs
 from mechval.reporting.shown import Shown, by, show, significant
 
@@ -51,7 +51,7 @@ def claimed(cells: Sequence[Cell]) -> list[Cell]:
 
 def holds(cell: Cell, bar: float) -> bool:
     """Whether the bound is at or below the bar and no constant answer does as well."""
-    return cell.epsilon_simultaneous <= bar and not _is_trivial(cell)
+    return cell.epsilon_simultaneous <= bar and not is_trivial(cell)
 
 
 def counted(cell: Cell) -> str:
@@ -67,16 +67,16 @@ def name_of(cell: Cell) -> str:
 def answer_confirmed(judged: Judged) -> Answer:
     """Is the claim confirmed?"""
     cells = judged.distinct
-    trivial = [_described(cell) for cell in cells if _is_trivial(cell)]
-    over = [_described(cell) for cell in cells if cell.epsilon_simultaneous > judged.bar]
+    missed = [cell for cell in cells if not holds(cell, judged.bar)]
+    trivial = any(map(is_trivial, missed))
     parts = {
         "trivial": trivial,
-        "over": over,
+        "missed": list(map(_described, missed)),
         "largest": significant(max(cell.epsilon_simultaneous for cell in cells)),
-        "held": sum(holds(cell, judged.bar) for cell in cells),
+        "held": len(cells) - len(missed),
         "evidence": evidence(cells),
     }
-    tone = "bad" if trivial else "mixed" if over else "good"
+    tone = "bad" if trivial else "mixed" if missed else "good"
     return _answer("confirmed.md", judged, parts, tone=tone)
 
 
@@ -100,7 +100,7 @@ def answer_weakest(judged: Judged) -> Answer:
         [by_axiom[axiom][0] for axiom in Axiom if axiom in by_axiom],
         "axiom",
         ("its weakest component", "component"),
-        ("ε", "epsilon_simultaneous"),
+        "epsilon_simultaneous",
         ("disagreements", counted),
     )
     return _answer("weakest.md", judged, parts, details)
@@ -143,29 +143,22 @@ def _answer(
     tone: str = "none",
 ) -> Answer:
     """The template's first paragraph is the verdict."""
-    common = {"n": len(judged.distinct), "bar": f"{judged.bar:g}", "nulls": _on_nulls(judged)}
+    of_nulls = [c for own in judged.nulls.values() for c in claimed(own) if c.is_distinct]
+    common = {
+        "n": len(judged.distinct),
+        "bar": f"{judged.bar:g}",
+        "nulls": list(judged.nulls) if of_nulls else (),
+        "n_nulls": len(of_nulls),
+        "held_on_nulls": sum(holds(cell, judged.bar) for cell in of_nulls),
+        "evidence_on_nulls": evidence(of_nulls),
+    }
     verdict, *told = paragraphs("mechval.reporting", template, **parts, **common)
     return Answer(verdict, tuple(told), details, tone)
 
 
-def _is_trivial(cell: Cell) -> bool:
-    return cell.verdict in (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
-
-
 def _bounded(cell: Cell) -> str:
-    return f"ε = {significant(cell.epsilon_simultaneous)} ({counted(cell)})"
+    return f"simultaneous ε = {significant(cell.epsilon_simultaneous)} ({counted(cell)})"
 
 
 def _described(cell: Cell) -> str:
     return f"{name_of(cell)} ({_bounded(cell)}, compared as {cell.equivalence})"
-
-
-def _on_nulls(judged: Judged) -> str:
-    cells = [c for own in judged.nulls.values() for c in claimed(own) if c.is_distinct]
-    if not cells:
-        return ""
-    held = sum(holds(cell, judged.bar) for cell in cells)
-    return (
-        f"On networks for which the claim is false ({', '.join(judged.nulls)}), {held} of "
-        f"{len(cells)} cells hold by the same rule ({evidence(cells)})."
-    )

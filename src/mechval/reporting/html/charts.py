@@ -10,14 +10,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from mechval.axioms import Cell, EvidenceKind
+from mechval.axioms import Cell, EvidenceKind, Verdict
+from mechval.reporting.palette import EPSILON_COLOURS
 from mechval.reporting.report import Chart
 from mechval.reporting.shown import by, significant
 
 SMALLEST = 1e-5
 """ε at and below this have the palest colour."""
-SCALE = ((0.0, "#f3f7fb"), (0.4, "#c6dbef"), (0.7, "#6baed6"), (1.0, "#08519c"))
-"""Pale to dark blue: read in grey and by every common colour blindness."""
+MEANINGLESS = "✗"
+"""Marks an ε that a program which always answers the same has too, however pale its cell."""
 
 _STRONGEST_FIRST = (
     EvidenceKind.CERTIFIED,
@@ -45,13 +46,14 @@ def cells_chart(name: str, caption: str, groups: Mapping[str, Sequence[Cell]]) -
     are cells by interpretation or network, of which the first is shown first.
     """
     shown = {group: strongest(cells) for group, cells in groups.items()}
-    told = evidence(cell for cells in shown.values() for cell in cells)
+    cells = [cell for own in shown.values() for cell in own]
+    note = f" {MEANINGLESS}: a constant answer does as well." if any(map(is_trivial, cells)) else ""
 
     def html(place: str) -> str:
         look: dict[str, Any] = {"config": _CONFIG, "div_id": place}
         return draw_cells(shown).to_html(include_plotlyjs=False, full_html=False, **look)
 
-    return Chart(name, f"{caption}, {told}.", html)
+    return Chart(name, f"{caption}, {evidence(cells)}; dark is worse.{note}", html)
 
 
 def strongest(cells: Iterable[Cell]) -> list[Cell]:
@@ -63,6 +65,11 @@ def strongest(cells: Iterable[Cell]) -> list[Cell]:
 def evidence(cells: Iterable[Cell]) -> str:
     """The kinds of evidence behind cells, with N, such as ``sampled, N = 80,000``."""
     return " and ".join(f"{kind}, N = {n:,}" for kind, n in sorted({(c.kind, c.n) for c in cells}))
+
+
+def is_trivial(cell: Cell) -> bool:
+    """Whether a program that always answers the same does as well: a small ε says nothing there."""
+    return cell.verdict in (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
 
 
 def shade(epsilon: float) -> float:
@@ -84,7 +91,7 @@ def draw_cells(groups: Mapping[str, Sequence[Cell]]) -> go.Figure:
         grid = [[found.get((row, column)) for column in columns] for row in rows]
         panels[group] = {
             "z": [[shade(cell.epsilon) if cell else None for cell in line] for line in grid],
-            "text": [[significant(cell.epsilon) if cell else "" for cell in line] for line in grid],
+            "text": [[_marked(cell) if cell else "" for cell in line] for line in grid],
             "hovertext": [[_hover(cell) if cell else "" for cell in line] for line in grid],
         }
     buttons = [
@@ -98,7 +105,7 @@ def draw_cells(groups: Mapping[str, Sequence[Cell]]) -> go.Figure:
         **next(iter(panels.values())),
         zmin=0,
         zmax=1,
-        colorscale=SCALE,
+        colorscale=EPSILON_COLOURS,
         texttemplate="%{text}",
         hoverinfo="text",
         xgap=3,
@@ -108,14 +115,18 @@ def draw_cells(groups: Mapping[str, Sequence[Cell]]) -> go.Figure:
     return go.Figure(heat_map, {**_LAYOUT, "height": 150 + 70 * len(rows), "updatemenus": [menu]})
 
 
+def _marked(cell: Cell) -> str:
+    return significant(cell.epsilon) + f" {MEANINGLESS}" * is_trivial(cell)
+
+
 def _hover(cell: Cell) -> str:
     """Everything known about a cell."""
     bounds = [f"rate, exact: {significant(cell.epsilon)}"]
     if cell.kind is not EvidenceKind.EXACT:
         at = f" at {cell.confidence:.0%}" if cell.confidence else ""
         bounds = [
-            f"ε, this cell alone{at}: {significant(cell.epsilon)}",
-            f"ε, all cells at once: {significant(cell.epsilon_simultaneous)}",
+            f"ε{at}: {significant(cell.epsilon)}",
+            f"simultaneous ε: {significant(cell.epsilon_simultaneous)}",
         ]
     lines = (
         f"N = {cell.n:,} ({cell.kind})",

@@ -7,7 +7,7 @@ from pathlib import Path
 from mechval.axioms import Cell
 from mechval.errors import MechvalError
 from mechval.reporting.html import answers, charts, page, render
-from mechval.reporting.shown import CellText, show, significant
+from mechval.reporting.shown import CellText, counted, show, significant
 
 
 def build_index(results: Path, runs: Mapping[page.PageContent, Sequence[page.PageRun]]) -> Path:
@@ -37,14 +37,16 @@ def _study(
     shown = show(
         runs,
         ("run", lambda run: _link(run, results)),
+        ("accuracy", lambda run: run.accuracy),
         ("confirmed?", lambda run: page.four_questions(run)["confirmed"][1].verdict),
+        ("cells that hold", _held),
         ("weakest cell", lambda run: _weakest(run, answers.name_of)),
-        ("ε", lambda run: _weakest(run, _shaded)),
+        ("its simultaneous ε", lambda run: _weakest(run, _shaded)),
         ("evidence", lambda run: _weakest(run, answers.counted)),
         ("stages", _state),
     )
     html = render.table(shown, f"table-{content.study}")
-    if groups := {run.run.run: cells for run in runs if (cells := _cells(run))}:
+    if groups := {run.name: cells for run in runs if (cells := _cells(run))}:
         caption = "ε of each run's main interpretation, the run chosen in the menu"
         chart = charts.cells_chart(content.study, caption, groups)
         html += render.macros().chart(chart.html(f"chart-{content.study}"), chart.caption)
@@ -60,8 +62,14 @@ def _cells(run: page.PageRun) -> Sequence[Cell]:
 
 
 def _weakest(run: page.PageRun, told: Callable[[Cell], str | CellText]) -> str | CellText:
-    cells = _cells(run)
+    cells = [cell for cell in _cells(run) if cell.is_distinct and run.content.asked(cell)]
     return told(max(cells, key=lambda cell: cell.epsilon_simultaneous)) if cells else ""
+
+
+def _held(run: page.PageRun) -> str | CellText:
+    cells = [cell for cell in _cells(run) if cell.is_distinct]
+    held = sum(answers.holds(cell, run.content.bar) for cell in cells)
+    return counted(held, len(cells)) if cells else ""
 
 
 def _shaded(cell: Cell) -> CellText:
@@ -71,9 +79,11 @@ def _shaded(cell: Cell) -> CellText:
 
 def _link(run: page.PageRun, results: Path) -> CellText:
     path = run.run.directory / page.PAGE
-    return CellText(run.run.run, link=relpath(path, results) if path.is_file() else "")
+    return CellText(run.name, link=relpath(path, results) if path.is_file() else "")
 
 
 def _state(run: page.PageRun) -> str:
-    faults = [name for name, state in run.states.items() if state.fault]
-    return f"missing or altered: {', '.join(faults)}" if faults else "whole"
+    told = {"missing or altered": run.files.faults, "not made": run.not_made}
+    return (
+        "; ".join(f"{how}: {', '.join(names)}" for how, names in told.items() if names) or "whole"
+    )

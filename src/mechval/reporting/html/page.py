@@ -1,6 +1,7 @@
 """The page of a run, a single file: claim, four answers, the sections, provenance."""
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,10 +19,11 @@ from mechval import tables
 from mechval.axioms import Cell
 from mechval.config import Config
 from mechval.errors import MechvalError
-from mechval.pipeline.run import FinishedRun, StageState
+from mechval.pipeline.run import NOT_MADE, FinishedRun, StageState
 from mechval.reporting.html import answers, render
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.report import Maker, RunFiles
+from mechval.reporting.shown import CellText
 
 PAGE = Path("report") / "index.html"
 """Of a run, below its folder; untracked."""
@@ -52,10 +54,12 @@ class PageContent:
         claim: a few sentences; of the run, because sizes differ between runs.
         components: the steps, first to last.
         input_state: what both the network and the program start from.
+        accuracy: how often the network is right, in words.
         neurons_question: how the third question is put; ``neurons`` answers it.
         cells: the axiom table; its first interpretation is the one that is claimed.
         package: whose templates the sections of the ``makers`` have.
         nulls: axiom tables of networks that the claim is false for, by network.
+        asked: whether a cell is one that the claim is asked to hold in, which the index compares.
         bar: an ε at or below this counts as holding. A stated convention, not a finding.
     """
 
@@ -64,12 +68,14 @@ class PageContent:
     claim: Callable[[RunFiles], Sequence[str]]
     components: tuple[Component, ...]
     input_state: str
+    accuracy: Callable[[RunFiles], CellText]
     neurons_question: str
     neurons: Callable[[RunFiles], Answer]
     cells: Callable[[RunFiles], Sequence[Cell]]
     makers: tuple[Maker, ...]
     package: str
     nulls: Callable[[RunFiles], Mapping[str, Sequence[Cell]]] = lambda files: {}
+    asked: Callable[[Cell], bool] = lambda cell: True
     bar: float = 0.05
 
 
@@ -97,8 +103,28 @@ class PageRun:
             directories={
                 each.name: self.run.directory / each.name for each in states if each.manifest
             },
-            faults={each.name: each.fault for each in states if each.fault},
+            faults={each.name: each.fault for each in states if each.fault not in ("", NOT_MADE)},
         )
+
+    @property
+    def not_made(self) -> list[str]:
+        """The stages that the run never had."""
+        return [name for name, state in self.states.items() if state.fault == NOT_MADE]
+
+    @property
+    def name(self) -> str:
+        """Its folder, or where that has a hash, the words of the command line behind it."""
+        words = [word for word in self.run.command.split() if not word.startswith("study=")]
+        has_hash = re.search(r"-[0-9a-f]{8}-s\d+$", self.run.run)
+        return " ".join(words) if has_hash and words else self.run.run
+
+    @property
+    def accuracy(self) -> CellText:
+        """How often the network is right, or that its table cannot be had."""
+        try:
+            return self.content.accuracy(self.files)
+        except MechvalError:
+            return CellText("not known")
 
     @cached_property
     def judged(self) -> answers.Judged:

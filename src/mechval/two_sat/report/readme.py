@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from statistics import median
 
-from mechval.reporting.paper import Measured
+from mechval.reporting.paper import COMPARISONS, Agreement, Measured
 from mechval.reporting.readme import Block
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import CellText, counted, markdown_of, show, told
@@ -27,6 +27,11 @@ def headline(runs: Mapping[str, RunFiles]) -> str:
     """Every target of the reference network beside the paper and the authors' network."""
     theirs = measured.measured_values(runs[AUTHORS])
     ours = measured.main_values(runs[OWN])
+    verdicts = [row.verdict for row in runs[AUTHORS].rows(COMPARISONS)]
+    agreeing = (
+        f"**{verdicts.count(Agreement.AGREES)} of {len(verdicts)} printed numbers agree** with "
+        "those measured here on the authors' network."
+    )
     shown = show(
         ABOUT[OWN],
         ("target", "name"),
@@ -36,7 +41,7 @@ def headline(runs: Mapping[str, RunFiles]) -> str:
         ("limit", "bound"),
         ("", lambda target: target.verdict(ours)),
     )
-    return markdown_of(shown)
+    return f"{agreeing}\n\n{markdown_of(shown)}"
 
 
 def _printed(target: Target) -> str:

@@ -60,7 +60,7 @@ def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
     """What the network got, read, evaluated and answered, and where the claim parts from it."""
     yield _answers(explanation)
     yield Text(f"tokens: {' '.join(explanation.tokens)}")
-    yield from map(Text, _notes(explanation))
+    yield from _notes(explanation)
     clauses = (
         (str(place), c.written, c.read, f"{c.cosine:.4f}", f"{c.margin:.4f}", _differs(c.agrees))
         for place, c in enumerate(explanation.clauses, start=1)
@@ -83,20 +83,18 @@ def _answers(explanation: Explanation) -> RenderableType:
     return grid(("who", "answer", "with"), rows, title=title)
 
 
-def _notes(explanation: Explanation) -> Iterator[str]:
+def _notes(explanation: Explanation) -> Iterator[Text]:
     n_clauses = len(explanation.clauses)
     missing = n_clauses - explanation.n_written
     if missing:
-        yield (
-            f"{explanation.n_written} of {n_clauses} clauses were written, so the last one is "
-            f"repeated {missing} times more: the same models, and as many clauses as the network "
-            "was trained on, but with more repetition than it saw."
+        told = (
+            f"OUTSIDE THE CLAIM'S DOMAIN: {explanation.n_written} of {n_clauses} clauses were "
+            f"written, the last is repeated {missing} times more."
         )
+        yield Text(told, style="bold")
     if explanation.n_swapped:
-        yield (
-            f"{explanation.n_swapped} clauses were turned round: the network knows the smaller "
-            "variable first."
-        )
+        told = f"{explanation.n_swapped} clauses were turned round: the network knows the smaller "
+        yield Text(told + "variable first.")
 
 
 def _differs(agrees: bool) -> str:

@@ -19,6 +19,7 @@ from mechval.reporting.html.answers import (
     claimed,
     fails_at,
 )
+from mechval.reporting.shown import significant
 from tests.unit.reporting.html.toy_run import N, cell, cells
 
 BAR = 0.05
@@ -36,7 +37,7 @@ def judged(cells: list[Cell], nulls: dict[str, list[Cell]] | None = None) -> Jud
 
 def test_a_claim_without_disagreements_is_confirmed() -> None:
     answer = answer_confirmed(judged(table()))
-    assert answer.verdict.startswith("Confirmed, up to ε")
+    assert answer.verdict.startswith("Confirmed, up to simultaneous ε")
     assert f"sampled, N = {N:,}" in answer.sentences[0]
 
 
@@ -50,6 +51,24 @@ def test_answers_no_better_than_a_constant_refute_the_claim() -> None:
     rows = cells({})
     rows[-1] = cell(REPLACED, "second", 0, verdict=Verdict.NOT_BETTER)
     assert answer_confirmed(judged(rows)).verdict == "Not confirmed"
+
+
+def test_every_cell_that_does_not_hold_is_named_on_a_run_that_fails() -> None:
+    rows = cells({(PREFIX, "first"): 100})
+    rows[-1] = cell(REPLACED, "second", 0, verdict=Verdict.NOT_BETTER)
+    (told,) = (s for s in answer_confirmed(judged(rows)).sentences if s.startswith("Not holding"))
+    assert "first, prefix equivalence" in told
+    assert "second, component replaceability" in told
+
+
+def test_bounds_of_one_cell_and_of_all_have_a_name_each() -> None:
+    bound = judged(table(parse=9)).cells[0]
+    assert significant(bound.epsilon) != significant(bound.epsilon_simultaneous)
+    together = f"simultaneous ε = {significant(bound.epsilon_simultaneous)}"
+    answer = answer_weakest(judged(table(parse=9)))
+    assert together in answer.sentences[0]
+    assert answer.details is not None
+    assert answer.details.header[2] == "simultaneous ε"
 
 
 def test_null_networks_are_judged_by_the_same_rule() -> None:

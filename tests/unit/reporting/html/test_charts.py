@@ -1,7 +1,12 @@
 """What charts show and leave out."""
 
-from mechval.axioms import Axiom, EvidenceKind
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from mechval.axioms import Axiom, EvidenceKind, Verdict
+from mechval.reporting import figures
 from mechval.reporting.html import charts
+from mechval.reporting.palette import EPSILON_COLOURS
 from tests.unit.reporting.html.toy_run import cell, cells
 
 EVIL = '<img src=x onerror="document.title=1">'
@@ -12,16 +17,37 @@ def test_hovering_over_a_cell_tells_its_counts_and_bounds() -> None:
     hover = figure.to_plotly_json()["data"][0]["hovertext"][0][0]
     assert hover.startswith("<b>first, prefix equivalence</b><br>N = 1,000 (sampled)")
     assert "… odd: 9 of 400" in hover
-    assert "ε, this cell alone at 95%: 0.0157" in hover
-    assert "ε, all cells at once: 0.0195" in hover
+    assert "<br>ε at 95%: 0.0157" in hover
+    assert "simultaneous ε: 0.0195" in hover
 
 
 def test_an_exact_cell_is_shown_instead_of_a_sampled_one_and_called_a_rate() -> None:
     exact = cell(Axiom.PREFIX_EQUIVALENCE, "first", 5, kind=EvidenceKind.EXACT, confidence=None)
     sampled = cell(Axiom.PREFIX_EQUIVALENCE, "first", 3)
     chart = charts.cells_chart("axioms", "ε of every cell", {"main": [sampled, exact]})
-    assert chart.caption == "ε of every cell, exact, N = 1,000."
+    assert chart.caption == "ε of every cell, exact, N = 1,000; dark is worse."
     assert "rate, exact" in chart.html("place")
+
+
+def test_a_pale_cell_in_which_a_constant_answer_does_as_well_is_marked() -> None:
+    trivial = cell(Axiom.PREFIX_REPLACEABILITY, "first", 0, verdict=Verdict.CONSTANT_NETWORK)
+    chart = charts.cells_chart("nulls", "ε", {"untrained": [trivial]})
+    assert chart.caption.endswith("✗: a constant answer does as well.")
+    figure = charts.draw_cells({"untrained": [trivial]}).to_plotly_json()
+    assert figure["data"][0]["text"] == [["0.00299 ✗"]]
+    assert "✗" not in charts.cells_chart("axioms", "ε", {"main": cells({})}).caption
+
+
+def test_dark_is_worse_on_the_chart_and_on_every_figure() -> None:
+    ends = [to_rgb(colour) for _, colour in (EPSILON_COLOURS[0], EPSILON_COLOURS[-1])]
+    assert sum(ends[0]) > sum(ends[1])
+    _, (axes,) = figures.panels(1)
+    figures.epsilon_map(axes, np.array([[1e-5, 1.0]]), ["row"], ["best", "worst"])
+    (image,) = axes.get_images()
+    drawn = image.to_rgba(image.get_array())[0, :, :3]
+    assert np.allclose(drawn, ends, atol=0.01)
+    chart = charts.draw_cells({"main": cells({})}).to_plotly_json()["data"][0]["colorscale"]
+    assert tuple(map(tuple, chart)) == EPSILON_COLOURS
 
 
 def test_a_menu_chooses_between_interpretations() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mechval.axioms import Axiom
+from mechval.axioms import Axiom, Cell
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import file_names
 from mechval.reporting.html.index import build_index
@@ -79,6 +79,8 @@ def test_a_missing_stage_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:
     text = build(write_run(tmp_path, "part", NINE, stages=("axioms",)))
     assert "circuit" in section(text, "circuit")
     assert 'class="notice"' in section(text, "circuit")
+    assert "Not made in this run: data, train, circuit, report." in section(text, "claim")
+    assert "missing or altered" not in text
     assert "9 of 1,000" in text
 
 
@@ -142,5 +144,41 @@ def test_the_index_compares_runs_and_links_their_pages(folder: Path, tmp_path: P
 def test_the_index_tells_what_of_a_run_is_missing_or_altered(folder: Path, tmp_path: Path) -> None:
     alter(folder / "axioms" / "axioms.csv")
     text = index({"toy": [toy_run(folder)]}, tmp_path / "results")
-    assert "missing or altered: axioms" in text
+    assert "missing or altered: axioms<" in text
     assert "No answer yet" in text
+
+
+def test_the_index_says_of_stages_that_were_never_made_that_they_were_not(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "part", NINE, stages=("axioms", "circuit"))
+    text = index({"toy": [toy_run(folder)]}, tmp_path / "results")
+    assert "<td>not made: data, train, report</td>" in " ".join(text.split()).replace("> n", ">n")
+    assert "missing or altered" not in text
+
+
+def test_every_page_and_the_index_tell_the_accuracy(folder: Path, tmp_path: Path) -> None:
+    assert "accuracy <b>0.9 of 1 inputs</b>" in build(folder)
+    assert "0.9 of 1 inputs" in index({"toy": [toy_run(folder)]}, tmp_path / "results")
+    bare = write_run(tmp_path / "bare", "one", NINE, stages=("axioms",))
+    assert "accuracy <b>not known</b>" in build(bare)
+
+
+def test_the_index_names_runs_by_their_settings_and_not_by_hashes(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path, name, NINE) for name in ("size-0123abcd-s3", "reference")]
+    text = index({"toy": [toy_run(each) for each in folders]}, tmp_path / "results")
+    row = text.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert "seed=3" in row
+    assert "reference" in row
+    assert "0123abcd" not in row
+
+
+def test_the_weakest_cell_of_the_index_is_one_that_the_claim_is_asked_to_hold_in(
+    folder: Path, tmp_path: Path
+) -> None:
+    def asked(cell: Cell) -> bool:
+        return cell.component != "first"
+
+    titled = {content(asked=asked): [toy_run(folder, asked=asked)]}
+    text = own_text(build_index(tmp_path / "results", titled))
+    row = text.partition("<tbody>")[2].partition("</tbody>")[0]
+    assert "second, prefix equivalence" in row
+    assert "first, prefix equivalence" not in row

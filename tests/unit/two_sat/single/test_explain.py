@@ -45,7 +45,7 @@ def test_the_last_clause_is_repeated_and_the_turned_one_is_told(subject: Subject
     assert (found.n_written, found.n_swapped, len(found.clauses)) == (2, 1, 6)
     assert {clause.written for clause in found.clauses[1:]} == {"(x1 ∨ x2)"}
     text = rendered(found)
-    assert "2 of 6 clauses were written, so the last one is repeated 4 times more" in text
+    assert "OUTSIDE THE CLAIM'S DOMAIN: 2 of 6 clauses were written" in text
     assert "1 clauses were turned round" in text
 
 

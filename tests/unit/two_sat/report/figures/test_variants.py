@@ -1,19 +1,26 @@
 """The figures show the rows they are given."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mechval.axioms import Axiom, EvidenceKind
+from mechval.axioms import CELLS, Axiom, EvidenceKind
 from mechval.reporting.figures import figure_style, save_figure
+from mechval.reporting.report import RunFiles, paragraphs
+from mechval.reporting.shown import by
 from mechval.two_sat.claim.measure import Measured
 from mechval.two_sat.claim.surface import SurfaceRow
-from mechval.two_sat.claim.variants.variant import VariantRow
+from mechval.two_sat.claim.variants.rivals import ONE_BIT
+from mechval.two_sat.claim.variants.variant import VARIANTS, VariantRow
+from mechval.two_sat.report.content import PACKAGE
 from mechval.two_sat.report.figures.claim import draw_rivals, draw_surface, draw_tolerance
 from tests.unit.two_sat.claim.variants import own_program
+
+ROOT = Path(__file__).resolve().parents[5]
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +101,31 @@ def test_the_rivals_figure_hatches_the_rival_that_compares_one_bit(tables: Measu
     (axes,) = rivals(tables).axes
     hatches = bars(axes, lambda patch: patch.get_hatch())
     assert [key for key, hatch in hatches.items() if hatch] == [("implication graph", 0)]
+
+
+def test_the_rivals_caption_does_not_refute_the_claim_by_a_program_without_neurons() -> None:
+    (caption,) = (text for text in paragraphs(PACKAGE, "captions.md") if "rivals-*" in text)
+    assert "says when each neuron fires and has lower bars in every group" in caption
+    assert "hatched bar says nothing of neurons" in caption
+
+
+@pytest.mark.parametrize("run", ["reference", "published"])
+def test_no_rival_that_says_when_neurons_fire_has_lower_bars_than_the_claim(run: str) -> None:
+    files = RunFiles.of(ROOT / "results" / "two_sat" / run)
+    rows = [row for row in files.rows(VARIANTS) if row.tags["family"] == "rival"]
+    names = ("prefix equivalence/evaluate", "prefix equivalence/output")
+    mains = {(c.interpretation, c.name): c.epsilon for c in files.rows(CELLS)}
+    for (about, program), own in by(rows, "tags.reading", "tags.setting").items():
+        if any(row.equivalence == ONE_BIT for row in own):
+            continue
+        residual = own[0].tags["residual"]
+        lower = [
+            row.epsilon < mains[f"trees/{about}/{residual}", row.name]
+            for row in own
+            if row.name in names
+        ]
+        assert lower
+        assert not all(lower), program
 
 
 def test_the_surface_shows_every_value_and_the_published_contour() -> None:
