@@ -86,7 +86,7 @@ def n_differing(
     first: Shaped[Tensor, "batch ..."], second: Shaped[Tensor, "batch ..."]
 ) -> Shaped[Tensor, " batch"]:
     """In how many entries the two states of each sample differ: a ready-made distance."""
-    return (first != second).flatten(1).sum(dim=1)
+    return (first != second).reshape(len(first), -1).sum(dim=1)
 
 
 @dataclass(frozen=True)
@@ -273,12 +273,14 @@ class Measurements:
     how far they are apart.
 
     Attributes:
+        labels: the network's outputs, one integer per sample unless the last equivalence takes
+            others.
         shuffled: of each distinct equivalence cell, how far the network's state is from the
             program's state for another sample of its batch, drawn at random; batches of one
             sample, and states that cannot be taken apart, have none.
     """
 
-    labels: Int[Tensor, " sample"]
+    labels: Shaped[Tensor, "sample ..."]
     strata: Int[Tensor, " sample"]
     distances: Mapping[CellKey, Float[Tensor, " sample"]]
     shuffled: Mapping[CellKey, Float[Tensor, " shuffled"]]

@@ -41,7 +41,7 @@ def verify(
     for rows in ([*range(n)][::-1][::2], [0]):
         some, of_some = network.run(states.pick(inputs, rows), {}, labels)
         networks.refuse_mixing(rows, n, {**found, **expected}, {**of_some, **compared(some)})
-    for cut, following in zip(cuts, (*cuts[1:], ()), strict=True):
+    for cut, following in zip(cuts, (*cuts[1:], ()), strict=bool(cuts)):
         own = {**{label: found[label] for label in following}, **expected}
         put_in = {label: found[label] for label in cut}
         is_partial = any(network.cuts[label].is_partial for label in cut)

@@ -47,7 +47,9 @@ def save_disagreements(reports: Sequence[AxiomReport], directory: Path) -> None:
     bits = np.stack([np.frombuffer(packed, dtype=np.uint8) for packed in numbers])
     header = _Header(n_samples=reports[0].n, rows=rows)
     content = save({"bits": bits}, metadata={_HEADER_KEY: header.model_dump_json()})
-    (directory / DISAGREEMENTS).write_bytes(content)
+    aside = directory / f".{DISAGREEMENTS}.new"
+    aside.write_bytes(content)
+    aside.replace(directory / DISAGREEMENTS)
 
 
 def load_disagreements(directory: Path) -> Disagreements:

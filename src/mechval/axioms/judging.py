@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from mechval.axioms import equations, statistics
 from mechval.axioms.base import Axiom, CellKey, Equivalence, Interpretation, Measurements
+from mechval.axioms.baselines import differs_from
 from mechval.axioms.report import (
     AxiomReport,
     Cell,
@@ -28,7 +29,8 @@ class JudgingRule:
 
     Attributes:
         mixtures: per mixture, the weight of every stratum; weights sum to 1.
-        constant_label: answer of the constant program, chosen on other samples.
+        constant_label: answer of the constant program, chosen on other samples; a tensor where
+            outputs are more than one integer per sample.
 
     Raises MechvalError for unknown or missing strata in a mixture, weights that do not sum to 1,
     repeated strata names, or a confidence outside (0, 1).
@@ -37,7 +39,7 @@ class JudgingRule:
     strata_names: tuple[str, ...]
     mixtures: Mapping[str, Mapping[str, float]]
     confidence: float
-    constant_label: int
+    constant_label: int | Tensor
 
     def __post_init__(self) -> None:
         statistics.check_confidence(self.confidence)
@@ -71,7 +73,7 @@ def make_report(
         for key in equations.distinct_cells(interpretation)
     }
     disagreements = {key: distinct[first] for key, first in representatives.items()}
-    _, label_counts = measurements.labels.unique(return_counts=True)
+    _, label_counts = measurements.labels.unique(return_counts=True, dim=0)
     baseline = _constant_program(interpretation.equivalences[-1], measurements.labels, rule)
     n_labels = len(label_counts)
     shuffled = {
@@ -203,43 +205,22 @@ def _mix(
     )
 
 
-def best_constant(labels: Int[Tensor, " sample"], equivalence: Equivalence) -> int:
-    """Of the labels that occur, the one that disagrees least with all of them (the smallest such).
-
-    Under `exact_labels` it is the most frequent one. Choose it on samples that are not judged.
-
-    Raises MechvalError if there is no label.
-    """
-    if len(labels) == 0:
-        raise MechvalError("labels is empty; allowed: at least one label.")
-    return min(
-        labels.unique().tolist(),
-        key=lambda constant: int(_differs_from(constant, labels, equivalence).sum()),
-    )
-
-
-def _differs_from(
-    constant: int, labels: Int[Tensor, " sample"], equivalence: Equivalence
-) -> Bool[Tensor, " sample"]:
-    return equivalence.distance(labels, labels.new_full((), constant).expand_as(labels)) > (
-        equivalence.tolerance
-    )
-
-
 def _constant_program(
-    equivalence: Equivalence, labels: Int[Tensor, " sample"], rule: JudgingRule
+    equivalence: Equivalence, labels: Shaped[Tensor, "sample ..."], rule: JudgingRule
 ) -> ConstantProgram:
     """The constant program, by the rule that decides the cells it is held against."""
-    occurring = labels.unique().tolist()
-    if len(occurring) > 1 and rule.constant_label not in occurring:
-        raise MechvalError(
-            f"constant_label={rule.constant_label} is never the network's answer; allowed: a "
-            f"label that occurs, from {occurring[0]} to {occurring[-1]} (see best_constant)."
-        )
-    n_others = int(_differs_from(rule.constant_label, labels, equivalence).sum())
+    label = rule.constant_label if isinstance(rule.constant_label, int) else None
+    if label is not None:
+        occurring = labels.unique().tolist()
+        if len(occurring) > 1 and label not in occurring:
+            raise MechvalError(
+                f"constant_label={label} is never the network's answer; allowed: a label that "
+                f"occurs, from {occurring[0]} to {occurring[-1]} (see best_constant)."
+            )
+    n_others = int(differs_from(rule.constant_label, labels, equivalence).sum())
     estimate = Estimate.of(n_others, len(labels), rule.confidence)
     return ConstantProgram(
-        label=rule.constant_label,
+        label=label,
         n=estimate.n,
         disagreements=estimate.disagreements,
         rate=estimate.rate,

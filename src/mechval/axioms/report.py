@@ -126,12 +126,13 @@ class ShuffledCell(Estimate, CellName):
 
 @dataclass(frozen=True)
 class ConstantProgram:
-    """How far the program that always answers ``label`` is from the network.
+    """How far the program that always answers ``label`` is from the network; None is an output
+    that is not one integer.
 
     ``lower`` and ``upper`` are one-sided bounds of its disagreement probability.
     """
 
-    label: int = tables.told()
+    label: int | None = tables.told()
     n: int = tables.told("N")
     disagreements: int = tables.count()
     rate: float = tables.rate()

@@ -64,6 +64,28 @@ def disagreements_from_epsilon(epsilon: float, n: int, confidence: float) -> int
     )
 
 
+def samples_for_epsilon(epsilon: float, confidence: float, disagreements: int = 0) -> int:
+    """Give the fewest samples on which so many disagreements bound the probability by ε.
+
+    >>> samples_for_epsilon(0.01, 0.95), samples_for_epsilon(0.01, 0.95, disagreements=3)
+    (299, 773)
+
+    Raises MechvalError for an ε outside (0, 1), a negative count or a confidence outside (0, 1).
+    """
+    if not 0 < epsilon < 1:
+        raise MechvalError(f"epsilon={epsilon} is not allowed; allowed: strictly between 0 and 1.")
+    low = high = _check_count(disagreements, max(disagreements, 1))
+    while clopper_pearson_upper(disagreements, high, confidence) > epsilon:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if clopper_pearson_upper(disagreements, middle, confidence) > epsilon:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
 def mixture_upper(
     disagreements: Sequence[int], n: Sequence[int], weights: Sequence[float], confidence: float
 ) -> float:

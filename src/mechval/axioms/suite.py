@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from mechval.axioms import equations, guarding, states
@@ -17,8 +17,10 @@ from mechval.axioms.base import (
     Sides,
     State,
     Trajectory,
+    exact_labels,
 )
-from mechval.axioms.judging import JudgingRule, best_constant, make_report
+from mechval.axioms.baselines import strongest_constant
+from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.memory import Memory, Recall, refuse_memory
 from mechval.axioms.report import AxiomReport, Cell
 from mechval.errors import MechvalError
@@ -35,7 +37,7 @@ def evaluate_axioms(
     strata_names: Sequence[str],
     mixtures: Mapping[str, Mapping[str, float]],
     confidence: float,
-    constant_label: int,
+    constant_label: int | Tensor,
 ) -> list[AxiomReport]:
     """Count, bound and judge the disagreements of every axiom at every component.
 
@@ -82,14 +84,23 @@ def enumerate_axioms(
         Batch(part, torch.zeros(len(part), dtype=torch.long)) for part in inputs.split(_BATCH)
     ]
     (measured,) = measure_axioms([interpretation], batches)
-    constant = best_constant(measured.labels, interpretation.equivalences[-1])
+    constant = strongest_constant(measured.labels, interpretation.equivalences[-1])
     rule = JudgingRule(("all",), {}, _CONFIDENCE, constant)
-    report = make_report(interpretation, measured, rule)
+    return exact_report(make_report(interpretation, measured, rule))
+
+
+def exact_report(report: AxiomReport) -> AxiomReport:
+    """The same counts where the samples are every input there is: each ε is the rate."""
     return replace(report, cells=tuple(map(_exact_cell, report.cells)))
 
 
-def refuse_part(inputs: Shaped[Tensor, "input ..."], domain_size: int) -> None:
-    """Raise a MechvalError unless inputs are ``domain_size`` many and all different."""
+def refuse_part(inputs: State, domain_size: int) -> None:
+    """Raise a MechvalError unless inputs are one tensor of ``domain_size`` different rows."""
+    if not isinstance(inputs, Tensor):
+        raise MechvalError(
+            f"domain_size is given with inputs of type {type(inputs).__name__}; allowed: with one "
+            "tensor, whose rows can be told apart."
+        )
     if len(inputs.unique(dim=0)) < len(inputs):
         raise MechvalError("an input occurs more than once; allowed: every input there is, once.")
     if len(inputs) != domain_size:
@@ -166,7 +177,7 @@ def _measure_batch(
 ) -> list[Measurements]:
     """Run the network once, then measure each interpretation on its states."""
     concrete = equations.run_network(interpretations[0], batch.inputs)
-    labels = _checked_labels(concrete[-1], len(batch.strata))
+    labels = _checked_labels(interpretations, concrete[-1], len(batch.strata))
     measuring = _BatchPass(concrete, len(batch.strata), recall)
     strata = batch.strata.cpu().long()
     return [
@@ -264,10 +275,25 @@ def _checked_distance(distance: Tensor, n: int, place: str) -> Float[Tensor, " b
     return distance
 
 
-def _checked_labels(labels: State, n: int) -> Int[Tensor, " batch"]:
+def _checked_labels(
+    interpretations: Sequence[Interpretation], labels: State, n: int
+) -> Shaped[Tensor, "batch ..."]:
+    """One integer per sample, or what else the last equivalence of all interpretations takes."""
+    last = [interpretation.equivalences[-1].distance for interpretation in interpretations]
+    if exact_labels.distance not in last:
+        if isinstance(labels, Tensor) and labels.shape[:1] == (n,):
+            is_integer = not (labels.is_floating_point() or labels.is_complex())
+            return labels.cpu().long() if is_integer else labels.cpu()
+        raise MechvalError(
+            f"the network's output is {getattr(labels, 'shape', type(labels).__name__)}; allowed: "
+            f"a tensor with an entry for each of {n} samples."
+        )
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.is_complex():
         kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise MechvalError(f"the network's labels are {kind}; allowed: an integer tensor.")
+        raise MechvalError(
+            f"the network's labels are {kind}; allowed: an integer tensor, as the last equivalence "
+            "is exact labels."
+        )
     if tuple(labels.shape) != (n,):
         raise MechvalError(
             f"the network's labels have shape {tuple(labels.shape)}; "
