@@ -6,11 +6,11 @@ callables of an interpretation look inside them. What an evaluation yields is in
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -22,6 +22,24 @@ State: TypeAlias = Any
 """A batch of concrete or abstract states: tensors, or any structure of them, batched first."""
 
 Map: TypeAlias = Callable[[State], State]
+
+
+@runtime_checkable
+class Chained(Protocol):
+    """A component that can run those after it in the same forward pass."""
+
+    def run_through(self, following: Sequence[Map], state: State) -> tuple[State, ...]:
+        """The states after it and after as many of the ``following`` as it can run."""
+        ...
+
+
+def run_ahead(components: Sequence[Map], state: State) -> tuple[State, ...]:
+    """The states after the first component and after those that run with it (`Chained`)."""
+    first, *following = components
+    if isinstance(first, Chained):
+        return first.run_through(following, state)
+    return (first(state),)
+
 
 _INDEX_TYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -157,8 +175,9 @@ class Interpretation:
 
     def run_after(self, component: int, state: State) -> State:
         """Run the network's rest t[i:] on a concrete state at cut ``component``."""
-        for concrete in self.concrete[component:]:
-            state = concrete(state)
+        while component < self.n_components:
+            run = run_ahead(self.concrete[component:], state)
+            component, state = component + len(run), run[-1]
         return state
 
 

@@ -11,7 +11,7 @@ Source: paper section 3; PAPER.md section 1.
 
 import itertools
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from torch import nn
@@ -76,7 +76,7 @@ class CutNetwork:
         self._is_partial = [any(cut.is_partial for cut in group) for group in groups]
         self._is_single = [not isinstance(cut, tuple) for cut in cuts]
         steps = range(len(self._cuts) + 1)
-        self.components: tuple[Map, ...] = tuple(partial(self.step, step) for step in steps)
+        self.components: tuple[Map, ...] = tuple(Component(self, step) for step in steps)
 
     @guarding.tracking()
     def verify(self, inputs: Any) -> None:
@@ -100,21 +100,26 @@ class CutNetwork:
         with networks.untouched(self._network.model):
             derivability.verify(self._network, self._cuts, inputs, self._read_label)
 
-    def step(self, index: int, state: State) -> State:
-        """Component ``index`` (from 0): the state at one cut to the state at the next."""
-        following = self._cuts[index] if index < len(self._cuts) else []
-        if index == 0:
+    def run(self, first: int, last: int, state: State) -> tuple[State, ...]:
+        """Components ``first`` to ``last`` (from 0) in one forward pass: the states after each."""
+        if first == 0:
             self._check(state)
             inputs, put_in = state, {}
         else:
-            inputs, put_in = self._entered(index - 1, state)
-        output, found = self._network.run(inputs, put_in, following)
-        if not following:
-            with guarding.told(f"read_label ({guarding.name_of(self._read_label)})"):
-                return self._read_label(output)
-        tensors = tuple(found[label] for label in following)
-        part = tensors[0] if self._is_single[index] else tensors
-        return PartialState(part, inputs, put_in) if self._is_partial[index] else part
+            inputs, put_in = self._entered(first - 1, state)
+        kept = range(first, min(last + 1, len(self._cuts)))
+        labels = [*itertools.chain(*(self._cuts[cut] for cut in kept))]
+        output, found = self._network.run(inputs, put_in, labels)
+        passed: list[State] = []
+        for cut in kept:
+            tensors = tuple(found[label] for label in self._cuts[cut])
+            part = tensors[0] if self._is_single[cut] else tensors
+            passed.append(PartialState(part, inputs, put_in) if self._is_partial[cut] else part)
+            inputs, put_in = self._entered(cut, passed[-1])
+        if last < len(self._cuts):
+            return tuple(passed)
+        with guarding.told(f"read_label ({guarding.name_of(self._read_label)})"):
+            return (*passed, self._read_label(output))
 
     def _entered(self, cut: int, state: State) -> tuple[Any, dict[str, Any]]:
         """What to run the network on, and to put in, for it to be in a state at a cut."""
@@ -145,6 +150,25 @@ class CutNetwork:
                 f"the inputs hold {_told(found)}; allowed: what the example holds, "
                 f"{_told(allowed)}."
             )
+
+
+@dataclass(frozen=True, eq=False)
+class Component:
+    """One component of a network, from 0; it runs those that follow it in the same pass."""
+
+    network: CutNetwork
+    index: int
+
+    def __call__(self, state: State) -> State:
+        """The state at one cut to the state at the next."""
+        return self.network.run(self.index, self.index, state)[0]
+
+    def run_through(self, following: Sequence[Map], state: State) -> tuple[State, ...]:
+        """The states after it and after the next components of the same network."""
+        own = self.network.components[self.index + 1 :]
+        pairs = zip(own, following, strict=False)
+        n_own = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] is pair[1], pairs))
+        return self.network.run(self.index, self.index + n_own, state)
 
 
 def _told(paths: list[str]) -> str:

@@ -6,7 +6,7 @@ counterexamples. Components are 1-based: component i leads from cut i - 1 to cut
 Source: paper section 3; PAPER.md section 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +20,7 @@ from mechval.axioms.base import (
     Sides,
     State,
     Trajectory,
+    run_ahead,
 )
 from mechval.axioms.cuts import carried, claimed
 
@@ -117,7 +118,25 @@ def run_network(interpretation: Interpretation, inputs: State) -> tuple[State, .
 
     Raises MechvalError naming the component that changes the state it is given or gives NaN.
     """
-    return run_components(_guarded(interpretation, "t", interpretation.concrete, 1), inputs)
+    states, place = [inputs], f"{interpretation.name!r}: t_"
+    while len(states) <= interpretation.n_components:
+        number, components = len(states), interpretation.concrete[len(states) - 1 :]
+        name = guarding.name_of(components[0])
+        made = guarding.apply(_run_ahead(components, name), f"{place}{number}", states[-1])
+        for later, state in enumerate(made, start=number):
+            guarding.refuse_result(state, f"{place}{later} ({name})", inputs)
+        states += made
+    return tuple(states)
+
+
+def _run_ahead(components: Sequence[Map], name: str) -> Callable[[State], tuple[State, ...]]:
+    """`run_ahead` under the name that messages give it."""
+
+    def run(state: State) -> tuple[State, ...]:
+        return run_ahead(components, state)
+
+    run.__qualname__ = name
+    return run
 
 
 def make_trajectory(interpretation: Interpretation, concrete: tuple[State, ...]) -> Trajectory:

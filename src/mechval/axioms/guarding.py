@@ -72,15 +72,23 @@ def translate(applied: Callable[[Any], Any], place: str, state: Any) -> Any:
     else than one state per sample, or NaN.
     """
     result = apply(applied, place, state)
+    refuse_result(result, f"{place} ({name_of(applied)})", state)
+    return result
+
+
+def refuse_result(result: Any, place: str, state: Any) -> None:
+    """Refuse what is not one state per sample of ``state``, or NaN; ``place`` is what gave it.
+
+    Raises MechvalError.
+    """
     sizes = {size for size, _ in _sizes(state)}
     for size, shape in _sizes(result):
         if len(sizes) == 1 and size not in sizes:
             raise MechvalError(
-                f"{place} ({name_of(applied)}) gives shape {shape} for {sizes.pop()} samples; "
+                f"{place} gives shape {shape} for {sizes.pop()} samples; "
                 "allowed: one state per sample, along the first axis."
             )
-    refuse_nan(result, f"{place} ({name_of(applied)})")
-    return result
+    refuse_nan(result, place)
 
 
 @contextmanager

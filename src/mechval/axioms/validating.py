@@ -1,7 +1,6 @@
 """One call from a claim and inputs to a result: cuts verified, batches made, cells judged."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from mechval.axioms.baselines import (
     measure_baseline,
     strongest_constant,
 )
-from mechval.axioms.cutting import CutNetwork
+from mechval.axioms.cutting import Component
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.paired import PairedRow, compare_pairs
 from mechval.axioms.report import AxiomReport
@@ -81,8 +80,7 @@ class _Cuts:
 
     def __init__(self, claims: Sequence[Interpretation]) -> None:
         first = claims[0].concrete[0] if claims else None
-        owner = getattr(first.func, "__self__", None) if isinstance(first, partial) else None
-        self._network = owner if isinstance(owner, CutNetwork) else None
+        self._network = first.network if isinstance(first, Component) else None
         self.told = "not verified, as the components are no CutNetwork's"
 
     def verified(self, pieces: Iterable[State]) -> Iterator[State]:

@@ -176,6 +176,22 @@ def test_the_sample_size_is_the_smallest_that_suffices(epsilon: float, disagreem
     assert clopper_pearson_upper(disagreements, n - 1, 0.95) > epsilon
 
 
+def test_a_batch_takes_four_forward_passes_for_three_components() -> None:
+    """Its own, and one for each state that a γ writes; component by component they were seven."""
+    n_passes = 0
+
+    class Counted(Reverser):
+        def forward(self, tokens: Tensor) -> Tensor:
+            nonlocal n_passes
+            n_passes += len(tokens) == len(INPUTS)
+            return super().forward(tokens)
+
+    claim = interpret(Counted())
+    n_passes = 0
+    mv.measure_axioms([claim], [mv.Batch(INPUTS, torch.zeros(len(INPUTS), dtype=torch.long))])
+    assert n_passes == 4
+
+
 def test_from_import_to_table_in_25_lines(capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[3] / "docs" / "BRING_YOUR_OWN.md").read_text(encoding="utf-8")
     block = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)[0]
