@@ -282,23 +282,31 @@ def _worst(
         return ()
     some = states.pick(inputs, rows)
     sides = equations.cell_sides(interpretation, some, key)
+    differs = _differing_parts(sides)
     return tuple(
         WorstSample(
-            row,
-            float(distance[row]),
-            *(_spelled(s, at) for s in (some, sides.network, sides.program)),
+            sample=row,
+            distance=float(distance[row]),
+            inputs=_spelled(some, at, {}),
+            network=_spelled(sides.network, at, differs),
+            program=_spelled(sides.program, at, differs),
         )
         for at, row in enumerate(rows)
     )
 
 
-def _spelled(state: State, row: int) -> str:
-    """One sample's state as text, cut off where it is long."""
-    try:
-        entries = {path: leaf[row].tolist() for path, leaf in guarding.leaves(state)}
-    except (TypeError, AttributeError, IndexError):
+def _spelled(state: State, row: int, differs: Mapping[str, Tensor]) -> str:
+    """One sample's state as text; of a long one only what differs, and no more than fits."""
+    leaves = dict(guarding.leaves(state))
+    if not all(states.has_rows(leaf) and len(leaf) > row for leaf in leaves.values()):
         return "?"
-    text = "; ".join(f"{path} {value}".strip() for path, value in entries.items())
+    text = "; ".join(f"{path} {leaf[row].tolist()}".strip() for path, leaf in leaves.items())
+    if len(text) > _WIDTH and differs:
+        text = "; ".join(
+            f"{path}{index or ''} {leaves[path][row][tuple(index)].item()}".strip()
+            for path, where in differs.items()
+            for index in where[row].nonzero().tolist()
+        )
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 

@@ -1,0 +1,147 @@
+"""The gallery's claims hold where they should and fail where they should."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.gallery import addition, brackets, compiled, induction
+from experiments.gallery.published import Published
+from mechval import axioms as mv
+from mechval.axioms.paired import PairedRow, compare_pairs
+from mechval.errors import MechvalError
+
+GALLERY = Path(addition.__file__).parent
+
+
+def published(path: Path) -> Published:
+    if not path.exists():
+        pytest.skip(f"the published checkpoint {path.name} is not here")
+    return Published(path)
+
+
+def n_failing(report: mv.AxiomReport) -> dict[str, int]:
+    return {cell.name: cell.disagreements for cell in report.cells if cell.disagreements}
+
+
+@pytest.mark.parametrize("path", sorted(GALLERY.glob("*.py")), ids=lambda path: path.stem)
+def test_an_exhibit_has_at_most_70_lines_of_code(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len([line for line in text.splitlines() if line.strip()]) <= 70
+
+
+def test_a_checkpoint_that_is_not_there_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(MechvalError, match=r"net\.pth does not exist; allowed: a published"):
+        Published(tmp_path / "net.pth")
+
+
+class TestCompiled:
+    claim = compiled.interpret(compiled.Histogram())
+
+    def test_the_compiled_program_is_exactly_right(self) -> None:
+        assert not n_failing(mv.enumerate_axioms(self.claim, compiled.INPUTS, domain_size=81))
+
+    @pytest.mark.parametrize(
+        ("mutant", "n_wrong"),
+        [("of the first symbol", 60), ("of those before", 81), ("three at most", 3)],
+    )
+    def test_a_mutated_program_fails(self, mutant: str, n_wrong: int) -> None:
+        wrong = replace(self.claim, abstract=(compiled.MUTANTS[mutant], *self.claim.abstract[1:]))
+        failing = n_failing(mv.enumerate_axioms(wrong, compiled.INPUTS, domain_size=81))
+        assert set(failing.values()) == {n_wrong}
+        assert "prefix replaceability/select" in failing
+
+
+class TestBrackets:
+    model = brackets.Brackets()
+
+    @pytest.mark.parametrize(
+        ("name", "n_wrong"),
+        [("count and horizon", 0), ("count", 56), ("horizon", 56), ("first and last", 50)],
+    )
+    def test_only_the_right_claim_of_the_bag_stands(self, name: str, n_wrong: int) -> None:
+        claim = brackets.interpret(self.model, name)
+        failing = n_failing(mv.enumerate_axioms(claim, brackets.INPUTS, domain_size=256))
+        assert failing.get("prefix equivalence/tell", 0) == n_wrong
+        assert failing.get("component replaceability/check", 0) == n_wrong
+        assert ("component equivalence/check" in failing) == bool(n_wrong)
+
+    def test_where_the_count_alone_fails_is_after_a_closing_bracket(self) -> None:
+        claim = brackets.interpret(self.model, "count")
+        failures = mv.locate_failures(
+            claim, brackets.INPUTS, part_names={"check": ["dips", "ends"]}
+        )
+        found = failures["component equivalence/check"]
+        assert [part.part for part in found.parts] == ["dips"]
+        assert "input [0]" in {stratum.factor for stratum in found.strata}
+
+
+@pytest.fixture(scope="module")
+def heads() -> dict[str, mv.Failures]:
+    model, inputs = published(induction.PATH), induction.draw(400, seed=1)
+    return {
+        name: mv.locate_failures(induction.interpret(model, name), inputs)
+        for name in induction.CLAIMS
+    }
+
+
+class TestInduction:
+    def test_previous_token_everywhere_is_refuted(self, heads: dict[str, mv.Failures]) -> None:
+        everywhere = heads["everywhere"]
+        assert everywhere["prefix equivalence/see previous"].disagreements == 400
+        assert everywhere["prefix equivalence/match"].disagreements == 400
+
+    def test_the_positions_that_fail_are_those_behind_the_first_chunk(
+        self, heads: dict[str, mv.Failures]
+    ) -> None:
+        parts = heads["everywhere"]["prefix equivalence/see previous"].parts
+        assert {f"1[{place}]" for place in range(26)}.isdisjoint(part.part for part in parts)
+
+    def test_the_claim_about_the_first_chunk_stands(self, heads: dict[str, mv.Failures]) -> None:
+        first = heads["first chunk"]
+        assert first["prefix equivalence/see previous"].disagreements == 0
+        for cell in ("prefix equivalence/match", "prefix replaceability/see previous"):
+            assert 0.1 < mv.clopper_pearson_upper(first[cell].disagreements, 400, 0.95) < 0.15
+
+
+@pytest.fixture(scope="module")
+def carries() -> Sequence[mv.AxiomReport]:
+    claims = addition.interpret(published(addition.PATH), addition.draw(4000, seed=0))
+    inputs = addition.draw(4000, seed=1)
+    return mv.evaluate_axioms(
+        claims,
+        [mv.Batch(inputs, torch.zeros(len(inputs), dtype=torch.long))],
+        strata_names=("all",),
+        mixtures={},
+        confidence=0.95,
+        constant_label=0,
+    )
+
+
+class TestAddition:
+    cell = "prefix equivalence/carry"
+
+    def test_the_answer_is_predicted_to_2_percent(self, carries: Sequence[mv.AxiomReport]) -> None:
+        exact = {cell.name: cell for cell in carries[-1].cells}[self.cell]
+        assert exact.epsilon < 0.02
+
+    def test_a_carry_of_one_digit_is_worse_on_the_same_inputs(
+        self, carries: Sequence[mv.AxiomReport]
+    ) -> None:
+        pairs = {(row.first, row.second): row for row in compare_pairs(carries, self.cell, 0.95)}
+        assert pairs["one digit", "exact"].low > 0.03
+
+    def test_a_carry_of_two_digits_is_not_told_from_the_exact_one(
+        self, carries: Sequence[mv.AxiomReport]
+    ) -> None:
+        row: PairedRow = compare_pairs(carries[1:], self.cell, 0.95)[0]
+        assert row.p_value > 0.05
+        assert row.high - row.low < 0.01
+
+    def test_attention_does_not_know_the_sum_yet(self, carries: Sequence[mv.AxiomReport]) -> None:
+        for report in carries:
+            cells = {cell.name: cell for cell in report.cells}
+            assert cells["prefix equivalence/attend"].rate > 0.5
+            assert cells["prefix replaceability/attend"].rate > 0.3
