@@ -230,6 +230,12 @@ class TwoSatSettings(Config):
     progress: ProgressConfig = Field(description="how snapshots are validated")
     certify: CertifyConfig = Field(description="how much is proved and counted")
 
+    @property
+    def phases(self) -> dict[str, Recipe]:
+        """The recipes of a training by their names, in order."""
+        both = {"training": self.training, "finishing": self.finishing}
+        return {name: recipe for name, recipe in both.items() if recipe is not None}
+
     @model_serializer(mode="wrap")
     def _absent_as_before(self, values_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Configs of runs that consolidate nothing are what they were before one could."""

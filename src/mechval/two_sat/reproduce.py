@@ -70,22 +70,9 @@ def reproduce(
     split = corpora.splits
 
     network = training.untrained_network(problem, settings.architecture, seed)
-    phases = {"training": (training.train_network, settings.training)}
-    if settings.finishing:
-        phases["finishing"] = (training.finish_network, settings.finishing)
-    for phase, (train, recipe) in phases.items():
-        train(
-            training.TrainingRun(
-                network,
-                problem,
-                recipe,
-                split["training.train"],
-                split["training.selection"],
-                seed,
-                scratch / phase,
-                device,
-            )
-        )
+    seen = (split["training.train"], split["training.selection"])
+    run = training.TrainingRun(network, problem, settings.training, *seen, seed, scratch, device)
+    training.train_phases(run, settings.phases)
 
     circuit = extract_circuit(
         network, problem, split["analysis.fit"], config=settings.circuit, seed=seed, device=device

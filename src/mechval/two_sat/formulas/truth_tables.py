@@ -5,11 +5,12 @@ per assignment in 64-bit words, lowest bit first: one word up to 6 variables, fo
 """
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import comb
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Integer, UInt64
+from jaxtyping import Bool, Int32, Integer, UInt64
 from torch import Tensor
 
 from mechval.errors import MechvalError
@@ -89,12 +90,41 @@ _LARGEST_STEP = 2**26
 
 
 @dataclass(frozen=True)
-class TruthTableCounts:
-    """How many formulas have each reachable truth table. ``formulas`` is int64, or Python integers
-    where the numbers do not fit."""
+class ReachableTables:
+    """Every truth table that some formula has, with the exact number of its formulas.
+    ``words`` ascend: the first is the unsatisfiable one where it is reachable. ``formulas`` are
+    int64, or Python integers where the numbers do not fit."""
 
-    tables: UInt64[np.ndarray, " table"]
+    problem: Problem
+    words: UInt64[np.ndarray, " table"]
     formulas: np.ndarray
+
+    @cached_property
+    def truth(self) -> Bool[np.ndarray, "table assignment"]:
+        """One truth value per assignment."""
+        return unpack_truth_tables(self.words[:, None], self.problem.n_variables)
+
+    @property
+    def is_satisfiable(self) -> Bool[np.ndarray, " table"]:
+        """Which tables have a true entry."""
+        return self.words != 0
+
+    def first_table(self) -> Int32[np.ndarray, " clause"]:
+        """Index of the table of every clause alone."""
+        return self._index(clause_truth_tables(self.problem)[:, 0])
+
+    def next_table(self) -> Int32[np.ndarray, "table clause"]:
+        """Index of every table with one more clause; -1 where only longer formulas have it."""
+        words = clause_truth_tables(self.problem)[:, 0]
+        return np.stack([self._index(self.words & word) for word in words], axis=1)
+
+    def count(self, chosen: Bool[np.ndarray, " table"]) -> int:
+        """How many formulas have one of the chosen tables."""
+        return int(self.formulas[chosen].sum())
+
+    def _index(self, words: UInt64[np.ndarray, " word"]) -> Int32[np.ndarray, " word"]:
+        index = np.searchsorted(self.words, words).clip(max=len(self.words) - 1)
+        return np.where(self.words[index] == words, index, -1).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -111,11 +141,17 @@ def is_countable(problem: Problem) -> bool:
     return tables * n_clauses <= _QUICK_STEP
 
 
-def count_truth_tables(problem: Problem) -> TruthTableCounts:
+def reachable_tables(problem: Problem) -> ReachableTables:
     """Count the formulas (ordered, with repetition) of every reachable truth table: those of k + 1
     clauses are those of k, each with one more clause, whose tables AND to it. Takes seconds at 5
     variables and 10 clauses; see :func:`is_countable`. Raises MechvalError if a truth table exceeds
     one 64-bit word (above 6 variables), or if there are too many."""
+    return _reachable_tables(problem.n_variables, problem.n_clauses)
+
+
+@lru_cache(maxsize=4)
+def _reachable_tables(n_variables: int, n_clauses: int) -> ReachableTables:
+    problem = Problem(n_variables=n_variables, n_clauses=n_clauses)
     clauses = clause_truth_tables(problem)
     if clauses.shape[1] != 1:
         raise MechvalError(
@@ -124,9 +160,9 @@ def count_truth_tables(problem: Problem) -> TruthTableCounts:
         )
     dtype = np.int64 if problem.n_formulas < _INT64_LIMIT else object
     every_assignment = np.array([2**problem.n_assignments - 1], dtype=np.uint64)
-    counts = TruthTableCounts(every_assignment, np.array([1], dtype=dtype))
+    counts = ReachableTables(problem, every_assignment, np.array([1], dtype=dtype))
     for length in range(problem.n_clauses):
-        _refuse_too_many(problem, len(counts.tables), length)
+        _refuse_too_many(problem, len(counts.words), length)
         counts = _add_clause(counts, clauses[:, 0])
     return counts
 
@@ -137,8 +173,8 @@ def class_sizes(problem: Problem) -> ClassSizes:
     >>> class_sizes(Problem(n_variables=3, n_clauses=4))
     ClassSizes(satisfiable=20520, unsatisfiable=216)
     """
-    counts = count_truth_tables(problem)
-    unsatisfiable = int(counts.formulas[counts.tables == 0].sum())
+    counts = reachable_tables(problem)
+    unsatisfiable = counts.count(~counts.is_satisfiable)
     return ClassSizes(problem.n_formulas - unsatisfiable, unsatisfiable)
 
 
@@ -152,12 +188,10 @@ def _refuse_too_many(problem: Problem, n_tables: int, length: int) -> None:
         )
 
 
-def _add_clause(
-    counts: TruthTableCounts, clauses: UInt64[np.ndarray, " clause"]
-) -> TruthTableCounts:
-    tables = (counts.tables[:, None] & clauses).ravel()
+def _add_clause(counts: ReachableTables, clauses: UInt64[np.ndarray, " clause"]) -> ReachableTables:
+    tables = (counts.words[:, None] & clauses).ravel()
     order = np.argsort(tables)
     tables = tables[order]
     starts = np.flatnonzero(np.concatenate([[True], tables[1:] != tables[:-1]]))
     formulas = np.repeat(counts.formulas, len(clauses))[order]
-    return TruthTableCounts(tables[starts], np.add.reduceat(formulas, starts))
+    return ReachableTables(counts.problem, tables[starts], np.add.reduceat(formulas, starts))

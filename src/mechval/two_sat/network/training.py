@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -116,6 +116,17 @@ def finish_network(run: TrainingRun) -> Fit:
         for part in (run.train, run.selection.first(run.recipe.evaluation_examples))
     )
     return run.fit(_last_layers(run.problem), train, selection)
+
+
+def train_phases(run: TrainingRun, phases: Mapping[str, Recipe]) -> list[LearningCurveRow]:
+    """Train by the recipes ``training`` and ``finishing``, those that there are, each in a folder
+    of its name in the run's directory."""
+    curve: list[LearningCurveRow] = []
+    for phase, recipe in phases.items():
+        train = {"training": train_network, "finishing": finish_network}[phase]
+        fitted = train(replace(run, recipe=recipe, directory=run.directory / phase))
+        curve += [LearningCurveRow(phase, **asdict(point)) for point in fitted.curve]
+    return curve
 
 
 def estimate_training(

@@ -26,13 +26,11 @@ Source: paper section 3 (the program must be simpler than the network); the code
 
 from collections.abc import Sequence
 from enum import IntEnum
-from functools import cache, singledispatch
-
-import numpy as np
+from functools import singledispatch
 
 from mechval.axioms import program_size as codes
 from mechval.errors import MechvalError
-from mechval.two_sat.formulas.truth_tables import clause_truth_tables
+from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram, ThresholdProgram, TreeProgram
 from mechval.two_sat.programs.mirrored import MirroredProgram
@@ -115,29 +113,17 @@ def threshold_formula_bits(weights: Sequence[int], at_least: int) -> int:
 
 
 def count_reachable_truth_tables(problem: Problem) -> int | None:
-    """How many truth tables formulas of this size have; None if more than 2**18 or unknown.
-
-    Unknown above 6 variables, where a table exceeds one 64-bit word.
+    """How many truth tables formulas of this size have; None if they are more than 2**18 or more
+    than can be listed (:func:`reachable_tables`).
 
     >>> count_reachable_truth_tables(Problem(n_variables=3, n_clauses=4))
     165
     """
-    return _count_reachable(problem.n_variables, problem.n_clauses)
-
-
-@cache
-def _count_reachable(n_variables: int, n_clauses: int) -> int | None:
-    clauses = clause_truth_tables(Problem(n_variables=n_variables, n_clauses=n_clauses))
-    if clauses.shape[1] != 1:
+    try:
+        n_tables = len(reachable_tables(problem).words)
+    except MechvalError:
         return None
-    found = new = np.unique(clauses)
-    # A clause may repeat, so what k clauses reach, k + 1 reach too: only new tables are extended.
-    for _ in range(n_clauses - 1):
-        new = np.setdiff1d(new[:, None] & clauses[:, 0], found)
-        found = np.union1d(found, new)
-        if len(found) > _MOST_TABLES:
-            return None
-    return len(found)
+    return n_tables if n_tables <= _MOST_TABLES else None
 
 
 def _tree_bits(tree: Tree, problem: Problem) -> int:

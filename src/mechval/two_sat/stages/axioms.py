@@ -8,7 +8,6 @@ from mechval import tables
 from mechval.axioms import save_disagreements
 from mechval.axioms.paired import PAIRED
 from mechval.axioms.report import CELLS, INTERPRETATIONS
-from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim import derivability
 from mechval.two_sat.claim.bench import Bench, observe
@@ -17,15 +16,12 @@ from mechval.two_sat.claim.measure import validate_completely
 from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS
-from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.formulas.dataset import load_provenance, load_split
+from mechval.two_sat.formulas.dataset import load_provenance
 from mechval.two_sat.stages.improve import load_stage_programs
-from mechval.two_sat.stages.train import load_stage_network
+from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
 DERIVABILITY_FORMULAS = 20_000
 PART_FORMULAS = 64
-
-Context = StageContext[TwoSatSettings]
 
 
 @dataclass(frozen=True)
@@ -64,10 +60,9 @@ def run(context: Context) -> None:
 
 def _bench(context: Context) -> Bench:
     problem, device = context.settings.problem, torch.device(context.device)
-    data = context.upstream["data"].bulk
     model = load_stage_network(context).to(device)
     fitting, testing = (
-        observe(model, problem, load_split(data, problem, name), device)
+        observe(model, problem, load_stage_split(context, name), device)
         for name in ("analysis.fit", "analysis.test")
     )
     return Bench(

@@ -10,7 +10,7 @@ import torch
 from mechval import tables
 from mechval.axioms import EvidenceKind, Statement, load_disagreements
 from mechval.errors import MechvalError
-from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.pipeline.stage import StageArtifacts
 from mechval.two_sat.certify import ledger
 from mechval.two_sat.certify.counting import enumeration, programs
 from mechval.two_sat.certify.counting import tables as counted
@@ -23,12 +23,16 @@ from mechval.two_sat.certify.theorem.checker import check_theorem
 from mechval.two_sat.certify.theorem.lemmas import write_theorem
 from mechval.two_sat.certify.theorem.prover import prove_theorem
 from mechval.two_sat.circuit.files import load_circuit
-from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.formulas.dataset import load_split
+from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.interpretation import OUTPUT
 from mechval.two_sat.single import counterexamples
 from mechval.two_sat.single.subject import Subject, make_subject
-from mechval.two_sat.stages.train import load_stage_network, stage_weights
+from mechval.two_sat.stages.train import (
+    Context,
+    load_stage_network,
+    load_stage_split,
+    stage_weights,
+)
 
 CERTIFICATE, COUNTEREXAMPLES = "parsing.safetensors", counterexamples.COUNTEREXAMPLES
 TABLES: tuple[tables.Declared, ...] = (
@@ -42,8 +46,6 @@ TABLES: tuple[tables.Declared, ...] = (
     counterexamples.CASES,
 )
 
-Context = StageContext[TwoSatSettings]
-
 
 def run(context: Context) -> None:
     """Prove, count and search; write certificates, tables, the ledger and the headlines."""
@@ -54,7 +56,7 @@ def run(context: Context) -> None:
     certificates.save_certificate(proof, context.directory / CERTIFICATE)
     check_parsing(context.directory / CERTIFICATE, stage_weights(context))
     audit = load_disagreements(context.upstream["axioms"].directory)
-    test = load_split(context.upstream["data"].bulk, problem, "analysis.test")
+    test = load_stage_split(context, "analysis.test")
     findings = counterexamples.find_cases(
         subject, audit, test, context.settings.certify.counterexamples
     )
@@ -154,7 +156,7 @@ def _count(context: Context, subject: Subject, finished: Path | None = None) -> 
 def _bound_drift(context: Context, subject: Subject) -> list[Statement]:
     """How many held-out formulas provably keep their label when the prefix is replaced."""
     circuit = subject.circuit
-    test = load_split(context.upstream["data"].bulk, subject.problem, "analysis.test")
+    test = load_stage_split(context, "analysis.test")
     rows = drift_rows(
         subject.components.model.cpu(),
         subject.problem,
@@ -175,7 +177,7 @@ def _compare_programs(subject: Subject, directory: Path) -> list[Statement]:
         for version, program in reading.programs.items()
     }
     try:
-        reachable = programs.reachable_tables(problem)
+        reachable = reachable_tables(problem)
     except MechvalError as refusal:
         text, reason = ledger.WRONG_PROGRAM, str(refusal)
         return [ledger.not_counted(text, reason, problem, file="programs.csv")]

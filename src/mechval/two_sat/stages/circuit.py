@@ -3,27 +3,22 @@
 import torch
 
 from mechval import tables
-from mechval.pipeline.stage import StageContext
 from mechval.two_sat.circuit.evidence import gather
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.circuit.files import PROGRAMS, save_circuit
-from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.formulas.dataset import load_split
 from mechval.two_sat.network.components import record_activations
-from mechval.two_sat.stages.train import load_stage_network
+from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
 TABLES: tuple[tables.Declared, ...] = (PROGRAMS, gather.FACTS, *gather.TABLES)
 
 
-def run(context: StageContext[TwoSatSettings]) -> None:
+def run(context: Context) -> None:
     """Extract the circuit on the fitting split; write it with its tables and the evidence."""
     settings, device = context.settings, torch.device(context.device)
     problem, config, seed = settings.problem, settings.circuit, context.seed
     model = load_stage_network(context).to(device)
-    fit, test = (
-        load_split(context.upstream["data"].bulk, problem, name)
-        for name in ("analysis.fit", "analysis.test")
-    )
+    fit = load_stage_split(context, "analysis.fit")
+    test = load_stage_split(context, "analysis.test")
     activations = record_activations(model, problem, fit, device)
     circuit = extract_circuit(
         model, problem, fit, config=config, seed=seed, device=device, activations=activations

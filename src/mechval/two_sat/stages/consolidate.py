@@ -3,18 +3,13 @@
 import torch
 
 from mechval import tables
-from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.pipeline.stage import StageArtifacts
 from mechval.transformer import Transformer, save_weights
-from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.consolidate import network
 from mechval.two_sat.consolidate.curve import CURVE, OUTCOME, Measurement, Outcome
 from mechval.two_sat.consolidate.roles import ROLES, roles_of
-from mechval.two_sat.formulas.dataset import load_split
 from mechval.two_sat.network.training import WEIGHTS, load_network, measure_accuracy
-from mechval.two_sat.stages.train import TEST_FORMULAS, stage_weights
-
-Context = StageContext[TwoSatSettings]
-
+from mechval.two_sat.stages.train import TEST_FORMULAS, Context, load_stage_split, stage_weights
 
 TABLES: tuple[tables.Declared, ...] = (CURVE, ROLES, OUTCOME)
 
@@ -50,6 +45,6 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
 
 def _write_outcome(context: Context, model: Transformer, found: Measurement) -> None:
     problem, device = context.settings.problem, torch.device(context.device)
-    split = load_split(context.upstream["data"].bulk, problem, "training.test")
-    accuracy = measure_accuracy(model, problem, split.first(TEST_FORMULAS), device)
+    split = load_stage_split(context, "training.test").first(TEST_FORMULAS)
+    accuracy = measure_accuracy(model, problem, split, device)
     OUTCOME.write(Outcome(accuracy, found), context.directory)

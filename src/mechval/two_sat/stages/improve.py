@@ -3,16 +3,12 @@
 import torch
 
 from mechval import tables
-from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.pipeline.stage import StageArtifacts
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.improved import fitted
-from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.formulas.dataset import Split, load_split
-from mechval.two_sat.stages.train import load_stage_network
+from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
 TABLES: tuple[tables.Declared, ...] = (fitted.METRICS, fitted.PROGRAMS)
-
-Context = StageContext[TwoSatSettings]
 
 
 def run(context: Context) -> None:
@@ -22,7 +18,7 @@ def run(context: Context) -> None:
         load_stage_network(context),
         settings.problem,
         load_circuit(context.upstream["circuit"].directory, settings.problem),
-        _fitting_split(context),
+        load_stage_split(context, "analysis.fit"),
         config=settings.improved,
         seed=context.seed,
         device=torch.device(context.device),
@@ -49,11 +45,7 @@ def _write_errors(context: Context, found: fitted.FittedPrograms) -> None:
         problem,
         load_circuit(context.upstream["circuit"].directory, problem),
         found.programs,
-        fitted.choosing_formulas(_fitting_split(context)),
+        fitted.choosing_formulas(load_stage_split(context, "analysis.fit")),
         device,
     )
     fitted.METRICS.write(errors, context.directory)
-
-
-def _fitting_split(context: Context) -> Split:
-    return load_split(context.upstream["data"].bulk, context.settings.problem, "analysis.fit")

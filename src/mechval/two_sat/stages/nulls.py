@@ -7,17 +7,15 @@ import torch
 
 from mechval import tables
 from mechval.axioms import Cell
-from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.pipeline.stage import StageArtifacts
 from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.claim.assess import NetworkFacts
-from mechval.two_sat.configs import TwoSatSettings
-from mechval.two_sat.formulas.dataset import Split, load_split
+from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network import training
 from mechval.two_sat.stages.sampling import make_assessor
+from mechval.two_sat.stages.train import Context, load_stage_split
 
 WEIGHTS = "shuffled.safetensors"
-
-Context = StageContext[TwoSatSettings]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +111,5 @@ def _write_tables(context: Context, shuffled: Transformer) -> None:
 
 
 def _true_labels(context: Context) -> Split:
-    settings = context.settings
-    split = load_split(context.upstream["data"].bulk, settings.problem, "training.train")
-    return split.first(settings.nulls.shuffled_formulas)
+    n_formulas = context.settings.nulls.shuffled_formulas
+    return load_stage_split(context, "training.train").first(n_formulas)

@@ -8,14 +8,13 @@ from typing import Any
 from mechval import tables
 from mechval.axioms import progress
 from mechval.axioms.progress import FINAL, Snapshot
-from mechval.pipeline.stage import StageArtifacts, StageContext
+from mechval.pipeline.stage import StageArtifacts
 from mechval.training.callbacks import saved_snapshots
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts
-from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages.sampling import make_assessor
-from mechval.two_sat.stages.train import load_stage_network
+from mechval.two_sat.stages.train import Context, load_stage_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +24,6 @@ class SnapshotFacts(NetworkFacts, progress.SnapshotRow):
 
 SNAPSHOTS = tables.Table("progress/snapshots.csv", SnapshotFacts)
 TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS)
-
-Context = StageContext[TwoSatSettings]
 
 
 def run(context: Context, finished: StageArtifacts | None = None) -> None:
@@ -43,8 +40,7 @@ reverify = run
 def _measure(context: Context) -> tuple[Sequence[Any], ...]:
     """The rows of each of TABLES."""
     settings = context.settings
-    recipes = {"training": settings.training, "finishing": settings.finishing}
-    batch_sizes = {phase: recipe.batch_size for phase, recipe in recipes.items() if recipe}
+    batch_sizes = {phase: recipe.batch_size for phase, recipe in settings.phases.items()}
     paths = saved_snapshots(context.upstream["train"].bulk / "snapshots", batch_sizes)
     # The paper's constants belong to the weights of one finished network, and its γ_2 has slip D1.
     circuit = settings.circuit.model_copy(update={"readings": ("calibrated",)})

@@ -6,15 +6,15 @@ from functools import partial
 import torch
 
 from mechval.axioms.progress import Validation
-from mechval.pipeline.stage import StageContext
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
-from mechval.two_sat.configs import AxiomsConfig, CircuitConfig, TwoSatSettings
-from mechval.two_sat.formulas.dataset import load_provenance, load_split
+from mechval.two_sat.configs import AxiomsConfig, CircuitConfig
+from mechval.two_sat.formulas.dataset import load_provenance
+from mechval.two_sat.stages.train import Context, load_stage_split
 
 
 def make_assessor(
-    context: StageContext[TwoSatSettings],
+    context: Context,
     formulas: int,
     circuit: CircuitConfig,
     axioms: AxiomsConfig,
@@ -26,8 +26,8 @@ def make_assessor(
     return partial(
         assess_network,
         problem=problem,
-        fit=load_split(data, problem, "analysis.fit").first(n_fit),
-        test=load_split(data, problem, "analysis.test").first(formulas - n_fit),
+        fit=load_stage_split(context, "analysis.fit").first(n_fit),
+        test=load_stage_split(context, "analysis.test").first(formulas - n_fit),
         question=Question(circuit, axioms, load_provenance(data, problem).natural_share),
         seed=context.seed,
         device=torch.device(context.device),

@@ -1,7 +1,6 @@
 """Stage ``train``: the network, from scratch or imported, with what training it looked like."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -24,14 +23,21 @@ Context = StageContext[TwoSatSettings]
 
 def run(context: Context) -> None:
     """Train, or resume training; write weights, curves, snapshots and the test accuracy."""
-    problem, device = context.settings.problem, torch.device(context.device)
-    model = training.untrained_network(problem, context.settings.architecture, context.seed)
-    curve = _fit_phases(context, model, device)
+    settings, device = context.settings, torch.device(context.device)
+    problem, selection = settings.problem, load_stage_split(context, "training.selection")
+    model = training.untrained_network(problem, settings.architecture, context.seed)
+    seen = (load_stage_split(context, "training.train"), selection)
+    run = training.TrainingRun(
+        model, problem, settings.training, *seen, context.seed, context.scratch, device
+    )
+    curve = training.train_phases(run, settings.phases)
+    for phase in settings.phases:
+        shutil.copytree(context.scratch / phase / "snapshots", context.bulk / "snapshots" / phase)
     save_weights(model, context.directory / training.WEIGHTS)
     training.LEARNING_CURVE.write(curve, context.directory)
     _write_accuracy(context, model, device)
-    split = _load(context, "training.selection").first(SNAPSHOT_FORMULAS)
-    snapshots = snapshot_rows(context.bulk / "snapshots", model, problem, split, device)
+    sample = selection.first(SNAPSHOT_FORMULAS)
+    snapshots = snapshot_rows(context.bulk / "snapshots", model, problem, sample, device)
     SNAPSHOTS.write(snapshots, context.directory)
 
 
@@ -66,7 +72,7 @@ def estimate(context: Context) -> float:
     settings, device = context.settings, torch.device(context.device)
     problem = settings.problem
     model = training.untrained_network(problem, settings.architecture, context.seed)
-    train = _load(context, "training.train")
+    train = load_stage_split(context, "training.train")
     seconds = training.estimate_training(model, problem, settings.training, train, device)
     if settings.finishing is not None:
         seconds += training.estimate_finishing(model, problem, settings.finishing, train, device)
@@ -79,6 +85,11 @@ def load_stage_network(context: Context) -> Transformer:
     return training.load_network(settings.problem, settings.architecture, stage_weights(context))
 
 
+def load_stage_split(context: Context, name: SplitName) -> Split:
+    """A split that the finished ``data`` stage of this run left."""
+    return load_split(context.upstream["data"].bulk, context.settings.problem, name)
+
+
 def stage_weights(context: Context) -> Path:
     """Where its weights lie."""
     if "consolidate" in context.upstream:
@@ -88,34 +99,7 @@ def stage_weights(context: Context) -> Path:
     return path if path.exists() else artifacts.bulk / training.WEIGHTS
 
 
-def _fit_phases(
-    context: Context, model: Transformer, device: torch.device
-) -> list[training.LearningCurveRow]:
-    settings = context.settings
-    train, selection = _load(context, "training.train"), _load(context, "training.selection")
-    curve: list[training.LearningCurveRow] = []
-    for name, recipe, fit_phase in (
-        ("training", settings.training, training.train_network),
-        ("finishing", settings.finishing, training.finish_network),
-    ):
-        if recipe is None:
-            continue
-        directory = context.scratch / name
-        result = fit_phase(
-            training.TrainingRun(
-                model, settings.problem, recipe, train, selection, context.seed, directory, device
-            )
-        )
-        curve += [training.LearningCurveRow(name, **asdict(point)) for point in result.curve]
-        shutil.copytree(directory / "snapshots", context.bulk / "snapshots" / name)
-    return curve
-
-
 def _write_accuracy(context: Context, model: Transformer, device: torch.device) -> None:
-    split = _load(context, "training.test").first(TEST_FORMULAS)
+    split = load_stage_split(context, "training.test").first(TEST_FORMULAS)
     found = training.measure_accuracy(model, context.settings.problem, split, device)
     training.ACCURACY.write(found, context.directory)
-
-
-def _load(context: Context, name: SplitName) -> Split:
-    return load_split(context.upstream["data"].bulk, context.settings.problem, name)

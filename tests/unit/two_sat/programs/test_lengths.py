@@ -17,7 +17,7 @@ from mechval.axioms.program_size import (
     subset_bits,
 )
 from mechval.errors import MechvalError
-from mechval.two_sat.formulas.truth_tables import count_truth_tables
+from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram, TreeProgram
 from mechval.two_sat.programs.lengths import (
@@ -186,7 +186,7 @@ def test_reachable_truth_tables_are_those_that_some_formula_has(
     n_variables: int, n_clauses: int
 ) -> None:
     problem = Problem(n_variables=n_variables, n_clauses=n_clauses)
-    assert count_reachable_truth_tables(problem) == len(count_truth_tables(problem).tables)
+    assert count_reachable_truth_tables(problem) == len(reachable_tables(problem).words)
 
 
 def test_tables_beyond_one_word_are_not_counted() -> None:

@@ -36,6 +36,7 @@ from mechval.two_sat.certify.counting import programs
 from mechval.two_sat.certify.counting.plan import EnumerationPlan
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName, Version
+from mechval.two_sat.formulas.truth_tables import ReachableTables
 from mechval.two_sat.problem import Problem
 
 SATISFIABLE, UNSATISFIABLE, OTHER, UNDECIDED = 0, 1, 2, 3
@@ -77,7 +78,7 @@ def make_bits(
     plan: EnumerationPlan,
     circuit: Circuit,
     columns: Mapping[ReadingName, Int[np.ndarray, " bit"]],
-    tables: programs.ReachableTables | None,
+    tables: ReachableTables | None,
 ) -> Bits:
     """Cuts and programs of all readings, side by side on the columns that any of them reads."""
     if tables is None:

@@ -19,7 +19,7 @@ from jaxtyping import Int, UInt8
 
 from mechval.progress import progress_bar
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.counting import arrays, chunks, programs
+from mechval.two_sat.certify.counting import arrays, chunks
 from mechval.two_sat.certify.counting.arrays import OTHER, SATISFIABLE, UNDECIDED, UNSATISFIABLE
 from mechval.two_sat.certify.counting.chunks import ChunkCounts, Formula, Prefix
 from mechval.two_sat.certify.counting.compiled_loop import count_chunk
@@ -29,7 +29,7 @@ from mechval.two_sat.certify.counting.substituted_block import SubstitutedBlock,
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.tokens import Vocabulary
-from mechval.two_sat.formulas.truth_tables import clause_truth_tables
+from mechval.two_sat.formulas.truth_tables import clause_truth_tables, reachable_tables
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.problem import Problem
 
@@ -159,7 +159,7 @@ def make_enumerator(
     be, if ``bits`` are compared. Raises MechvalError where they are and the truth tables are too
     many; or as :func:`substitute`.
     """
-    tables = programs.reachable_tables(problem) if bits else None
+    tables = reachable_tables(problem) if bits else None
     parser = ClauseParser(problem, circuit.prototypes, circuit.mean_resid_post)
     block = substitute(model, parser)
     read: dict[ReadingName, tuple[int, ...]] = {

@@ -8,22 +8,16 @@ function of the table and cannot be counted here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int32, UInt64
+from jaxtyping import Bool
 
 from mechval import tables
-from mechval.two_sat.formulas.truth_tables import (
-    clause_truth_tables,
-    count_truth_tables,
-    unpack_truth_tables,
-)
+from mechval.two_sat.formulas.truth_tables import ReachableTables
 from mechval.two_sat.interpretation import any_bit
-from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import EvaluateProgram
 
 CLASSES = ("unsatisfiable", "satisfiable")
@@ -64,56 +58,6 @@ class ProgramDistance:
 PROGRAM_ERRORS = tables.Table("certify/programs.csv", ProgramError)
 PROGRAM_DISTANCES = tables.Table("certify/program_distances.csv", ProgramDistance)
 TABLES = (PROGRAM_ERRORS, PROGRAM_DISTANCES)
-
-
-@dataclass(frozen=True)
-class ReachableTables:
-    """Every truth table that some formula has, with the exact number of its formulas.
-
-    ``words`` ascend: the first is the unsatisfiable one where it is reachable. ``formulas`` are
-    int64, or Python integers where the numbers do not fit.
-    """
-
-    problem: Problem
-    words: UInt64[np.ndarray, " table"]
-    formulas: np.ndarray
-
-    @cached_property
-    def truth(self) -> Bool[np.ndarray, "table assignment"]:
-        """One truth value per assignment."""
-        return unpack_truth_tables(self.words[:, None], self.problem.n_variables)
-
-    @property
-    def is_satisfiable(self) -> Bool[np.ndarray, " table"]:
-        """Which tables have a true entry."""
-        return self.words != 0
-
-    def first_table(self) -> Int32[np.ndarray, " clause"]:
-        """Index of the table of every clause alone."""
-        return self._index(clause_truth_tables(self.problem)[:, 0])
-
-    def next_table(self) -> Int32[np.ndarray, "table clause"]:
-        """Index of every table with one more clause; -1 where only longer formulas have it."""
-        words = clause_truth_tables(self.problem)[:, 0]
-        return np.stack([self._index(self.words & word) for word in words], axis=1)
-
-    def count(self, chosen: Bool[np.ndarray, " table"]) -> int:
-        """How many formulas have one of the chosen tables."""
-        return int(self.formulas[chosen].sum())
-
-    def _index(self, words: UInt64[np.ndarray, " word"]) -> Int32[np.ndarray, " word"]:
-        index = np.searchsorted(self.words, words).clip(max=len(self.words) - 1)
-        return np.where(self.words[index] == words, index, -1).astype(np.int32)
-
-
-def reachable_tables(problem: Problem) -> ReachableTables:
-    """Count the formulas of every reachable truth table.
-
-    Raises MechvalError where there are too many tables for the memory, stating how many; or where
-    a table exceeds one word.
-    """
-    counts = count_truth_tables(problem)
-    return ReachableTables(problem, counts.tables, counts.formulas)
 
 
 def program_bits(

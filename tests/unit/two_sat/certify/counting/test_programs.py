@@ -13,9 +13,13 @@ from mechval.errors import MechvalError
 from mechval.two_sat.certify.counting.programs import (
     program_distances,
     program_errors,
-    reachable_tables,
 )
-from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables, unpack_truth_tables
+from mechval.two_sat.formulas.truth_tables import (
+    is_satisfiable,
+    reachable_tables,
+    truth_tables,
+    unpack_truth_tables,
+)
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import DisjunctionProgram, TreeProgram
 from mechval.two_sat.programs.trees import Leaf, Split
