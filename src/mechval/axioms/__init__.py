@@ -20,6 +20,10 @@ from mechval.axioms.base import n_differing as n_differing
 from mechval.axioms.baselines import Baseline as Baseline
 from mechval.axioms.baselines import best_constant as best_constant
 from mechval.axioms.baselines import best_constant_outputs as best_constant_outputs
+from mechval.axioms.controls import CONTROLS as CONTROLS
+from mechval.axioms.controls import ControlCell as ControlCell
+from mechval.axioms.controls import Controls as Controls
+from mechval.axioms.controls import run_controls as run_controls
 from mechval.axioms.cuts import Cut as Cut
 from mechval.axioms.cuts import PartialState as PartialState
 from mechval.axioms.cutting import CutNetwork as CutNetwork

@@ -9,11 +9,13 @@ everything else is carried from the network's own run.
 Source: paper section 3; PAPER.md section 1.
 """
 
+import copy
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import torch
 from torch import nn
 
 from mechval.axioms import derivability, guarding, networks, states
@@ -76,7 +78,7 @@ class CutNetwork:
         self._is_partial = [any(cut.is_partial for cut in group) for group in groups]
         self._is_single = [not isinstance(cut, tuple) for cut in cuts]
         steps = range(len(self._cuts) + 1)
-        self.components: tuple[Map, ...] = tuple(Component(self, step) for step in steps)
+        self.components: tuple[Component, ...] = tuple(Component(self, step) for step in steps)
 
     @guarding.tracking()
     def verify(self, inputs: Any) -> None:
@@ -99,6 +101,30 @@ class CutNetwork:
         self._check(inputs)
         with networks.untouched(self._network.model):
             derivability.verify(self._network, self._cuts, inputs, self._read_label)
+
+    def untrained(self, generator: torch.Generator) -> "CutNetwork":
+        """The same network, cut as this one, with parameters drawn at random.
+
+        Every parameter is normal with the mean and standard deviation that it has here; buffers
+        stay. This network is left as it is.
+
+        Raises MechvalError if the model is no module, so that there are no parameters to draw.
+        """
+        if not isinstance(self._network.model, nn.Module):
+            raise MechvalError(
+                f"the network is a {type(self._network.model).__name__}, whose parameters cannot "
+                "be drawn anew; allowed: a torch.nn.Module."
+            )
+        model = copy.deepcopy(self._network.model)
+        for parameter in model.parameters():
+            if parameter.is_floating_point():
+                drawn = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                spread = drawn * parameter.double().std(correction=0).cpu()
+                parameter.data.copy_(spread + parameter.double().mean().cpu())
+        made = copy.copy(self)
+        made._network = CutModel(model, self._network.cuts)
+        made.components = tuple(Component(made, each.index) for each in self.components)
+        return made
 
     def run(self, first: int, last: int, state: State) -> tuple[State, ...]:
         """Components ``first`` to ``last`` (from 0) in one forward pass: the states after each."""

@@ -5,7 +5,7 @@ tensor and array in it is the batch.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,25 @@ def n_samples(inputs: Any) -> int:
             "axis of every tensor, and equally long there."
         )
     return sizes.pop()
+
+
+def others(n: int, generator: torch.Generator) -> list[int]:
+    """For each of n samples the number of another one, each once (itself if there is but one)."""
+    order = torch.randperm(n, generator=generator)
+    return torch.empty_like(order).scatter(0, order, order.roll(1)).tolist()
+
+
+def pieces(inputs: Any, batch_size: int) -> Iterator[Any]:
+    """Inputs in batches of so many samples; those of an iterator as it gives them.
+
+    Raises MechvalError as `n_samples`.
+    """
+    if isinstance(inputs, Iterator):
+        yield from inputs
+        return
+    n = n_samples(inputs)
+    for start in range(0, n, batch_size):
+        yield pick(inputs, range(start, min(start + batch_size, n)))
 
 
 def is_equal(first: Any, second: Any) -> bool:

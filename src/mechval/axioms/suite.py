@@ -193,9 +193,7 @@ class _BatchPass:
         self._concrete, self._n, self._recall = concrete, n, recall
         self._memory = Memory()
         self._measured: dict[_Parts, tuple[Tensor, Tensor | None]] = {}
-        # A derangement: everyone gets the state of another.
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
-        self._others = torch.empty_like(order).scatter(0, order, order.roll(1)).tolist()
+        self._others = states.others(n, torch.Generator().manual_seed(0))
 
     def measure(
         self, interpretation: Interpretation

@@ -59,7 +59,7 @@ def validate(
         refuse_part(inputs, domain_size)
     names, indices = _strata(strata, inputs)
     cuts = _Cuts(claims)
-    batches = _batches(cuts.verified(_pieces(inputs, batch_size)), indices)
+    batches = _batches(cuts.verified(states.pieces(inputs, batch_size)), indices)
     measured = measure_axioms(claims, track(batches, "validate", _n_batches(inputs, batch_size)))
     judged = [_report(*each, names, confidence) for each in zip(claims, measured, strict=True)]
     reports = tuple(map(exact_report, judged)) if domain_size is not None else tuple(judged)
@@ -91,15 +91,6 @@ class _Cuts:
                 self._network.verify(states.pick(piece, some))
                 self.told = f"verified on {len(some)} samples"
             yield piece
-
-
-def _pieces(inputs: Any, batch_size: int) -> Iterator[State]:
-    if isinstance(inputs, Iterator):
-        yield from inputs
-        return
-    n = states.n_samples(inputs)
-    for start in range(0, n, batch_size):
-        yield states.pick(inputs, range(start, min(start + batch_size, n)))
 
 
 def _n_batches(inputs: Any, batch_size: int) -> int | None:
