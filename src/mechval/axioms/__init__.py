@@ -25,6 +25,7 @@ from mechval.axioms.controls import ControlCell as ControlCell
 from mechval.axioms.controls import Controls as Controls
 from mechval.axioms.controls import run_controls as run_controls
 from mechval.axioms.cuts import Cut as Cut
+from mechval.axioms.cuts import Part as Part
 from mechval.axioms.cuts import PartialState as PartialState
 from mechval.axioms.cutting import CutNetwork as CutNetwork
 from mechval.axioms.disagreements import DISAGREEMENTS as DISAGREEMENTS
@@ -48,6 +49,11 @@ from mechval.axioms.evidence import Statement as Statement
 from mechval.axioms.failures import CellFailures as CellFailures
 from mechval.axioms.failures import Failures as Failures
 from mechval.axioms.failures import locate_failures as locate_failures
+from mechval.axioms.interchange import INTERCHANGES as INTERCHANGES
+from mechval.axioms.interchange import InterchangeCell as InterchangeCell
+from mechval.axioms.interchange import InterchangeRow as InterchangeRow
+from mechval.axioms.interchange import Variable as Variable
+from mechval.axioms.interchange import interchange_variables as interchange_variables
 from mechval.axioms.judging import JudgingRule as JudgingRule
 from mechval.axioms.judging import make_report as make_report
 from mechval.axioms.paired import PAIRED as PAIRED

@@ -20,17 +20,16 @@ from mechval.errors import MechvalError
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut:
-    """The output of a hook point or submodule, where its name alone says too little.
+class Part:
+    """Some entries of a batch of tensors.
 
     Attributes:
-        name: of the hook or submodule.
-        output: which entry of the output, if that is a tuple, list, mapping or object: a number
-            or a name.
-        index: the part of the tensor that is claimed, indexed behind the batch axis: with
-            ``hook_z`` of shape ``[batch, pos, head, d_head]``, ``np.s_[:, 2]`` is one head and
-            ``np.s_[-1]`` the last position; ``...`` is the whole tensor while what passes beside
-            it is carried. None claims that the tensor carries everything.
+        name: what it is called in messages.
+        output: which entry of a state or output, if that is a tuple, list, mapping or object: a
+            number or a name.
+        index: the entries of the tensor, indexed behind the batch axis: with ``hook_z`` of shape
+            ``[batch, pos, head, d_head]``, ``np.s_[:, 2]`` is one head and ``np.s_[-1]`` the last
+            position. None is the whole tensor.
     """
 
     name: str
@@ -43,21 +42,17 @@ class Cut:
         where = "" if self.output is None else f" output {self.output}"
         return f"{self.name}{where}{'' if self.index is None else f'[{_spelled(self.index)}]'}"
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether only a part is claimed and the rest carried."""
-        return self.index is not None
-
     def read(self, output: Any) -> Shaped[Tensor, "batch ..."]:
-        """The tensor or part at this cut, of a hook's or submodule's output.
+        """The part of a state, or of a hook's or submodule's output.
 
         Raises MechvalError if there is no such entry or part, or the entry is no tensor.
         """
         tensor = self._entry(output)
         if not isinstance(tensor, Tensor):
             raise MechvalError(
-                f"cut {self.label!r} has a {type(tensor).__name__} as its output; allowed: one "
-                f"tensor (of several, Cut({self.name!r}, output=…) names one)."
+                f"{self._kind} {self.label!r} has a {type(tensor).__name__} as its output; "
+                f"allowed: one tensor (of several, {type(self).__name__}({self.name!r}, output=…) "
+                "names one)."
             )
         if self.index is None:
             return tensor
@@ -71,8 +66,8 @@ class Cut:
         current = self.read(output)
         if (state.shape, state.dtype) != (current.shape, current.dtype):
             raise MechvalError(
-                f"the state put in at cut {self.label!r} has shape {tuple(state.shape)} and type "
-                f"{state.dtype}; allowed: {tuple(current.shape)} and {current.dtype}."
+                f"the state put in at {self._kind} {self.label!r} has shape {tuple(state.shape)} "
+                f"and type {state.dtype}; allowed: {tuple(current.shape)} and {current.dtype}."
             )
         tensor = state.clone()
         if self.index is not None:
@@ -81,6 +76,10 @@ class Cut:
             tensor[:, self._places(whole)] = state
             tensor = tensor.reshape(whole.shape)
         return tensor if self.output is None else _with_entry(output, self.output, tensor)
+
+    @property
+    def _kind(self) -> str:
+        return type(self).__name__.lower()
 
     def _entry(self, output: Any) -> Any:
         if self.output is None:
@@ -93,8 +92,8 @@ class Cut:
             return entries[self.output]
         except (LookupError, TypeError):
             raise MechvalError(
-                f"cut {self.name!r} has a {type(output).__name__} as its output, without an entry "
-                f"{self.output!r}; allowed: one of {_entries(output)}."
+                f"{self._kind} {self.name!r} has a {type(output).__name__} as its output, without "
+                f"an entry {self.output!r}; allowed: one of {_entries(output)}."
             ) from None
 
     def _places(self, tensor: Tensor) -> Int[Tensor, "..."]:
@@ -105,16 +104,31 @@ class Cut:
             places = numbers[self.index]
         except (IndexError, TypeError, ValueError) as error:
             raise MechvalError(
-                f"cut {self.label!r} fits no tensor of shape {tuple(tensor.shape)} ({error}); "
-                "allowed: an index of the axes behind the batch."
+                f"{self._kind} {self.label!r} fits no tensor of shape {tuple(tensor.shape)} "
+                f"({error}); allowed: an index of the axes behind the batch."
             ) from None
         if places.numel() == 0 or places.numel() > places.unique().numel():
             told = "an entry twice" if places.numel() else "no entry"
             raise MechvalError(
-                f"cut {self.label!r} names {told} of a tensor of shape {tuple(tensor.shape)}; "
-                "allowed: some entries, each once."
+                f"{self._kind} {self.label!r} names {told} of a tensor of shape "
+                f"{tuple(tensor.shape)}; allowed: some entries, each once."
             )
         return places
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut(Part):
+    """The output of the hook point or submodule ``name``, where the name alone says too little.
+
+    Without an index it is claimed that the tensor carries everything; with one, that part of it
+    alone is claimed and everything else carried: ``...`` is a whole tensor beside which other
+    things pass.
+    """
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only a part is claimed and the rest carried."""
+        return self.index is not None
 
 
 @dataclasses.dataclass(frozen=True)
