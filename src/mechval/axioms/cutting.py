@@ -80,6 +80,11 @@ class CutNetwork:
         steps = range(len(self._cuts) + 1)
         self.components: tuple[Component, ...] = tuple(Component(self, step) for step in steps)
 
+    @property
+    def model(self) -> nn.Module | HookedModel:
+        """The network itself."""
+        return self._network.model
+
     @guarding.tracking()
     def verify(self, inputs: Any) -> None:
         """Try out on samples that each cut carries everything.

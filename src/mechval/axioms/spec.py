@@ -8,13 +8,12 @@ function is looked up among the parts that the caller hands in.
 import hashlib
 import inspect
 import json
-import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -27,7 +26,15 @@ from mechval.axioms.base import (
     identity,
     n_differing,
 )
-from mechval.config import Config, parse_config
+from mechval.axioms.provenance import changes, reference_of, trace
+from mechval.axioms.spec_format import (
+    EquivalenceSpec,
+    InterpretationSpec,
+    ObjectSpec,
+    PartSpec,
+    TensorSpec,
+)
+from mechval.config import parse_config
 from mechval.errors import MechvalError
 
 SPEC, TENSORS = "interpretation.json", "interpretation.safetensors"
@@ -35,62 +42,20 @@ _BUILT_IN = (identity, n_differing, exact_labels.distance)
 _MAPS = ("abstract", "alphas", "gammas")
 
 
-class PartSpec(Config):
-    """A function ``module:name``, or the method ``module:Class.name`` of an object."""
-
-    reference: str = Field(description="a text such as module:name")
-    object: int | None = Field(default=None, ge=0, description="null, or an object's number")
-
-
-class TensorSpec(Config):
-    """What a tensor of the safetensors file must be."""
-
-    shape: tuple[int, ...] = Field(description="a list of integers")
-    dtype: str = Field(description="a text such as torch.float32")
-
-
-class ObjectSpec(Config):
-    """An instance of a dataclass: its plain fields, and its tensors without their numbers."""
-
-    reference: str = Field(description="a text such as module:Class")
-    values: dict[str, Any] = Field(description="plain values by field")
-    tensors: dict[str, TensorSpec] = Field(description="shape and dtype by field")
-
-
-class EquivalenceSpec(Config):
-    """An equivalence with its distance as a part."""
-
-    name: str = Field(description="a text")
-    distance: PartSpec = Field(description="a part")
-    tolerance: int | float = Field(description="a number of at least 0")
-    n_parts: int = Field(description="an integer from 1 up")
-
-
-class InterpretationSpec(Config):
-    """The whole of ``interpretation.json``."""
-
-    format: Literal[1] = Field(description="1")
-    name: str = Field(description="a text")
-    tags: tuple[tuple[str, str], ...] = Field(description="a list of pairs of texts")
-    components: tuple[str, ...] = Field(description="a list of names")
-    abstract: tuple[PartSpec, ...] = Field(description="a list of parts")
-    alphas: tuple[PartSpec, ...] = Field(description="a list of parts")
-    gammas: tuple[PartSpec, ...] = Field(description="a list of parts")
-    equivalences: tuple[EquivalenceSpec, ...] = Field(description="a list of equivalences")
-    objects: tuple[ObjectSpec, ...] = Field(description="a list of objects")
-    tensors_sha256: str = Field(description="the digest of the safetensors file")
-
-
-def save_interpretation(interpretation: Interpretation, directory: Path) -> None:
+def save_interpretation(interpretation: Interpretation, directory: str | Path) -> None:
     """Write both files; the same interpretation gives the same bytes.
+
+    Recorded are the version of mechval, digests of every part's source and of the network (if its
+    components are a `CutNetwork`'s), and of the result that stands in the same folder, if one does.
 
     Its maps and distances must be functions at the top of a module, or instances, or methods of
     instances, of a dataclass there whose fields are tensors, numbers, texts, booleans, None or
     tuples of such plain values.
 
-    Raises MechvalError naming the part that cannot be written.
+    Raises MechvalError naming the part that cannot be written, or could not be loaded: a method
+    that its class inherits, an object that its fields do not make, a part of a script.
     """
-    writer = _Writer()
+    directory, writer = Path(directory), _Writer()
     maps = {field: tuple(map(writer.part, getattr(interpretation, field))) for field in _MAPS}
     equivalences = tuple(
         EquivalenceSpec.model_validate({**vars(known), "distance": writer.part(known.distance)})
@@ -98,7 +63,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
     )
     tensors = save(writer.tensors)
     spec = InterpretationSpec(
-        format=1,
+        format=2,
         name=interpretation.name,
         tags=tuple(interpretation.tags.items()),
         components=interpretation.components,
@@ -106,6 +71,7 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
         equivalences=equivalences,
         objects=tuple(writer.objects),
         tensors_sha256=hashlib.sha256(tensors).hexdigest(),
+        provenance=trace(interpretation.concrete, writer.sources, directory),
     )
     text = json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True)
     directory.mkdir(parents=True, exist_ok=True)
@@ -115,20 +81,24 @@ def save_interpretation(interpretation: Interpretation, directory: Path) -> None
 
 
 def load_interpretation(
-    directory: Path, concrete: tuple[Map, ...], parts: Iterable[Callable[..., Any]]
+    directory: str | Path, concrete: tuple[Map, ...], parts: Iterable[Callable[..., Any]]
 ) -> Interpretation:
     """Read an interpretation back, to be that of the network with the components t_1 … t_d.
 
     The spec may name no function or dataclass but ``parts``, among which `identity`, the distance
-    of `exact_labels` and `n_differing` always are.
+    of `exact_labels` and `n_differing` always are. A UserWarning says what has changed since it
+    was saved: the version of mechval, the source of a part, the network, the result beside it.
 
     Raises MechvalError if a file is missing or damaged, for a function that is not among the parts,
     for a tensor of another shape or type, or if the lengths do not fit together.
     """
+    directory = Path(directory)
     spec = _read_spec(directory / SPEC)
     tensors = _read_tensors(directory / TENSORS, spec)
-    known = {_reference(part): part for part in (*_BUILT_IN, *parts)}
+    known = {reference_of(part): part for part in (*_BUILT_IN, *parts)}
     made = [_make_object(known, told, at, tensors) for at, told in enumerate(spec.objects)]
+    for change in changes(spec.provenance, concrete, known, directory):
+        warnings.warn(f"{directory / SPEC}: {change}", stacklevel=2)
 
     def find(part: PartSpec) -> Callable[..., Any]:
         return _resolve(known, part, spec, made)
@@ -152,12 +122,13 @@ class _Writer:
     def __init__(self) -> None:
         self.objects: list[ObjectSpec] = []
         self.tensors: dict[str, Tensor] = {}
+        self.sources: dict[str, Callable[..., Any]] = {}
         self._numbers: dict[int, int] = {}
 
     def part(self, applied: Callable[..., Any]) -> PartSpec:
         """How a map or a distance is written."""
         if inspect.isfunction(applied):
-            return PartSpec(reference=_reference(applied))
+            return PartSpec(reference=self._noted(applied))
         is_method = inspect.ismethod(applied)
         owner = applied.__self__ if is_method else applied
         name = applied.__name__ if is_method else "__call__"
@@ -166,7 +137,19 @@ class _Writer:
                 f"part {applied!r} cannot be saved; allowed: a function, or (a method of) an "
                 "instance of a dataclass."
             )
-        return PartSpec(reference=f"{_reference(type(owner))}.{name}", object=self._number(owner))
+        if name not in vars(type(owner)):
+            raise MechvalError(
+                f"part {type(owner).__name__}.{name} cannot be saved, as its class inherits it; "
+                "allowed: a method that the class itself defines."
+            )
+        reference = f"{self._noted(type(owner))}.{name}"
+        return PartSpec(reference=reference, object=self._number(owner))
+
+    def _noted(self, part: Callable[..., Any]) -> str:
+        reference = reference_of(part)
+        if part not in _BUILT_IN:
+            self.sources[reference] = part
+        return reference
 
     def _number(self, owner: Any) -> int:
         number = self._numbers.setdefault(id(owner), len(self.objects))
@@ -175,12 +158,19 @@ class _Writer:
         return number
 
     def _object(self, owner: Any, number: int) -> ObjectSpec:
+        for field in fields(owner):
+            if not field.init:
+                raise MechvalError(
+                    f"{type(owner).__name__}.{field.name} cannot be saved, as it is no argument "
+                    "(init=False); allowed: fields that an instance is made from."
+                )
         values = {field.name: getattr(owner, field.name) for field in fields(owner)}
+        _refuse_unmakeable(owner, values)
         tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
         for name, value in tensors.items():
             self.tensors[f"objects.{number}.{name}"] = value.detach().cpu().contiguous().clone()
         return ObjectSpec(
-            reference=_reference(type(owner)),
+            reference=reference_of(type(owner)),
             values={
                 name: _plain(value, f"{type(owner).__name__}.{name}")
                 for name, value in values.items()
@@ -190,17 +180,15 @@ class _Writer:
         )
 
 
-def _reference(part: Callable[..., Any]) -> str:
-    """``module:qualified name``; a script run by ``python -m`` has the name it is imported by."""
-    qualified = getattr(part, "__qualname__", "<nameless>")
-    if "<" in qualified:
+def _refuse_unmakeable(owner: Any, values: Mapping[str, Any]) -> None:
+    """Refuse an object that its fields do not make, such as one with an InitVar."""
+    try:
+        type(owner)(**values)
+    except Exception as error:
         raise MechvalError(
-            f"part {qualified} cannot be saved; allowed: a function or class at the top of a "
-            "module."
-        )
-    module = part.__module__
-    told = getattr(sys.modules.get(module), "__spec__", None) if module == "__main__" else None
-    return f"{told.name if told else module}:{qualified}"
+            f"a {type(owner).__name__} cannot be saved, as its fields do not make it "
+            f"({type(error).__name__}: {error}); allowed: a dataclass whose fields do."
+        ) from None
 
 
 def _plain(value: Any, place: str) -> Any:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mechval.axioms import Interpretation, identity, load_interpretation, save_interpretation
+from experiments import bring_your_own
+from mechval.axioms import (
+    Interpretation,
+    identity,
+    load_interpretation,
+    save_interpretation,
+    validate,
+)
 from mechval.axioms.spec import SPEC, TENSORS
 from mechval.errors import MechvalError
 from tests.unit.axioms.toy import (
@@ -44,13 +51,40 @@ class BitTable:
         return write_bit((bit >= self.levels[0]).long())
 
 
-@dataclass
+@dataclass(frozen=True)
 class Loose:
     entries: Any
 
     def __call__(self, state: Tensor) -> Tensor:
         return state
 
+
+@dataclass(frozen=True)
+class Inheriting(Loose):
+    """Has no method of its own."""
+
+
+@dataclass
+class Counting:
+    n_calls: int = field(default=0, init=False)
+
+    def __call__(self, state: Tensor) -> Tensor:
+        return state
+
+
+@dataclass
+class Started:
+    level: InitVar[int]
+
+    def __call__(self, state: Tensor) -> Tensor:
+        return state
+
+
+def of_a_script(state: Tensor) -> Tensor:
+    return state
+
+
+of_a_script.__module__ = "__main__"
 
 PARTS = (parity, negate, read_bit, write_bit, BitTable)
 
@@ -182,7 +216,7 @@ def test_an_extra_tensor_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda spec: spec.update(format=2), r"interpretation\.json\.format=2 is not allowed"),
+        (lambda spec: spec.update(format=1), r"interpretation\.json\.format=1 is not allowed"),
         (lambda spec: spec.pop("alphas"), r"interpretation\.json\.alphas is missing"),
         (lambda spec: spec["alphas"].pop(), "alphas has 3 entries; allowed: 4"),
         (lambda spec: spec["alphas"][1].update(object=5), "object 5; allowed: 0 to 0"),
@@ -232,13 +266,75 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, name: str, message: str) -> N
         (Loose([1]), r"Loose\.entries=\[1\] cannot be saved"),
         (Loose(float("nan")), r"Loose\.entries=nan cannot be saved"),
         (torch.abs, "allowed: a function, or "),
+        (Inheriting(1), "Inheriting.__call__ cannot be saved, as its class inherits it"),
+        (Counting(), "Counting.n_calls cannot be saved, as it is no argument"),
+        (Started(1), "a Started cannot be saved, as its fields do not make it"),
+        (of_a_script, "of_a_script cannot be saved, as it stands in the script itself"),
     ],
-    ids=["lambda", "list", "nan", "built-in"],
+    ids=[
+        *("lambda", "list", "nan", "built-in"),
+        *("inherited", "no argument", "starting value", "script"),
+    ],
 )
 def test_a_part_that_cannot_be_written_is_refused(
-    tmp_path: Path, part: Callable[..., Any], message: str
+    tmp_path: Path,
+    part: Callable[..., Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     toy = make_toy()
+    # Under pytest the script itself would be a module that was run by name.
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     with pytest.raises(MechvalError, match=message):
         save_interpretation(replace(toy, gammas=replaced_at(toy.gammas, 1, part)), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_path_may_be_a_text(tmp_path: Path) -> None:
+    save_interpretation(fitted_toy(), str(tmp_path))
+    assert load_interpretation(str(tmp_path), make_toy().concrete, PARTS).name == "toy"
+
+
+def of_version(version: str) -> Callable[[dict[str, Any]], None]:
+    return lambda spec: spec["provenance"].update(mechval=version)
+
+
+def of_another_source(spec: dict[str, Any]) -> None:
+    parts = spec["provenance"]["parts"]
+    (negated,) = (reference for reference in parts if reference.endswith(":negate"))
+    parts[negated] = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (of_version("0.0.1"), "saved with mechval 0.0.1, this is "),
+        (of_another_source, "the source of .*:negate has changed since it was saved"),
+    ],
+    ids=["version", "source"],
+)
+def test_what_has_changed_is_told_at_loading(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    saved(tmp_path)
+    edit(tmp_path, change)
+    with pytest.warns(UserWarning, match=message):
+        reload(tmp_path)
+
+
+BYO = (bring_your_own.read, bring_your_own.write_attended, bring_your_own.write_embedded)
+BYO_PARTS = (*BYO, bring_your_own.reverse, bring_your_own.label)
+
+
+def test_another_network_or_result_is_told_at_loading(tmp_path: Path) -> None:
+    claim = bring_your_own.interpret(bring_your_own.Reverser())
+    validate(claim, bring_your_own.INPUTS).save(tmp_path)
+    save_interpretation(claim, tmp_path)
+    load_interpretation(tmp_path, claim.concrete, BYO_PARTS)
+    other = bring_your_own.Reverser()
+    other.W_OV.data *= 2
+    with pytest.warns(UserWarning, match="the network is not the one it was saved for"):
+        load_interpretation(tmp_path, bring_your_own.interpret(other).concrete, BYO_PARTS)
+    validate(claim, bring_your_own.INPUTS[:50]).save(tmp_path)
+    with pytest.warns(UserWarning, match="the result beside it is not the one"):
+        load_interpretation(tmp_path, claim.concrete, BYO_PARTS)
