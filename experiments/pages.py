@@ -43,9 +43,9 @@ def build_pages(workspace: Workspace, only: tuple[str, str] | None = None) -> li
     runs = {pages[study]: list(_page_runs(workspace, study, pages[study])) for study in STUDIES}
     found = [run for group in runs.values() for run in group]
     wanted = [run for run in found if only in (None, (run.run.study, run.run.run))]
+    built = [build_page(run) for run in track(wanted, "pages")]
     deviations = workspace.root / "docs" / "DEVIATIONS.md"
-    built = [build_page(run, deviations) for run in track(wanted, "pages")]
-    return [*built, build_index(workspace.root / "results", runs)]
+    return [*built, build_index(workspace.root / "results", runs, deviations)]
 
 
 def _page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterator[PageRun]:

@@ -68,6 +68,7 @@ def page_of(root: Path, run: str) -> Path:
 @pytest.fixture(scope="module", params=RUNS)
 def opened(root: Path, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Opened]:
     opened = open_page(browser, page_of(root, request.param))
+    opened.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     yield opened
     opened.page.close()
 
@@ -100,7 +101,7 @@ def test_every_figure_is_there_and_not_blank(opened: Opened) -> None:
 
 
 def test_every_chart_and_the_diagram_are_drawn(opened: Opened) -> None:
-    charts = opened.page.locator("figure.chart .js-plotly-plot .main-svg:first-of-type")
+    charts = opened.page.locator("figure.chart table.cells:visible")
     drawn = [*charts.all(), opened.page.locator(".diagram")]
     assert len(drawn) > 1
     assert not any(is_blank(element) for element in drawn)
@@ -137,24 +138,24 @@ def test_a_click_sorts_a_table_by_number(opened: Opened) -> None:
 
 
 def test_hovering_over_a_cell_tells_its_count_and_bounds(opened: Opened) -> None:
-    chart = opened.page.locator("#chart-axioms")
-    chart.scroll_into_view_if_needed()
-    box = chart.locator(".heatmaplayer image, .heatmaplayer .hm").first.bounding_box()
-    assert box is not None
-    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 8)
-    hover = chart.locator(".hoverlayer .hovertext")
-    hover.wait_for()
-    text = hover.text_content() or ""
+    cell = opened.page.locator("#chart-axioms td.shaded").first
+    cell.hover()
+    tip = cell.locator(".tip")
+    expect(tip).to_be_visible()
+    text = tip.inner_text()
     assert "N = " in text
     assert "disagreements: " in text
-    assert "exact" in text or "ε, all cells at once" in text
+    assert "exact" in text or "simultaneous ε" in text
 
 
 def test_names_are_shown_as_text(browser: Browser, tmp_path: Path) -> None:
     rows = [cell(Axiom.PREFIX_EQUIVALENCE, EVIL, 3, interpretation=EVIL, equivalence=EVIL)]
     run = toy_run(write_run(tmp_path, "evil", rows))
-    opened = open_page(browser, build_page(run, tmp_path / "DEVIATIONS.md"))
-    assert opened.page.locator("#axioms td", has_text="A <b>bold</b> name <img").count() == 1
+    opened = open_page(browser, build_page(run))
+    assert (
+        opened.page.locator("#axioms table.sortable td", has_text="A <b>bold</b> name <img").count()
+        == 1
+    )
     assert opened.page.locator("#axioms img").count() == 0
     assert opened.page.title() == "A toy: evil"
     opened.page.close()
@@ -167,6 +168,31 @@ def test_the_index_lists_and_links_both_runs(root: Path, browser: Browser) -> No
     assert hrefs == [f"{run}/report/index.html" for run in RUNS]
     assert all((root / "results" / href).is_file() for href in hrefs)
     assert opened.complaints == []
+    opened.page.close()
+
+
+def test_a_page_is_at_most_12_screens_before_it_is_unfolded(root: Path, browser: Browser) -> None:
+    for run in RUNS:
+        opened = open_page(browser, page_of(root, run))
+        height = opened.page.evaluate("document.documentElement.scrollHeight")
+        assert height <= 12 * 900, run
+        opened.page.close()
+
+
+def test_a_link_to_a_folded_section_unfolds_it(root: Path, browser: Browser) -> None:
+    opened = open_page(browser, page_of(root, RUNS[0]))
+    section = opened.page.locator("#paper-versus-measured details.section")
+    assert section.get_attribute("open") is None
+    opened.page.locator("nav a", has_text="Paper versus measured").click()
+    expect(section).to_have_attribute("open", "")
+    opened.page.close()
+
+
+def test_the_menu_of_a_chart_chooses_an_interpretation(root: Path, browser: Browser) -> None:
+    opened = open_page(browser, page_of(root, RUNS[0]))
+    tables = opened.page.locator("#chart-axioms table")
+    opened.page.locator('select[data-chooses="chart-axioms"]').select_option(index=1)
+    assert [tables.nth(place).is_visible() for place in (0, 1)] == [False, True]
     opened.page.close()
 
 
@@ -193,8 +219,8 @@ def answers(browser: Browser, path: Path) -> dict[str, str]:
 
 def test_the_four_answers_follow_the_results(browser: Browser, tmp_path: Path) -> None:
     folder = write_run(tmp_path, "run", cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 9}))
-    before = answers(browser, build_page(toy_run(folder), tmp_path / "D.md"))
-    assert before["answer-confirmed"].startswith("Confirmed, up to ε")
+    before = answers(browser, build_page(toy_run(folder)))
+    assert before["answer-confirmed"].startswith("Confirmed, up to simultaneous ε")
     assert before["answer-weakest"] == "Prefix equivalence of first"
     assert before["answer-neurons"] == "7 does a"
     assert "more disagreements of 1,000 in first" in before["answer-failure"]
@@ -202,7 +228,7 @@ def test_the_four_answers_follow_the_results(browser: Browser, tmp_path: Path) -
     rows = cells({(Axiom.PREFIX_REPLACEABILITY, "first"): 300})
     rows[-1] = cell(Axiom.COMPONENT_REPLACEABILITY, "second", 500, verdict=Verdict.NOT_BETTER)
     write_run(tmp_path, "run", rows, task="b")
-    after = answers(browser, build_page(toy_run(folder), tmp_path / "D.md"))
+    after = answers(browser, build_page(toy_run(folder)))
     assert after["answer-confirmed"] == "Not confirmed"
     assert after["answer-weakest"] == "Component replaceability of second"
     assert after["answer-neurons"] == "7 does b"

@@ -3,18 +3,12 @@
 from pathlib import Path
 
 from mechval.modular_addition.circuit import extract as circuit
-from mechval.modular_addition.network import training
+from mechval.modular_addition.network.training import ANSWERS
 from mechval.modular_addition.report import content
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
-from mechval.reporting.shown import CellText, show
-
-
-def _accuracy(files: RunFiles) -> CellText:
-    found = files.record(training.ANSWERS)
-    share = 1 - found.wrong_count / found.n
-    return CellText(f"{share:.5f} ({found.wrong_count:,} of all {found.n:,} inputs wrong)", share)
+from mechval.reporting.shown import show
 
 
 def _neurons(files: RunFiles) -> Answer:
@@ -44,7 +38,7 @@ PAGE = PageContent(
     claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
     components=COMPONENTS.read(Path(__file__).parent),
     input_state="a, b and “=”",
-    accuracy=_accuracy,
+    accuracy=lambda files: (files.record(ANSWERS).wrong_count, files.record(ANSWERS).n),
     neurons_question="Which neurons compute which frequencies?",
     neurons=_neurons,
     cells=content.main_cells,

@@ -10,14 +10,20 @@ from mechval.reporting.html import answers, charts, page, render
 from mechval.reporting.shown import CellText, counted, show, significant
 
 
-def build_index(results: Path, runs: Mapping[page.PageContent, Sequence[page.PageRun]]) -> Path:
+def build_index(
+    results: Path, runs: Mapping[page.PageContent, Sequence[page.PageRun]], deviations: Path
+) -> Path:
     """Write ``index.html`` into ``results``: all runs found, compared, by study that has pages.
 
-    Raises MechvalError if it cannot be written.
+    Beside it goes the list of deviations, which says so if the Markdown is missing. Raises
+    MechvalError if one cannot be written.
     """
+    listed = page.render_template("deviations.html.j2", item=render.deviations(deviations))
+    page.write(results / render.DEVIATIONS, listed)
     found = [run for group in runs.values() for run in group]
     text = page.render_template(
         "index.html.j2",
+        deviations=render.DEVIATIONS,
         sections=[_study(content, group, results) for content, group in runs.items()],
         commands={
             relpath(run.run.directory, results): page.stage_command("all", run.run.command)

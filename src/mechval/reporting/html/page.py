@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import itables
-from plotly.offline import get_plotlyjs
 
 from mechval import tables
 from mechval.axioms import Cell
@@ -27,6 +26,8 @@ from mechval.reporting.shown import CellText
 
 PAGE = Path("report") / "index.html"
 """Of a run, below its folder; untracked."""
+UNFOLDED = ("targets", "axioms")
+"""Sections that are open from the start."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class PageContent:
         claim: a few sentences; of the run, because sizes differ between runs.
         components: the steps, first to last.
         input_state: what both the network and the program start from.
-        accuracy: how often the network is right, in words.
+        accuracy: wrong answers of the network, and N.
         neurons_question: how the third question is put; ``neurons`` answers it.
         cells: the axiom table; its first interpretation is the one that is claimed.
         package: whose templates the sections of the ``makers`` have.
@@ -68,7 +69,7 @@ class PageContent:
     claim: Callable[[RunFiles], Sequence[str]]
     components: tuple[Component, ...]
     input_state: str
-    accuracy: Callable[[RunFiles], CellText]
+    accuracy: Callable[[RunFiles], tuple[int, int]]
     neurons_question: str
     neurons: Callable[[RunFiles], Answer]
     cells: Callable[[RunFiles], Sequence[Cell]]
@@ -122,9 +123,10 @@ class PageRun:
     def accuracy(self) -> CellText:
         """How often the network is right, or that its table cannot be had."""
         try:
-            return self.content.accuracy(self.files)
+            wrong, n = self.content.accuracy(self.files)
         except MechvalError:
             return CellText("not known")
+        return CellText(f"{1 - wrong / n:.5f} ({wrong:,} of {n:,} wrong)")
 
     @cached_property
     def judged(self) -> answers.Judged:
@@ -134,11 +136,8 @@ class PageRun:
         return answers.Judged(cells, content.nulls(self.files), content.bar)
 
 
-def build_page(run: PageRun, deviations: Path) -> Path:
-    """Write the page of one run from whatever of it is there; raises as :func:`write`.
-
-    ``deviations`` is the Markdown list of deviations; the page tells if it is missing.
-    """
+def build_page(run: PageRun) -> Path:
+    """Write the page of one run from whatever of it is there; raises as :func:`write`."""
     content, words = run.content, run.run.command
     made = (render.make_section(maker, content.package, run.files) for maker in content.makers)
     page = run.run.directory / PAGE
@@ -148,7 +147,8 @@ def build_page(run: PageRun, deviations: Path) -> Path:
         content=content,
         claim=content.claim(run.files),
         questions=four_questions(run),
-        sections=[*filter(None, made), render.deviations(deviations)],
+        sections=list(filter(None, made)),
+        unfolded=UNFOLDED,
         facts={name: _facts(state) for name, state in run.states.items()},
         command=lambda stage: stage_command(stage, words),
         index=relpath(run.run.directory.parents[1] / "index.html", page.parent),
@@ -220,7 +220,6 @@ def _libraries() -> dict[str, str]:
     tables = files(itables) / "html"
     templates = files("mechval.reporting.html") / "templates"
     return {
-        "plotly": get_plotlyjs(),
         "datatables": b64encode((tables / "dt_bundle.js").read_bytes()).decode("ascii"),
         "datatables_style": (tables / "dt_bundle.css").read_text(encoding="utf-8"),
         "style": (templates / "style.css").read_text(encoding="utf-8"),

@@ -24,6 +24,9 @@ _OWN_PARAGRAPH = re.compile(f"<p>((?:{_OPEN}\\d+{_CLOSE}\\s*)+)</p>")
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 _PARSER.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
 _PARSER.add_render_rule("table_close", lambda *_: "</table></div>\n")
+DEVIATIONS = "deviations.html"
+"""Beside the studies' folders: the list that every page links."""
+_UP = "../../../"
 _DEVIATION = re.compile(r".*DEVIATIONS\.md(?:#([a-z]\d+))?.*")
 
 
@@ -84,7 +87,7 @@ def identifier(title: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Markdown as HTML; markup in it is text, and links to deviations stay on the page."""
+    """Markdown as HTML; markup in it is text, and links to deviations lead to their page."""
     tokens = _PARSER.parse(text)
     for child in (child for token in tokens for child in token.children or ()):
         if child.type == "link_open":
@@ -134,21 +137,22 @@ def macros() -> Any:
 
 
 def on_page(link: str) -> str:
-    """A link as it is on a page, which holds the list of deviations itself.
+    """A link as it is on a run's page, to which the list of deviations is a page beside the index.
 
     >>> on_page("../../../../docs/DEVIATIONS.md#d3-coverage-counts-questions"), on_page("../x.csv")
-    ('#D3', '../x.csv')
+    ('../../../deviations.html#D3', '../x.csv')
     """
     match = _DEVIATION.fullmatch(link)
     if match is None:
         return link
-    return f"#{match[1].upper() if match[1] else 'deviations'}"
+    return f"{_UP}{DEVIATIONS}#{match[1].upper() if match[1] else 'deviations'}"
 
 
 def _inline(text: str) -> Markup:
     """A cell; one that names a deviation leads to it."""
     html = _PARSER.renderInline(text)
-    return Markup(f'<a href="#{html}">{html}</a>' if re.fullmatch(r"[DU]\d+", html) else html)
+    place = f"{_UP}{DEVIATIONS}#{html}"
+    return Markup(f'<a href="{place}">{html}</a>' if re.fullmatch(r"[DU]\d+", html) else html)
 
 
 def _picture(figure: Figure, files: RunFiles) -> str:

@@ -6,7 +6,7 @@ from mechval import axioms
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
-from mechval.reporting.shown import CellText, by, show
+from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.report import content, measured
@@ -17,13 +17,6 @@ def _nulls(files: RunFiles) -> dict[str, list[axioms.Cell]]:
     if "nulls" not in files.directories:
         return {}
     return dict(by(files.rows(NULLS), "network"))
-
-
-def _accuracy(files: RunFiles) -> CellText:
-    found = measured.accuracy(files)
-    lower = f"at least {found.accuracy_lower:.5f} at {found.confidence:.0%}"
-    text = f"{found.accuracy:.5f} ({found.wrong_count:,} of {found.n:,} wrong; {lower})"
-    return CellText(text, found.accuracy)
 
 
 def _neurons(files: RunFiles) -> Answer:
@@ -62,7 +55,7 @@ PAGE = PageContent(
     claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
     components=COMPONENTS.read(Path(__file__).parent),
     input_state="formula, as tokens",
-    accuracy=_accuracy,
+    accuracy=lambda files: (measured.accuracy(files).wrong_count, measured.accuracy(files).n),
     neurons_question="Which neurons evaluate which assignments?",
     neurons=_neurons,
     cells=lambda files: files.rows(axioms.CELLS),

@@ -1,5 +1,7 @@
 """What charts show and leave out."""
 
+import re
+
 import numpy as np
 from matplotlib.colors import to_rgb
 
@@ -12,13 +14,14 @@ from tests.unit.reporting.html.toy_run import cell, cells
 EVIL = '<img src=x onerror="document.title=1">'
 
 
-def test_hovering_over_a_cell_tells_its_counts_and_bounds() -> None:
-    figure = charts.draw_cells({"main": cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 9})})
-    hover = figure.to_plotly_json()["data"][0]["hovertext"][0][0]
-    assert hover.startswith("<b>first, prefix equivalence</b><br>N = 1,000 (sampled)")
-    assert "… odd: 9 of 400" in hover
-    assert "<br>ε at 95%: 0.0157" in hover
-    assert "simultaneous ε: 0.0195" in hover
+def test_a_cell_tells_its_counts_and_bounds() -> None:
+    main = cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 9})
+    html = charts.cells_chart("axioms", "ε", {"main": main}).html("place")
+    told = html.partition('role="tooltip">')[2].partition("</span>")[0]
+    assert told.startswith("<b>first, prefix equivalence</b><br>N = 1,000 (sampled)")
+    assert "… odd: 9 of 400" in told
+    assert "<br>ε at 95%: 0.0157" in told
+    assert "simultaneous ε: 0.0195" in told
 
 
 def test_an_exact_cell_is_shown_instead_of_a_sampled_one_and_called_a_rate() -> None:
@@ -33,8 +36,7 @@ def test_a_pale_cell_in_which_a_constant_answer_does_as_well_is_marked() -> None
     trivial = cell(Axiom.PREFIX_REPLACEABILITY, "first", 0, verdict=Verdict.CONSTANT_NETWORK)
     chart = charts.cells_chart("nulls", "ε", {"untrained": [trivial]})
     assert chart.caption.endswith("✗: a constant answer does as well.")
-    figure = charts.draw_cells({"untrained": [trivial]}).to_plotly_json()
-    assert figure["data"][0]["text"] == [["0.00299 ✗"]]
+    assert ">0.00299 ✗<span" in chart.html("place")
     assert "✗" not in charts.cells_chart("axioms", "ε", {"main": cells({})}).caption
 
 
@@ -44,16 +46,22 @@ def test_dark_is_worse_on_the_chart_and_on_every_figure() -> None:
     _, (axes,) = figures.panels(1)
     figures.epsilon_map(axes, np.array([[1e-5, 1.0]]), ["row"], ["best", "worst"])
     (image,) = axes.get_images()
-    drawn = image.to_rgba(image.get_array())[0, :, :3]
+    drawn = image.to_rgba(np.asarray(image.get_array()))[0, :, :3]
     assert np.allclose(drawn, ends, atol=0.01)
-    chart = charts.draw_cells({"main": cells({})}).to_plotly_json()["data"][0]["colorscale"]
-    assert tuple(map(tuple, chart)) == EPSILON_COLOURS
+    main = cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 900})
+    html = charts.cells_chart("axioms", "ε", {"main": main}).html("place")
+    first, second, *_ = map(float, re.findall(r"--shade: ([\d.]+)", html))
+    assert first > second
 
 
 def test_a_menu_chooses_between_interpretations() -> None:
-    figure = charts.draw_cells({"main": cells({}), "another": cells({})}).to_plotly_json()
-    (menu,) = figure["layout"]["updatemenus"]
-    assert [button["label"] for button in menu["buttons"]] == ["main", "another"]
+    html = charts.cells_chart("a", "ε", {"main": cells({}), "another": cells({})}).html("place")
+    assert re.findall("<option>(.*?)</option>", html) == ["main", "another"]
+    assert re.findall('<table class="cells" aria-label="(.*?)"( hidden)?>', html) == [
+        ("main", ""),
+        ("another", " hidden"),
+    ]
+    assert "<select" not in charts.cells_chart("a", "ε", {"main": cells({})}).html("place")
 
 
 def test_markup_in_a_name_is_text() -> None:

@@ -18,7 +18,7 @@ NINE = cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 9})
 
 
 def build(folder: Path, **changes: object) -> str:
-    return own_text(build_page(toy_run(folder, **changes), folder / "DEVIATIONS.md"))
+    return own_text(build_page(toy_run(folder, **changes)))
 
 
 def own_text(page: Path) -> str:
@@ -40,13 +40,29 @@ def test_the_claim_comes_first_then_the_reports_sections_then_where_all_is_from(
     folder: Path,
 ) -> None:
     found = re.findall(r'<section id="([\w-]+)">', build(folder))
-    assert found == ["claim", "axioms", "circuit-evidence", "deviations", "provenance"]
+    assert found == ["claim", "axioms", "circuit-evidence", "provenance"]
+
+
+def test_evidence_is_folded_and_the_axioms_are_not(folder: Path) -> None:
+    text = build(folder)
+    assert '<details class="section">' in section(text, "circuit-evidence")
+    assert '<details class="section">' not in section(text, "axioms")
+
+
+def test_deviations_are_a_page_that_all_pages_link(folder: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "LIST.md"
+    listed.write_text("# Deviations\n\n### D1. A slip\n", encoding="utf-8")
+    build_index(tmp_path / "results", {}, listed)
+    page = own_text(tmp_path / "results" / "deviations.html")
+    assert '<h4 id="D1">D1. A slip</h4>' in page
+    assert 'href="../../../deviations.html#deviations"' in build(folder)
+    assert "A slip" not in build(folder)
 
 
 def test_a_page_asks_for_nothing_from_the_network(folder: Path) -> None:
     text = build(folder)
     assert re.findall(r'(?:src|href)="(?:https?:)?//', text) == []
-    assert "@import" not in build_page(toy_run(folder), folder).read_text(encoding="utf-8")[:10_000]
+    assert "@import" not in build_page(toy_run(folder)).read_text(encoding="utf-8")[:10_000]
 
 
 def test_a_section_names_its_files_and_the_command_that_makes_them(folder: Path) -> None:
@@ -94,7 +110,7 @@ def test_refusals_do_not_tell_where_the_results_lie(folder: Path) -> None:
     run = toy_run(folder)
     whole = {name: replace(state, fault="") for name, state in run.states.items()}
     run.__dict__["states"] = whole
-    text = own_text(build_page(run, folder))
+    text = own_text(build_page(run))
     assert "circuit/neurons.csv is not the table that is declared" in text
     assert str(folder) not in text
 
@@ -102,7 +118,7 @@ def test_refusals_do_not_tell_where_the_results_lie(folder: Path) -> None:
 def test_markup_in_a_name_is_text(tmp_path: Path) -> None:
     row = cell(Axiom.PREFIX_EQUIVALENCE, EVIL, 3, interpretation=EVIL, equivalence=EVIL)
     folder = write_run(tmp_path, "evil", [row])
-    page = build_page(toy_run(folder), folder)
+    page = build_page(toy_run(folder))
     assert EVIL not in page.read_text(encoding="utf-8")
     assert "&lt;img src=x" in own_text(page)
 
@@ -126,7 +142,7 @@ def test_a_page_that_cannot_be_written_is_refused(folder: Path) -> None:
 
 def index(runs: dict[str, list[PageRun]], results: Path) -> str:
     titled = {content(study=study, title=f"About {study}"): own for study, own in runs.items()}
-    return own_text(build_index(results, titled))
+    return own_text(build_index(results, titled, results / "none.md"))
 
 
 def test_the_index_compares_runs_and_links_their_pages(folder: Path, tmp_path: Path) -> None:
@@ -156,8 +172,8 @@ def test_the_index_says_of_stages_that_were_never_made_that_they_were_not(tmp_pa
 
 
 def test_every_page_and_the_index_tell_the_accuracy(folder: Path, tmp_path: Path) -> None:
-    assert "accuracy <b>0.9 of 1 inputs</b>" in build(folder)
-    assert "0.9 of 1 inputs" in index({"toy": [toy_run(folder)]}, tmp_path / "results")
+    assert "accuracy <b>0.90000 (1 of 10 wrong)</b>" in build(folder)
+    assert "0.90000 (1 of 10 wrong)" in index({"toy": [toy_run(folder)]}, tmp_path / "results")
     bare = write_run(tmp_path / "bare", "one", NINE, stages=("axioms",))
     assert "accuracy <b>not known</b>" in build(bare)
 
@@ -178,7 +194,7 @@ def test_the_weakest_cell_of_the_index_is_one_that_the_claim_is_asked_to_hold_in
         return cell.component != "first"
 
     titled = {content(asked=asked): [toy_run(folder, asked=asked)]}
-    text = own_text(build_index(tmp_path / "results", titled))
+    text = own_text(build_index(tmp_path / "results", titled, tmp_path / "none.md"))
     row = text.partition("<tbody>")[2].partition("</tbody>")[0]
     assert "second, prefix equivalence" in row
     assert "first, prefix equivalence" not in row

@@ -87,21 +87,21 @@ def test_tables_written_in_the_text_can_be_scrolled(rendered: Render) -> None:
     assert '<div class="scroll"><table>' in rendered("| a |\n|---|\n| b |\n")
 
 
-def test_links_to_deviations_stay_on_the_page(rendered: Render) -> None:
+def test_links_to_deviations_lead_to_their_page(rendered: Render) -> None:
     link = "../../../../docs/DEVIATIONS.md"
     html = rendered(
         f"[list]({link}) [one]({link}#d1-a-slip)\n\n{{{{ cells }}}}",
         cells=Shown(("see",), (False,), ((CellText("D2", link=f"{link}#d2"),),)),
     )
-    assert 'href="#deviations"' in html
-    assert 'href="#D1"' in html
-    assert 'href="#D2"' in html
+    assert 'href="../../../deviations.html#deviations"' in html
+    assert 'href="../../../deviations.html#D1"' in html
+    assert 'href="../../../deviations.html#D2"' in html
 
 
 def test_a_cell_that_names_a_deviation_leads_to_it(rendered: Render) -> None:
     shown = Shown(("deviation",), (False,), ((CellText("U13"),), (CellText("U13a"),)))
     html = rendered("{{ one }}", one=shown)
-    assert '<td><a href="#U13">U13</a></td>' in html
+    assert '<td><a href="../../../deviations.html#U13">U13</a></td>' in html
     assert "<td>U13a</td>" in html
 
 
