@@ -32,8 +32,6 @@ NoiseKind = Literal["pairs", "clauses"]
 NOISE_KINDS: tuple[NoiseKind, ...] = ("pairs", "clauses")
 """What a clause is replaced by: any ordered pair of literals (paper), or a real clause."""
 
-PUBLISHED_PROBABILITY = 0.01
-
 EvenNumber = Annotated[
     int, Field(strict=True, ge=2, multiple_of=2, description="an even integer from 2 up")
 ]

@@ -48,6 +48,10 @@ class Reading:
     trees: evaluate.FittedTrees
     disjunctions: evaluate.DisjunctionProgram
 
+    def bits(self, hidden: Float[Tensor, "formula d_mlp"]) -> Bool[Tensor, "formula neuron"]:
+        """Which neurons are on, by the network's own activations."""
+        return hidden[:, self.neurons] >= self.levels.cut
+
     @property
     def programs(self) -> Mapping[Version, evaluate.EvaluateProgram]:
         return {"trees": self.trees.program, "disjunction": self.disjunctions}

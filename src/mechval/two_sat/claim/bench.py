@@ -58,8 +58,7 @@ class Bench:
 
     def bits(self, reading: ReadingName, seen: Observations) -> Bool[Tensor, "formula neuron"]:
         """What α_2 reads off the network."""
-        chosen = self.circuit.readings[reading]
-        return seen.states.hidden[:, chosen.neurons] >= chosen.levels.cut
+        return self.circuit.readings[reading].bits(seen.states.hidden)
 
     def trees(self, bits: Bool[Tensor, "formula neuron"], max_leaves: int | None) -> TreeProgram:
         """Trees fitted to bits of the fitting split; the same ones are fitted only once."""

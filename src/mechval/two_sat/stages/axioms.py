@@ -11,13 +11,13 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim import derivability
 from mechval.two_sat.claim.bench import Bench, observe
+from mechval.two_sat.claim.improved.fitted import load_programs
 from mechval.two_sat.claim.improved.improver import CHOICES
 from mechval.two_sat.claim.measure import validate_completely
 from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS
 from mechval.two_sat.formulas.dataset import load_provenance
-from mechval.two_sat.stages.improve import load_stage_programs
 from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
 DERIVABILITY_FORMULAS = 20_000
@@ -43,7 +43,8 @@ def run(context: Context) -> None:
     settings, directory = context.settings, context.directory
     bench = _bench(context)
     natural = load_provenance(context.upstream["data"].bulk, settings.problem).natural_share
-    claim = validate_completely(settings, bench, load_stage_programs(context).programs, natural)
+    programs = load_programs(context.upstream["improve"].directory, settings.problem).programs
+    claim = validate_completely(settings, bench, programs, natural)
     CELLS.write([cell for report in claim.measured.mains for cell in report.cells], directory)
     INTERPRETATIONS.write(claim.measured.mains, directory)
     save_disagreements(claim.measured.mains, directory)

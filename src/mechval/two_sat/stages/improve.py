@@ -33,11 +33,6 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
     _write_errors(context, programs)
 
 
-def load_stage_programs(context: Context) -> fitted.FittedPrograms:
-    """The programs that the finished stage of this run left."""
-    return fitted.load_programs(context.upstream["improve"].directory, context.settings.problem)
-
-
 def _write_errors(context: Context, found: fitted.FittedPrograms) -> None:
     problem, device = context.settings.problem, torch.device(context.device)
     errors = fitted.measure_errors(

@@ -24,6 +24,7 @@ from mechval.two_sat.circuit.neurons import EFFECT_SHARE
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.evaluate import TruthTableCounts
 
 Filled: TypeAlias = Mapping[tables.Table[Any], Sequence[Any]]
 
@@ -70,10 +71,11 @@ def gather_evidence(
     of_first_block = scores.first_block_scores(model)
     record = recording.record_answers(model, problem, test, device)
     fit_truth, truth = (formula_truth(problem, split.clause_ids) for split in (fit, test))
+    fit_tables, tables_seen = map(TruthTableCounts.of, (fit_truth, truth))
     coverage, quality = [], []
     for name, reading in circuit.readings.items():
-        of_fit = neuron_rows.LabelledTables.of(reading, fit_truth, hidden)
-        of_test = neuron_rows.LabelledTables.of(reading, truth, record.hidden)
+        of_fit = fit_tables, reading.bits(hidden).numpy()
+        of_test = tables_seen, reading.bits(record.hidden).numpy()
         covered, found = neuron_rows.program_rows(
             name, reading, of_fit, of_test, max_leaves=max_leaves, seed=seed
         )

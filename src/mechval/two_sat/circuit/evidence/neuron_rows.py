@@ -3,6 +3,7 @@ respond to, and how well trees of several sizes and disjunctions describe them (
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -185,30 +186,15 @@ COVERAGE = tables.Table("circuit/evidence/coverage.csv", CoverageRow)
 PROGRAM_QUALITY = tables.Table("circuit/evidence/program_quality.csv", QualityRow)
 
 
-@dataclass(frozen=True)
-class LabelledTables:
-    """Formulas of one split as distinct truth tables, and neurons' bits on them."""
-
-    tables: evaluate.TruthTableCounts
-    bits: Bool[np.ndarray, "formula neuron"]
-
-    @classmethod
-    def of(
-        cls,
-        reading: Reading,
-        truth: Bool[np.ndarray, "formula assignment"],
-        hidden: Float[Tensor, "formula d_mlp"],
-    ) -> "LabelledTables":
-        """Read the activations of a reading's neurons as bits."""
-        bits = hidden[:, reading.neurons] >= reading.levels.cut
-        return cls(evaluate.TruthTableCounts.of(truth), bits.numpy())
+Labelled: TypeAlias = tuple[evaluate.TruthTableCounts, Bool[np.ndarray, "formula neuron"]]
+"""Formulas of one split as distinct truth tables, and neurons' bits on them."""
 
 
 def program_rows(
     name: ReadingName,
     reading: Reading,
-    fit: LabelledTables,
-    test: LabelledTables,
+    fit: Labelled,
+    test: Labelled,
     *,
     max_leaves: int,
     seed: int,
@@ -219,10 +205,10 @@ def program_rows(
     for leaves in (*sorted({*LEAVES, max_leaves}), None):
         trees = reading.trees
         if leaves != max_leaves:
-            trees = evaluate.fit_trees(fit.tables, fit.bits, max_leaves=leaves, seed=seed)
+            trees = evaluate.fit_trees(*fit, max_leaves=leaves, seed=seed)
         programs[f"trees-{leaves or 'unlimited'}"] = trees.program, trees.unpruned
     programs[DISJUNCTION] = reading.disjunctions, reading.disjunctions
-    own, n_bits = (f"trees-{max_leaves}", DISJUNCTION), fit.tables.distinct.shape[1]
+    own, n_bits = (f"trees-{max_leaves}", DISJUNCTION), fit[0].distinct.shape[1]
     coverage = [
         CoverageRow(
             name,
@@ -234,12 +220,13 @@ def program_rows(
         )
         for label, (program, unpruned) in programs.items()
     ]
-    distinct = torch.from_numpy(test.tables.distinct)
+    tables, bits = test
+    distinct = torch.from_numpy(tables.distinct)
     predicted = {
-        label: program.bits(distinct).numpy()[test.tables.index]
+        label: program.bits(distinct).numpy()[tables.index]
         for label, (program, _) in programs.items()
     }
-    return coverage, _quality_rows(name, reading, predicted, test.bits)
+    return coverage, _quality_rows(name, reading, predicted, bits)
 
 
 def _quality_rows(

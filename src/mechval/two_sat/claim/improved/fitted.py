@@ -149,8 +149,7 @@ def measure_errors(
 ) -> FitMetrics:
     """Run every program on ``split`` beside the network."""
     chosen = circuit.readings[improved_reading(circuit)]
-    hidden = record_answer_states(model, problem, split, device).hidden
-    read = hidden[:, chosen.neurons] >= chosen.levels.cut
+    read = chosen.bits(record_answer_states(model, problem, split, device).hidden)
     pairs = written_pairs(problem, split)
     return FitMetrics(
         {

@@ -62,10 +62,9 @@ CHOICES = tables.Table("axioms/choices.csv", ChoiceRow)
 
 @dataclass(frozen=True)
 class Choice:
-    """The base with the named candidates, and one row per candidate and distinct cell."""
+    """The base with what was taken, and one row per candidate and distinct cell."""
 
     interpretation: Interpretation
-    taken: tuple[str, ...]
     rows: tuple[ChoiceRow, ...]
 
 
@@ -164,10 +163,7 @@ def choose_parts(
             for candidate, counted in after.items()
             for key, count in counted.items()
         )
-    taken = tuple(
-        f"{part.name}: {name}" for part, name in zip(parts, chosen, strict=True) if name is not None
-    )
-    return Choice(made[chosen], taken, tuple(rows))
+    return Choice(made[chosen], tuple(rows))
 
 
 def _combinations(base: Interpretation, parts: Sequence[Part]) -> dict[Taken, Interpretation]:

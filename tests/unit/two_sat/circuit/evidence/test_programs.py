@@ -9,7 +9,6 @@ from sklearn.metrics import f1_score as reference_f1
 
 from mechval.two_sat.circuit.evidence.neuron_rows import (
     CoverageRow,
-    LabelledTables,
     NeuronReading,
     QualityRow,
     assignment_effect_rows,
@@ -28,7 +27,7 @@ PROGRAMS = ["trees-2", "trees-4", "trees-16", "trees-unlimited", "disjunction"]
 
 
 def rows_of(bits: np.ndarray) -> tuple[list[CoverageRow], list[QualityRow]]:
-    labelled = LabelledTables(TruthTableCounts.of(TABLES), bits)
+    labelled = TruthTableCounts.of(TABLES), bits
     reading = one_neuron_per_assignment(N_ASSIGNMENTS)
     return program_rows("calibrated", reading, labelled, labelled, max_leaves=4, seed=0)
 
