@@ -75,9 +75,10 @@ def interpret(model: nn.Module) -> mv.Interpretation:
     )
 
 
+def question() -> mv.Question:
+    return mv.Question(interpret(Reverser()), INPUTS, domain_size=SYMBOLS**POSITIONS)
+
+
 if __name__ == "__main__":
-    show(
-        axiom_table(
-            mv.enumerate_axioms(interpret(Reverser()), INPUTS, domain_size=SYMBOLS**POSITIONS)
-        )
-    )
+    size = SYMBOLS**POSITIONS
+    show(axiom_table(mv.enumerate_axioms(interpret(Reverser()), INPUTS, domain_size=size)))

@@ -88,4 +88,5 @@ from mechval.axioms.statistics import simultaneous_confidence as simultaneous_co
 from mechval.axioms.suite import enumerate_axioms as enumerate_axioms
 from mechval.axioms.suite import evaluate_axioms as evaluate_axioms
 from mechval.axioms.suite import measure_axioms as measure_axioms
+from mechval.axioms.validating import Question as Question
 from mechval.axioms.validating import validate as validate

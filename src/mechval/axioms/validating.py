@@ -1,6 +1,7 @@
 """One call from a claim and inputs to a result: cuts verified, batches made, cells judged."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,6 +25,21 @@ from mechval.errors import MechvalError
 from mechval.progress import track
 
 _N_VERIFIED = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What a command validates: claims of one network, and the inputs, as `validate` takes them."""
+
+    claim: Interpretation | Sequence[Interpretation]
+    inputs: State
+    strata: Sequence[str] | None = None
+    domain_size: int | None = None
+
+    @property
+    def claims(self) -> tuple[Interpretation, ...]:
+        """The claims as a tuple, also if it is one."""
+        return (self.claim,) if isinstance(self.claim, Interpretation) else tuple(self.claim)
 
 
 def validate(
