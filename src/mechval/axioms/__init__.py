@@ -52,6 +52,7 @@ from mechval.axioms.failures import locate_failures as locate_failures
 from mechval.axioms.interchange import INTERCHANGES as INTERCHANGES
 from mechval.axioms.interchange import InterchangeCell as InterchangeCell
 from mechval.axioms.interchange import InterchangeRow as InterchangeRow
+from mechval.axioms.interchange import Interchanges as Interchanges
 from mechval.axioms.interchange import Variable as Variable
 from mechval.axioms.interchange import interchange_variables as interchange_variables
 from mechval.axioms.judging import JudgingRule as JudgingRule

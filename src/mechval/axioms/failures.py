@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mechval import tables
-from mechval.axioms import equations, guarding, states, statistics
+from mechval.axioms import equations, guarding, rendering, states, statistics
 from mechval.axioms.base import CellKey, Interpretation, Sides, State
 from mechval.errors import MechvalError
 
@@ -315,14 +315,9 @@ def _markdown(rows: Sequence[Any]) -> list[str]:
     if not rows:
         return []
     columns = tables.columns_of(type(rows[0]))
-    lines = [
-        " | ".join(column.title for column in columns.values()),
-        " | ".join("-" * len(columns)),
-    ]
-    lines += [" | ".join(_cell(getattr(row, name)) for name in columns) for row in rows]
-    return [*(f"| {line} |" for line in lines), ""]
+    texts = [[_text(getattr(row, name)) for name in columns] for row in rows]
+    return [rendering.as_markdown([column.title for column in columns.values()], texts), ""]
 
 
-def _cell(value: Any) -> str:
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|")
+def _text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 
 from jaxtyping import Bool
 from torch import Tensor
 
 from mechval import tables
-from mechval.axioms import equations, guarding, states, statistics
+from mechval.axioms import equations, guarding, rendering, states, statistics
 from mechval.axioms.base import Interpretation, State, Trajectory
 from mechval.axioms.cuts import Part, carried, claimed
 from mechval.axioms.report import Estimate
@@ -74,6 +75,45 @@ class InterchangeRow(Estimate):
 INTERCHANGES = tables.Table("axioms/interchange.csv", InterchangeRow)
 
 
+@dataclass(frozen=True)
+class Interchanges:
+    """Every variable in both cells, and all of a component pooled, component by component."""
+
+    rows: tuple[InterchangeRow, ...]
+
+    def __str__(self) -> str:
+        """One table, a row for each variable and cell."""
+        return rendering.as_text(*self._table())
+
+    def to_markdown(self) -> str:
+        """The same table as Markdown."""
+        return rendering.as_markdown(*self._table()) + "\n"
+
+    def save(self, folder: str | Path) -> None:
+        """Write the rows as ``interchange.csv``."""
+        INTERCHANGES.write(self.rows, Path(folder))
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        columns = [
+            "component",
+            "variable",
+            "cell",
+            "disagree",
+            "informative",
+            "ε",
+            "no-op",
+            "pairs",
+        ]
+        return columns, [
+            [
+                *(row.component, row.variable, str(row.cell)),
+                *(str(row.disagreements), str(row.n)),
+                *(f"{row.epsilon:.3g}", f"{row.no_op_rate:.3g}", str(row.n_pairs)),
+            ]
+            for row in self.rows
+        ]
+
+
 @guarding.tracking()
 def interchange_variables(
     interpretation: Interpretation,
@@ -82,7 +122,7 @@ def interchange_variables(
     *,
     confidence: float = 0.95,
     domain_size: int | None = None,
-) -> tuple[InterchangeRow, ...]:
+) -> Interchanges:
     """Interchange every variable by itself, natively and through γ.
 
     The first half of the inputs are bases, the second half their sources, so that pairs are
@@ -118,8 +158,8 @@ def interchange_variables(
                 f"{counts[number, InterchangeCell.NATIVE].n_pairs}: the program's answer never "
                 "changes with it; allowed: more inputs, or a variable that the answer depends on."
             )
-    rows = [*_rows(interpretation, variables, counts, confidence)]
-    return tuple(row.over_whole_domain() for row in rows) if domain_size else tuple(rows)
+    rows = _rows(interpretation, variables, counts, confidence)
+    return Interchanges(tuple(row.over_whole_domain() if domain_size else row for row in rows))
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Single variables are interchanged: counts known in closed form, and writers that are refused."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def by_cell(
 
 
 def test_the_toy_disagrees_as_often_as_its_sets_say() -> None:
-    rows = mv.interchange_variables(toy.make_toy(), [BIT], NUMBERS, domain_size=toy.N)
+    rows = mv.interchange_variables(toy.make_toy(), [BIT], NUMBERS, domain_size=toy.N).rows
     found = by_cell(rows, "bit")
     # The source's bit is wrong on A (4 even, 3 odd), what follows on B and C (8 even, 6 odd).
     assert found[NATIVE].n == found[GAMMA].n == 2 * 100 * 100
@@ -37,7 +38,7 @@ def test_the_toy_disagrees_as_often_as_its_sets_say() -> None:
 
 def test_fresh_pairs_are_bounded() -> None:
     drawn = torch.randperm(toy.N, generator=torch.Generator().manual_seed(0))
-    rows = mv.interchange_variables(toy.make_toy(), [BIT], NUMBERS[drawn])
+    rows = mv.interchange_variables(toy.make_toy(), [BIT], NUMBERS[drawn]).rows
     assert all(row.n_pairs == 100 and row.epsilon > row.rate for row in rows)
 
 
@@ -57,16 +58,25 @@ def claim() -> mv.Interpretation:
 
 def test_every_symbol_of_the_reverser_can_be_interchanged(claim: mv.Interpretation) -> None:
     variables = [symbol(place, at) for at in ("embed", "attend") for place in range(4)]
-    rows = mv.interchange_variables(claim, variables, INPUTS, domain_size=81)
+    rows = mv.interchange_variables(claim, variables, INPUTS, domain_size=81).rows
     assert len(rows) == 2 * 2 * (4 + 1)
     assert {(row.disagreements, row.no_op_rate) for row in rows} == {(0, 1.0)}
     assert {row.n for row in rows if row.variable != "all"} == {81 * 81 * 2 // 3}
     assert {row.n for row in rows if row.variable == "all"} == {4 * 81 * 81 * 2 // 3}
 
 
+def test_the_table_is_printed_and_saved(claim: mv.Interpretation, tmp_path: Path) -> None:
+    found = mv.interchange_variables(claim, [symbol(0)], INPUTS, domain_size=81)
+    line = "| embed | symbol 0 | native interchange | 0 | 4374 | 0 | 1 | 6561 |"
+    assert line in found.to_markdown().splitlines()
+    assert "γ-interchange       0         4374" in str(found)
+    found.save(tmp_path)
+    assert mv.INTERCHANGES.read(tmp_path) == found.rows
+
+
 def test_the_pooled_bound_holds_for_all_variables(claim: mv.Interpretation) -> None:
     drawn = INPUTS[torch.randint(81, (400,), generator=torch.Generator().manual_seed(0))]
-    rows = mv.interchange_variables(claim, [symbol(place) for place in range(4)], drawn)
+    rows = mv.interchange_variables(claim, [symbol(place) for place in range(4)], drawn).rows
     single = [row.epsilon for row in rows if row.variable != "all"]
     pooled = [row.epsilon for row in rows if row.variable == "all"]
     assert min(pooled) > max(single) > 0
@@ -91,7 +101,7 @@ def test_a_program_that_names_the_wrong_place_is_seen(claim: mv.Interpretation) 
         alphas=(mv.identity, embed, *claim.alphas[2:]),
         gammas=(mv.identity, attend, *claim.gammas[2:]),
     )
-    rows = mv.interchange_variables(wrong, [symbol(0), symbol(2)], INPUTS, domain_size=81)
+    rows = mv.interchange_variables(wrong, [symbol(0), symbol(2)], INPUTS, domain_size=81).rows
     assert by_cell(rows, "symbol 0")[GAMMA].rate == 1
     assert by_cell(rows, "symbol 2")[GAMMA].rate == 0
 
@@ -119,7 +129,7 @@ def test_a_carrier_that_a_backup_bypasses_is_seen() -> None:
         equivalences=(mv.exact_labels,) * 3,
     )
     variable = mv.Variable("write", mv.Part("number"), mv.Part("first", index=0))
-    rows = mv.interchange_variables(claim, [variable], NUMBERS)
+    rows = mv.interchange_variables(claim, [variable], NUMBERS).rows
     assert {row.rate for row in rows} == {row.no_op_rate for row in rows} == {1.0}
     both = replace(claim, gammas=(mv.identity, lambda n: torch.stack([n, n], dim=1), mv.identity))
     with pytest.raises(MechvalError, match="writes more than 'first"):
@@ -140,7 +150,7 @@ def test_a_variable_at_a_partial_cut_is_interchanged_in_the_part() -> None:
         equivalences=(mv.exact_labels,) * 3,
     )
     variable = mv.Variable("write", mv.Part("number"), mv.Part("copy", index=0))
-    rows = mv.interchange_variables(claim, [variable], NUMBERS)
+    rows = mv.interchange_variables(claim, [variable], NUMBERS).rows
     assert {(row.rate, row.no_op_rate) for row in rows} == {(0.0, 1.0)}
 
 
