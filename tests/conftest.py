@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from itertools import accumulate, cycle
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,12 +30,31 @@ settings.register_profile(
 settings.load_profile("mechval")
 
 
+# The hook that checks annotations compiles anew whatever its modules are the first to import.
+LIBRARIES = ("lightning", "scipy.stats", "sklearn.tree", "numba", "matplotlib.figure", "rich.table")
+LIBRARIES += ("markdown_it", "lark", "jinja2", "plotly.graph_objects", "itables")
+# Fixtures that take long and serve several files; what they are called, and the tests' group.
+SHARED = {
+    "paper_size_run": "run of the paper's size",
+    "tiny_run": "tiny run",
+    "session": "smoke run",
+    "story": "smoke run",
+}
+
+
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    """Where tests are collected, and nowhere else, import large libraries before ``mechval``."""
+    if isinstance(collector, pytest.Session):
+        for name in LIBRARIES:
+            import_module(name)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker gets all tests of a file, and all that read the one run of the paper's size."""
+    """One worker gets all tests of a file, and all that share a run."""
     for item in items:
-        reads_run = "paper_size_run" in getattr(item, "fixturenames", ())
-        group = "paper-size run" if reads_run else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        names = getattr(item, "fixturenames", ())
+        shared = (group for fixture, group in SHARED.items() if fixture in names)
+        item.add_marker(pytest.mark.xdist_group(next(shared, str(item.path))))
 
 
 @pytest.fixture

@@ -11,32 +11,21 @@ from typing import Any
 import pytest
 
 from experiments.pages import build_pages
-from mechval.pipeline import RunOptions, Workspace, run_stages
+from mechval.pipeline import Workspace
 from mechval.pipeline.manifest import hash_file
 from mechval.reporting.html.page import PageContent
 from mechval.reporting.report import RunFiles
 from mechval.tables import Table
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS, NeuronReading, NeuronRow
 from mechval.two_sat.report.page import PAGE
-from mechval.two_sat.study import STUDY
 from tests.unit.two_sat.stages.test_stages import settings
 
 WORDS = ["preset=tiny", "seed=0"]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole run of 2-SAT on a tiny problem."""
-    root = tmp_path_factory.mktemp("pages")
-    values = settings().model_dump(mode="json")
-    config = {"study": "two_sat", "model": "own", "seed": 0, "settings": values, "words": WORDS}
-    run_stages(STUDY, settings(), ["all"], Workspace(root), RunOptions("tiny", 0, config=config))
-    return root
-
-
 @pytest.fixture
-def root(finished: Path, tmp_path: Path) -> Path:
-    shutil.copytree(finished / "results", tmp_path / "results")
+def root(tiny_run: Workspace, tmp_path: Path) -> Path:
+    shutil.copytree(tiny_run.root / "results", tmp_path / "results")
     return tmp_path
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from experiments import replay
 from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
-from mechval.pipeline import Workspace, run_stages, verify_stages
+from mechval.pipeline import Workspace, verify_stages
 from mechval.pipeline.manifest import hash_file
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.single.counterexamples import CASES
@@ -22,10 +22,8 @@ STAGES = ["data", "train", "circuit", "improve", "axioms", "certify"]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("certified"))
-    run_stages(STUDY, settings(), STAGES, workspace, RUN)
-    return workspace
+def finished(tiny_run: Workspace) -> Workspace:
+    return tiny_run
 
 
 @pytest.fixture

@@ -36,10 +36,8 @@ Edit = Callable[[list[dict[str, str]]], None]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("side"))
-    run_stages(STUDY, settings(), ["data", "nulls", "train", "progress"], workspace, RUN)
-    return workspace
+def finished(tiny_run: Workspace) -> Workspace:
+    return tiny_run
 
 
 @pytest.fixture
@@ -154,13 +152,6 @@ def test_a_published_model_has_the_final_network_only(tmp_path: Path) -> None:
     assert not (directory / "figures").exists()
 
 
-@pytest.fixture(scope="module")
-def circuited(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("improved"))
-    run_stages(STUDY, settings(), ["data", "train", "circuit"], workspace, RUN)
-    return workspace
-
-
 def errors_of_programs(workspace: Workspace, directory: Path, *, upside_down: bool) -> Any:
     """What stage ``improve`` measures of one kept program, or of the opposite of it."""
     circuit = load_circuit(place(workspace, "circuit"), SMALL_PROBLEM)
@@ -191,11 +182,11 @@ def errors_of_programs(workspace: Workspace, directory: Path, *, upside_down: bo
 
 
 def test_kept_programs_are_measured_again_and_another_one_is_told(
-    circuited: Workspace, tmp_path: Path
+    finished: Workspace, tmp_path: Path
 ) -> None:
-    always = errors_of_programs(circuited, tmp_path / "always", upside_down=False)
-    never = errors_of_programs(circuited, tmp_path / "never", upside_down=True)
-    again = errors_of_programs(circuited, tmp_path / "again", upside_down=False)
+    always = errors_of_programs(finished, tmp_path / "always", upside_down=False)
+    never = errors_of_programs(finished, tmp_path / "never", upside_down=True)
+    again = errors_of_programs(finished, tmp_path / "again", upside_down=False)
     assert always == again
     assert always["n"] == never["n"] > 0
     assert always["wrong_count"] != never["wrong_count"]

@@ -72,23 +72,8 @@ def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
-    run_stages(STUDY, settings(), STAGES[:-1], workspace, RUN)
-    return workspace
-
-
-@pytest.fixture(scope="module")
-def reported(workspace: Workspace) -> Workspace:
-    """Its figures are drawn but not rendered, which takes long; those of the paper's size are."""
-
-    def touch(figure: Any, directory: Path, name: str) -> None:
-        (directory / f"{name}.svg").touch()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mechval.reporting.report.save_figure", touch)
-        run_stages(STUDY, settings(), ["report"], workspace, RUN)
-    return workspace
+def workspace(tiny_run: Workspace) -> Workspace:
+    return tiny_run
 
 
 def place(workspace: Workspace, stage: str) -> Path:
@@ -104,8 +89,8 @@ def metrics(workspace: Workspace, stage: str) -> dict[str, Any]:
     return json.loads((place(workspace, stage) / "metrics.json").read_text(encoding="utf-8"))
 
 
-def test_every_stage_leaves_a_manifest(reported: Workspace) -> None:
-    assert all((place(reported, stage) / "manifest.json").is_file() for stage in STAGES)
+def test_every_stage_leaves_a_manifest(workspace: Workspace) -> None:
+    assert all((place(workspace, stage) / "manifest.json").is_file() for stage in STAGES)
 
 
 def test_the_trained_weights_are_loadable(workspace: Workspace) -> None:
@@ -233,8 +218,8 @@ def test_every_table_of_a_stage_is_declared_and_can_be_read(
     assert {path for path in written if path.name not in ("manifest.json", "run.json")} == declared
 
 
-def test_the_report_shows_every_figure_and_compares_with_no_paper(reported: Workspace) -> None:
-    directory = place(reported, "report")
+def test_the_report_shows_every_figure_and_compares_with_no_paper(workspace: Workspace) -> None:
+    directory = place(workspace, "report")
     page = (directory / "README.md").read_text(encoding="utf-8")
     drawn = {path.name for path in (directory / "figures").glob("*.svg")}
     assert {name for name in drawn if f"(figures/{name})" not in page} == set()
