@@ -5,7 +5,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from mechval.modular_addition.network.model import make_network
 from mechval.modular_addition.network.training import CurvePoint, Grokking, train_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
+from tests.killing import fork_for_each
 from tests.settings import MODULAR_ADDITION, changed
 
 CPU = torch.device("cpu")
@@ -62,6 +62,10 @@ def kill_in_step(step: int) -> None:
     training.precise_cross_entropy = loss
 
 
+def be_killed(directory: Path, step: int) -> None:
+    kill_in_step(step)
+    train_tiny(tiny_network(), directory, RECIPE, tiny_split())
+
+
 if __name__ == "__main__":
-    kill_in_step(int(sys.argv[2]))
-    train_tiny(tiny_network(), Path(sys.argv[1]), RECIPE, tiny_split())
+    fork_for_each(be_killed)

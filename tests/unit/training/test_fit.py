@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +16,11 @@ from mechval.training.module import Task
 from mechval.transformer import Transformer, answer_logits, named_weights, save_weights
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.training import labelled_inputs
-from tests.guards import HANG_SECONDS
+from tests.killing import run_killed
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 from tests.unit.training.tiny import RECIPE, train_tiny
 
-ROOT = Path(__file__).resolve().parents[3]
+KILLED_IN = {"before a checkpoint": 5, "after two checkpoints": 21}
 
 
 @dataclass(frozen=True)
@@ -61,20 +59,20 @@ def have_equal_weights(first: Transformer, second: Transformer) -> bool:
     return all(weight.equal(theirs[name]) for name, weight in named_weights(first).items())
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Where trainings lie that were killed, by the step in which they were."""
+    places = {step: tmp_path_factory.mktemp(f"killed-{step}") for step in KILLED_IN.values()}
+    run_killed("tests.unit.training.tiny", places)
+    return places
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [5, 21], ids=["before a checkpoint", "after two checkpoints"])
+@pytest.mark.parametrize("step", KILLED_IN.values(), ids=KILLED_IN)
 def test_a_killed_training_ends_with_the_same_weights_and_curve(
-    tmp_path: Path, uninterrupted: Trained, step: int
+    killed: dict[int, Path], uninterrupted: Trained, step: int
 ) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.unit.training.tiny", str(tmp_path), str(step)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=HANG_SECONDS,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    resumed = train(tmp_path)
+    resumed = train(killed[step])
     assert resumed.fit == uninterrupted.fit
     assert have_equal_weights(resumed.model, uninterrupted.model)
 

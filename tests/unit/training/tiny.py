@@ -5,7 +5,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer, answer_logits
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.training import labelled_inputs
+from tests.killing import fork_for_each
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
 
 RECIPE = Recipe(
@@ -75,7 +75,9 @@ def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def be_killed(directory: Path, step: int) -> None:
+    train_tiny(random_network(SMALL_PROBLEM), directory, stop=kill, stop_at=step)
+
+
 if __name__ == "__main__":
-    train_tiny(
-        random_network(SMALL_PROBLEM), Path(sys.argv[1]), stop=kill, stop_at=int(sys.argv[2])
-    )
+    fork_for_each(be_killed)

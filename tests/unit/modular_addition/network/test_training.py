@@ -1,9 +1,6 @@
 """The training: its loss, when it stops, what it keeps, and that killing it changes nothing."""
 
 import math
-import signal
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +21,7 @@ from mechval.modular_addition.network.training import (
     precise_cross_entropy,
 )
 from mechval.transformer import Transformer, load_weights, named_weights
-from tests.guards import HANG_SECONDS
+from tests.killing import run_killed
 from tests.unit.modular_addition.tiny import (
     CPU,
     PROBLEM,
@@ -34,7 +31,7 @@ from tests.unit.modular_addition.tiny import (
     train_tiny,
 )
 
-ROOT = Path(__file__).resolve().parents[4]
+KILLED_IN = {"before a checkpoint": 5, "after two checkpoints": 21}
 EASY = RECIPE.model_copy(update={"max_steps": 1000})
 # Everything is trained on, so memorising is enough.
 EVERYTHING = Split(train=torch.arange(PROBLEM.n_pairs), test=torch.arange(5))
@@ -135,20 +132,20 @@ def test_a_grokked_training_started_again_trains_no_further(grokked: Trained) ->
     assert have_equal_weights(again.model, grokked.model)
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Where trainings lie that were killed, by the step in which they were."""
+    places = {step: tmp_path_factory.mktemp(f"killed-{step}") for step in KILLED_IN.values()}
+    run_killed("tests.unit.modular_addition.tiny", places)
+    return places
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [5, 21], ids=["before a checkpoint", "after two checkpoints"])
+@pytest.mark.parametrize("step", KILLED_IN.values(), ids=KILLED_IN)
 def test_a_killed_training_ends_with_the_same_weights_and_curve(
-    tmp_path: Path, short: Trained, step: int
+    killed: dict[int, Path], short: Trained, step: int
 ) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.unit.modular_addition.tiny", str(tmp_path), str(step)],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=HANG_SECONDS,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    resumed = trained(tmp_path)
+    resumed = trained(killed[step])
     assert (resumed.found, resumed.curve) == (short.found, short.curve)
     assert have_equal_weights(resumed.model, short.model)
 
