@@ -15,8 +15,8 @@ from torch import Tensor
 from mechval.transformer import Block
 from mechval.two_sat.certify.theorem import balls
 from mechval.two_sat.certify.theorem.balls import Ball
+from mechval.two_sat.certify.theorem.dinkelbach import Sources, sources_of
 from mechval.two_sat.certify.theorem.first_block import EnteredBlock, Odds, Read, odds_of, scale
-from mechval.two_sat.certify.theorem.fractions import Sources, sources_of
 from mechval.two_sat.circuit.extract import Circuit
 
 
