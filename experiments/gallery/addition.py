@@ -69,3 +69,7 @@ def interpret(model: Published, fitting: Tensor) -> Sequence[mv.Interpretation]:
             )
         )
     return claims
+
+
+def question() -> mv.Question:
+    return mv.Question(interpret(Published(PATH), draw(8000, seed=0)), draw(20_000, seed=1))

@@ -5,8 +5,6 @@ more open than close, on average; its neurons fire where that is below 0. It is 
 and so is one of the claims; each of the others is right on most inputs.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -50,7 +48,7 @@ def only_ends(depths: Tensor) -> Tensor:
     return torch.stack([depths[:, 0] < 0, depths[:, -1] > depths[:, -2]], dim=1)
 
 
-CLAIMS: dict[str, Callable[[Tensor], Tensor]] = {
+CLAIMS = {
     "count and horizon": both,
     "count": only_count,
     "horizon": only_horizon,
@@ -62,32 +60,41 @@ def is_balanced(faults: Tensor) -> Tensor:  # h_3
     return (~faults.any(dim=1)).long()
 
 
-def interpret(model: Brackets, name: str) -> mv.Interpretation:
+def read_depths(excess: Tensor) -> Tensor:  # α_1
+    return (excess * PLACES).round().long()
+
+
+def write_depths(depths: Tensor) -> Tensor:  # γ_1
+    return depths / PLACES
+
+
+def read_faults(wrong: Tensor) -> Tensor:  # α_2
+    return torch.stack([wrong[:, :-1].amax(dim=1), wrong[:, -1]], dim=1) > 0.5
+
+
+def write_faults(faults: Tensor) -> Tensor:  # γ_2
+    return nn.functional.pad(faults.float(), (LENGTH - 1, 0))
+
+
+def interpret(model: Brackets) -> list[mv.Interpretation]:
+    cuts = ("hook_attn_out", "hook_post")
     network = mv.CutNetwork(
-        model,
-        ("hook_attn_out", "hook_post"),
-        example=INPUTS[:1],
-        read_label=lambda logit: (logit[:, 0] > 0).long(),
+        model, cuts, example=INPUTS[:1], read_label=lambda logit: (logit[:, 0] > 0).long()
     )
-    network.verify(INPUTS)
-    depths = mv.Equivalence("depths", mv.n_differing, n_parts=LENGTH)
-    faults = mv.Equivalence("faults", mv.n_differing, n_parts=2)
-    return mv.Interpretation(
-        name=name,
-        components=("count", "check", "tell"),
-        concrete=network.components,
-        abstract=(depth, CLAIMS[name], is_balanced),
-        alphas=(
-            mv.identity,
-            lambda excess: (excess * PLACES).round().long(),
-            lambda wrong: torch.stack([wrong[:, :-1].amax(dim=1), wrong[:, -1]], dim=1) > 0.5,
-            mv.identity,
-        ),
-        gammas=(
-            mv.identity,
-            lambda depths: depths / PLACES,
-            lambda faults: nn.functional.pad(faults.float(), (LENGTH - 1, 0)),
-            mv.identity,
-        ),
-        equivalences=(mv.exact_labels, depths, faults, mv.exact_labels),
-    )
+    differing = mv.Equivalence("differing", mv.n_differing)
+    return [
+        mv.Interpretation(
+            name=name,
+            components=("count", "check", "tell"),
+            concrete=network.components,
+            abstract=(depth, check, is_balanced),
+            alphas=(mv.identity, read_depths, read_faults, mv.identity),
+            gammas=(mv.identity, write_depths, write_faults, mv.identity),
+            equivalences=(mv.exact_labels, differing, differing, mv.exact_labels),
+        )
+        for name, check in CLAIMS.items()
+    ]
+
+
+def question() -> mv.Question:
+    return mv.Question(interpret(Brackets()), INPUTS, domain_size=2**LENGTH)

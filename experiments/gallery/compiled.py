@@ -85,3 +85,7 @@ def interpret(model: Histogram) -> mv.Interpretation:
         ),
         equivalences=(mv.exact_labels, counts, counts, mv.exact_labels),
     )
+
+
+def question() -> mv.Question:
+    return mv.Question(interpret(Histogram()), INPUTS, domain_size=SYMBOLS**LENGTH)

@@ -71,3 +71,7 @@ def interpret(model: Published, name: str) -> mv.Interpretation:
 
 def answer(logits: Tensor) -> Tensor:
     return logits[:, QUERY].argmax(dim=-1)
+
+
+def question() -> mv.Question:
+    return mv.Question(interpret(Published(PATH), "first chunk"), draw(1000, seed=1))
