@@ -65,7 +65,6 @@ class Activations(AnswerState):
 
     @property
     def labels(self) -> Int[Tensor, " pair"]:
-        """The predicted tokens."""
         return self.logits.argmax(dim=-1)
 
 

@@ -73,7 +73,6 @@ class Bench:
 def observe(
     model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> Observations:
-    """Run the network once over ``split``."""
     resid_post, states = record_cuts(model, problem, split, device)
     return Observations(
         split=split,

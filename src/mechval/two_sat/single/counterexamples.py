@@ -59,7 +59,6 @@ class Finding:
 
     @property
     def ids(self) -> Int[np.ndarray, " clause_position"]:
-        """The formula's clause ids."""
         return np.array(self.clause_ids)
 
     @property
@@ -95,7 +94,6 @@ class FailingCell:
 
     @property
     def component(self) -> str:
-        """The component's name."""
         return self.interpretation.components[self.key.component - 1]
 
 

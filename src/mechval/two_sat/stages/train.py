@@ -91,7 +91,6 @@ def load_stage_split(context: Context, name: SplitName) -> Split:
 
 
 def stage_weights(context: Context) -> Path:
-    """Where its weights lie."""
     if "consolidate" in context.upstream:
         return context.upstream["consolidate"].directory / training.WEIGHTS
     artifacts = context.upstream["train"]

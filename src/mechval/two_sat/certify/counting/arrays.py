@@ -107,7 +107,6 @@ def make_bits(
 
 
 def empty_tally(problem: Problem, bits: Bits) -> Tally:
-    """All counts zero."""
     n_positions = problem.n_clauses
     groups = (problem.n_assignments + 1, n_positions + 1, N_ANSWERS)
     (n_readings, n_bits), n_versions = bits.surely_on.shape, bits.programs.shape[2]

@@ -55,7 +55,6 @@ class ChunkCounts:
 
     @property
     def n_multisets(self) -> int:
-        """How many multisets of clauses the chunk has."""
         return sum(group[4] for group in self.answers)
 
     def to_json(self) -> str:
@@ -155,6 +154,5 @@ class ChunkFile:
         aside.replace(self._path)
 
     def add(self, chunk: ChunkCounts) -> None:
-        """Append a finished chunk."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(f"{chunk.to_json()}\n")

@@ -80,7 +80,6 @@ class Enumerator:
     counter: Callable[[Prefix, arrays.Tally], None]
 
     def count(self, prefix: Prefix) -> ChunkCounts:
-        """Count the multisets that begin with ``prefix``."""
         problem, tally = self.problem, arrays.empty_tally(self.problem, self.bits)
         self.counter(prefix, tally)
         wrong = self._revisit(tally)

@@ -110,7 +110,6 @@ def bit_rows(enumeration: Enumeration) -> list[BitCount]:
 
 
 def chunk_row(chunk: ChunkCounts) -> ChunkRow:
-    """A finished chunk as one row."""
     errors = [
         sum(group[3] for group in chunk.answers if (group[0] > 0) == k and _is_error(k, group[2]))
         for k in (False, True)

@@ -114,7 +114,6 @@ class ParsingCertificate:
     leaves: Leaves
 
     def count(self, status: CaseStatus) -> int:
-        """How many cases have a status."""
         return Counter(case.status for case in self.cases)[status]
 
     def rows(self) -> list[ParsingRow]:

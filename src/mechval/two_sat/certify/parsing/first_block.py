@@ -52,13 +52,11 @@ class FirstBlock(BlockWeights):
 
     @property
     def n_heads(self) -> int:
-        """How many heads the block has."""
         return len(self.W_Q)
 
     def after_mlp(
         self, resid_mid: Float[np.ndarray, "*batch d_model"]
     ) -> Float[np.ndarray, "*batch d_model"]:
-        """The residual stream after the block's MLP."""
         hidden = np.maximum(resid_mid @ self.W_in + self.b_in, 0)
         return resid_mid + hidden @ self.W_out + self.b_out
 
@@ -117,5 +115,4 @@ def block_weights(block: Block) -> dict[str, np.ndarray]:
 
 
 def as_float64(weight: Tensor) -> Float[np.ndarray, "*shape"]:
-    """A weight as a float64 array."""
     return weight.detach().cpu().double().numpy()

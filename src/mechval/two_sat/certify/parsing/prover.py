@@ -86,7 +86,6 @@ class QueryProver:
     max_branches: int
 
     def proofs(self) -> Iterator[Proof]:
-        """One proof per own clause."""
         second_literals = clause_literals(self.query.block.problem)[:, 1]
         own_clauses = np.flatnonzero(second_literals == self.query.token).tolist()
         ranges = attention_ranges(self.query, [(own, ()) for own in own_clauses])

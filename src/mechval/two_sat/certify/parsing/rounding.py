@@ -46,7 +46,6 @@ class RoundingBounds:
 
 
 def rounding_bounds(query: Query) -> RoundingBounds:
-    """Bound what rounding can cost at one query."""
     block = query.block
     attended = _largest_values(query)
     relative = gamma(_n_operations(query)) + 3 * _weight_error(query)

@@ -41,7 +41,6 @@ class Margins:
         return best - scores.max(axis=1)
 
     def at(self, earlier: tuple[int, ...]) -> Found:
-        """Evaluate one choice."""
         return Found(float(self.of(np.array([earlier], dtype=np.int64))[0]), earlier)
 
     def least(self, starts: Sequence[tuple[int, ...]], enough: float) -> Found:
