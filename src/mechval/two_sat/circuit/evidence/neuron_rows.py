@@ -186,7 +186,7 @@ COVERAGE = tables.Table("circuit/evidence/coverage.csv", CoverageRow)
 PROGRAM_QUALITY = tables.Table("circuit/evidence/program_quality.csv", QualityRow)
 
 
-Labelled: TypeAlias = tuple[evaluate.TruthTableCounts, Bool[np.ndarray, "formula neuron"]]
+Labelled: TypeAlias = tuple[evaluate.TruthTableCounts, Bool[np.ndarray, "_ neuron"]]
 """Formulas of one split as distinct truth tables, and neurons' bits on them."""
 
 

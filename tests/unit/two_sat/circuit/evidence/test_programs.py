@@ -27,9 +27,10 @@ PROGRAMS = ["trees-2", "trees-4", "trees-16", "trees-unlimited", "disjunction"]
 
 
 def rows_of(bits: np.ndarray) -> tuple[list[CoverageRow], list[QualityRow]]:
-    labelled = TruthTableCounts.of(TABLES), bits
+    fit = TruthTableCounts.of(TABLES), bits
+    test = TruthTableCounts.of(TABLES[:300]), bits[:300]
     reading = one_neuron_per_assignment(N_ASSIGNMENTS)
-    return program_rows("calibrated", reading, labelled, labelled, max_leaves=4, seed=0)
+    return program_rows("calibrated", reading, fit, test, max_leaves=4, seed=0)
 
 
 def test_neurons_that_are_their_assignment_have_f1_of_one_in_every_program() -> None:
