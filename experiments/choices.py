@@ -1,6 +1,7 @@
 """Checks the group choices on the command line before Hydra starts, so that a typo costs one
 sentence and not a traceback."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +32,26 @@ def check_choices(arguments: Sequence[str], conf: Path) -> None:
 def missing_stage(study: str) -> MechvalError:
     """The refusal of a command that names no stage."""
     return MechvalError(f"+stage=… is missing; allowed: {', '.join(allowed_stages(study))}.")
+
+
+def quoted(word: str) -> str:
+    """A word of the command line, with the place of a file as Hydra's grammar has to have it."""
+    key, is_assignment, value = word.partition("=")
+    if key != "model.path" or not is_assignment or value in ("", "null") or value[0] in "'\"":
+        return word
+    # Backslashes count as such only before a quote.
+    value = re.sub(r"(\\*)'", r"\1\1\\'", value)
+    value = re.sub(r"(\\+)$", r"\1\1", value)
+    return f"{key}='{value}'"
+
+
+def refused_by_hydra(error: Exception) -> MechvalError:
+    """What Hydra's parser or its configs say of a word, in one sentence."""
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    return MechvalError(
+        f"the command line is refused ({reason}); allowed: words key=value with a known key, a "
+        "value with brackets, commas or quotes in quotes of its own (docs/RUNNING.md)."
+    )
 
 
 def _group_words(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

@@ -1,6 +1,7 @@
 """One input through one network, explained.
 
-``python -m experiments.explain "(x0 | ~x1) & (~x2 | x4)"`` (or DIMACS, as text or as a file;
+``python -m experiments.explain "(x0 | ~x1) & (~x2 | x4)"`` (or DIMACS, as text, as a
+file, or ``-`` for standard input;
 ``random seed=3`` draws a formula), ``python -m experiments.explain study=modular_addition 17 58``.
 Exit codes as in ``experiments.exits``; the message on standard error points at the character.
 """
@@ -19,6 +20,7 @@ from experiments.studies import STUDIES, load_explainer
 from mechval.config import Config, parse_config
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
+from mechval.pipeline.places import require_writable
 from mechval.pipeline.run import FinishedRun
 from mechval.pipeline.run_name import PROTECTED
 from mechval.pipeline.stage import ModelSource
@@ -52,12 +54,10 @@ def main(arguments: Sequence[str], root: Path) -> None:
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page as well")
     options = parser.parse_args(arguments)
-    asked = [word for word in options.words if "=" not in word]
-    request = _read_request([word for word in options.words if "=" in word])
-    if options.html is not None and not options.html.absolute().parent.is_dir():
-        raise MechvalError(
-            f"--html {options.html}: its folder does not exist; allowed: one that does."
-        )
+    asked = [word for word in options.words if _is_asked(word)]
+    request = _read_request([word for word in options.words if not _is_asked(word)])
+    if options.html is not None:
+        _require_place(options.html)
     drawn = [] if request.seed is None else [f"seed={request.seed}"]
     # By default the committed run of the model.
     run = FinishedRun(Workspace(root), request.study, request.run or PROTECTED[request.model.kind])
@@ -68,8 +68,30 @@ def main(arguments: Sequence[str], root: Path) -> None:
     show(parts, title=heading, page=options.html)
 
 
+def _is_asked(word: str) -> bool:
+    """Whether a word is what is to be explained: no setting, or the name of a file."""
+    try:
+        return "=" not in word or Path(word).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _require_place(page: Path) -> None:
+    if page.is_dir() or not page.absolute().parent.is_dir():
+        raise MechvalError(
+            f"--html {page} is a folder, or its folder does not exist; allowed: a file in one that "
+            "does."
+        )
+    require_writable(page.absolute().parent)
+
+
 def _read_request(words: Sequence[str]) -> Request:
-    values: dict[str, Any] = dict(word.split("=", 1) for word in words)
+    values: dict[str, Any] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in values:
+            raise MechvalError(f"{word} is the second {name}=; allowed: one.")
+        values[name] = value
     model = {"kind": values.pop("model", "own"), "path": values.pop("model.path", None)}
     return parse_config(Request, {**values, "model": model})
 

@@ -5,15 +5,18 @@
 Exit codes: 1 verification found differences, others as in ``experiments.exits``.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from experiments.choices import check_choices, missing_stage
+from experiments.choices import check_choices, missing_stage, quoted, refused_by_hydra
 from experiments.dashboard import publish
 from experiments.exits import exit_codes
 from experiments.pages import build_requested
@@ -21,15 +24,26 @@ from experiments.settings import Request, read_request
 from experiments.tracking import make_observer
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace, run_stages, verify_stages
+from mechval.pipeline.places import require_writable
 
+MULTIRUN = {"-m", "--multirun"}
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
 
 def main() -> None:
     """The entry point."""
     with exit_codes():
-        check_choices(sys.argv[1:], CONF)
-        run()
+        words = sys.argv[1:]
+        check_choices(words, CONF)
+        require_writable(Path.cwd() / "build")
+        # Hydra raises what it refuses, for us to tell.
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+        if not MULTIRUN & set(words):
+            sys.argv[1:] = map(quoted, words)
+        try:
+            run()
+        except (HydraException, OmegaConfBaseException) as error:
+            raise refused_by_hydra(error) from None
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

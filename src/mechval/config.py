@@ -7,16 +7,28 @@ error for a wrong value, so documentation and refusal cannot drift apart.
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from mechval.errors import MechvalError
 
+_REPEATED = "repeated"
+
 
 class Config(BaseModel):
-    """Base of every configuration record: immutable, no unknown keys, plain values only."""
+    """Base of every configuration record: immutable, no unknown keys, plain finite values only."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+
+def _refuse_repeated(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(entries)) < len(entries):
+        raise PydanticCustomError(_REPEATED, "each entry once")
+    return entries
+
+
+Distinct = AfterValidator(_refuse_repeated)
+"""Of a list: no entry occurs twice."""
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
@@ -49,6 +61,8 @@ def _sentence(kind: type[BaseModel], error: ValidationError, prefix: str) -> str
         # A validator over several fields names them and what they must be.
         return f"{path or kind.__name__}: {told}."
     allowed = _description(kind, names) or told
+    if first["type"] == _REPEATED:
+        allowed = f"{allowed}, {told}"
     return f"{path or kind.__name__}={first['input']!r} is not allowed; allowed: {allowed}."
 
 

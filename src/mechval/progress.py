@@ -24,5 +24,7 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
 def progress_bar(
     items: Iterable[Item] | None, description: str, total: int | None = None
 ) -> "tqdm[Any]":
-    """Make a bar for loops whose steps differ in size; advance it with ``update(n)``."""
-    return tqdm(items, desc=description, total=total, disable=is_quiet(), mininterval=0.5)
+    """Make a bar for loops whose steps differ in size; advance it with ``update(n)``. There is none
+    where standard error is no terminal."""
+    # None: as tqdm finds out.
+    return tqdm(items, desc=description, total=total, disable=is_quiet() or None, mininterval=0.5)

@@ -47,6 +47,7 @@ SMALL = (
     "nulls.training.examples=3840",
     "nulls.training.evaluation_examples=60",
     "progress.formulas=400",
+    "improved.formulas=300",
     "certify.parsing.max_branches=2",
     "certify.drift_formulas=4",
     *QUIET,

@@ -133,7 +133,9 @@ def test_an_override_leaves_the_reference_run(workspace: Workspace, word: str) -
 
 
 def test_a_run_keeps_its_settings_and_the_words_that_made_it(workspace: Workspace) -> None:
-    words = ("run=mine", "model=published", "model.path=/home/me/a.pth", "verify=true", "seed=2")
+    (workspace.root / "a.pth").touch()
+    place = f"model.path={workspace.root}/a.pth"
+    words = ("run=mine", "model=published", place, "verify=true", "seed=2")
     config = read(workspace, *words).run_options.config
     assert config is not None
     assert config["words"] == ["run=mine", "model=published", "model.path=<file>", "seed=2"]
@@ -142,7 +144,8 @@ def test_a_run_keeps_its_settings_and_the_words_that_made_it(workspace: Workspac
 
 
 def test_the_place_of_the_published_model_does_not_name_the_run(workspace: Workspace) -> None:
-    request = read(workspace, "model=published", "model.path=/tmp/a.pth")
+    (workspace.root / "a.pth").touch()
+    request = read(workspace, "model=published", f"model.path={workspace.root}/a.pth")
     assert request.run_options.run == "published"
 
 

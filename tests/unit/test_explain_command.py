@@ -1,6 +1,7 @@
 """``python -m experiments.explain`` on the committed runs, and what it refuses."""
 
 import re
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_a_dimacs_file_is_the_same_formula(suffix: str, tmp_path: Path, capsys: 
     main([FORMULA], ROOT)
     typed = capsys.readouterr().out
     main([str(path)], ROOT)
-    assert capsys.readouterr().out.partition("The network")[2] == typed.partition("The network")[2]
+    read = capsys.readouterr().out.replace("DIMACS variables 1 to 5 are x0 to x4.\n", "")
+    assert read.partition("The network")[2] == typed.partition("The network")[2]
 
 
 def test_dimacs_text_is_the_same_formula(capsys: Output) -> None:
@@ -88,7 +90,11 @@ def test_a_sum_is_explained(capsys: Output) -> None:
         ([FORMULA, "model=published"], "must come with model.path=<file>"),
         ([FORMULA, "run=none"], "run=none has no results .* reference"),
         ([FORMULA, "model=published", "model.path=none.pth"], "none.pth does not exist"),
-        ([FORMULA, "model.path=README.md"], "is not the checkpoint of run=reference"),
+        ([FORMULA, "model.path=README.md"], "model.path=README.md with kind=own is not allowed"),
+        ([FORMULA, "run=reference", "run=proved"], "run=proved is the second run=; allowed: one"),
+        ([FORMULA, "--html", "docs"], "--html docs is a folder"),
+        (["study=modular_addition", "17", "9" * 5000], "allowed: two integers, a and b"),
+        (["study=modular_addition", "17", "58", "seed=3"], "seed=3 with a sum is not allowed"),
         (["none.cnf"], "formula file none.cnf cannot be read"),
         ([FORMULA, "--html", "no/such/folder/page.html"], "its folder does not exist"),
         (["study=modular_addition", "17"], "allowed: two integers, a and b"),
@@ -101,6 +107,34 @@ def test_wrong_words_are_refused(
     monkeypatch.chdir(ROOT)
     with pytest.raises(MechvalError, match=message):
         main(words, ROOT)
+
+
+@pytest.mark.parametrize("name", ["formula (1).cnf", "n=5.cnf", "é.txt"])
+def test_a_file_that_exists_wins_and_says_how_its_variables_are_counted(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbfc \xc3\xa9\np cnf 5 1\n1 -2 0\n%\n0\n")
+    monkeypatch.chdir(tmp_path)
+    main([name], ROOT)
+    assert "DIMACS variables 1 to 5 are x0 to x4." in capsys.readouterr().out
+
+
+def test_a_formula_is_read_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"(x0 v x1)")))
+    main(["-"], ROOT)
+    assert "(x0 ∨ x1)" in capsys.readouterr().out
+
+
+def test_ten_megabytes_are_refused_before_the_network_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "big.cnf"
+    path.write_bytes(b"1 2 0\n" * 1_700_000)
+    monkeypatch.setattr("mechval.two_sat.single.explain_view.load_subject", None)
+    with pytest.raises(MechvalError, match=r"the formula has 262,144 characters; allowed: at most"):
+        main([str(path)], ROOT)
 
 
 def test_a_wrong_formula_costs_three_lines_and_exit_code_2(capsys: Output) -> None:

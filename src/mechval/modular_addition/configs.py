@@ -4,18 +4,20 @@ What they are unless told otherwise is said in ``conf/settings/modular_addition/
 A leaf: it imports no science, so that a stage depends on its settings and not on its siblings.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mechval.config import Config
+from mechval.config import Config, Distinct
 from mechval.errors import MechvalError
 from mechval.modular_addition.problem import ModularAddition
 from mechval.pipeline.stage import ModelSource
-from mechval.training.recipe import Recipe
+from mechval.training.recipe import Beta, Recipe
 from mechval.transformer.architecture import Architecture
 
 Reading = Literal["all_tokens", "pseudo_inverse"]
+
+Decimals = Annotated[int, Field(ge=0, le=15)]
 
 SumEquivalence = Literal["exact", "rounded", "angle", "downstream"]
 
@@ -44,7 +46,7 @@ class GrokkingRecipe(Config):
     max_steps: int = Field(ge=1, description="a positive number of steps")
     learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
     weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
-    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
     epsilon: float | None = Field(
         default=None, gt=0, description="null (1e-8), or a positive number: of AdamW"
     )
@@ -69,6 +71,10 @@ class GrokkingRecipe(Config):
             raise ValueError(
                 f"max_steps={self.max_steps} must be at least "
                 f"evaluate_every_steps={self.evaluate_every_steps}"
+            )
+        if self.warmup_steps > self.max_steps:
+            raise ValueError(
+                f"warmup_steps={self.warmup_steps} must be at most max_steps={self.max_steps}"
             )
         return self
 
@@ -98,12 +104,12 @@ class AxiomsConfig(Config):
     confidence: float = Field(
         gt=0.5, lt=1, description="a number greater than 0.5 and smaller than 1"
     )
-    readings: tuple[Reading, ...] = Field(
+    readings: Annotated[tuple[Reading, ...], Distinct] = Field(
         min_length=1,
         description="a list of pseudo_inverse and all_tokens (the paper's, vacuous if there are "
         "no more tokens than features)",
     )
-    equivalences: tuple[SumEquivalence, ...] = Field(
+    equivalences: Annotated[tuple[SumEquivalence, ...], Distinct] = Field(
         min_length=1,
         description="a list of downstream, angle, rounded and exact: when sums count as the same",
     )
@@ -113,7 +119,7 @@ class AxiomsConfig(Config):
     sum_decimals: int = Field(
         ge=0, le=15, description="an integer from 0 to 15: decimals compared at cut 2"
     )
-    curve_decimals: tuple[int, ...] = Field(
+    curve_decimals: Annotated[tuple[Decimals, ...], Distinct] = Field(
         min_length=1, description="a list of integers from 0 to 15: decimals of the curves"
     )
 

@@ -20,7 +20,7 @@ POSITIONS = ("a", "b", "=")
 class ModularAddition(Config):
     """The modulus; every other size in the case study follows from it (the paper has p = 113)."""
 
-    p: int = Field(strict=True, ge=5, description="an integer from 5 up")
+    p: int = Field(strict=True, ge=5, le=499, description="an integer from 5 to 499")
 
     @property
     def d_vocab(self) -> int:

@@ -78,6 +78,12 @@ def choose_run_name(
             f"run={requested!r} is not allowed; allowed: letters, digits, '.', '_' and '-', "
             "starting with a letter or digit, at most 100."
         )
+    for name in PROTECTED.values():
+        # Where the file system folds case they are the same folder.
+        if requested.casefold() == name and requested != name:
+            raise MechvalError(
+                f"run={requested} is not allowed; allowed: {name} itself, or another name."
+            )
     if requested in PROTECTED.values():
         _require_same(requested, config, committed)
     return requested

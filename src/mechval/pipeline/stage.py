@@ -35,6 +35,11 @@ class ModelSource(Config):
     def _file_has_a_path(self) -> "ModelSource":
         if self.kind != "own" and not self.path:
             raise ValueError(f"kind={self.kind} must come with model.path=<file>")
+        if self.kind == "own" and self.path:
+            raise ValueError(
+                f"model.path={self.path} with kind=own is not allowed; allowed: with "
+                "model=published, or with a preset that goes on from weights"
+            )
         return self
 
     def checkpoint(self) -> Path:

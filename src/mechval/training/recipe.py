@@ -1,11 +1,13 @@
 """What a training run does, as data."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from mechval.config import Config
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Recipe(Config):
@@ -22,7 +24,7 @@ class Recipe(Config):
     optimizer: Literal["adamw", "muon"] = Field(default="adamw", description="adamw or muon")
     learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
     weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
-    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
     epsilon: float | None = Field(
         default=None,
         gt=0,
@@ -70,6 +72,15 @@ class Recipe(Config):
             )
         return self
 
+    @model_validator(mode="after")
+    def _warms_up_within_its_steps(self) -> "Recipe":
+        if self.warmup_steps > self.n_steps:
+            raise ValueError(
+                f"warmup_steps={self.warmup_steps} must be at most the {self.n_steps} steps of "
+                f"examples={self.examples} in batches of batch_size={self.batch_size}"
+            )
+        return self
+
     @property
     def n_steps(self) -> int:
         """Optimizer steps of the run; a last incomplete batch is left out."""
@@ -95,7 +106,7 @@ class Descent(Config):
     steps: int = Field(ge=1, description="an integer from 1 up")
     learning_rate: float = Field(gt=0, description="a positive number")
     warmup_steps: int = Field(default=50, ge=0, description="a number of steps of at least 0")
-    betas: tuple[float, float] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
     gradient_norm: float = Field(
         default=1.0, gt=0, description="a positive number: the gradient is clipped there"
     )

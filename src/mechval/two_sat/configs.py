@@ -5,7 +5,7 @@ it imports no science, so that a stage depends on its settings and not on its si
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     Field,
@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from mechval.config import Config
+from mechval.config import Config, Distinct
 from mechval.pipeline.stage import ModelSource
 from mechval.training.recipe import Descent, Recipe
 from mechval.transformer.architecture import Architecture
@@ -33,7 +33,14 @@ NOISE_KINDS: tuple[NoiseKind, ...] = ("pairs", "clauses")
 """What a clause is replaced by: any ordered pair of literals (paper), or a real clause."""
 
 EvenNumber = Annotated[
-    int, Field(strict=True, ge=2, multiple_of=2, description="an even integer from 2 up")
+    int,
+    Field(
+        strict=True,
+        ge=2,
+        le=100_000_000,
+        multiple_of=2,
+        description="an even integer from 2 to 100000000",
+    ),
 ]
 Fraction = Annotated[
     float, Field(strict=True, gt=0, lt=1, description="a number between 0 and 1, both excluded")
@@ -46,7 +53,9 @@ AnalysisFormulas = Annotated[
     ),
 ]
 Levels = Annotated[
-    tuple[PositiveFloat, ...], Field(min_length=1, description="a list of positive activations")
+    tuple[PositiveFloat, ...],
+    Field(min_length=1, description="a list of positive activations"),
+    Distinct,
 ]
 
 
@@ -63,6 +72,15 @@ class DataConfig(Config):
     selection_fraction: Fraction
     fit_fraction: Fraction
 
+    @property
+    def per_class(self) -> "SplitSizes":
+        """How many formulas of each class every split has."""
+        training, analysis = self.training_formulas // 2, self.analysis_formulas // 2
+        train = round(training * self.train_fraction)
+        selection = round(training * self.selection_fraction)
+        fit = round(analysis * self.fit_fraction)
+        return SplitSizes(train, selection, training - train - selection, fit, analysis - fit)
+
     @model_validator(mode="after")
     def _leaves_a_test_split(self) -> "DataConfig":
         if self.train_fraction + self.selection_fraction >= 1:
@@ -73,10 +91,20 @@ class DataConfig(Config):
         return self
 
 
+class SplitSizes(NamedTuple):
+    """Formulas of the splits, in the order of their names."""
+
+    train: int
+    selection: int
+    test: int
+    fit: int
+    analysis_test: int
+
+
 class CircuitConfig(Config):
     """How neurons are read as bits."""
 
-    readings: tuple[ReadingName, ...] = Field(
+    readings: Annotated[tuple[ReadingName, ...], Distinct] = Field(
         min_length=1,
         description="a list of calibrated (scale-free rules) and paper (its constants)",
     )
@@ -89,10 +117,10 @@ class AxiomsConfig(Config):
     confidence: float = Field(
         gt=0.5, lt=1, description="a number greater than 0.5 and smaller than 1"
     )
-    versions: tuple[Version, ...] = Field(
+    versions: Annotated[tuple[Version, ...], Distinct] = Field(
         min_length=1, description="a list of trees and disjunction"
     )
-    residuals: tuple[Residual, ...] = Field(
+    residuals: Annotated[tuple[Residual, ...], Distinct] = Field(
         min_length=1, description="a list of resid_mid and attn_out"
     )
 
@@ -100,18 +128,22 @@ class AxiomsConfig(Config):
 class VariantsConfig(Config):
     """The values that each family of variants takes; those of the paper are among the base's."""
 
-    highs: tuple[PositiveFloat, ...] = Field(
+    highs: Annotated[tuple[PositiveFloat, ...], Distinct] = Field(
         description="a list of positive activations; the calibrated values are always tried too"
     )
-    tolerances: tuple[NonNegativeInt, ...] = Field(description="a list of integers from 0 up")
-    leaves: tuple[Annotated[int, Field(ge=2)] | None, ...] = Field(
+    tolerances: Annotated[tuple[NonNegativeInt, ...], Distinct] = Field(
+        description="a list of integers from 0 up"
+    )
+    leaves: Annotated[tuple[Annotated[int, Field(ge=2)] | None, ...], Distinct] = Field(
         description="a list of integers from 2 up, null for unlimited"
     )
     noise_probability: float = Field(ge=0, le=1, description="a number from 0 to 1")
-    noise_kinds: tuple[NoiseKind, ...] = Field(description="a list of pairs and clauses")
+    noise_kinds: Annotated[tuple[NoiseKind, ...], Distinct] = Field(
+        description="a list of pairs and clauses"
+    )
     surface_cuts: Levels
     surface_highs: Levels
-    surface_multiples: tuple[PositiveFloat, ...] = Field(
+    surface_multiples: Annotated[tuple[PositiveFloat, ...], Distinct] = Field(
         min_length=1,
         description="a list of positive multiples of the calibrated cut and high value",
     )
@@ -120,7 +152,7 @@ class VariantsConfig(Config):
 class ImprovedConfig(Config):
     """Which voting programs are fitted, and for how long."""
 
-    widths: tuple[Annotated[int, Field(ge=2, le=16)], ...] = Field(
+    widths: Annotated[tuple[Annotated[int, Field(ge=2, le=16)], ...], Distinct] = Field(
         description="a list of integers from 2 to 16: bits of a vote"
     )
     formulas: int = Field(ge=2, description="an integer from 2 up: fitting formulas that are used")
@@ -233,6 +265,37 @@ class TwoSatSettings(Config):
         """The recipes of a training by their names, in order."""
         both = {"training": self.training, "finishing": self.finishing}
         return {name: recipe for name, recipe in both.items() if recipe is not None}
+
+    @model_validator(mode="after")
+    def _has_two_blocks(self) -> "TwoSatSettings":
+        heads = list(self.architecture.n_heads)
+        if len(heads) != 2:
+            raise ValueError(
+                f"architecture.n_heads={heads} has {len(heads)} blocks; allowed: two head counts"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_formulas_that_there_are(self) -> "TwoSatSettings":
+        there, asked = self.data.per_class, self.nulls.shuffled_formulas
+        for name, wanted, allowed in (
+            (
+                "training.evaluation_examples",
+                self.training.evaluation_examples,
+                2 * there.selection,
+            ),
+            ("nulls.formulas", self.nulls.formulas, self.data.analysis_formulas),
+            ("nulls.shuffled_formulas", asked, 2 * there.train),
+            ("nulls.training.evaluation_examples", self.nulls.training.evaluation_examples, asked),
+            ("progress.formulas", self.progress.formulas, self.data.analysis_formulas),
+            ("improved.formulas", self.improved.formulas, 2 * there.fit),
+            ("certify.drift_formulas", self.certify.drift_formulas, 2 * there.analysis_test),
+        ):
+            if wanted > allowed:
+                raise ValueError(
+                    f"{name}={wanted} is more than the data have; allowed: at most {allowed}"
+                )
+        return self
 
     @model_serializer(mode="wrap")
     def _absent_as_before(self, values_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:

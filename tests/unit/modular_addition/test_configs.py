@@ -56,8 +56,8 @@ def test_any_modulus_needs_no_other_change() -> None:
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("problem.p=4", "problem.p=4 is not allowed; allowed: an integer from 5 up."),
-        ("problem.p=7.5", "problem.p=7.5 is not allowed; allowed: an integer from 5 up."),
+        ("problem.p=4", "problem.p=4 is not allowed; allowed: an integer from 5 to 499."),
+        ("problem.p=7.5", "problem.p=7.5 is not allowed; allowed: an integer from 5 to 499."),
         ("data.train_fraction=0.00001", "leaves 0 of 12769 inputs to train on"),
         ("data.train_fraction=1.0", "data.train_fraction=1.0 is not allowed"),
         ("architecture.n_heads=[4,4]", "n_heads=.4, 4. has 2 blocks; allowed: one head count"),

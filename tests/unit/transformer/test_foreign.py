@@ -72,7 +72,7 @@ def test_a_converted_network_gives_the_logits_of_the_foreign_layout(tmp_path: Pa
     np.testing.assert_allclose(ours, plain_foreign_logits(weights, tokens), atol=1e-10)
 
 
-def in_lens(weights: Weights) -> object:
+def in_lens(weights: Weights) -> Weights:
     """The same network as TransformerLens stores it, with its masks and its biases, all zero."""
     model = random_network(SMALL_PROBLEM, architecture=SMALL_ARCHITECTURE)
     for name, view in weight_views(model).items():

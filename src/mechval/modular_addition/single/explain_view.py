@@ -1,5 +1,6 @@
 """One explained sum as tables for the terminal or a page."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,15 +12,19 @@ from mechval.modular_addition.single.explain import Explanation, Wave, explain_s
 from mechval.pipeline.run import FinishedRun
 from mechval.reporting.terminal import grid, parting, verdict
 
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+
 
 def explain_words(
     run: FinishedRun, asked: Sequence[str], *, seed: int | None, checkpoint: Path | None
 ) -> Iterator[RenderableType]:
-    """What a run's network does with a sum, asked as two numbers; ``seed`` plays no part.
+    """What a run's network does with a sum, asked as two numbers and never drawn with a ``seed``.
 
     Raises MechvalError for other words, or as :func:`load_explained`.
     """
-    if len(asked) != 2 or not all(word.lstrip("-").isdecimal() for word in asked):
+    if seed is not None:
+        raise MechvalError(f"seed={seed} with a sum is not allowed; allowed: the sum alone.")
+    if len(asked) != 2 or not all(map(_NUMBER.fullmatch, asked)):
         raise MechvalError(f"{' '.join(asked)!r} is not allowed; allowed: two integers, a and b.")
     explained = load_explained(run, checkpoint)
     return explanation_parts(explain_sum(explained, int(asked[0]), int(asked[1])))

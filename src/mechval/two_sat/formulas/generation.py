@@ -67,16 +67,11 @@ def generate_corpora(problem: Problem, config: DataConfig, seed: int) -> Corpora
 def formulas_per_class(config: DataConfig) -> dict[SplitName, int]:
     """Say how many formulas of each class every split has. Raises MechvalError naming a split that
     would have none."""
-    training, analysis = config.training_formulas // 2, config.analysis_formulas // 2
-    train = round(training * config.train_fraction)
-    selection = round(training * config.selection_fraction)
-    fit = round(analysis * config.fit_fraction)
-    sizes = (train, selection, training - train - selection, fit, analysis - fit)
-    per_class = dict(zip(SPLIT_NAMES, sizes, strict=True))
+    per_class = dict(zip(SPLIT_NAMES, config.per_class, strict=True))
     for name, size in per_class.items():
         if size < 1:
             corpus = name.split(".")[0]
-            formulas = 2 * (training if corpus == "training" else analysis)
+            formulas = getattr(config, f"{corpus}_formulas")
             raise MechvalError(
                 f"data.{corpus}_formulas={formulas} leaves {name} empty; "
                 f"allowed: sizes and fractions that give every split a formula of each class."

@@ -23,9 +23,9 @@ formula: clause (AND clause)*
 clause: OPEN literal OR literal CLOSE
 literal: NOT? VARIABLE
 VARIABLE: /[^\W\d]\w*/
-NOT: "~" | "¬" | "!"
-AND: "&" | "∧"
-OR: "|" | "∨"
+NOT.1: /[~¬!-]|not\b/i
+AND.1: /&&?|∧|and\b/i
+OR.1: /\|\|?|∨|(or|v)\b/i
 OPEN: "("
 CLOSE: ")"
 %ignore /\s+/
@@ -34,10 +34,12 @@ _DIMACS = r"""
 formula: HEADER? clause+
 clause: literal literal ZERO
 literal: VARIABLE
-HEADER: /p[ \t]+cnf[ \t]+\d+[ \t]+\d+/
+HEADER: /p[ \t]+cnf[ \t]+\d{1,9}[ \t]+\d{1,9}(?!\d)/
 VARIABLE: /-?[1-9]\d*/
 ZERO: /0(?!\d)/
+%ignore /(?m:^)c[^\n]*/
 %ignore /c(?=\s)[^\n]*/
+%ignore /%\s*(0\s*)?\Z/
 %ignore /\s+/
 """
 _WORDS = {
@@ -53,6 +55,11 @@ _WORDS = {
 }
 _TWO = "a clause has exactly two literals"
 _EXCERPT = 72
+_DIGITS = 9
+_BYTE_ORDER_MARK = "\ufeff"
+
+MOST_CHARACTERS = 65_536
+"""Of a text; the longest formula that a network knows has far fewer."""
 
 
 class FormulaError(MechvalError):
@@ -68,10 +75,12 @@ class FormulaError(MechvalError):
 class WrittenFormula:
     """What was written, before it is made as long as the network's formulas. ``clause_ids``: rows
     of :func:`~mechval.two_sat.problem.clause_literals`, in written order. ``n_swapped``: clauses
-    whose larger variable was written first; the network knows the other order only."""
+    whose larger variable was written first; the network knows the other order only.
+    ``is_dimacs``: variables were written as 1 …, not as x0 …."""
 
     clause_ids: tuple[int, ...]
     n_swapped: int
+    is_dimacs: bool = False
 
 
 class _Literal(NamedTuple):
@@ -83,19 +92,28 @@ class _Literal(NamedTuple):
 def read_formula(problem: Problem, text: str) -> WrittenFormula:
     """Read a formula of at most ``n_clauses`` clauses.
 
-    ``problem``: its variables are ``x0`` … in a formula, 1 … in DIMACS. ``text``: is read as DIMACS
-    if it begins with a number, a ``c`` or a ``p`` line. Raises FormulaError at the first character
-    that is wrong, for a variable that does not exist, for a clause that has one variable twice, and
-    at a clause too many.
+    ``problem``: its variables are ``x0`` (or ``x_0``) … in a formula, 1 … in DIMACS. ``text``: is
+    read as DIMACS if it begins with a number, a ``c`` or a ``p`` line; a byte-order mark and the
+    ``%`` that ends the files of SATLIB are passed over. Raises FormulaError at the first character
+    that is wrong, for a variable that does not exist or is beyond those of the header, for a clause
+    that has one variable twice, and at a clause too many; MechvalError for a text of more than
+    ``MOST_CHARACTERS``.
 
     >>> read_formula(Problem(n_variables=3, n_clauses=4), "(x0 | x1) & (x1 | ~x0)").clause_ids
     (0, 2)
     >>> read_formula(Problem(n_variables=3, n_clauses=4), "p cnf 3 1  1 2 0").clause_ids
     (0,)
     """
-    tree = _parse(text, is_dimacs=re.match(r"\s*(c\s|p\s|-?\d)", text) is not None)
+    if len(text) > MOST_CHARACTERS:
+        raise MechvalError(
+            f"the formula has {len(text):,} characters; allowed: at most {MOST_CHARACTERS:,}."
+        )
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    is_dimacs = re.match(r"\s*(c(\s|\w+\s|$)|p\s|-?\d)", text) is not None
+    tree = _parse(text, is_dimacs)
     clauses = [part for part in tree.children if isinstance(part, Tree)]
     _check_length(problem, text, tree, clauses)
+    _check_header(text, tree)
     table = clause_ids_of_literal_pairs(problem)
     clause_ids, n_swapped = [], 0
     for clause in clauses:
@@ -106,7 +124,7 @@ def read_formula(problem: Problem, text: str) -> WrittenFormula:
             raise FormulaError(text, written[1].position, sentence)
         clause_ids.append(int(table[first.token, second.token]))
         n_swapped += written[0].variable > written[1].variable
-    return WrittenFormula(tuple(clause_ids), n_swapped)
+    return WrittenFormula(tuple(clause_ids), n_swapped, is_dimacs)
 
 
 def dimacs_text(
@@ -220,8 +238,21 @@ def _check_length(
         )
 
 
+def _check_header(text: str, tree: Tree[Token]) -> None:
+    """That no variable is beyond those that a DIMACS header declares."""
+    header = tree.children[0]
+    if not isinstance(header, Token):
+        return
+    declared = int(header.split()[2])
+    for token in tree.scan_values(lambda part: isinstance(part, Token) and part.type == "VARIABLE"):
+        number = token.lstrip("-")
+        if len(number) > _DIGITS or int(number) > declared:
+            sentence = f"{str(token)!r} is beyond the variables that line p cnf declares; allowed: "
+            raise FormulaError(text, int(token.start_pos or 0), f"{sentence}1 to {declared}")
+
+
 def _literal(problem: Problem, text: str, literal: Tree[Token]) -> _Literal:
-    name = str(literal.children[-1])
+    name = re.sub(r"^[xX]_?(?=\d)", "x", str(literal.children[-1]))
     position = int(getattr(literal.children[-1], "start_pos", 0))
     is_number = name.lstrip("-").isdigit()
     variables = [str(v + 1) if is_number else f"x{v}" for v in range(problem.n_variables)]

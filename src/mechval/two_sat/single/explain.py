@@ -78,6 +78,7 @@ class Explanation:
         tokens: what the network was given.
         n_written: clauses as written; the rest repeats the last one.
         n_swapped: clauses whose literals were put into the network's order.
+        n_dimacs: how many variables there are, if they were written as DIMACS has them, else 0.
         assignments: all that satisfy the formula.
         reading: by which rules neurons are read: calibrated if the circuit has them, as the
             constants of the paper suit one network only.
@@ -89,6 +90,7 @@ class Explanation:
     tokens: tuple[str, ...]
     n_written: int
     n_swapped: int
+    n_dimacs: int
     clauses: tuple[ClauseReading, ...]
     assignments: tuple[str, ...]
     reading: ReadingName
@@ -118,6 +120,7 @@ def explain_formula(subject: Subject, written: WrittenFormula) -> Explanation:
         tokens=tuple(vocabulary.symbols[token] for token in tokens[0].tolist()),
         n_written=len(written.clause_ids),
         n_swapped=written.n_swapped,
+        n_dimacs=problem.n_variables if written.is_dimacs else 0,
         clauses=_read_clauses(subject, clause_ids, resid),
         assignments=tuple(write_assignment(a, problem) for a in table.nonzero()[0].tolist()),
         reading=reading,

@@ -1,6 +1,7 @@
 """One explained formula as tables for the terminal or a page."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -10,11 +11,12 @@ from mechval.errors import MechvalError
 from mechval.pipeline.run import FinishedRun
 from mechval.reporting.terminal import grid, parting, verdict
 from mechval.two_sat.formulas import text
+from mechval.two_sat.problem import Problem
 from mechval.two_sat.single.explain import CellOutcome, Explanation, explain_formula
 from mechval.two_sat.single.subject import load_subject, write_label
 
 MOST_ASSIGNMENTS = 8
-RANDOM = "random"
+RANDOM, STANDARD_INPUT = "random", "-"
 
 
 def explain_words(
@@ -22,9 +24,9 @@ def explain_words(
 ) -> Iterator[RenderableType]:
     """What a run's network does with a formula.
 
-    ``asked`` is one word: the formula, the name of a file that holds it, or ``random``, which alone
-    takes a seed. Raises MechvalError for other words, a file that cannot be read, a formula that is
-    none, or as :func:`load_subject`.
+    ``asked`` is one word: the formula, the name of a file that holds it, ``-`` for standard input,
+    or ``random``, which alone takes a seed. Raises MechvalError for other words, a file that cannot
+    be read, a formula that is none, or as :func:`load_subject`.
     """
     if len(asked) != 1:
         told = f"{len(asked)} formulas {asked} are not allowed; allowed: one, in quotes."
@@ -33,26 +35,45 @@ def explain_words(
     if (word == RANDOM) != (seed is not None):
         raise MechvalError(f"seed={seed} with {word!r} is not allowed; allowed: seed=… "
                            f"with {RANDOM} and with nothing else.")  # fmt: skip
+    # Read before the network is loaded: what is refused costs no time.
     content = _content(word) if seed is None else ""
-    subject = load_subject(run, checkpoint)
-    if seed is not None:
-        return explanation_parts(
-            explain_formula(subject, text.random_formula(subject.problem, seed))
-        )
-    return explanation_parts(explain_formula(subject, text.read_formula(subject.problem, content)))
+    problem = Problem.model_validate(run.manifest("circuit").config["problem"])
+    if seed is None:
+        written = text.read_formula(problem, content)
+    else:
+        written = text.random_formula(problem, seed)
+    return explanation_parts(explain_formula(load_subject(run, checkpoint), written))
 
 
 def _content(word: str) -> str:
-    """A formula, or what a file of that name holds."""
+    """A formula, or what standard input or a file of that name holds; a file that exists wins."""
+    if word == STANDARD_INPUT:
+        return _decoded(sys.stdin.buffer.read, "standard input")
     is_one_word = len(word.split()) == 1 or Path(word).suffix != ""
-    if "(" in word or not is_one_word:
+    try:
+        if not Path(word).exists() and ("(" in word or not is_one_word):
+            return word
+    except (OSError, ValueError):
+        # No file has such a name.
         return word
     try:
-        return Path(word).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with Path(word).open("rb") as file:
+            return _decoded(file.read, word)
+    except OSError as error:
         raise MechvalError(
             f"formula file {word} cannot be read ({type(error).__name__}); allowed: a DIMACS file, "
             "or clauses in parentheses."
+        ) from None
+
+
+def _decoded(read: Callable[[int], bytes], name: str) -> str:
+    """Text in UTF-8, no more of it than shows that it is too long."""
+    content = read(4 * text.MOST_CHARACTERS)
+    try:
+        return content.decode("utf-8-sig", errors="strict" if not read(1) else "ignore")
+    except UnicodeDecodeError:
+        raise MechvalError(
+            f"formula file {name} is no text in UTF-8; allowed: a DIMACS file in it."
         ) from None
 
 
@@ -92,6 +113,9 @@ def _notes(explanation: Explanation) -> Iterator[Text]:
             f"written, the last is repeated {missing} times more."
         )
         yield Text(told, style="bold")
+    if explanation.n_dimacs:
+        last = explanation.n_dimacs
+        yield Text(f"DIMACS variables 1 to {last} are x0 to x{last - 1}.")
     if explanation.n_swapped:
         told = f"{explanation.n_swapped} clauses were turned round: the network knows the smaller "
         yield Text(told + "variable first.")

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechval.errors import MechvalError
 from mechval.two_sat.formulas.text import (
     FormulaError,
     WrittenFormula,
@@ -35,7 +36,55 @@ def test_what_is_written_is_read_back(ids: list[int]) -> None:
 @given(IDS)
 def test_dimacs_says_the_same(ids: list[int]) -> None:
     text = f"c made here\np cnf 5 {len(ids)}\n" + "\n".join(map(dimacs, ids))
-    assert read_formula(PROBLEM, text) == WrittenFormula(tuple(ids), 0)
+    assert read_formula(PROBLEM, text) == WrittenFormula(tuple(ids), 0, is_dimacs=True)
+
+
+FOREIGN = [
+    *("(x0 v ~x1)", "(x0 || ~x1)", "(x0 or !x1)", "(x0 OR not x1)", "(x_0 | ¬x_1)", "(X0|-X1)"),
+    *(
+        "1 -2 0\n%\n0\n",
+        "\ufeff1 -2 0",
+        "c\nc--\np cnf 5 1\nc in between\n1 -2 0\nc",
+        "1 c x\n-2 0",
+    ),
+    *("comment first\np cnf 5 1\n1 -2 0\n%", "p  cnf\t7 1\r\n1 -2 0\r\n"),
+]
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_what_other_programs_write_is_read(text: str) -> None:
+    assert read_formula(PROBLEM, text).clause_ids == (1,)
+
+
+@pytest.mark.parametrize("sign", ["&", "&&", "and", "AND", "∧"])
+def test_each_sign_of_and_is_read(sign: str) -> None:
+    assert read_formula(PROBLEM, f"(x0 | x1) {sign} (x0 | ~x1)").clause_ids == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "sentence"),
+    [
+        (
+            "p cnf 2 1\n1 3 0",
+            12,
+            "'3' is beyond the variables that line p cnf declares; allowed: 1 t",
+        ),
+        ("p cnf 99999999999 1\n1 2 0", 0, "has no place"),
+        (f"1 {'9' * 5000} 0", 2, "is no variable"),
+        (f"p cnf 5 1 {'9' * 5000} 1 0", 10, "is beyond the variables"),
+    ],
+)
+def test_absurd_numbers_are_refused_where_they_are(text: str, position: int, sentence: str) -> None:
+    with pytest.raises(FormulaError) as refusal:
+        read_formula(PROBLEM, text)
+    assert refusal.value.position == position
+    assert sentence in str(refusal.value)
+
+
+def test_a_text_of_ten_megabytes_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mechval.two_sat.formulas.text._parse", None)
+    with pytest.raises(MechvalError, match="the formula has 10,000,010 characters; allowed: at m"):
+        read_formula(PROBLEM, "(x0 | x1) " * 1_000_001)
 
 
 @given(st.text(alphabet="(x0123~|& )\n-pcnf", max_size=30))
@@ -78,7 +127,12 @@ def test_each_sign_of_negation_is_read(sign: str) -> None:
         ("(x0 | x1) &", 11, "the formula ends here"),
         ("(x0 | 3)", 6, "'3' has no place"),
         ("", 0, "the formula ends here"),
-        ("p cnf 5 1\n1 9 0", 12, "'9' is no variable; allowed: 1, 2, 3, 4, 5"),
+        (
+            "p cnf 5 1\n1 9 0",
+            12,
+            "'9' is beyond the variables that line p cnf declares; allowed: 1 to 5",
+        ),
+        ("1 9 0", 2, "'9' is no variable; allowed: 1, 2, 3, 4, 5"),
         ("1 2 3 0", 4, "has a third"),
         ("1 2 0 3 0", 8, "has fewer"),
         ("1 2", 3, "the formula ends here; allowed: the 0 that ends a clause"),

@@ -4,7 +4,8 @@ Multisets are lists of clauses in ascending order, visited in lexicographic orde
 adds up to is kept at every depth, so the last clause costs one addition per head and column.
 """
 
-from typing import no_type_check
+from collections.abc import Callable
+from typing import Any, no_type_check
 
 import numpy as np
 from numba import njit
@@ -17,7 +18,15 @@ from mechval.two_sat.certify.counting.arrays import (
     WORD_BITS,
 )
 
-_compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled when it is first called; kept for the next process where a folder can be written."""
+    how = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
+    try:
+        return njit(cache=True, **how)(function)
+    except RuntimeError:
+        return njit(**how)(function)
+
 
 # Columns of what is known of a prefix: how often its last clause occurs, the product of the
 # factorials of all occurrences, the number of distinct clauses, the index of the truth table.
