@@ -23,6 +23,9 @@ def test_a_corner_of_the_allowed_sizes_finishes_all_stages(
         "data.training_formulas=300",
         "data.analysis_formulas=120",
         "data.selection_fraction=0.2",
+        "nulls.formulas=120",
+        "progress.formulas=120",
+        "improved.formulas=72",
     )
     answer = run_command(tmp_path, *words)
     assert answer.code == 0, answer.stderr

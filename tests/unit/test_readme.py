@@ -19,9 +19,15 @@ SMALLER: dict[str, dict[str, Any]] = {
         "examples": 128,
         "batch_size": 32,
         "evaluate_every_steps": 4,
+        "warmup_steps": 4,
+        "learning_rate": 2e-4,
+        "muon_learning_rate": 4e-3,
         "evaluation_examples": 20,
         "n_snapshots": 2,
     },
+    "improved": {"formulas": 240},
+    "nulls": {"formulas": 400},
+    "progress": {"formulas": 400},
     # So small a network has no neuron that the paper's constants would select.
     "circuit": {"readings": ["calibrated"]},
 }

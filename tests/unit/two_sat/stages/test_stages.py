@@ -41,7 +41,7 @@ def recipe(n_steps: int) -> Recipe:
         examples=16 * n_steps,
         batch_size=16,
         evaluate_every_steps=4,
-        evaluation_examples=40,
+        evaluation_examples=20,
         precision="float32",
         n_snapshots=3,
     )
