@@ -59,7 +59,7 @@ def _content(word: str) -> str:
     try:
         with Path(word).open("rb") as file:
             return _decoded(file.read, word)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise MechvalError(
             f"formula file {word} cannot be read ({type(error).__name__}); allowed: a DIMACS file, "
             "or clauses in parentheses."
