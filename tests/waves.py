@@ -14,6 +14,7 @@ import torch
 
 from mechval.axioms import AxiomReport, Interpretation
 from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.circuit.selection import Selection
 from mechval.modular_addition.claim.translations import Translations, fit_translations
 from mechval.modular_addition.claim.validation import evaluate_on
 from mechval.modular_addition.interpretation import WaveProgram, make_interpretations
@@ -69,13 +70,16 @@ class Subject:
 
     @classmethod
     def of(
-        cls, problem: ModularAddition, model: Transformer, frequencies: Sequence[int]
+        cls,
+        problem: ModularAddition,
+        model: Transformer,
+        frequencies: Sequence[int] | Selection,
     ) -> "Subject":
         """Fitted on 30 % of the inputs (seed 0)."""
         activations = record_activations(model, problem)
         split = draw_split(problem, MODULAR_ADDITION.data, 0)
-        key = torch.tensor(frequencies)
-        translations = fit_translations(model, problem, key, activations, split.train)
+        selection = frequencies if isinstance(frequencies, Selection) else Selection.of(frequencies)
+        translations = fit_translations(model, problem, selection, activations, split.train)
         return cls(problem, model, activations, split, translations)
 
     def interpretation(
@@ -109,7 +113,8 @@ class Subject:
 
 def with_program(interpretation: Interpretation, table: torch.Tensor) -> Interpretation:
     """The same α and γ, with a program that believes in another table of waves."""
-    wrong = WaveProgram(table, decimals=3)
+    equal = torch.ones(table.shape[1], dtype=torch.float64)
+    wrong = WaveProgram(table, equal, decimals=3)
     add = interpretation.abstract[1]
     return replace(interpretation, abstract=(wrong.look_up, add, wrong.best_residue))
 

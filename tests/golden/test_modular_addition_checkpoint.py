@@ -48,12 +48,14 @@ def test_seven_of_all_inputs_are_wrong(subject: Subject) -> None:
     assert int(wrong.sum()) == 7
 
 
-def test_the_key_frequencies_are_found(circuit: Circuit) -> None:
-    assert circuit.key.frequencies.tolist() == [*FREQUENCIES]
-    assert circuit.key.gap == pytest.approx(8.53, abs=0.01)
+def test_the_paper_s_rule_finds_them_in_the_embedding(circuit: Circuit) -> None:
+    assert circuit.embedded.frequencies.tolist() == [*FREQUENCIES]
+    assert circuit.embedded.gap == pytest.approx(8.53, abs=0.01)
 
 
-def test_one_key_frequency_reaches_no_neuron_and_no_logit(circuit: Circuit) -> None:
+def test_one_of_them_reaches_no_neuron_and_no_logit_and_is_not_key(circuit: Circuit) -> None:
+    assert circuit.key.frequencies.tolist() == [3, 6, 23, 39]
+    assert circuit.key.gap == pytest.approx(10.7, abs=0.1)
     rows = {row.frequency: row for row in circuit.frequencies}
     assert rows[35].neurons == 0
     assert rows[35].logit_variance_share < 1e-5

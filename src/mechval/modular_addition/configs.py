@@ -93,7 +93,7 @@ class CircuitConfig(Config):
 
     smallest_gap: float = Field(
         gt=1,
-        description="a number greater than 1: the factor in power that must lie between key "
+        description="a number greater than 1: the factor in share that must lie between key "
         "frequencies and all others",
     )
 

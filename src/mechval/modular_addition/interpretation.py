@@ -1,7 +1,8 @@
 """The published interpretation of the modular-addition network: embed, add, answer.
 
-Three choices make a variant, its tags: ``reading``, how α_1 was fitted; ``rounding``, the
-precision of waves at cut 1; ``equivalence``, when two sums count as the same at cut 2. The α_1
+Four choices make a variant, its tags: ``program``, whose waves it has; ``reading``, how α_1 was
+fitted; ``rounding``, the precision of waves at cut 1; ``equivalence``, when two sums count as the
+same at cut 2. The α_1
 that carries the claim is the pseudo-inverse of γ_1, which can fail; the paper's is kept beside it
 (deviation D4).
 
@@ -9,7 +10,7 @@ Source: PAPER.md section 3.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 
@@ -18,7 +19,8 @@ from jaxtyping import Float64, Int
 from torch import Tensor
 
 from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
-from mechval.modular_addition.circuit.fourier import Frequencies, round_waves, waves
+from mechval.modular_addition.circuit.fourier import round_waves, waves
+from mechval.modular_addition.circuit.selection import Selection
 from mechval.modular_addition.claim import equivalences
 from mechval.modular_addition.claim.translations import Translations
 from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
@@ -30,19 +32,21 @@ EMBED, ADD, ANSWER = COMPONENT_NAMES = ("embed", "add", "answer")
 
 @dataclass(frozen=True)
 class WaveProgram:
-    """h_1, h_2 and h_3, by the cosine and sine of w_k n for every residue n and key frequency k.
+    """h_1, h_2 and h_3, by the cosine and sine of w_k n for every residue n and frequency k.
 
-    It knows the modulus and the key frequencies, nothing of the network. h_1 rounds to ``decimals``
-    (None keeps float64); what is lost is lost for all that follows.
+    It knows the modulus, the frequencies that it holds and the ``weights`` of those that it adds,
+    which come first; nothing else of the network. h_1 rounds to ``decimals`` (None keeps float64);
+    what is lost is lost for all that follows.
     """
 
     table: Float64[Tensor, "p frequency 2"]
+    weights: Float64[Tensor, " added"]
     decimals: int | None = None
 
     @classmethod
-    def of(cls, p: int, frequencies: Frequencies, decimals: int | None = None) -> "WaveProgram":
-        """The program for addition modulo ``p`` by these wave numbers."""
-        return cls(waves(p, frequencies), decimals)
+    def of(cls, p: int, selection: Selection, decimals: int | None = None) -> "WaveProgram":
+        """The program for addition modulo ``p`` by these waves."""
+        return cls(waves(p, selection.held), selection.weights, decimals)
 
     def look_up(self, tokens: Int[Tensor, "batch 3"]) -> Float64[Tensor, "batch 2 frequency 2"]:
         """The waves of ``a`` and of ``b`` (h_1)."""
@@ -50,14 +54,20 @@ class WaveProgram:
 
     def add(
         self, numbers: Float64[Tensor, "batch 2 frequency 2"]
-    ) -> Float64[Tensor, "batch frequency 2"]:
+    ) -> Float64[Tensor, "batch added 2"]:
         """The waves of ``a + b``, by the angle-sum identities (h_2)."""
-        (cos_a, cos_b), (sin_a, sin_b) = (part.unbind(dim=1) for part in numbers.unbind(dim=-1))
+        added = numbers[:, :, : len(self.weights)]
+        (cos_a, cos_b), (sin_a, sin_b) = (part.unbind(dim=1) for part in added.unbind(dim=-1))
         return torch.stack([cos_a * cos_b - sin_a * sin_b, sin_a * cos_b + cos_a * sin_b], dim=-1)
 
-    def best_residue(self, total: Float64[Tensor, "batch frequency 2"]) -> Int[Tensor, " batch"]:
-        """The residue c with the largest Σ_k cos(w_k(a + b - c)) (h_3)."""
-        return (total.flatten(1) @ self.table.flatten(1).T).argmax(dim=1)
+    def scores(self, total: Float64[Tensor, "batch added 2"]) -> Float64[Tensor, "batch p"]:
+        """Of each residue c, Σ_k weight_k cos(w_k(a + b - c))."""
+        weighted = total * self.weights.to(total.device)[:, None]
+        return weighted.flatten(1) @ self.table[:, : len(self.weights)].flatten(1).T
+
+    def best_residue(self, total: Float64[Tensor, "batch added 2"]) -> Int[Tensor, " batch"]:
+        """The residue c with the largest score (h_3)."""
+        return self.scores(total).argmax(dim=1)
 
 
 @dataclass(frozen=True)
@@ -82,15 +92,16 @@ def make_interpretations(
     readings: Sequence[str],
 ) -> list[Interpretation]:
     """One interpretation per variant of cut 1 (α_1 by each of ``readings``) and of cut 2."""
-    concrete = (components.embed, components.hidden, components.output)
-    frequencies = translations.frequencies.to(components.model.W_E.device)
-    program = WaveProgram.of(problem.p, frequencies)
-    answer = program.best_residue
+    concrete = components.steps
+    selection = translations.selection
+    held = selection.held.to(components.model.W_E.device)
+    program = WaveProgram.of(problem.p, replace(selection, held=held))
+    own, answer = {"program": selection.program}, program.best_residue
     first = first_cuts(program, translations, config, readings)
     second = second_cuts(problem, program.add, translations, config, (concrete[-1], answer))
     return [
         Interpretation(
-            name="/".join((tags := embedded.tags | added.tags).values()),
+            name="/".join((tags := own | embedded.tags | added.tags).values()),
             tags=tags,
             components=COMPONENT_NAMES,
             concrete=concrete,
@@ -111,8 +122,8 @@ def first_cuts(
     Rounding sits in α_1 and in h_1, as in the paper, so it propagates to what follows.
     """
     precisions = (config.embedding_decimals, None)
-    look_up = {decimals: WaveProgram(program.table, decimals).look_up for decimals in precisions}
-    n_parts = 4 * len(translations.frequencies)
+    look_up = {decimals: replace(program, decimals=decimals).look_up for decimals in precisions}
+    n_parts = 4 * len(translations.selection.held)
     gamma = translations.gamma_1
     for reading, decimals in product(readings, precisions):
         tags = {"reading": reading, "rounding": rounding(decimals)}
@@ -135,7 +146,7 @@ def second_cuts(
 ) -> Iterator[Cut]:
     """Cut 2: one per equivalence of ``config``; ``rests`` follow it in network and program."""
     alpha, gamma = translations.alpha_2, translations.gamma_2
-    n, decimals = len(translations.frequencies), config.sum_decimals
+    n, decimals = len(translations.selection.added), config.sum_decimals
     known: dict[SumEquivalence, tuple[str, Equivalence]] = {
         "exact": ("exact", equivalences.compared_waves(None, 2 * n)),
         "rounded": (rounding(decimals), equivalences.compared_waves(decimals, 2 * n)),

@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 
 from mechval.axioms import AxiomReport
+from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
-from mechval.modular_addition.claim.translations import fit_translations
+from mechval.modular_addition.circuit.selection import select_waves
+from mechval.modular_addition.claim.translations import NO_CLAIM, fit_translations
 from mechval.modular_addition.claim.validation import FailingPair, evaluate_on, find_failing_pairs
 from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.modular_addition.interpretation import make_interpretations
@@ -27,7 +29,8 @@ CPU = torch.device("cpu")
 class Reproduction:
     """What the study comes to.
 
-    ``reports`` are the axioms on all p² inputs, one per interpretation; ``failing`` the smallest
+    ``reports`` are the axioms on all p² inputs, one per interpretation of the first program;
+    ``failing`` the smallest
     pairs on which the first interpretation fails, cell by cell.
     """
 
@@ -78,7 +81,10 @@ def reproduce(
 
     activations = record_activations(network.to(device), problem)
     circuit = extract_circuit(network, problem, activations, settings.circuit)
-    fitted = fit_translations(network, problem, circuit.key.frequencies, activations, split.train)
+    selections = select_waves(problem.p, circuit.frequencies)
+    if not selections:
+        raise MechvalError(NO_CLAIM)
+    fitted = fit_translations(network, problem, selections[0], activations, split.train)
     interpretations = make_interpretations(
         Components(network), problem, fitted, settings.axioms, settings.axioms.readings
     )

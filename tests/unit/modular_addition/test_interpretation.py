@@ -3,6 +3,7 @@ import torch
 
 from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
+from mechval.modular_addition.circuit.selection import Selection
 from mechval.modular_addition.claim.controls import half_of_the_numbers
 from mechval.modular_addition.claim.translations import HALF_TOKENS, fit_translations
 from mechval.modular_addition.claim.validation import Validation, validate
@@ -30,7 +31,7 @@ def validate_again(subject: Subject, half: torch.Tensor) -> Validation:
     translations = fit_translations(
         subject.model,
         PROBLEM,
-        subject.translations.frequencies,
+        subject.translations.selection,
         subject.activations,
         subject.split.train,
         half=half,
@@ -38,7 +39,7 @@ def validate_again(subject: Subject, half: torch.Tensor) -> Validation:
     return validate(
         subject.model,
         PROBLEM,
-        translations,
+        [translations],
         MODULAR_ADDITION.axioms,
         subject.split,
         half,
@@ -53,18 +54,18 @@ def validated(subject: Subject, half: torch.Tensor) -> Validation:
 @pytest.mark.parametrize("p", [5, 23, 59])
 def test_the_program_adds(p: int) -> None:
     problem = ModularAddition(p=p)
-    program = WaveProgram.of(p, torch.tensor([1, 2]), decimals=3)
+    program = WaveProgram.of(p, Selection.of([1, 2]), decimals=3)
     tokens = problem.tokens(problem.all_pairs())
     found = program.best_residue(program.add(program.look_up(tokens)))
     assert found.equal(problem.answers(problem.all_pairs()))
 
 
 def test_without_key_frequencies_there_is_nothing_to_translate_to(subject: Subject) -> None:
-    with pytest.raises(MechvalError, match=r"key frequencies=\[\]"):
+    with pytest.raises(MechvalError, match="The claim cannot be stated"):
         fit_translations(
             subject.model,
             PROBLEM,
-            torch.zeros(0, dtype=torch.long),
+            Selection.of([]),
             subject.activations,
             subject.split.train,
         )
@@ -81,9 +82,10 @@ def test_there_is_one_interpretation_per_variant(subject: Subject) -> None:
     )
     names = [interpretation.name for interpretation in made]
     assert len(set(names)) == 2 * 2 * 4
-    assert names[0] == "pseudo_inverse/rounded-2/downstream"
-    assert "all_tokens/unrounded/rounded-0" in names
+    assert names[0] == "used/pseudo_inverse/rounded-2/downstream"
+    assert "used/all_tokens/unrounded/rounded-0" in names
     assert dict(made[0].tags) == {
+        "program": "used",
         "reading": "pseudo_inverse",
         "rounding": "rounded-2",
         "equivalence": "downstream",

@@ -1,17 +1,17 @@
 """The Fourier circuit of any network for modular addition, read off its weights and outputs.
 
-Key frequencies come from the embedding; what the hidden neurons, the logits and the loss say about
-them is measured beside, on all p² inputs, and chooses nothing. The circuit is its tables.
+Key frequencies are those at which the hidden neurons write waves of a + b into the logits, on all
+p² inputs (deviation U16). Those that stand out of the embedding, and what the logits and the loss
+say, are measured beside and choose nothing. The circuit is its tables.
 
 Source: Nanda et al., ICLR 2023; PAPER.md section 3.
 """
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from mechval import tables
@@ -31,11 +31,14 @@ class Frequency:
     """Where one frequency occurs.
 
     It explains so many ``neurons`` best, ``neurons_explained`` of them by at least EXPLAINED. For
-    the logits see :func:`logit_waves`.
+    the logits see :func:`logit_waves` and :func:`sum_wave_shares`, the latter also of what the
+    neurons alone write into them; that chooses the key frequencies. ``is_embedded``: does the
+    embedding's power choose it?
     """
 
     frequency: int
     is_key: bool
+    is_embedded: bool
     embedding_cos_norm: float
     embedding_sin_norm: float
     embedding_power_share: float = tables.number("embedding power", "%")
@@ -45,6 +48,7 @@ class Frequency:
     logit_coefficient: float = tables.number(unit="logits")
     logit_variance_share: float = tables.number("logit variance", "%")
     logit_sum_wave_share: float = tables.number("on waves of a + b", "%")
+    neuron_sum_wave_share: float = tables.number("by neurons, on waves of a + b", "%")
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,16 @@ class Neuron:
 
 @dataclass(frozen=True)
 class Facts:
-    """The circuit in a few numbers; shares are those of the key frequencies."""
+    """The circuit in a few numbers; shares are those of the key frequencies.
+
+    The rule that chose them chooses ``embedded_frequencies`` from the embedding's power.
+    """
 
     key_frequencies: tuple[int, ...]
     key_frequency_count: int
     gap: float
+    embedded_frequencies: tuple[int, ...]
+    embedded_gap: float
     embedding_power_share: float
     neurons: int
     neurons_of_key_frequencies: int
@@ -76,6 +85,7 @@ class Facts:
     logit_variance_share: float
     logit_variance_share_all_frequencies: float
     logit_sum_wave_share: float
+    neuron_sum_wave_share: float
 
 
 FREQUENCIES = tables.Table("circuit/frequencies.csv", Frequency)
@@ -85,9 +95,13 @@ FACTS = tables.Record("circuit/metrics.json", Facts)
 
 @dataclass(frozen=True)
 class Circuit:
-    """The circuit of one network: key frequencies, all of them (ascending), all hidden neurons."""
+    """The circuit of one network: all frequencies (ascending), all hidden neurons.
+
+    Of the frequencies, the ``key`` ones and those that the same rule finds in the embedding.
+    """
 
     key: fourier.KeyFrequencies
+    embedded: fourier.KeyFrequencies
     frequencies: tuple[Frequency, ...]
     neurons: tuple[Neuron, ...]
 
@@ -101,7 +115,9 @@ class Circuit:
             key_frequencies=tuple(row.frequency for row in keys),
             key_frequency_count=len(keys),
             gap=self.key.gap,
-            embedding_power_share=self.key.share,
+            embedded_frequencies=tuple(self.embedded.frequencies.tolist()),
+            embedded_gap=self.embedded.gap,
+            embedding_power_share=sum((row.embedding_power_share for row in keys), 0.0),
             neurons=len(self.neurons),
             neurons_of_key_frequencies=sum(row.neurons for row in keys),
             neurons_explained=sum(row.neurons_explained for row in self.frequencies),
@@ -111,6 +127,7 @@ class Circuit:
                 row.logit_variance_share for row in self.frequencies
             ),
             logit_sum_wave_share=sum((row.logit_sum_wave_share for row in keys), 0.0),
+            neuron_sum_wave_share=self.key.share,
         )
 
 
@@ -124,29 +141,31 @@ def extract_circuit(
         for matrix in (model.W_E, model.W_U.T)
     )
     power, unembedding = cos_sin.sum(dim=1), read.sum(dim=1)
-    key = fourier.find_key_frequencies(power, frequencies, config.smallest_gap)
+    power, unembedding = (each / (float(each.sum()) or 1.0) for each in (power, unembedding))
+    written = sum_wave_shares(problem, _written(model, activations))
+    key, embedded = (
+        fourier.find_key_frequencies(shares, frequencies, config.smallest_gap)
+        for shares in (written, power)
+    )
     neurons = neuron_waves(problem, activations.hidden)
     best = torch.tensor([row.frequency for row in neurons])
     is_explained = torch.tensor([row.variance_explained >= EXPLAINED for row in neurons])
     columns = (
         frequencies,
-        torch.isin(frequencies, key.frequencies),
+        *(torch.isin(frequencies, each.frequencies) for each in (key, embedded)),
         *cos_sin.sqrt().T,
-        *(each / (float(each.sum()) or 1.0) for each in (power, unembedding)),
+        power,
+        unembedding,
         *(
             torch.bincount(each, minlength=len(frequencies) + 1)[1:]
             for each in (best, best[is_explained])
         ),
         *logit_waves(problem, activations.logits),
+        sum_wave_shares(problem, activations.logits),
+        written,
     )
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return Circuit(key, tuple(Frequency(*row) for row in rows), neurons)
-
-
-def load_key_frequencies(directory: Path) -> Int[Tensor, " key"]:
-    """The key frequencies that the circuit stage found, empty if none; see ``Table.read``."""
-    chosen = [row.frequency for row in FREQUENCIES.read(directory) if row.is_key]
-    return torch.tensor(chosen, dtype=torch.long)
+    return Circuit(key, embedded, tuple(Frequency(*row) for row in rows), neurons)
 
 
 def neuron_waves(
@@ -174,14 +193,11 @@ def logit_waves(
 ) -> tuple[Float64[Tensor, " frequency"], ...]:
     """Expand the numbers' logits as Σ_k coefficient_k · cos(w_k(a + b - c)).
 
-    By frequency: the coefficient, by least squares; the share of the variance that its term
-    explains (the logits of an input are centred first, since the softmax does not see their mean);
-    and, of the variance of each number's logit over the inputs, the share on the waves of
-    ``a + b`` at this frequency, whatever number they favour.
+    By frequency: the coefficient, by least squares; and the share of the variance that its term
+    explains (the logits of an input are centred first, since the softmax does not see their mean).
     """
     p, frequencies = problem.p, all_frequencies(problem.p)
-    centred = logits[:, :p].double()
-    centred = centred - centred.mean(dim=1, keepdim=True)
+    centred = _centred(problem, logits)
     answers = problem.answers(problem.all_pairs())
     offset = (answers[:, None] - torch.arange(p)) % p
     # Every offset occurs p² times, so a sum over inputs and numbers is one over offsets.
@@ -190,10 +206,30 @@ def logit_waves(
     # Half of the p³ entries is the squared norm of a cosine.
     coefficient = waves(p, frequencies)[..., 0].T @ by_offset / (p**3 / 2)
     share = coefficient.square() * (p**3 / 2) / _at_least_tiny(centred.square().sum())
+    return coefficient, share
+
+
+def sum_wave_shares(problem: ModularAddition, logits: Logits) -> Float64[Tensor, " frequency"]:
+    """Of the variance over the inputs of each number's logit, the share on waves of ``a + b``.
+
+    By frequency, whatever number the waves favour; logits are centred as in :func:`logit_waves`.
+    """
+    centred = _centred(problem, logits)
     over_inputs = centred - centred.mean(dim=0)
-    on_waves = _sum_basis(problem, frequencies).T @ over_inputs
-    sum_share = on_waves.square().sum(dim=1).unflatten(0, (-1, 2)).sum(dim=1)
-    return coefficient, share, sum_share / _at_least_tiny(over_inputs.square().sum())
+    on_waves = _sum_basis(problem, all_frequencies(problem.p)).T @ over_inputs
+    share = on_waves.square().sum(dim=1).unflatten(0, (-1, 2)).sum(dim=1)
+    return share / _at_least_tiny(over_inputs.square().sum())
+
+
+def _written(model: Transformer, activations: Activations) -> Logits:
+    """What the hidden neurons alone write into the logits."""
+    weights = model.block(0).mlp.W_out.detach() @ model.W_U.detach()
+    return activations.hidden.double() @ weights.cpu().double()
+
+
+def _centred(problem: ModularAddition, logits: Logits) -> Float64[Tensor, "pair p"]:
+    numbers = logits[:, : problem.p].double()
+    return numbers - numbers.mean(dim=1, keepdim=True)
 
 
 def keep_sum_waves(

@@ -1,4 +1,4 @@
-"""Waves over the residues modulo p, and which of them an embedding is made of.
+"""Waves over the residues modulo p, and which of them stand out.
 
 Wave number k has the angle w_k = 2πk/p; k runs from 1 to the largest one below p/2, beyond which
 waves repeat. (With p even, k = p/2 is left out: its sine is zero everywhere.)
@@ -53,10 +53,10 @@ def round_waves(
 
 @dataclass(frozen=True)
 class KeyFrequencies:
-    """The frequencies that stand out of an embedding, ascending; empty if none does.
+    """The frequencies that stand out, ascending; empty if none does.
 
-    ``gap`` is the weakest one's power over the strongest other frequency's, or, where none stands
-    out, the largest ratio that was looked at; ``share`` is theirs of all waves' power.
+    ``gap`` is the weakest one's share over the strongest other frequency's, or, where none stands
+    out, the largest ratio that was looked at (0 if there was none); ``share`` is theirs together.
     """
 
     frequencies: Int[Tensor, " key"]
@@ -64,20 +64,30 @@ class KeyFrequencies:
     share: float
 
 
+def with_doubles(p: int, frequencies: Frequencies) -> Int[Tensor, " held"]:
+    """The frequencies, then those at twice their angle (modulo p) that are not among them.
+
+    >>> with_doubles(13, torch.tensor([2, 5])).tolist()
+    [2, 5, 3, 4]
+    """
+    doubled = (2 * frequencies) % p
+    doubled = torch.minimum(doubled, p - doubled).unique()
+    known = torch.isin(doubled, frequencies) | (2 * doubled == p)
+    return torch.cat([frequencies, doubled[~known]])
+
+
 def find_key_frequencies(
-    power: Float64[Tensor, " frequency"], frequencies: Frequencies, smallest_gap: float
+    shares: Float64[Tensor, " frequency"], frequencies: Frequencies, smallest_gap: float
 ) -> KeyFrequencies:
-    """Cut the frequencies, ordered by power, at the largest ratio between neighbours.
+    """Cut the frequencies, ordered by share of a whole, at the largest ratio between neighbours.
 
     Looked at are the cuts with at most half of the frequencies above them (key frequencies are
-    few) and at least half of the power (they are what the embedding is made of). If the largest
-    ratio is below ``smallest_gap``, no frequency stands out. The rule sees ratios only, so it
-    does not depend on the scale of the embedding.
+    few) and at least half of the whole (it is made of them). If the largest ratio is below
+    ``smallest_gap``, or there is no such cut, no frequency stands out.
     """
-    ordered = power.sort(descending=True, stable=True)
-    total = ordered.values.sum().clamp_min(torch.finfo(torch.float64).tiny)
-    share = ordered.values.cumsum(0) / total
-    n_cuts = len(power) // 2
+    ordered = shares.sort(descending=True, stable=True)
+    share = ordered.values.cumsum(0)
+    n_cuts = len(shares) // 2
     floor = ordered.values[0] * torch.finfo(torch.float64).eps
     ratios = ordered.values[:n_cuts] / ordered.values[1 : n_cuts + 1].clamp_min(float(floor))
     ratios = torch.where(share[:n_cuts] >= 0.5, ratios, 0.0).nan_to_num(0.0)

@@ -8,6 +8,7 @@ from mechval import tables
 from mechval.axioms.progress import SnapshotRow, Validation
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import extract_circuit
+from mechval.modular_addition.circuit.selection import MAIN, Selection, select_waves
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.claim.validation import evaluate_on
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, Reading, SumEquivalence
@@ -57,18 +58,21 @@ def assess_network(
     gives most often on the train inputs is not judged: the reason is kept.
     """
     activations = record_activations(model, problem)
-    key = extract_circuit(model, problem, activations, circuit).key.frequencies
+    found = extract_circuit(model, problem, activations, circuit)
+    key = tuple(found.key.frequencies.tolist())
     # In float64 a loss of 1e-8 has digits that another machine finds again.
     measured: dict[str, Any] = measure(problem, copy.deepcopy(model).double(), split)
-    facts = NetworkFacts(**measured, n=len(split.test), key_frequencies=tuple(key.tolist()))
+    facts = NetworkFacts(**measured, n=len(split.test), key_frequencies=key)
     chosen = axioms.model_copy(update={"equivalences": (EQUIVALENCE,)})
+    selections = select_waves(problem.p, found.frequencies)
+    selection = selections[0] if selections else Selection.of([])
     try:
-        fitted = fit_translations(model, problem, key, activations, split.train)
+        fitted = fit_translations(model, problem, selection, activations, split.train)
         claimed = make_interpretations(Components(model), problem, fitted, chosen, [READING])
         judged_by = (axioms.confidence, fitted.constant_label)
         reports = evaluate_on({"held out": split.test}, claimed, problem, *judged_by)
     except MechvalError as refusal:
         precisions = (rounding(axioms.embedding_decimals), rounding(None))
-        names = ["/".join((READING, precision, EQUIVALENCE)) for precision in precisions]
+        names = ["/".join((MAIN, READING, precision, EQUIVALENCE)) for precision in precisions]
         return Validation((), dict.fromkeys(names, str(refusal)), facts)
     return Validation(tuple(reports), {}, facts)

@@ -17,11 +17,16 @@ from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.fourier import Frequencies, round_waves, waves
+from mechval.modular_addition.circuit.fourier import round_waves, waves
+from mechval.modular_addition.circuit.selection import Selection
 from mechval.modular_addition.network.components import Activations, AnswerState
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
 
+NO_CLAIM = (
+    "The claim cannot be stated: there are no key frequencies, since none stands out of what the "
+    "neurons write into the logits (a network that has not grokked may have none)."
+)
 HALF_TOKENS = "half_tokens"
 """α_1 by regression on half of the numbers, to be judged on the others."""
 
@@ -66,7 +71,9 @@ def pseudo_inverse(affine: Affine) -> Affine:
     It inherits the points and the features of the map it inverts: it can only reproduce what that
     map can write.
     """
-    weight = torch.linalg.pinv(affine.weight)
+    # Embeddings are float32: what lies below its rounding is no wave that could be read off.
+    rounding = torch.finfo(torch.float32).eps * max(affine.weight.shape)
+    weight = torch.linalg.pinv(affine.weight, rtol=rounding)
     return replace(affine, weight=weight, bias=-affine.bias @ weight)
 
 
@@ -74,15 +81,16 @@ def pseudo_inverse(affine: Affine) -> Affine:
 class Translations:
     """Everything fitted to one network: α_1 by each reading, γ_1, α_2, γ_2.
 
-    ``readers`` map the embedding of one number to its waves (K pairs of cosine and sine, flattened,
-    in the order of ``frequencies``), by how they were had: ``all_tokens`` (regression on all
-    numbers, the paper's), ``pseudo_inverse`` (of ``writer``, the way back), ``half_tokens`` if it
-    was asked for. γ_1 puts ``equals``, the embedding of ``=``, at the last position. ``sum_reader``
-    maps hidden activations to the waves of ``a + b``, ``sum_writer`` back; γ_2 puts in the train
-    mean of the residual stream. ``constant_label`` is the most frequent label on fitting inputs.
+    ``readers`` map the embedding of one number to the waves that the program holds (pairs of cosine
+    and sine, flattened, in the order of ``selection.held``), by how they were had: ``all_tokens``
+    (regression on all numbers, the paper's), ``pseudo_inverse`` (of ``writer``, the way back),
+    ``half_tokens`` if it was asked for. γ_1 puts ``equals``, the embedding of ``=``, at the last
+    position. ``sum_reader`` maps hidden activations to the added waves of ``a + b``, ``sum_writer``
+    back; γ_2 puts in the train mean of the residual stream. ``constant_label`` is the most frequent
+    label on fitting inputs.
     """
 
-    frequencies: Frequencies
+    selection: Selection
     readers: Mapping[str, Affine]
     writer: Affine
     equals: Float[Tensor, " d_model"]
@@ -122,7 +130,7 @@ class Translations:
 def fit_translations(
     model: Transformer,
     problem: ModularAddition,
-    frequencies: Frequencies,
+    selection: Selection,
     activations: Activations,
     train: Int[Tensor, " train"],
     *,
@@ -131,15 +139,12 @@ def fit_translations(
     """Fit those of cut 1 on all numbers, as in the paper, those of cut 2 on the train inputs.
 
     On the numbers ``half`` a third α_1, named ``half_tokens``, is fitted by regression. Raises
-    MechvalError if there are no key frequencies to translate to.
+    MechvalError if there are no frequencies to translate to.
     """
-    if len(frequencies) == 0:
-        raise MechvalError(
-            "key frequencies=[] are not allowed; allowed: at least one frequency that stands out "
-            "of the embedding (a network that has not grokked may have none)."
-        )
+    if len(selection.held) == 0:
+        raise MechvalError(NO_CLAIM)
     embedding = model.W_E.detach().cpu()
-    numbers, table = embedding[: problem.p], waves(problem.p, frequencies)
+    numbers, table = embedding[: problem.p], waves(problem.p, selection.held)
     writer = fit_affine(table.flatten(1), numbers)
     readers = {
         "all_tokens": fit_affine(numbers, table.flatten(1)),
@@ -147,10 +152,11 @@ def fit_translations(
     }
     if half is not None:
         readers[HALF_TOKENS] = fit_affine(numbers[half], table[half].flatten(1))
-    sums = table[problem.answers(problem.pairs(train))].flatten(1)
+    added = table[:, : len(selection.added)]
+    sums = added[problem.answers(problem.pairs(train))].flatten(1)
     hidden, resid_mid = activations.hidden[train], activations.resid_mid[train]
     return Translations(
-        frequencies=frequencies,
+        selection=selection,
         readers=readers,
         writer=writer,
         equals=embedding[problem.equals_token],

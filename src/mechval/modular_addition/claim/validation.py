@@ -28,9 +28,12 @@ HELD_OUT = "held_out"
 
 @dataclass(frozen=True)
 class Headlines:
-    """Exact ε of the main interpretation's distinct cells, by the name of the cell."""
+    """Exact ε of the main interpretation's distinct cells, by the name of the cell.
 
-    interpretation: str
+    Without key frequencies there is none.
+    """
+
+    interpretation: str | None
     epsilon: Mapping[str, float] = tables.rate()
 
 
@@ -68,6 +71,8 @@ class Validation:
     @property
     def headlines(self) -> Headlines:
         """The main interpretation, the first of the config, in short."""
+        if not self.on_all:
+            return Headlines(None, {})
         main = self.on_all[0]
         distinct = [cell for cell in main.cells if cell.is_distinct]
         return Headlines(main.interpretation, {cell.name: cell.rate for cell in distinct})
@@ -76,24 +81,32 @@ class Validation:
 def validate(
     model: Transformer,
     problem: ModularAddition,
-    translations: Translations,
+    translations: Sequence[Translations],
     config: AxiomsConfig,
     split: Split,
     half: Int[Tensor, " token"],
 ) -> Validation:
-    """Run the axiom suite for every interpretation that ``config`` asks for.
+    """Run the axiom suite for every interpretation that ``config`` asks for, program by program.
 
-    ``half`` are the numbers that the α_1 of ``half_tokens`` was fitted on.
+    ``half`` are the numbers that the α_1 of ``half_tokens`` of the first program was fitted on.
+    Nothing is measured if there is no program.
     """
-    main, others = (
-        make_interpretations(Components(model), problem, translations, config, readings)
-        for readings in (config.readings, (HALF_TOKENS,))
-    )
+    if not translations:
+        return Validation([], [])
+    components, first = Components(model), translations[0]
+    everywhere = [
+        interpretation
+        for fitted in translations
+        for interpretation in make_interpretations(
+            components, problem, fitted, config, config.readings
+        )
+    ]
+    others = make_interpretations(components, problem, first, config, (HALF_TOKENS,))
     unseen = (~torch.isin(problem.all_pairs(), half).any(dim=1)).nonzero().flatten()
     everything = {"train": split.train, HELD_OUT: split.test}
-    judged_by = (config.confidence, translations.constant_label)
+    judged_by = (config.confidence, first.constant_label)
     return Validation(
-        evaluate_on(everything, main, problem, *judged_by),
+        evaluate_on(everything, everywhere, problem, *judged_by),
         evaluate_on({"unseen": unseen}, others, problem, *judged_by),
     )
 

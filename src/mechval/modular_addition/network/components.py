@@ -30,10 +30,11 @@ class AnswerState:
 
 
 class Components:
-    """The three concrete components of one network."""
+    """The three concrete components of one network; ``steps`` has them as the same objects."""
 
     def __init__(self, model: Transformer):
         self.model = model
+        self.steps = (self.embed, self.hidden, self.output)
 
     def embed(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
         """The token embeddings (``hook_embed``)."""

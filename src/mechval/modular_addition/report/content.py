@@ -8,10 +8,12 @@ from mechval.axioms import Cell
 from mechval.axioms import progress as snapshots
 from mechval.modular_addition.circuit import examples, losses
 from mechval.modular_addition.circuit import extract as circuit
+from mechval.modular_addition.circuit.fourier import Frequencies
 from mechval.modular_addition.circuit.losses import LOSS_POINTS
+from mechval.modular_addition.circuit.selection import Selection, select_waves
 from mechval.modular_addition.claim import controls
 from mechval.modular_addition.claim.assess import SNAPSHOTS
-from mechval.modular_addition.claim.translations import HALF_TOKENS
+from mechval.modular_addition.claim.translations import HALF_TOKENS, NO_CLAIM
 from mechval.modular_addition.claim.validation import FAILING, HELD_OUT
 from mechval.modular_addition.interpretation import EMBED
 from mechval.modular_addition.network import training
@@ -67,7 +69,7 @@ def the_circuit(files: RunFiles) -> Section:
     """Which frequencies the network computes with, and how far they explain it."""
     frequencies, neurons = circuit.FREQUENCIES, circuit.NEURONS
     draw, figure = figures, files.figure
-    keys = [row for row in files.rows(frequencies) if row.is_key]
+    shown = [row for row in files.rows(frequencies) if row.is_key or row.is_embedded]
     drawn = [
         figure("embedding", draw.draw_embedding, frequencies),
         figure("neurons", draw.draw_neurons, neurons, frequencies),
@@ -76,10 +78,14 @@ def the_circuit(files: RunFiles) -> Section:
         "losses": _losses(files.rows(losses.LOSSES)),
         "facts": files.record(circuit.FACTS),
         "frequencies": show(
-            keys,
-            "frequency embedding_power_share neurons neurons_explained logit_coefficient "
-            "logit_variance_share",
+            shown,
+            "frequency",
+            ("used", lambda row: _mark(row.is_key)),
+            ("in the embedding", lambda row: _mark(row.is_embedded)),
+            "neuron_sum_wave_share neurons neurons_explained logit_coefficient "
+            "logit_variance_share embedding_power_share",
         ),
+        "programs": _programs(files),
     }
     found = examples.load_examples(files.folder("circuit"))
     if len(found.neurons):
@@ -87,6 +93,38 @@ def the_circuit(files: RunFiles) -> Section:
         drawn.append(Figure("neurons-over-inputs", over_inputs))
     drawn.append(Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)))
     return Section("Circuit", "circuit.md", {**parts, "figures": drawn})
+
+
+def _programs(files: RunFiles) -> Shown | None:
+    """The programs side by side: the first interpretation of each, as far as 0 is asked for."""
+    found = by(files.rows(axioms.CELLS), "tags.program")
+    if not found:
+        return None
+    waves = {each.program: each for each in _selections(files)}
+    cells = {
+        program: {cell.name: cell for cell in asked_for(rows) if cell.interpretation == first}
+        for program, rows in found.items()
+        for first in [rows[0].interpretation]
+    }
+    columns = (
+        (name, lambda program, name=name: cells[program][name].disagreements)
+        for name in next(iter(cells.values()))
+    )
+    return show(
+        cells,
+        ("program", lambda program: f"`{program}`"),
+        ("holds", lambda program: _listed(waves[program].held)),
+        ("adds", lambda program: _listed(waves[program].added)),
+        *columns,
+    )
+
+
+def _selections(files: RunFiles) -> list[Selection]:
+    return select_waves(files.settings.problem.p, files.rows(circuit.FREQUENCIES))
+
+
+def _listed(frequencies: Frequencies) -> str:
+    return ", ".join(map(str, frequencies.sort().values.tolist()))
 
 
 def _losses(rows: Sequence[losses.Loss]) -> Shown:
@@ -114,8 +152,14 @@ def progress(files: RunFiles) -> Section | None:
 
 
 def main_cells(files: RunFiles) -> list[Cell]:
-    """The cells of the run's main interpretation, the first of its config."""
-    return next(iter(by(files.rows(axioms.CELLS), "interpretation").values()))
+    """The cells of the run's main interpretation, the first; none if no claim can be stated."""
+    cells = files.rows(axioms.CELLS)
+    return [cell for cell in cells if cell.interpretation == cells[0].interpretation]
+
+
+def asked_for(cells: Sequence[Cell]) -> list[Cell]:
+    """The distinct cells that are to hold on every input."""
+    return [cell for cell in cells if cell.is_distinct and is_asked(cell)]
 
 
 def is_asked(cell: Cell) -> bool:
@@ -127,7 +171,9 @@ def targets(files: RunFiles) -> Section | None:
     """What was asked of a network trained here beside what this run has; not of another's."""
     if files.settings.model.kind == "published":
         return None
-    cells = [cell for cell in main_cells(files) if cell.is_distinct and is_asked(cell)]
+    cells = asked_for(main_cells(files))
+    if not cells:
+        return None
     wrong = files.record(training.ANSWERS).wrong_count
     judged = ("target: 0", lambda cell: _judged(cell.disagreements))
     parts = {
@@ -143,6 +189,8 @@ def targets(files: RunFiles) -> Section | None:
 def the_axioms(files: RunFiles) -> Section:
     """The main interpretation in full, every interpretation in short."""
     groups = by(files.rows(axioms.CELLS), "interpretation")
+    if not groups:
+        return Section("Axioms", "no_claim.md", {"why": NO_CLAIM})
     # Of the two rows of half_tokens the later one stands: the numbers it was not fitted on.
     readings = {
         row.reading: row
@@ -151,15 +199,13 @@ def the_axioms(files: RunFiles) -> Section:
     }
     main = next(iter(groups.values()))
 
-    def alpha(cell: Cell) -> str:
-        row = readings[cell.tags["reading"]]
-        sizes = f"{row.points:,} points, {row.features} features"
-        return f"*vacuous ({sizes})*" if row.vacuous else sizes
+    def can_fail(cell: Cell) -> str:
+        return "*vacuous*" if readings[cell.tags["reading"]].vacuous else "can fail"
 
     parts = {
         "main": main[0].interpretation,
         "n": main[0].n,
-        "alpha": alpha(main[0]),
+        "alpha": readings[main[0].tags["reading"]],
         "in_full": show(
             main,
             "axiom component equivalence n disagreements",
@@ -173,7 +219,7 @@ def the_axioms(files: RunFiles) -> Section:
         "in_short": show(
             [next(filter(lambda cell: cell.is_distinct, cells)) for cells in groups.values()],
             ("interpretation", lambda cell: f"`{cell.interpretation}`"),
-            ("α_1", alpha),
+            ("α_1", can_fail),
             ("inputs", _inputs),
             "n",
             *cell_columns(files.rows(axioms.CELLS)),
@@ -183,16 +229,20 @@ def the_axioms(files: RunFiles) -> Section:
     return Section("Axioms", "axioms.md", parts)
 
 
-def failing_pairs(files: RunFiles) -> Section:
+def failing_pairs(files: RunFiles) -> Section | None:
     """The smallest inputs on which cells of the main interpretation fail."""
+    if not main_cells(files):
+        return None
     columns = "axiom component disagreements a b sum network_answer"
     pairs = files.show(FAILING, columns)
     parts = {"pairs": pairs if pairs.rows else None}
     return Section("Where the main interpretation fails", "failing.md", parts)
 
 
-def can_the_readings_fail(files: RunFiles) -> Section:
+def can_the_readings_fail(files: RunFiles) -> Section | None:
     """The readings of the network beside those of the controls."""
+    if not files.rows(controls.READINGS):
+        return None
     figure = files.figure("decimals", figures.draw_decimals, controls.DECIMALS)
     readings = files.show(
         controls.READINGS,
@@ -222,6 +272,10 @@ def beside_the_paper(files: RunFiles) -> Section:
 def _inputs(cell: Cell) -> str:
     is_half = cell.tags["reading"] == HALF_TOKENS
     return "pairs of unseen numbers" if is_half else "all inputs"
+
+
+def _mark(is_so: bool) -> str:
+    return "yes" if is_so else ""
 
 
 def _judged(count: int) -> str:

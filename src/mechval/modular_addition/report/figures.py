@@ -19,7 +19,7 @@ from mechval.reporting.shown import by
 
 
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
-    """Norm along every wave, and the power in descending order with the cut that was made."""
+    """The embedding's norm along every wave; shares of the neurons' part of the logits, ordered."""
     figure, ((top,), (bottom,)) = figures.grid(2, 1, 4.8)
     numbers = np.array([row.frequency for row in frequencies])
     cosines = [row.embedding_cos_norm for row in frequencies]
@@ -38,9 +38,9 @@ def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
 
 
 def _draw_cut(axes: Axes, frequencies: Sequence[Frequency]) -> None:
-    ordered = sorted(frequencies, key=lambda row: -row.embedding_power_share)
+    ordered = sorted(frequencies, key=lambda row: -row.neuron_sum_wave_share)
     ranks = np.arange(1, len(ordered) + 1)
-    shares = np.array([row.embedding_power_share for row in ordered])
+    shares = np.array([row.neuron_sum_wave_share for row in ordered])
     is_key = np.array([row.is_key for row in ordered])
     axes.plot(ranks[~is_key], shares[~is_key], "o", color=SKY_BLUE, label="other frequencies")
     axes.plot(ranks[is_key], shares[is_key], "s", color=VERMILLION, label="key frequencies")
@@ -48,10 +48,10 @@ def _draw_cut(axes: Axes, frequencies: Sequence[Frequency]) -> None:
         axes.axvline(is_key.sum() + 0.5, color="0.4", linestyle="--", label="largest ratio")
     axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="rank by power", ylabel="share of all waves' power")
+    axes.set(xlabel="rank", ylabel="share of the variance")
     axes.set_title(
-        "the cut: largest ratio between neighbours with at least half of the power\n"
-        "and at most half of the frequencies above it"
+        "what the neurons write into the logits, on waves of a + b; the cut: largest ratio with\n"
+        "at least half of the variance and at most half of the frequencies above it"
     )
     axes.legend()
 

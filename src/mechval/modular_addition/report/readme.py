@@ -30,6 +30,8 @@ def modular_addition(runs: Mapping[str, RunFiles]) -> str:
     answers = {name: own.record(ANSWERS) for name, own in runs.items()}
 
     def counts(run: str, names: tuple[str, ...]) -> str:
+        if not cells[run]:
+            return "the claim cannot be stated"
         found = [cells[run][name].disagreements for name in names]
         listed = ", ".join(f"{count:,}" for count in found)
         return f"**MISSED**: {listed}" if any(found) else listed

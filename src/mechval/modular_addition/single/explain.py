@@ -10,9 +10,14 @@ from torch import Tensor
 
 from mechval.axioms import Axiom, Sides, examine_cells
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.extract import load_key_frequencies
+from mechval.modular_addition.circuit.extract import FREQUENCIES
+from mechval.modular_addition.circuit.selection import select_waves
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING
-from mechval.modular_addition.claim.translations import Translations, fit_translations
+from mechval.modular_addition.claim.translations import (
+    NO_CLAIM,
+    Translations,
+    fit_translations,
+)
 from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import WaveProgram, make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations
@@ -48,7 +53,7 @@ class Wave:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One possible answer: the network's logit and the program's Σ_k cos(w_k(a + b - c))."""
+    """One possible answer: the network's logit and the program's score (h_3)."""
 
     answer: int
     logit: float
@@ -100,10 +105,14 @@ def load_explained(run: FinishedRun, checkpoint: Path | None) -> Explained:
     problem = ModularAddition.model_validate(values["problem"])
     model = load_finished(run, partial(make_network, problem), checkpoint)
     split = load_split(run.file("data", FILE_NAME).parent, problem)
-    frequencies = load_key_frequencies(run.file("circuit", "frequencies.csv").parent)
+    config = AxiomsConfig.model_validate(values["axioms"])
+    found = FREQUENCIES.read(run.file("circuit", "frequencies.csv").parent)
+    selections = select_waves(problem.p, found)
+    if not selections:
+        raise MechvalError(NO_CLAIM)
     activations = record_activations(model, problem)
-    translations = fit_translations(model, problem, frequencies, activations, split.train)
-    return Explained(problem, model, translations, AxiomsConfig.model_validate(values["axioms"]))
+    translations = fit_translations(model, problem, selections[0], activations, split.train)
+    return Explained(problem, model, translations, config)
 
 
 @torch.inference_mode()
@@ -125,15 +134,16 @@ def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
     embedded = components.embed(tokens)
     state = components.hidden(embedded)
     logits = components.logits(state)[0, : problem.p].double()
-    program = WaveProgram.of(problem.p, translations.frequencies)
+    selection = translations.selection
+    program = WaveProgram.of(problem.p, selection)
     numbers = program.look_up(tokens)
     total = program.add(numbers)
-    scores = (total.flatten(1) @ program.table.flatten(1).T)[0]
+    scores = program.scores(total)[0]
     read = translations.alpha_1(embedded, READING)[0]
     sides = {
-        "a": (numbers[0, 0], read[0]),
-        "b": (numbers[0, 1], read[1]),
-        "a + b": (total[0], translations.alpha_2(state)[0]),
+        "a": (selection.held, numbers[0, 0], read[0]),
+        "b": (selection.held, numbers[0, 1], read[1]),
+        "a + b": (selection.added, total[0], translations.alpha_2(state)[0]),
     }
     config = explained.config.model_copy(update={"equivalences": (EQUIVALENCE,)})
     claim = make_interpretations(components, problem, translations, config, [READING])[0]
@@ -148,7 +158,7 @@ def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
         waves=tuple(
             Wave(name, int(k), tuple(ours.tolist()), tuple(theirs.tolist()))
             for name, parts in sides.items()
-            for k, ours, theirs in zip(translations.frequencies, *parts, strict=True)
+            for k, ours, theirs in zip(*parts, strict=True)
         ),
         candidates=tuple(
             Candidate(c, float(logits[c]), float(scores[c]))

@@ -3,7 +3,8 @@
 import torch
 
 from mechval import axioms
-from mechval.modular_addition.circuit.extract import load_key_frequencies
+from mechval.modular_addition.circuit.extract import FREQUENCIES
+from mechval.modular_addition.circuit.selection import select_waves
 from mechval.modular_addition.claim import controls, validation
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.network.components import record_activations
@@ -24,19 +25,29 @@ def run(context: Context) -> None:
     problem, config = context.settings.problem, context.settings.axioms
     model = load_stage_network(context)
     split = load_stage_split(context)
-    frequencies = load_key_frequencies(context.upstream["circuit"].directory)
+    found = FREQUENCIES.read(context.upstream["circuit"].directory)
+    selections = select_waves(problem.p, found)
     activations = record_activations(model, problem)
     generator = torch.Generator().manual_seed(context.seed)
     half = controls.half_of_the_numbers(problem, generator)
-    fitted = fit_translations(model, problem, frequencies, activations, split.train, half=half)
-    found = validation.validate(model, problem, fitted, config, split, half)
-    axioms.CELLS.write(found.cells, context.directory)
-    axioms.INTERPRETATIONS.write(found.on_all, context.directory)
-    axioms.save_disagreements(found.on_all[:1], context.directory)
-    validation.HEADLINES.write(found.headlines, context.directory)
+    fitted = [
+        fit_translations(model, problem, selection, activations, split.train, half=half)
+        for selection in selections
+    ]
+    validated = validation.validate(model, problem, fitted, config, split, half)
+    axioms.CELLS.write(validated.cells, context.directory)
+    axioms.INTERPRETATIONS.write(validated.on_all, context.directory)
+    if validated.on_all:
+        axioms.save_disagreements(validated.on_all[:1], context.directory)
+    validation.HEADLINES.write(validated.headlines, context.directory)
+    # The controls are those of the main program.
     readers = [
-        *controls.embedding_readers(model, problem, frequencies, half, generator),
-        *controls.sum_readers(model, problem, frequencies, activations, split, generator),
+        reader
+        for selection in selections[:1]
+        for reader in (
+            *controls.embedding_readers(model, problem, selection.held, half, generator),
+            *controls.sum_readers(model, problem, selection.added, activations, split, generator),
+        )
     ]
     controls.READINGS.write(map(controls.reading_row, readers), context.directory)
     rows = (

@@ -11,10 +11,14 @@ TABLES = (FAILING,)
 def run(context: Context) -> None:
     """Write the smallest failing pairs of the main interpretation."""
     settings, directory = context.settings, context.upstream["axioms"].directory
+    cells = axioms.CELLS.read(directory)
+    if not cells:
+        # No claim can be stated.
+        FAILING.write((), context.directory)
+        return
     ((main, disagreements),) = axioms.load_disagreements(directory).items()
-    cells = [row for row in axioms.CELLS.read(directory) if row.interpretation == main]
     pairs = find_failing_pairs(
-        cells,
+        [row for row in cells if row.interpretation == main],
         disagreements,
         load_stage_network(context),
         settings.problem,

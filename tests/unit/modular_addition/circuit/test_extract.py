@@ -9,7 +9,6 @@ from mechval.modular_addition.circuit.extract import (
     FREQUENCIES,
     Circuit,
     extract_circuit,
-    load_key_frequencies,
     neuron_waves,
 )
 from mechval.modular_addition.circuit.fourier import waves
@@ -73,7 +72,7 @@ def test_logits_that_are_one_cosine_are_explained_whole() -> None:
     answers = PROBLEM.answers(PROBLEM.all_pairs())
     numbers = 3 * table[(answers[:, None] - torch.arange(PROBLEM.p)) % PROBLEM.p]
     logits = torch.cat([numbers, torch.zeros(PROBLEM.n_pairs, 1, dtype=torch.float64)], dim=1)
-    nothing = torch.zeros(PROBLEM.n_pairs, 1)
+    nothing = torch.zeros(PROBLEM.n_pairs, 48)
     activations = Activations(nothing, nothing, logits)
     found = extract_circuit(random_network(), PROBLEM, activations, MODULAR_ADDITION.circuit)
     row = found.frequencies[3]
@@ -117,17 +116,19 @@ def test_other_frequencies_carry_none_of_it(activations: Activations) -> None:
 
 def test_tables_give_the_key_frequencies_back(circuit: Circuit, tmp_path: Path) -> None:
     FREQUENCIES.write(circuit.frequencies, tmp_path)
-    assert load_key_frequencies(tmp_path).tolist() == [*KEY]
+    found = FREQUENCIES.read(tmp_path)
+    assert [row.frequency for row in found if row.is_key] == [*KEY]
+    assert [row.frequency for row in found if row.is_embedded] == [*KEY]
     assert len(circuit.frequencies) == 11
     assert len(circuit.neurons) == 48
 
 
 def test_a_missing_and_a_damaged_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MechvalError, match=r"frequencies\.csv is missing"):
-        load_key_frequencies(tmp_path)
+        FREQUENCIES.read(tmp_path)
     (tmp_path / "frequencies.csv").write_text("frequency,is_key\n1,maybe\n")
     with pytest.raises(MechvalError, match=r"frequencies\.csv is not the table"):
-        load_key_frequencies(tmp_path)
+        FREQUENCIES.read(tmp_path)
 
 
 def test_examples_show_the_best_neuron_of_each_key_frequency(

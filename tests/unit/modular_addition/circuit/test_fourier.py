@@ -9,6 +9,7 @@ from mechval.modular_addition.circuit.fourier import (
     wave_power,
     waves,
 )
+from mechval.modular_addition.circuit.selection import Selection
 from mechval.modular_addition.interpretation import WaveProgram
 
 P = 31
@@ -27,7 +28,8 @@ def embedding_of(frequencies: list[int], noise: float) -> torch.Tensor:
 def found_in(embedding: torch.Tensor, smallest_gap: float = 2.0) -> list[int]:
     frequencies = all_frequencies(len(embedding))
     power = wave_power(embedding, frequencies).sum(dim=1)
-    return find_key_frequencies(power, frequencies, smallest_gap).frequencies.tolist()
+    shares = power / power.sum().clamp_min(1e-300)
+    return find_key_frequencies(shares, frequencies, smallest_gap).frequencies.tolist()
 
 
 @pytest.mark.parametrize("p", [5, 6, 31, 32])
@@ -48,10 +50,11 @@ def test_waves_are_exact_for_large_multiples() -> None:
 
 
 def test_angles_add_up() -> None:
-    table = waves(P, torch.tensor([3, 7]))
+    program = WaveProgram.of(P, Selection.of([3, 7]))
+    table = program.table
     a, b = torch.arange(P), (5 * torch.arange(P) + 2) % P
     numbers = torch.stack([table[a], table[b]], dim=1)
-    assert WaveProgram(table).add(numbers).allclose(table[(a + b) % P])
+    assert program.add(numbers).allclose(table[(a + b) % P])
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
@@ -74,8 +77,14 @@ def test_a_wider_gap_may_be_asked_for() -> None:
 
 
 def test_the_gap_and_the_share_are_told() -> None:
-    power = torch.tensor([1.0, 90.0, 3.0, 100.0, 1.0, 5.0], dtype=torch.float64)
-    found = find_key_frequencies(power, torch.arange(1, 7), 2.0)
+    shares = torch.tensor([1.0, 90.0, 3.0, 100.0, 1.0, 5.0], dtype=torch.float64) / 200
+    found = find_key_frequencies(shares, torch.arange(1, 7), 2.0)
     assert found.frequencies.tolist() == [2, 4]
     assert found.gap == pytest.approx(18)
     assert found.share == pytest.approx(0.95)
+
+
+def test_shares_that_stand_out_of_little_are_not_chosen() -> None:
+    shares = torch.tensor([0.2, 0.2, 0.001, 0.001, 0.001, 0.001], dtype=torch.float64)
+    assert len(find_key_frequencies(shares, torch.arange(1, 7), 2.0).frequencies) == 0
+    assert len(find_key_frequencies(1.5 * shares, torch.arange(1, 7), 2.0).frequencies) == 2

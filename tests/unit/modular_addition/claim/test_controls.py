@@ -27,7 +27,7 @@ def rows_of(model: Transformer) -> dict[tuple[str, str, str], ReadingErrors]:
     generator = torch.Generator().manual_seed(0)
     half = half_of_the_numbers(PROBLEM, generator)
     subject = Subject.of(PROBLEM, model, FREQUENCIES)
-    key = subject.translations.frequencies
+    key = subject.translations.selection.held
     activations = record_activations(model, PROBLEM)
     readers = [
         *embedding_readers(model, PROBLEM, key, half, generator),

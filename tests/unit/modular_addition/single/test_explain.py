@@ -7,6 +7,7 @@ import torch
 from rich.console import Console
 
 from mechval.errors import MechvalError
+from mechval.modular_addition.circuit.selection import Selection
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.single.explain import Explained, explain_sum
@@ -17,11 +18,11 @@ from tests.unit.modular_addition.tiny import PROBLEM, tiny_network, tiny_split
 
 @pytest.fixture(scope="module")
 def explained() -> Explained:
-    model, frequencies = tiny_network(), torch.tensor([1, 2])
+    model = tiny_network()
     translations = fit_translations(
         model,
         PROBLEM,
-        frequencies,
+        Selection.of([1, 2]),
         record_activations(model, PROBLEM),
         tiny_split().train,
     )

@@ -10,6 +10,7 @@ import pytest
 from mechval import axioms
 from mechval.axioms import Cell, EvidenceKind, clopper_pearson_lower, clopper_pearson_upper
 from mechval.errors import MechvalError
+from mechval.modular_addition.circuit.extract import FACTS
 from mechval.modular_addition.circuit.losses import FOLLOWED, LOSS_POINTS, LOSSES
 from mechval.modular_addition.claim.validation import FAILING
 from mechval.modular_addition.configs import GrokkingRecipe, ModularAdditionSettings
@@ -18,6 +19,7 @@ from mechval.modular_addition.network.dataset import draw_split, save_split
 from mechval.modular_addition.network.model import WEIGHTS
 from mechval.modular_addition.problem import ModularAddition
 from mechval.modular_addition.report import content
+from mechval.modular_addition.report.page import PAGE
 from mechval.modular_addition.stages import axioms as axioms_stage
 from mechval.modular_addition.stages import certify, circuit, progress, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
@@ -138,10 +140,10 @@ def test_there_are_no_rows_beside_the_paper_for_another_modulus(finished: Path) 
 def test_every_estimate_of_the_axioms_says_its_kind(finished: Path) -> None:
     rows = axioms.CELLS.read(finished / "axioms")
     assert {row.kind for row in rows} == {EvidenceKind.EXACT}
-    assert len(rows) == 12 * (16 + 8)
+    assert len(rows) == 12 * (3 * 16 + 8)
     bounded = [estimate for row in rows for estimate in row.strata.values()]
     assert {estimate.kind for estimate in bounded} == {EvidenceKind.SAMPLED}
-    assert len(bounded) == 12 * 16
+    assert len(bounded) == 12 * 3 * 16
     assert all(estimate.n < PROBLEM.n_pairs for estimate in bounded)
 
 
@@ -186,11 +188,24 @@ def test_the_same_inputs_give_the_same_bytes(finished: Path, tmp_path: Path) -> 
             assert path.read_bytes() == twin.read_bytes()
 
 
-def test_a_network_without_key_frequencies_has_a_circuit_and_no_axioms(tmp_path: Path) -> None:
-    with pytest.raises(MechvalError, match=r"key frequencies=\[\]"):
-        run_stages(random_network(), tmp_path, ("circuit", "axioms"))
-    facts = json.loads((tmp_path / "circuit" / "metrics.json").read_text())
-    assert facts["key_frequencies"] == []
+def test_without_key_frequencies_every_stage_finishes_and_says_so(tmp_path: Path) -> None:
+    run_stages(random_network(), tmp_path, tuple(STAGES))
+    page = (tmp_path / "report" / "README.md").read_text(encoding="utf-8")
+    assert "The claim cannot be stated: there are no key frequencies" in page
+    assert FACTS.read(tmp_path / "circuit").key_frequencies == ()
+    assert axioms.CELLS.read(tmp_path / "axioms") == ()
+    assert FAILING.read(tmp_path / "certify") == ()
+    files = replace(run_files(tmp_path), settings=settings_for(random_network()))
+    assert PAGE.neurons(files).verdict == "None: the claim cannot be stated"
+    with pytest.raises(MechvalError, match="The claim cannot be stated"):
+        PAGE.cells(files)
+
+
+def test_the_programs_stand_side_by_side(finished: Path) -> None:
+    page = (finished / "report" / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| `used` |"))
+    assert row.startswith("| `used` | 2, 4, 5, 9, 10 | 2, 5, 9 |")
+    assert "| `embedding` | 2, 5, 9 | 2, 5, 9 |" in page
 
 
 def test_a_damaged_table_is_refused_by_the_report(finished: Path, tmp_path: Path) -> None:
