@@ -81,5 +81,6 @@ def test_the_network_runs_once_for_all_parts() -> None:
 
     parts = [part("first", {"3": says(3), "2": says(2)}), part("second", {"1": says(1)})]
     choice = choose_parts(replace(base(), concrete=(counted,)), parts, batches())
-    assert calls == [N]
+    # Fewer are those on which `refuse_memory` and `Recall` try the maps.
+    assert calls.count(N) == 1
     assert taken(choice) == ("first: 2", "second: 1")
