@@ -167,8 +167,7 @@ class Table(_File[Row]):
             if not text.endswith("\n"):
                 raise ValueError("its last row is cut off")
             header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-            adapter = TypeAdapter(self.row)
-            return tuple(map(adapter.validate_python, _nested(self.row, header, rows)))
+            return tuple(map(_adapter(self.row).validate_python, _nested(self.row, header, rows)))
         except (OSError, ValueError, csv.Error) as error:
             raise unusable(path, error) from None
 
@@ -190,7 +189,7 @@ class Record(_File[Row]):
             if not isinstance(content, dict):
                 raise ValueError("it holds no object")
             _refuse_unknown(self.row, content)
-            return TypeAdapter(self.row).validate_python(content)
+            return _adapter(self.row).validate_python(content)
         except (OSError, ValueError) as error:
             raise unusable(path, error) from None
 
@@ -322,22 +321,31 @@ def _refuse_unknown(hint: Any, content: Any) -> None:
 
 
 @functools.cache
+def _adapter(row: Any) -> Any:
+    """Its pydantic adapter, which takes long to make."""
+    return TypeAdapter(row)
+
+
+@functools.cache
 def _hints(row: Any) -> dict[str, Any]:
     """The types of a dataclass's fields."""
     hints = typing.get_type_hints(row)
     return {field.name: hints[field.name] for field in dataclasses.fields(row)}
 
 
+@functools.cache
 def _members(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a union, or the type itself."""
     return get_args(hint) if get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
 
 
+@functools.cache
 def _kind(hint: Any) -> Any:
     """The type itself, without the None that it may be instead."""
     return next(member for member in _members(hint) if member is not types.NoneType)
 
 
+@functools.cache
 def _may_be_none(hint: Any) -> bool:
     return types.NoneType in _members(hint)
 
@@ -350,6 +358,7 @@ def _is_list(hint: Any) -> bool:
     return _is_kind_of(hint, Sequence)
 
 
+@functools.cache
 def _is_kind_of(hint: Any, kind: type) -> bool:
     origin = get_origin(hint)
     return isinstance(origin, type) and issubclass(origin, kind)
