@@ -2,8 +2,9 @@
 
 ``python -m tests.end_to_end.commands`` imports the entry point once, then reads one command a line
 from standard input, forks for it and writes its answer as a line; both are JSON. All tests of a
-process share one such server. A command may come with a fault: something that goes wrong when it
-opens a file for writing in some folder.
+process share one such server, and one more (``toy``) with the toy in the place of the 2-SAT study.
+A command may come with a fault: something that goes wrong when it opens a file for writing in some
+folder.
 """
 
 import atexit
@@ -34,19 +35,27 @@ SMALL = (
     "data.analysis_formulas=600",
     "architecture.d_model=16",
     "architecture.d_mlp=32",
-    "training.examples=3840",
+    "training.examples=640",
     "training.batch_size=64",
-    "training.evaluate_every_steps=30",
+    "training.evaluate_every_steps=10",
     "training.evaluation_examples=60",
-    "finishing.examples=1920",
+    "finishing.examples=640",
     "finishing.batch_size=64",
-    "finishing.evaluate_every_steps=15",
+    "finishing.evaluate_every_steps=10",
     "finishing.evaluation_examples=60",
-    "nulls.formulas=400",
+    "improved.steps=10",
+    "improved.widths=[4]",
+    "variants.leaves=[2]",
+    "variants.noise_kinds=[pairs]",
+    "variants.surface_cuts=[0.5]",
+    "variants.surface_highs=[2.0]",
+    "variants.surface_multiples=[0.5]",
+    "nulls.formulas=200",
     "nulls.shuffled_formulas=60",
-    "nulls.training.examples=3840",
+    "nulls.training.examples=640",
+    "nulls.training.evaluate_every_steps=10",
     "nulls.training.evaluation_examples=60",
-    "progress.formulas=400",
+    "progress.formulas=200",
     "improved.formulas=300",
     "certify.parsing.max_branches=2",
     "certify.drift_formulas=4",
@@ -120,15 +129,21 @@ def run_commands(directory: Path, commands: Sequence[Sequence[str]]) -> list[Ans
     return run_faulty_commands(directory, [(words, None) for words in commands])
 
 
+def run_toy_command(directory: Path, *words: str) -> Answer:
+    """A command with the toy study in the place of the 2-SAT study."""
+    return _ask(_server("toy"), directory, words, None)
+
+
 def run_faulty_commands(
     directory: Path, commands: Sequence[tuple[Sequence[str], Fault | None]]
 ) -> list[Answer]:
     """The same, each command with a fault of its own or none."""
-    return [_ask(directory, words, fault) for words, fault in commands]
+    return [_ask(_server(), directory, words, fault) for words, fault in commands]
 
 
-def _ask(directory: Path, words: Sequence[str], fault: Fault | None) -> Answer:
-    server = _server()
+def _ask(
+    server: "subprocess.Popen[str]", directory: Path, words: Sequence[str], fault: Fault | None
+) -> Answer:
     assert server.stdin is not None
     assert server.stdout is not None
     told = None if fault is None else asdict(fault)
@@ -139,9 +154,9 @@ def _ask(directory: Path, words: Sequence[str], fault: Fault | None) -> Answer:
 
 
 @cache
-def _server() -> "subprocess.Popen[str]":
+def _server(*words: str) -> "subprocess.Popen[str]":
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.end_to_end.commands"],
+        [sys.executable, "-m", "tests.end_to_end.commands", *words],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -190,6 +205,8 @@ def _become(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if "toy" in sys.argv:
+        import_module("tests.unit.toy_command").replace_study()
     for module in ("experiments.run", "mechval.two_sat.study"):
         import_module(module)
     for line in sys.stdin:

@@ -10,26 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.commands import SMALL, Answer, Fault, run_faulty_commands
+from tests.end_to_end.conftest import RUN, STAGES, Session, tracked
 
 pytestmark = pytest.mark.slow
-
-STAGES = ("data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report")
-TINY = (
-    *SMALL,
-    "nulls.formulas=200",
-    "training.examples=640",
-    "training.evaluate_every_steps=10",
-    "finishing.examples=640",
-    "finishing.evaluate_every_steps=10",
-    "improved.steps=10",
-    "improved.widths=[4]",
-    "variants.leaves=[2]",
-    "variants.noise_kinds=[pairs]",
-    "variants.surface_cuts=[0.5]",
-    "variants.surface_highs=[2.0]",
-    "variants.surface_multiples=[0.5]",
-)
-RUN = Path("two_sat") / "small"
 
 
 @dataclass(frozen=True)
@@ -49,11 +32,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     directory = tmp_path_factory.mktemp("interrupted")
     (directory / "results").mkdir()
     commands: list[tuple[tuple[str, ...], Fault | None]] = [
-        (("+stage=data", *TINY, "run=full"), Fault("full disk", ".data.new")),
-        (("+stage=data", *TINY, "run=locked"), Fault("read-only", "results")),
+        (("+stage=data", *SMALL, "run=full"), Fault("full disk", ".data.new")),
+        (("+stage=data", *SMALL, "run=locked"), Fault("read-only", "results")),
     ]
     for stage in STAGES:
-        words = (f"+stage={stage}", *TINY)
+        words = (f"+stage={stage}", *SMALL)
         commands += [(words, Fault("ctrl-c", f".{stage}.new")), (words, None)]
     full_disk, read_only, *answers = run_faulty_commands(directory, commands)
     return Story(
@@ -79,13 +62,19 @@ def test_the_same_command_then_runs_the_stage_as_if_for_the_first_time(
     answer = story.resumed[stage]
     assert answer.code == 0, answer.stderr
     assert answer.stdout.startswith(f"{stage}: runs because ")
-    assert (story.directory / "results" / RUN / stage / "manifest.json").is_file()
+    assert (story.directory / RUN / stage / "manifest.json").is_file()
 
 
 def test_nothing_unfinished_is_left_behind(story: Story) -> None:
-    for folder in ("results", "data"):
-        found = {path.name for path in (story.directory / folder / RUN).iterdir()}
+    for run in (RUN, "data" / RUN.relative_to("results")):
+        found = {path.name for path in (story.directory / run).iterdir()}
         assert found <= {*STAGES, "config.json"}
+
+
+def test_interrupted_or_not_the_same_seed_gives_the_same_bytes(
+    session: Session, story: Story
+) -> None:
+    assert tracked(story.directory / RUN) == tracked(session.run)
 
 
 def test_a_full_disk_is_one_sentence_that_names_the_stage(story: Story) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.commands import SMALL, run_command
+from tests.end_to_end.commands import SMALL, run_commands
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def test_a_corner_of_the_allowed_sizes_finishes_all_stages(
         "progress.formulas=120",
         "improved.formulas=72",
     )
-    answer = run_command(tmp_path, *words)
+    (answer,) = run_commands(tmp_path, [words])
     assert answer.code == 0, answer.stderr
     finished = {path.parent.name for path in tmp_path.glob("results/two_sat/small/*/manifest.json")}
     assert finished == STAGES

@@ -2,61 +2,15 @@
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from mechval.pipeline.manifest import hash_file
-from tests.end_to_end.commands import SMALL, Answer, run_command, run_commands
+from tests.end_to_end.commands import SMALL, run_commands
+from tests.end_to_end.conftest import RUN, STAGES, Session, tracked
 
 pytestmark = pytest.mark.slow
-
-STAGES = ("data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report")
-RUN = Path("results") / "two_sat" / "small"
-
-
-@dataclass(frozen=True)
-class Session:
-    """A directory and the answers to the commands given in it, in turn."""
-
-    directory: Path
-    first: Answer
-    again: Answer
-    axioms_alone: Answer
-    verified: Answer
-    after_verification: Answer
-
-    @property
-    def run(self) -> Path:
-        return self.directory / RUN
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    directory = tmp_path_factory.mktemp("smoke")
-    first = run_command(directory, "+stage=all", *SMALL)
-    assert first.code == 0, first.stderr
-    shutil.copytree(directory / RUN, directory / "before")
-    again, alone, verified, after = run_commands(
-        directory,
-        [
-            ("+stage=all", *SMALL),
-            ("+stage=axioms", *SMALL),
-            ("+stage=all", *SMALL, "verify=true"),
-            ("+stage=all", *SMALL),
-        ],
-    )
-    return Session(directory, first, again, alone, verified, after)
-
-
-def tracked(run: Path) -> dict[str, bytes]:
-    """Every tracked file; run.json says when and where, index.html is for reading: neither is."""
-    return {
-        path.relative_to(run).as_posix(): path.read_bytes()
-        for path in run.rglob("*")
-        if path.is_file() and path.name not in ("run.json", "index.html")
-    }
 
 
 def test_every_stage_leaves_a_manifest(session: Session) -> None:
@@ -170,14 +124,6 @@ def test_one_stage_alone_is_made_again_from_the_others(session: Session, tmp_pat
     (answer,) = run_commands(tmp_path, [("+stage=axioms", *SMALL)])
     assert answer.code == 0, answer.stderr
     assert tracked(run / "axioms") == tracked(session.run / "axioms")
-
-
-def test_the_same_seed_gives_the_same_bytes_in_another_directory(
-    session: Session, tmp_path: Path
-) -> None:
-    (answer,) = run_commands(tmp_path, [("+stage=all", *SMALL)])
-    assert answer.code == 0, answer.stderr
-    assert tracked(tmp_path / RUN) == tracked(session.run)
 
 
 def test_a_damaged_artifact_is_refused_with_the_command_that_makes_it(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.commands import Answer, run_commands
+from tests.end_to_end.commands import Answer, run_commands, run_toy_command
 from tests.guards import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,18 +25,6 @@ def environment(**extra: str) -> dict[str, str]:
     # W&B's own process may start slowly.
     patient = {"WANDB_X_SERVICE_WAIT": str(HANG_SECONDS)}
     return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **patient, **extra}
-
-
-def run(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TOY), *words],
-        cwd=directory,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_SECONDS,
-    )
 
 
 @contextmanager
@@ -115,8 +103,10 @@ def test_cfg_job_shows_the_config_without_a_stage(answers: dict[tuple[str, ...],
 
 
 def test_a_sweep_over_seeds_makes_one_run_each(tmp_path: Path) -> None:
-    answer = run(tmp_path, "--multirun", "+stage=all", "seed=0,1", "preset=smoke", *QUIET)
-    assert answer.returncode == 0, answer.stderr
+    answer = run_toy_command(
+        tmp_path, "--multirun", "+stage=all", "seed=0,1", "preset=smoke", *QUIET
+    )
+    assert answer.code == 0, answer.stderr
     runs = names(tmp_path / "results" / "two_sat")
     assert {name.rpartition("-")[2] for name in runs} == {"s0", "s1"}
     assert names(tmp_path) == {"results", "data", "build"}
@@ -124,12 +114,12 @@ def test_a_sweep_over_seeds_makes_one_run_each(tmp_path: Path) -> None:
 
 def test_verification_exits_with_1_when_a_committed_value_differs(tmp_path: Path) -> None:
     words = ("+stage=all", "run=mine", *QUIET)
-    assert run(tmp_path, *words).returncode == 0
-    assert run(tmp_path, *words, "verify=true").returncode == 0
+    assert run_toy_command(tmp_path, *words).code == 0
+    assert run_toy_command(tmp_path, *words, "verify=true").code == 0
     table = tmp_path / "results" / "two_sat" / "mine" / "axioms" / "metrics.json"
     table.write_text('{"total": 999}', encoding="utf-8")
-    answer = run(tmp_path, *words, "verify=true")
-    assert answer.returncode == 1
+    answer = run_toy_command(tmp_path, *words, "verify=true")
+    assert answer.code == 1
     assert "axioms: DIFFERS: metrics.json total: committed 999" in answer.stdout
 
 
@@ -148,8 +138,8 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     with waiting(tmp_path, *words) as process:
         process.kill()
         process.communicate(timeout=HANG_SECONDS)
-    answer = run(tmp_path, *words)
-    assert answer.returncode == 0, answer.stderr
+    answer = run_toy_command(tmp_path, *words)
+    assert answer.code == 0, answer.stderr
     assert names(tmp_path / "results" / "two_sat" / "mine") == {
         "config.json",
         "data",
@@ -219,7 +209,7 @@ def test_without_a_network_the_dashboard_is_not_published_and_says_so(
     tmp_path: Path, no_server: dict[str, str]
 ) -> None:
     words = ("run=mine", "accelerator=cpu")
-    assert run(tmp_path, "+stage=data", *words, "wandb.mode=disabled").returncode == 0
+    assert run_toy_command(tmp_path, "+stage=data", *words, "wandb.mode=disabled").code == 0
     answer = subprocess.run(
         [sys.executable, str(TOY), "+stage=dashboard", *words, "wandb.entity=acme"],
         cwd=tmp_path,

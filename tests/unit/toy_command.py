@@ -24,11 +24,15 @@ def wait(context: StageContext) -> None:
     time.sleep(2 * HANG_SECONDS)
 
 
-if __name__ == "__main__":
-    sys.argv[0] = "run"
+def replace_study() -> None:
     studies.STUDIES["two_sat"] = toy_study.__name__
     # Pages are made of the real study's sections, which the toy has no tables for.
     pages.build_requested = lambda request: None
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "run"
+    replace_study()
     if "TOY_WAIT" in os.environ:
         toy_study.STUDY = toy_study.with_run("circuit", wait)
     seconds = int(os.environ.get("TOY_WANDB_SECONDS", "10"))
