@@ -51,13 +51,9 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """One section.
+    """One section: its ``template`` without the heading, and the parts which that names.
 
-    Attributes:
-        template: file of its text, without the heading.
-        parts: what the template names: plain values, tables, figures and charts.
-        sources: files that it was made from, relative to the run's folder; :func:`make_section`
-            fills them in.
+    :func:`make_section` fills in the sources, the files of the run that it was made from.
     """
 
     title: str
@@ -76,10 +72,8 @@ class Section:
 class RunFiles:
     """What sections are made from: one run's settings, and where each stage's files lie.
 
-    Attributes:
-        directories: folder of tracked files by stage; a stage that has not run is absent.
-        faults: what is wrong with a stage whose files are missing or altered, by stage.
-        read: names of the files that were read, filled in by reading.
+    ``directories`` are by stage, without those that have not run; ``faults`` tell what is wrong
+    with a stage whose files are missing or altered; reading fills in ``read``.
     """
 
     settings: Any

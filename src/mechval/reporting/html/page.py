@@ -50,10 +50,7 @@ class PageContent:
     """Everything a page says that is not in the sections of the study's report.
 
     Attributes:
-        study: the study's name on the command line.
-        title: what the study is about.
         claim: a few sentences; of the run, because sizes differ between runs.
-        components: the steps, first to last.
         input_state: what both the network and the program start from.
         accuracy: wrong answers of the network, and N.
         neurons_question: how the third question is put; ``neurons`` answers it.
@@ -160,24 +157,22 @@ def build_page(run: PageRun) -> Path:
 def four_questions(run: PageRun) -> dict[str, tuple[str, Answer]]:
     """The questions of a reviewer, answered from the tables, or why they cannot be."""
     content = run.content
-    rules: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
-        ("confirmed", "Is the claim confirmed?", lambda: answers.answer_confirmed(run.judged)),
-        (
-            "weakest",
-            "Which axiom is weakest, and by how much?",
-            lambda: answers.answer_weakest(run.judged),
-        ),
-        ("neurons", content.neurons_question, lambda: content.neurons(run.files)),
-        ("failure", "What would make the claim fail?", lambda: answers.answer_failure(run.judged)),
-    )
-    found = {}
-    for name, question, rule in rules:
+
+    def answered(rule: Callable[[], Answer]) -> Answer:
         try:
-            answer = rule()
+            return rule()
         except MechvalError as error:
-            answer = Answer("No answer yet", (str(error),))
-        found[name] = question, answer
-    return found
+            return Answer("No answer yet", (str(error),))
+
+    confirmed = answered(lambda: answers.answer_confirmed(run.judged))
+    weakest = answered(lambda: answers.answer_weakest(run.judged))
+    failure = answered(lambda: answers.answer_failure(run.judged))
+    return {
+        "confirmed": ("Is the claim confirmed?", confirmed),
+        "weakest": ("Which axiom is weakest, and by how much?", weakest),
+        "neurons": (content.neurons_question, answered(lambda: content.neurons(run.files))),
+        "failure": ("What would make the claim fail?", failure),
+    }
 
 
 def stage_command(stage: str, words: str) -> str:

@@ -10,7 +10,6 @@ from mechval.reporting.ledger import cell_columns
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
 from mechval.two_sat.formulas.dataset import DATA
-from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
 from mechval.two_sat.stages.nulls import NULLS
@@ -28,7 +27,7 @@ def axioms(files: RunFiles) -> Section:
 
     def in_full(tags: dict[str, str]) -> list[tuple[InterpretationRow, Shown, list[Cell]]]:
         chosen = ((row, groups[row.interpretation]) for row in rows if measured.has_tags(row, tags))
-        return [(row, _cells_in_full(own, with_published), _evaluating(own)) for row, own in chosen]
+        return [(row, _cells_in_full(own, with_published), own) for row, own in chosen]
 
     parts = {
         "confidence": f"{rows[0].confidence:.0%}",
@@ -105,7 +104,3 @@ def _cells_in_full(cells: Sequence[Cell], with_published: bool) -> Shown:
         *((f"{name} ε", f"mixtures.{name}.epsilon") for name in ("balanced", "natural")),
         ("verdict", lambda cell: f"= {cell.repeats}" if cell.repeats else cell.verdict.value),
     )
-
-
-def _evaluating(cells: Sequence[Cell]) -> list[Cell]:
-    return [c for c in cells if c.component == EVALUATE and not c.axiom.is_replaceability]

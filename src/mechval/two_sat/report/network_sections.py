@@ -103,6 +103,7 @@ def circuit(files: RunFiles) -> Section:
 
 def evidence(files: RunFiles) -> Section:
     """Attention, scores, ablations and the programs of single neurons."""
+    cases = by(files.rows(extremes.WORST_CASES), "choice", "target")
     parts = {
         "facts": files.record(gather.FACTS),
         "ablations": files.show(ablations.ABLATIONS, "description flips n rate lower upper"),
@@ -111,7 +112,11 @@ def evidence(files: RunFiles) -> Section:
         ),
         "extremes": files.show(extremes.ANSWER_EXTREMES, "version head smallest largest"),
         "n_ctx": FormulaLayout(files.settings.problem).n_ctx,
-        "worst_cases": _worst_cases(files),
+        # The least weights over all heads and clauses: the weakest case of each kind.
+        "worst_cases": show(
+            [min(rows, key=lambda row: row.weight) for rows in cases.values()],
+            "choice target weight head clause first second",
+        ),
         "programs": _programs(files),
         "preactivation": files.show(
             contributions.PREACTIVATION_PARTS,
@@ -184,13 +189,6 @@ def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Show
         ("… before pruning", partial(covered, kind="trees", count="covered_unpruned")),
         ("… by disjunctions", partial(covered, kind="disjunction", count="covered_pruned")),
     )
-
-
-def _worst_cases(files: RunFiles) -> Shown:
-    """The least weights over all heads and clauses: the weakest case of each kind."""
-    by_kind = by(files.rows(extremes.WORST_CASES), "choice", "target").values()
-    weakest = [min(rows, key=lambda row: row.weight) for rows in by_kind]
-    return show(weakest, "choice target weight head clause first second")
 
 
 def _programs(files: RunFiles) -> Shown:

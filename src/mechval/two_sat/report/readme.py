@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from statistics import median
 
+from mechval.reporting import paper
 from mechval.reporting.paper import COMPARISONS, Agreement, Measured
 from mechval.reporting.readme import Block
 from mechval.reporting.report import RunFiles
@@ -103,7 +104,7 @@ def better(runs: Mapping[str, RunFiles]) -> str:
     aims = show(
         ABOUT[AUTHORS],
         ("target", "name"),
-        ("as in the paper", lambda target: _shown(theirs[target.printed])),
+        ("as in the paper", lambda target: paper.counted(theirs[target.printed])),
         ("better", lambda target: target.shown(values)),
         ("limit", "bound"),
         ("", lambda target: target.verdict(values)),
@@ -132,10 +133,6 @@ BLOCKS: Mapping[str, Block] = {
     "better": better,
     "certified": certified,
 }
-
-
-def _shown(found: Measured) -> str:
-    return f"{told(found.value)} ({found.count:,} of {found.n:,})"
 
 
 def _statements(files: RunFiles) -> dict[tuple[str, str], CellText]:

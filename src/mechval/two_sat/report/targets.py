@@ -13,15 +13,11 @@ from mechval.reporting.shown import CellText, by
 
 @dataclass(frozen=True)
 class Target:
-    """One limit.
+    """One limit of the ``reference`` network (and any trained like it), of all ``seeds`` together,
+    or of a better interpretation of the ``published`` one.
 
-    Attributes:
-        about: the ``reference`` network (and any trained like it), all ``seeds`` together, or a
-            better interpretation of the ``published`` one.
-        key: of the measured value, as in ``measured.py``.
-        quantity: the ``value``, or the ``count`` of disagreements behind it.
-        printed: key of the paper's number for it.
-        basis: where the limit comes from.
+    It is held against the value, or the count of disagreements behind it, under a key of
+    ``measured.py``; ``printed`` is the key of the paper's number, ``basis`` where it comes from.
     """
 
     about: Literal["reference", "seeds", "published"]
