@@ -35,7 +35,7 @@ def axioms(files: RunFiles) -> Section:
         "problem": files.settings.problem,
         "published_n": TEST_FORMULAS if with_published else None,
         "row": rows[0],
-        "constant_label": _LABELS[rows[0].constant.label],
+        "labels": _LABELS,
         "main": main,
         "in_full": in_full(main),
         "comparable": comparable,
