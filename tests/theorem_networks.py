@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 
 from mechval.transformer import Architecture, Transformer, save_weights
+from mechval.two_sat.certify.theorem.listing import Listing, save_listing
 from mechval.two_sat.certify.theorem.neurons import falsified_clauses
 from mechval.two_sat.certify.theorem.prover import prove_theorem
 from mechval.two_sat.certify.theorem.theorem import THEOREM, Theorem, circuit_digest
@@ -127,13 +128,19 @@ def circuit_of(model: Transformer, problem: Problem) -> Circuit:
 
 
 def proved(
-    model: Transformer, problem: Problem, folder: Path, circuit: Circuit | None = None
+    model: Transformer,
+    problem: Problem,
+    folder: Path,
+    circuit: Circuit | None = None,
+    listing: Listing | None = None,
 ) -> Theorem:
-    """The theorem of a network, with its weights, circuit and file in a folder."""
+    """The theorem of a network, with its weights, circuit and files in a folder."""
     circuit = circuit or circuit_of(model, problem)
     save_circuit(circuit, folder)
     save_weights(model, folder / "weights.safetensors")
-    theorem = prove_theorem(model, problem, circuit, circuit_digest(folder))
+    theorem = prove_theorem(model, problem, circuit, circuit_digest(folder), listing)
+    if listing is not None:
+        save_listing(listing, folder)
     THEOREM.write(theorem, folder)
     return theorem
 

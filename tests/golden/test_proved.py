@@ -5,13 +5,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
+from torch import Tensor
 
 from mechval.axioms.report import CELLS
 from mechval.errors import MechvalError
+from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.certify.theorem import theorem as theorems
 from mechval.two_sat.certify.theorem.checker import check_theorem
+from mechval.two_sat.certify.theorem.composition import NETWORK
+from mechval.two_sat.certify.theorem.prover import prove_theorem
+from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.consolidate.curve import OUTCOME
+from mechval.two_sat.consolidate.formulas import balanced_formulas
+from mechval.two_sat.consolidate.phases import read_logits
+from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.training import load_network
+from tests.networks import PUBLISHED_PROBLEM
 
 RUN = Path(__file__).resolve().parents[2] / "results/two_sat/proved"
 FILE, WEIGHTS = RUN / "certify/theorem.json", RUN / "consolidate/weights.safetensors"
@@ -44,6 +55,54 @@ def test_of_other_weights_it_is_refused(tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "moved.safetensors")
     with pytest.raises(MechvalError, match="other weights"):
         check_theorem(FILE, tmp_path / "moved.safetensors", RUN / "circuit")
+
+
+def hardest_formula(model: Transformer) -> tuple[Tensor, int, int]:
+    """Of many formulas the one whose answer leads by least, with the answer and its rival."""
+    generator, vocabulary = torch.Generator().manual_seed(0), Vocabulary(PUBLISHED_PROBLEM)
+    formulas, satisfiable = balanced_formulas(PUBLISHED_PROBLEM, 2048, generator)
+    answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
+    with torch.inference_mode():
+        logits = read_logits(model, PUBLISHED_PROBLEM, formulas)
+    leads = logits.gather(1, answers[:, None]) - logits
+    leads[torch.arange(len(formulas)), answers] = torch.inf
+    formula, rival = divmod(int(leads.argmin()), leads.shape[1])
+    assert float(leads.min()) > 0
+    return formulas[[formula]], int(answers[formula]), rival
+
+
+def move_one_weight(model: Transformer, formula: Tensor, answer: int, rival: int) -> float:
+    """Move the weight that the answer's lead hangs on most until it is lost; by how much."""
+
+    def lead() -> Tensor:
+        logits = model(encode_formulas(PUBLISHED_PROBLEM, formula))[0, -1]
+        return logits[answer] - logits[rival]
+
+    before = lead()
+    before.backward()
+    weights = [weight for weight in model.parameters() if weight.grad is not None]
+    most = max(weights, key=lambda weight: float(weight.grad.abs().max()))
+    assert most.grad is not None
+    place = int(most.grad.abs().argmax())
+    start, slope = float(most.flatten()[place]), float(most.grad.flatten()[place])
+    for step in range(1, 40):
+        moved = -step / 4 * float(before) / slope
+        with torch.no_grad():
+            most.view(-1)[place] = start + moved
+            if float(lead()) < 0:
+                return moved
+    raise AssertionError
+
+
+def test_one_weight_moved_until_one_formula_breaks_ends_it() -> None:
+    model = load_network(PUBLISHED_PROBLEM, Architecture(), WEIGHTS)
+    assert abs(move_one_weight(model, *hardest_formula(model))) < 1
+    circuit = load_circuit(RUN / "circuit", PUBLISHED_PROBLEM)
+    theorem = prove_theorem(model, PUBLISHED_PROBLEM, circuit, "")
+    assert theorem.answers is theorems.LemmaStatus.UNKNOWN
+    assert not theorem.interpretations
+    assert theorem.failing_lemma is not None
+    assert theorem.failing_lemma.partition(":")[0] in NETWORK
 
 
 def test_no_sample_contradicts_it() -> None:

@@ -1,5 +1,7 @@
 """Descend a loss that is a function of weights and step, resuming where a killed run stopped."""
 
+import copy
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +23,7 @@ from mechval.transformer import Transformer
 
 Row = TypeVar("Row")
 _STEPS_PER_SEED = 1 << 24
+_TIMED_STEPS = 4
 
 
 class Loss:
@@ -101,6 +104,28 @@ def descend(
     run_trainer(trainer, _Descending(model, loss, config, seed, last), last)
     model.to(device)
     return curve.rows
+
+
+def estimate_descent(model: Transformer, loss: Loss, config: Descent, seed: int) -> float:
+    """Seconds that :func:`descend` would take, from a few timed steps on copies.
+
+    The steps are in the middle, in a row and the fastest of two rounds: losses may change along
+    the way and from step to step, and other work on the machine only slows steps down.
+    """
+    copied, kept = copy.deepcopy(model), copy.deepcopy(loss)
+    first = config.steps // 2
+
+    def step(number: int) -> float:
+        started = time.perf_counter()
+        generator = torch.Generator(copied.W_E.device).manual_seed(seed * _STEPS_PER_SEED + number)
+        value = kept(copied, number, generator)
+        value.backward()
+        copied.zero_grad()
+        value.item()
+        return time.perf_counter() - started
+
+    rounds = [[step(first + k) for k in range(_TIMED_STEPS)] for _ in range(2)]
+    return min(map(sum, rounds)) / _TIMED_STEPS * config.steps
 
 
 class _Steps(IterableDataset[int]):

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from mechval import tables
 from mechval.axioms import Axiom, Estimate, EvidenceKind, Statement
 from mechval.errors import MechvalError
+from mechval.two_sat.certify.counting.chunks import n_multisets
 from mechval.two_sat.certify.counting.programs import ALL, CLASSES, ProgramDistance, ProgramError
 from mechval.two_sat.certify.counting.tables import BALANCED, AnswerCount, BitCount
 from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingCertificate
 from mechval.two_sat.certify.theorem.composition import NETWORK, SUBSTITUTED, weakest
+from mechval.two_sat.certify.theorem.routes import LISTED, ListedNeuron
 from mechval.two_sat.certify.theorem.theorem import Lemma, LemmaStatus, Theorem
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
 from mechval.two_sat.problem import Problem
@@ -27,6 +30,8 @@ DRIFT_CONFIDENCE = 0.95
 WRONG_NETWORK = "the network after γ_1 answers wrongly"
 WRONG_PROGRAM = "the program answers wrongly"
 WRONG_ANSWER = "the network answers wrongly"
+WRONG_NEURON = "some neuron is not active exactly if its assignment satisfies the formula"
+_LISTED = Path(LISTED.file).name
 _UNIFORM = "uniform"
 _HALVES = "uniform within each class, half satisfiable"
 _ANSWERS_TEXTS = {
@@ -103,6 +108,28 @@ def theorem_statements(theorem: Theorem, problem: Problem) -> list[Statement]:
             about |= {"interpretation": cell.interpretation, "file": "theorem_cells.csv"}
             found.append(proved("the two sides of the cell differ", **about, **tightest))
     return found
+
+
+def listing_statement(
+    rows: Sequence[ListedNeuron] | None, stopped_by: str, problem: Problem
+) -> Statement:
+    """What listing every multiset of clauses says of the neurons, or what stopped it."""
+    if rows is None:
+        return not_counted(WRONG_NEURON, stopped_by, problem, file=_LISTED)
+    least = min(rows, key=lambda row: row.margin)
+    told = f"{WRONG_NEURON} ({n_multisets(problem):,} multisets listed)"
+    if least.margin <= 0:
+        found = f"neuron {least.neuron} has the margin {least.margin:.3g}"
+        return not_counted(told, found, problem, file=_LISTED)
+    return Statement(
+        told,
+        EvidenceKind.CERTIFIED,
+        distribution=_UNIFORM,
+        file=_LISTED,
+        margin=least.margin + least.interval,
+        numerical_error=least.interval,
+        **_counts(problem, None, 0, 0, problem.n_formulas),
+    )
 
 
 def refuse_contradiction(theorem: Theorem, answers: Iterable[AnswerCount]) -> None:

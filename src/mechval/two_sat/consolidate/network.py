@@ -1,12 +1,13 @@
 """A network consolidated in three phases, or trained from scratch on tables."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
-from mechval.training.descent import Curve, Loss, descend
+from mechval.training.descent import Curve, Loss, descend, estimate_descent
 from mechval.training.recipe import Descent
 from mechval.transformer import Transformer
 from mechval.two_sat.configs import ConsolidateConfig
@@ -105,29 +106,70 @@ def measure_network(
     return measure(model, problem, roles, generator, pool)
 
 
+def estimate_seconds(run: Run, config: ConsolidateConfig) -> float:
+    """How long :func:`consolidate` would take; the run's network is left as it is.
+
+    Raises:
+        MechvalError: as :func:`consolidate`.
+    """
+    model = copy.deepcopy(run.model)
+    if config.start == "scratch":
+        phases = [_scratch_phase(replace(run, model=model), config)]
+    else:
+        neurons = prepare(model.to(run.device), run.problem)
+        roles = assign_roles(model, run.problem, neurons, run.generator(1))
+        sharpening = SharpeningLoss(run.problem, neurons, config.batch_size), config.sharpen
+        later = [
+            phase[1:] for phase in _table_phases(run, config, roles, _pool(run, config, roles))
+        ]
+        phases = [sharpening, *later]
+    return sum(estimate_descent(model, loss, descent, run.seed) for loss, descent in phases)
+
+
 def _from_weights(run: Run, config: ConsolidateConfig) -> Roles:
     model, problem = run.model.to(run.device), run.problem
     neurons = prepare(model, problem)
     roles = assign_roles(model, problem, neurons, run.generator(1))
     run.phase("sharpen", SharpeningLoss(problem, neurons, config.batch_size), config.sharpen, roles)
     roles = assign_roles(model, problem, neurons, run.generator(2))
-    falsified = falsified_by(problem, roles.assignments)
-    pool = make_pool(problem, falsified, config.pool_formulas, run.generator(3))
-    for name, descent, averaging, bounding in (
-        ("mechanism", config.mechanism, 0.0, 0.0),
-        ("average", config.average, config.averaging, config.bounding),
-    ):
-        loss = MechanismLoss(
-            problem, roles, config.hard_batch_size, descent.steps, pool, averaging, bounding
-        )
+    pool = _pool(run, config, roles)
+    for name, loss, descent in _table_phases(run, config, roles, pool):
         run.phase(name, loss, descent, roles, pool)
     return roles
 
 
+def _pool(run: Run, config: ConsolidateConfig, roles: Roles) -> HardPool:
+    falsified = falsified_by(run.problem, roles.assignments)
+    return make_pool(run.problem, falsified, config.pool_formulas, run.generator(3))
+
+
+def _table_phases(
+    run: Run, config: ConsolidateConfig, roles: Roles, pool: HardPool
+) -> Iterator[tuple[str, Loss, Descent]]:
+    for name, descent, averaging, bounding in (
+        ("mechanism", config.mechanism, 0.0, 0.0),
+        ("average", config.average, config.averaging, config.bounding),
+    ):
+        yield (
+            name,
+            MechanismLoss(
+                *(run.problem, roles, config.hard_batch_size, descent.steps, pool),
+                averaging,
+                bounding,
+            ),
+            descent,
+        )
+
+
 def _from_scratch(run: Run, config: ConsolidateConfig) -> Roles:
-    model, problem = run.model, run.problem
-    start_from_scratch(model, problem, torch.Generator().manual_seed(run.seed))
-    model.to(run.device)
-    roles = scratch_roles(problem, run.device)
-    run.phase("scratch", ScratchLoss(problem, roles, config.scratch.steps), config.scratch, roles)
-    return roles
+    loss, descent = _scratch_phase(run, config)
+    run.phase("scratch", loss, descent, loss.roles)
+    return loss.roles
+
+
+def _scratch_phase(run: Run, config: ConsolidateConfig) -> tuple[ScratchLoss, Descent]:
+    """Set the network to its start."""
+    start_from_scratch(run.model, run.problem, torch.Generator().manual_seed(run.seed))
+    run.model.to(run.device)
+    roles = scratch_roles(run.problem, run.device)
+    return ScratchLoss(run.problem, roles, config.scratch.steps), config.scratch

@@ -18,9 +18,17 @@ from mechval.two_sat.certify.drift.answer import DRIFT, drift_rows
 from mechval.two_sat.certify.parsing import certificate as certificates
 from mechval.two_sat.certify.parsing.checker import check_parsing
 from mechval.two_sat.certify.parsing.prover import certify_parsing
+from mechval.two_sat.certify.theorem import routes
 from mechval.two_sat.certify.theorem import theorem as theorems
 from mechval.two_sat.certify.theorem.checker import check_theorem
 from mechval.two_sat.certify.theorem.lemmas import write_theorem
+from mechval.two_sat.certify.theorem.listing import (
+    LISTING,
+    Listing,
+    ListingRefusedError,
+    load_listing,
+    save_listing,
+)
 from mechval.two_sat.certify.theorem.prover import prove_theorem
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.formulas.truth_tables import reachable_tables
@@ -41,6 +49,7 @@ TABLES: tuple[tables.Declared, ...] = (
     *counted.TABLES,
     *programs.TABLES,
     *theorems.TABLES,
+    *routes.TABLES,
     ledger.LEDGER,
     ledger.METRICS,
     counterexamples.CASES,
@@ -60,7 +69,9 @@ def run(context: Context) -> None:
     findings = counterexamples.find_cases(
         subject, audit, test, context.settings.certify.counterexamples
     )
-    _finish(context, subject, proof, _prove(context, subject), _count(context, subject), findings)
+    theorem, listed = _prove(context, subject)
+    counts = [listed, *_count(context, subject)]
+    _finish(context, subject, proof, theorem, counts, findings)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
@@ -70,7 +81,8 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
     check_parsing(finished / CERTIFICATE, stage_weights(context))
     cases = counterexamples.load_cases(finished / COUNTEREXAMPLES)
     findings = [case.finding for case, _ in cases]
-    theorem, counts = _prove(context, subject, finished), _count(context, subject, finished)
+    theorem, listed = _prove(context, subject, finished)
+    counts = [listed, *_count(context, subject, finished)]
     _finish(context, subject, proof, theorem, counts, findings)
 
 
@@ -108,18 +120,41 @@ def _finish(
     ledger.METRICS.write(metrics, directory)
 
 
-def _prove(context: Context, subject: Subject, finished: Path | None = None) -> theorems.Theorem:
+def _prove(
+    context: Context, subject: Subject, finished: Path | None = None
+) -> tuple[theorems.Theorem, Statement]:
     """What holds on all formulas, proved or as a finished run has it, and checked."""
     file = Path(theorems.THEOREM.file).name
-    circuit = context.upstream["circuit"].directory
+    circuit, model = context.upstream["circuit"].directory, subject.components.model
+    try:
+        listing, stopped = _list(context, subject, finished), ""
+        compared = routes.compare_routes(model, listing)
+        save_listing(listing, context.directory)
+        routes.LISTED.write(compared.rows, context.directory)
+    except ListingRefusedError as refusal:
+        listing, compared, stopped = None, None, str(refusal)
     if finished is not None and (finished / file).exists():
         theorem = theorems.THEOREM.read(finished)
     else:
-        network = subject.components.model, subject.problem, subject.circuit
-        theorem = prove_theorem(*network, theorems.circuit_digest(circuit))
+        network = model, subject.problem, subject.circuit
+        theorem = prove_theorem(*network, theorems.circuit_digest(circuit), listing)
     write_theorem(theorem, context.directory)
+    n_heads = model.block(1).attn.n_heads
+    lengths = routes.proof_lengths(theorem, subject.problem, n_heads, compared)
+    routes.LENGTHS.write(lengths, context.directory)
     check_theorem(context.directory / file, stage_weights(context), circuit)
-    return theorem
+    rows = None if compared is None else compared.rows
+    return theorem, ledger.listing_statement(rows, stopped, subject.problem)
+
+
+def _list(context: Context, subject: Subject, finished: Path | None) -> Listing:
+    """Every multiset, listed or as a finished run has it; or why it is not done."""
+    if not context.settings.certify.enumerate:
+        raise ListingRefusedError("certify.enumerate=false")
+    if finished is not None and (finished / LISTING).exists():
+        return load_listing(finished, subject.problem)
+    network, n_threads = (subject.components.model, subject.problem), os.cpu_count() or 1
+    return routes.list_neurons(*network, scratch=context.scratch, n_threads=n_threads)
 
 
 def _count(context: Context, subject: Subject, finished: Path | None = None) -> list[Statement]:

@@ -1,5 +1,7 @@
 """Stage ``consolidate``: the network trained on towards the interpretation, until it is proved."""
 
+from dataclasses import replace
+
 import torch
 
 from mechval import tables
@@ -16,21 +18,25 @@ TABLES: tuple[tables.Declared, ...] = (CURVE, ROLES, OUTCOME)
 
 def run(context: Context) -> None:
     """Train, or resume; write the weights, those after each phase, curves and roles."""
-    settings, device = context.settings, torch.device(context.device)
-    assert settings.consolidate is not None
+    assert context.settings.consolidate is not None
     phases = context.bulk / "phases"
     phases.mkdir()
 
     def keep(phase: str, model: Transformer) -> None:
         save_weights(model, phases / f"{phase}.safetensors")
 
-    model = load_network(settings.problem, settings.architecture, stage_weights(context))
-    run = network.Run(model, settings.problem, context.seed, context.scratch, device, keep)
-    found = network.consolidate(run, settings.consolidate)
+    run = replace(_start(context), after_phase=keep)
+    model, found = run.model, network.consolidate(run, context.settings.consolidate)
     save_weights(model, context.directory / WEIGHTS)
     CURVE.write(found.curve, context.directory)
     ROLES.write(found.roles.rows(), context.directory)
     _write_outcome(context, model, found.result)
+
+
+def estimate(context: Context) -> float:
+    """Seconds that training would take on this machine."""
+    assert context.settings.consolidate is not None
+    return network.estimate_seconds(_start(context), context.settings.consolidate)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
@@ -41,6 +47,12 @@ def reverify(context: Context, artifacts: StageArtifacts) -> None:
     roles = roles_of(ROLES.read(artifacts.directory), device)
     found = network.measure_network(model, settings.problem, roles, context.seed)
     _write_outcome(context, model, found)
+
+
+def _start(context: Context) -> network.Run:
+    settings, device = context.settings, torch.device(context.device)
+    model = load_network(settings.problem, settings.architecture, stage_weights(context))
+    return network.Run(model, settings.problem, context.seed, context.scratch, device)
 
 
 def _write_outcome(context: Context, model: Transformer, found: Measurement) -> None:

@@ -1,5 +1,7 @@
 """Losses, roles and the pool; a run that is killed and resumed gives the same bytes."""
 
+import copy
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mechval.errors import MechvalError
+from mechval.training import descent
 from mechval.training.recipe import Descent
 from mechval.transformer import Transformer
 from mechval.transformer.architecture import Architecture
@@ -17,7 +20,7 @@ from mechval.two_sat.configs import ConsolidateConfig
 from mechval.two_sat.consolidate import formulas, phases, roles, scratch
 from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.consolidate.first_block import first_block
-from mechval.two_sat.consolidate.network import Consolidated, Run, consolidate
+from mechval.two_sat.consolidate.network import Consolidated, Run, consolidate, estimate_seconds
 from mechval.two_sat.consolidate.second_block import falsified_by, second_block
 from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
@@ -94,6 +97,18 @@ def test_a_killed_run_resumes_at_the_exact_step(
     assert equal_weights(whole.model, again.model)
     assert found.curve == expected.curve
     assert found.result == expected.result
+
+
+@pytest.mark.parametrize(("config", "n_steps"), [(CONFIG, 18), (SCRATCH, 6)])
+def test_an_estimate_is_for_all_steps_and_leaves_the_network_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: ConsolidateConfig, n_steps: int
+) -> None:
+    monkeypatch.setattr(descent.time, "perf_counter", itertools.count().__next__)
+    run = trained_run(tmp_path)
+    before = copy.deepcopy(run.model)
+    # A step takes one second by this clock.
+    assert estimate_seconds(run, config) == n_steps
+    assert equal_weights(run.model, before)
 
 
 def test_a_run_has_a_row_of_every_measurement_and_a_table_of_them(tmp_path: Path) -> None:
@@ -204,9 +219,9 @@ def test_the_pool_becomes_harder_and_its_margins_are_the_neurons() -> None:
 
 @pytest.mark.slow
 def test_from_scratch_a_small_network_reaches_its_bounds(tmp_path: Path) -> None:
-    descent = Descent(steps=600, learning_rate=4e-3, measure_every_steps=600)
+    recipe = Descent(steps=600, learning_rate=4e-3, measure_every_steps=600)
     model = make_network(PROBLEM, Architecture(d_mlp=256))
-    config = SCRATCH.model_copy(update={"scratch": descent})
+    config = SCRATCH.model_copy(update={"scratch": recipe})
     found = consolidate(Run(model, PROBLEM, 0, tmp_path, CPU), config).result
     assert found.accuracy == 1.0
     assert found.wrong_neurons == 0

@@ -6,20 +6,23 @@ stopped.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from itertools import combinations_with_replacement
 from math import comb
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
 from mechval.errors import MechvalError
+from mechval.progress import progress_bar
 from mechval.two_sat.problem import Problem
 
 MAX_MULTISETS = 10**11
-_SECONDS_PER_MULTISET = 1e-7
+SECONDS_PER_MULTISET = 1e-7
+"""On one thread."""
 _VERIFIED_EVERY = 16
 _VERIFIED_SHARE = 1 / 2000
 _INT64_LIMIT = 2**63
@@ -29,7 +32,17 @@ Formula: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class ChunkCounts:
+class Chunk:
+    """What was found of the multisets that begin with two given clauses."""
+
+    prefix: Prefix
+
+
+Found = TypeVar("Found", bound=Chunk)
+
+
+@dataclass(frozen=True)
+class ChunkCounts(Chunk):
     """What was counted among the multisets that begin with two given clauses, the smallest.
 
     Attributes:
@@ -40,7 +53,6 @@ class ChunkCounts:
         bit_wrong: as the others below, lists in the shape of an `arrays.Tally`.
     """
 
-    prefix: Prefix
     answers: tuple[tuple[int, int, int, int, int], ...]
     smallest: tuple[tuple[Formula, ...], tuple[Formula, ...]]
     bit_wrong: Any
@@ -57,13 +69,9 @@ class ChunkCounts:
     def n_multisets(self) -> int:
         return sum(group[4] for group in self.answers)
 
-    def to_json(self) -> str:
-        """One line of plain values."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-
     def digest(self) -> str:
         """SHA-256 of everything that was counted."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return hashlib.sha256(_line(self).encode()).hexdigest()
 
 
 def n_multisets(problem: Problem) -> int:
@@ -109,33 +117,43 @@ def chunk_formulas(problem: Problem, prefix: Prefix) -> int:
     return from_second**n - above**n - n * above ** (n - 1)
 
 
-def refuse_too_many(problem: Problem, n_threads: int) -> None:
-    """Raise MechvalError if multisets are too many, or too heavy for 64-bit counts, saying how."""
-    cases, size = n_multisets(problem), f"n_variables={problem.n_variables}"
-    size += f", n_clauses={problem.n_clauses}"
+def refuse_too_many(
+    problem: Problem, n_threads: int, seconds_each: float = SECONDS_PER_MULTISET
+) -> None:
+    """Raise MechvalError if there are too many multisets, saying how many and how long."""
+    cases = n_multisets(problem)
     if cases > MAX_MULTISETS:
-        hours = cases * _SECONDS_PER_MULTISET / n_threads / 3600
+        hours = cases * seconds_each / n_threads / 3600
         raise MechvalError(
-            f"{size} has {cases:,} "
+            f"{_size(problem)} has {cases:,} "
             f"multisets of clauses, about {hours:,.0f} hours on {n_threads} threads; "
             f"allowed: up to {MAX_MULTISETS:,} multisets."
         )
+
+
+def refuse_too_heavy(problem: Problem) -> None:
+    """Raise MechvalError if a chunk has more formulas than a 64-bit count holds."""
     heaviest = max(chunk_formulas(problem, prefix) for prefix in chunk_prefixes(problem))
     if heaviest >= _INT64_LIMIT:
         raise MechvalError(
-            f"{size} has a chunk of {heaviest:,} formulas; allowed: fewer than {_INT64_LIMIT:,}, "
-            "what a count holds."
+            f"{_size(problem)} has a chunk of {heaviest:,} formulas; allowed: fewer than "
+            f"{_INT64_LIMIT:,}, what a count holds."
         )
 
 
-class ChunkFile:
+def _size(problem: Problem) -> str:
+    return f"n_variables={problem.n_variables}, n_clauses={problem.n_clauses}"
+
+
+class ChunkFile(Generic[Found]):
     """Finished chunks of one enumeration in a scratch file, which other enumerations ignore."""
 
-    def __init__(self, path: Path, key: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, key: Mapping[str, Any], kind: type[Found]) -> None:
         self._path = path
         self._header = json.dumps(key, sort_keys=True)
+        self._kind = TypeAdapter(kind)
 
-    def read(self) -> dict[Prefix, ChunkCounts]:
+    def read(self) -> dict[Prefix, Found]:
         """The chunks that are done; none if the file is another enumeration's."""
         if not self._path.exists():
             return {}
@@ -143,16 +161,55 @@ class ChunkFile:
         if header != self._header:
             return {}
         # What follows the last line break was cut off while it was written.
-        chunks = map(TypeAdapter(ChunkCounts).validate_json, lines[:-1])
+        chunks = map(self._kind.validate_json, lines[:-1])
         return {chunk.prefix: chunk for chunk in chunks}
 
-    def start(self, done: Mapping[Prefix, ChunkCounts]) -> None:
+    def start(self, done: Mapping[Prefix, Found]) -> None:
         """Write the file anew with the chunks that are done."""
         aside = self._path.with_suffix(".partial")
-        lines = [self._header, *(chunk.to_json() for chunk in done.values())]
+        lines = [self._header, *map(_line, done.values())]
         aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         aside.replace(self._path)
 
-    def add(self, chunk: ChunkCounts) -> None:
+    def add(self, chunk: Found) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(f"{chunk.to_json()}\n")
+            file.write(f"{_line(chunk)}\n")
+
+
+def count_chunks(
+    problem: Problem,
+    file: ChunkFile[Found],
+    count: Callable[[Prefix], Found],
+    n_threads: int,
+    title: str,
+) -> list[Found]:
+    """Count every chunk that the file does not have, some at a time; all chunks in their order."""
+    done = file.read()
+    file.start(done)
+    # By the second clause: the large ones first, and those of the same suffixes together.
+    prefixes = chunk_prefixes(problem)
+    waiting = sorted(set(prefixes) - set(done), key=lambda prefix: prefix[::-1])
+    with progress_bar(None, title, n_multisets(problem)) as bar:
+        bar.update(sum(chunk_multisets(problem, prefix) for prefix in done))
+        for chunk in _in_threads(count, waiting, n_threads):
+            file.add(chunk)
+            done[chunk.prefix] = chunk
+            bar.update(chunk_multisets(problem, chunk.prefix))
+    return [done[prefix] for prefix in prefixes]
+
+
+def _line(chunk: Chunk) -> str:
+    """One line of plain values."""
+    return json.dumps(asdict(chunk), sort_keys=True, separators=(",", ":"))
+
+
+def _in_threads(
+    count: Callable[[Prefix], Found], prefixes: Iterable[Prefix], n_threads: int
+) -> Iterator[Found]:
+    """Chunks as they are finished; on an interruption, those not begun are dropped."""
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        for future in as_completed([pool.submit(count, prefix) for prefix in prefixes]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -6,8 +6,7 @@ counted apart.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial, prod
@@ -17,7 +16,6 @@ import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 
-from mechval.progress import progress_bar
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.counting import arrays, chunks
 from mechval.two_sat.certify.counting.arrays import OTHER, SATISFIABLE, UNDECIDED, UNSATISFIABLE
@@ -208,34 +206,13 @@ def enumerate_multisets(
     :func:`make_enumerator`.
     """
     chunks.refuse_too_many(problem, n_threads)
+    chunks.refuse_too_heavy(problem)
     enumerator = make_enumerator(model, problem, circuit, device=device)
-    file = chunks.ChunkFile(scratch / CHUNK_FILE, enumerator.key())
-    done = file.read()
-    file.start(done)
-    # By the second clause: the large ones first, and those of the same suffixes together.
-    prefixes = chunks.chunk_prefixes(problem)
-    waiting = sorted(set(prefixes) - set(done), key=lambda prefix: prefix[::-1])
+    file = chunks.ChunkFile(scratch / CHUNK_FILE, enumerator.key(), ChunkCounts)
     at_a_time = 1 if device.type == "cuda" else n_threads
-    with progress_bar(None, "enumerate multisets", chunks.n_multisets(problem)) as bar:
-        bar.update(sum(chunk.n_multisets for chunk in done.values()))
-        for chunk in _in_threads(enumerator.count, waiting, at_a_time):
-            file.add(chunk)
-            done[chunk.prefix] = chunk
-            bar.update(chunk.n_multisets)
-    counted = tuple(done[prefix] for prefix in prefixes)
-    return Enumeration(counted, enumerator.readings, enumerator.columns)
-
-
-def _in_threads(
-    count: Callable[[Prefix], ChunkCounts], prefixes: Iterable[Prefix], n_threads: int
-) -> Iterator[ChunkCounts]:
-    """Chunks as they are finished; on an interruption, those not begun are dropped."""
-    pool = ThreadPoolExecutor(n_threads)
-    try:
-        for future in as_completed([pool.submit(count, prefix) for prefix in prefixes]):
-            yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    title = "enumerate multisets"
+    counted = chunks.count_chunks(problem, file, enumerator.count, at_a_time, title)
+    return Enumeration(tuple(counted), enumerator.readings, enumerator.columns)
 
 
 def _smallest(formulas: Sequence[Formula]) -> tuple[Formula, ...]:

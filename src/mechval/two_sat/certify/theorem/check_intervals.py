@@ -77,6 +77,11 @@ class Interval:
             high = np.where(self.low > 0, 1 / self.low, np.inf)
         return outward(1 / self.high, high, 2)
 
+    @property
+    def turned(self) -> "Interval":
+        """The axes in reverse."""
+        return Interval(self.low.T, self.high.T)
+
     def laid(self, *shape: int) -> "Interval":
         """Laid out anew."""
         return Interval(self.low.reshape(shape), self.high.reshape(shape))

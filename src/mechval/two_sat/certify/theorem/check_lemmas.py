@@ -6,6 +6,7 @@ its inverse y too, and every clause position counts by itself; see `closed_form`
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,10 +18,14 @@ from mechval.two_sat.certify.theorem.check_unread import disturbed
 
 @dataclass(frozen=True, eq=False)
 class Added:
-    """What clauses at positions add to columns, [position clause column], to a base."""
+    """What clauses at positions add to columns, [position clause column], to a base.
+
+    ``mixture`` is the column at least, whatever each head mixes of what it sees.
+    """
 
     part: Interval
     base: Interval
+    mixture: Float[np.ndarray, " column"]
 
     def low(self, kept: Bool[np.ndarray, " clause"] | None = None) -> Float[np.ndarray, " column"]:
         """Least over formulas of all clauses, or of those kept."""
@@ -45,6 +50,14 @@ class Bounds:
     on: Float[np.ndarray, " neuron"]
     off: Float[np.ndarray, " neuron"]
     highest: Float[np.ndarray, " neuron"]
+
+    def tightened(self, other: "Bounds") -> "Bounds":
+        """What follows from two bounds of the same."""
+        return Bounds(
+            np.fmax(self.on, other.on),
+            np.fmin(self.off, other.off),
+            np.fmin(self.highest, other.highest),
+        )
 
     @property
     def margin(self) -> float:
@@ -78,7 +91,13 @@ def add_up(
             base.low + settled + steady.low.sum(axis=(0, 1)) - slack,
             base.high + settled + steady.high.sum(axis=(0, 1)) + slack,
         ),
+        _mixed(base, value, fixed, moved),
     )
+
+
+def _mixed(base: Interval, value: Interval, fixed: Interval, moved: np.ndarray) -> np.ndarray:
+    parts = [*np.minimum(value.low.min(axis=(1, 2)), fixed.low.min(axis=1)), base.low, -moved]
+    return np.sum(parts, axis=0) - gamma(len(parts) + 4) * np.abs(parts).sum(axis=0)
 
 
 def picked(table: Table, columns: np.ndarray) -> Added:
@@ -122,14 +141,19 @@ def neuron_bounds(
     false, added = falsified(network), picked(table, np.array(neurons, dtype=int))
     on, off = [], []
     for place, assignment in enumerate(assignments):
-        one = Added(added.part[..., [place]], added.base[[place]])
+        one = Added(added.part[..., [place]], added.base[[place]], added.mixture[[place]])
         on.append(one.low(~false[assignment])[0])
         off.append(one.high_with(false[assignment])[0])
     return Bounds(np.array(on), np.array(off), added.high())
 
 
 def leads(
-    network: Network, table: Table, neurons: list[int], assignments: list[int], bounds: Bounds
+    network: Network,
+    table: Table,
+    neurons: list[int],
+    assignments: list[int],
+    bounds: Bounds,
+    is_averaged: bool,
 ) -> tuple[float, float, float]:
     """Least lead of ``s`` over all with a neuron on, of ``u`` over ``s`` and over all with none."""
     if not neurons:
@@ -142,12 +166,15 @@ def leads(
     worst = np.minimum(effect * top, 0)
     direct = compared(table, n_neurons + network.yes, n_neurons + others)
     satisfied = {a: direct.low(~false[a]) for a in set(assignments)}
+    if not is_averaged:
+        satisfied = {a: np.fmax(low, direct.mixture) for a, low in satisfied.items()}
     total = one_on(own, worst) + np.stack([satisfied[a] for a in assignments])
     total -= gamma(8) * np.abs(total)
     rest = np.array([t for t in range(network.n_tokens) if t != network.no])
     against = effects(network, neurons, network.no, rest).low
     harm = np.minimum(against * np.maximum(bounds.off, 0)[:, None], 0).sum(axis=0)
-    none = compared(table, n_neurons + network.no, n_neurons + rest).low()
+    neither = compared(table, n_neurons + network.no, n_neurons + rest)
+    none = neither.low() if is_averaged else np.fmax(neither.low(), neither.mixture)
     none = none + harm * (1 + gamma(len(neurons) + 8)) - gamma(8) * np.abs(none)
     return float(total.min()), float(none[rest == network.yes][0]), float(none.min())
 
@@ -187,8 +214,18 @@ class Findings:
 
     numbers: Mapping[str, float]
     bounds: Bounds
+    own: Table
     live: list[int]
     live_after: list[int]
+
+
+@runtime_checkable
+class Extremes(Protocol):
+    """What was listed of the neurons."""
+
+    def bounds(self, table: Table, rounds: bool) -> Bounds:
+        """Of a network whose sums these are."""
+        ...
 
 
 def find(
@@ -197,8 +234,12 @@ def find(
     neurons: list[int],
     assignments: list[int],
     care: str,
+    listed: Extremes | None = None,
 ) -> Findings:
-    """All numbers of a theorem, with ``all`` that disturbs them, ``rounding`` or ``none``."""
+    """All numbers of a theorem, with ``all`` that disturbs them, ``rounding`` or ``none``.
+
+    ``listed`` bounds neurons besides, where attention is not an average.
+    """
     clauses, clause_odds = network.second_literals(care == "all")
     colon, colon_odds = network.at_colon(care == "all")
     own = network.table(clauses, colon, colon[None])
@@ -209,6 +250,9 @@ def find(
         clauses, own, after = point(clauses.middle), _middle(own), _middle(after)
     bounds = neuron_bounds(network, own, neurons, assignments)
     beyond = neuron_bounds(network, after, neurons, assignments)
+    if listed is not None:
+        bounds = bounds.tightened(listed.bounds(own, care != "none"))
+        beyond = beyond.tightened(listed.bounds(after, care != "none"))
     numbers = {
         "own clause": clause_odds,
         "constants": colon_odds,
@@ -218,11 +262,11 @@ def find(
         "neurons after γ_1": beyond.margin,
     }
     answers = ("satisfiable", "unsatisfiable", "no third token")
-    own_leads = leads(network, own, neurons, assignments, bounds)
-    later = leads(network, after, neurons, assignments, beyond)
+    own_leads = leads(network, own, neurons, assignments, bounds, listed is None)
+    later = leads(network, after, neurons, assignments, beyond, listed is None)
     numbers.update(zip(answers, own_leads, strict=True))
     numbers.update({f"{name} after γ_1": x for name, x in zip(answers[:2], later[:2], strict=True)})
-    return Findings(numbers, bounds, live_neurons(network, own), live_neurons(network, after))
+    return Findings(numbers, bounds, own, live_neurons(network, own), live_neurons(network, after))
 
 
 def _after(network: Network, circuit: Mapping[str, np.ndarray]) -> Table:

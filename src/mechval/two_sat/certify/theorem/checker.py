@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from mechval.errors import MechvalError
-from mechval.two_sat.certify.theorem import check_claims, check_lemmas
+from mechval.two_sat.certify.theorem import check_claims, check_lemmas, check_listing
 from mechval.two_sat.certify.theorem.check_network import Network
 
 Content = dict[str, Any]
@@ -29,6 +29,7 @@ _FIELDS = {
     "content_sha256",
 }
 _TOLERANCE, _CLEAR, _FACTOR = 1e-4, 1e-6, 200.0
+_LISTING = "theorem_listing.safetensors"
 _RESIDUALS, _VERSIONS = ("resid_mid", "attn_out"), ("trees", "disjunction")
 _NETWORK, _FAR = 7, 8.0
 _ATTENTION = ("own clause", "constants", "read positions")
@@ -47,25 +48,35 @@ class Confirmed:
     interpretations: tuple[str, ...]
 
 
-def check_theorem(theorem: Path, weights: Path, circuit: Path) -> Confirmed:
+@dataclass(frozen=True)
+class _Listing:
+    path: Path
+    everything: bool
+
+
+def check_theorem(
+    theorem: Path, weights: Path, circuit: Path, *, everything: bool = False
+) -> Confirmed:
     """Confirm every claim of a theorem.
 
     Args:
-        theorem: the file.
+        theorem: the file; a listing of the neurons lies beside it, if there is one.
         weights: safetensors under TransformerLens names.
         circuit: the folder with circuit.safetensors and programs.json.
+        everything: whether all chunks of the listing are found again, or a part of them.
 
     Raises:
         MechvalError: naming the first claim that does not hold, a theorem of other weights or
             another circuit, or a file that cannot be read.
     """
     try:
-        return _check(_read_theorem(theorem), weights, circuit)
+        listing = _Listing(theorem.with_name(_LISTING), everything)
+        return _check(_read_theorem(theorem), weights, circuit, listing)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise _refused(f"it is not laid out as a theorem ({type(error).__name__})") from None
 
 
-def _check(content: Content, weights: Path, circuit: Path) -> Confirmed:
+def _check(content: Content, weights: Path, circuit: Path, listing: _Listing) -> Confirmed:
     tensors = _read_weights(weights, content)
     arrays, programs = _read_circuit(circuit, content)
     network = Network(tensors, content["n_variables"], content["n_clauses"])
@@ -76,11 +87,17 @@ def _check(content: Content, weights: Path, circuit: Path) -> Confirmed:
     for assignment in assignments:
         _require(0 <= assignment < 2**network.n, f"assignment {assignment} of a neuron")
     with np.errstate(over="ignore", invalid="ignore"):
-        full, clean, centre = (
-            check_lemmas.find(network, arrays, neurons, assignments, care)
-            for care in ("all", "rounding", "none")
-        )
+        about = network, arrays, neurons, assignments
+        full, used = check_lemmas.find(*about, "all"), None
         _require(neurons == full.live, "its neurons are those that are not off on every formula")
+        if listing.path.exists():
+            listed = check_listing.read_listing(listing.path, network, neurons)
+            check_listing.follow(listed, network, assignments, everything=listing.everything)
+            _require(_agree(full, listed), "the closed form and the listing agree")
+            closed = full.numbers["neurons"], full.numbers["neurons after γ_1"]
+            used = None if min(closed) > 0 else listed
+        full = full if used is None else check_lemmas.find(*about, "all", used)
+        clean, centre = (check_lemmas.find(*about, care, used) for care in ("rounding", "none"))
         statuses = _check_lemmas(content, network, arrays, programs, (full, clean, centre))
     _check_neurons(content, full.bounds, centre.bounds, statuses["neurons"])
     _check_whole(content, network, statuses, [*programs["readings"]])
@@ -89,6 +106,14 @@ def _check(content: Content, weights: Path, circuit: Path) -> Confirmed:
         content["answers"] == "proved",
         tuple(content["interpretations"]),
     )
+
+
+def _agree(closed: check_lemmas.Findings, listed: check_listing.Listed) -> bool:
+    """No listed value lies beyond a bound of the closed form."""
+    wide, (on, off, highest) = listed.distance(closed.own, True), listed.total
+    bounds = closed.bounds
+    beyond = (bounds.on > on + wide) | (bounds.off < off - wide) | (bounds.highest < highest - wide)
+    return not beyond.any()
 
 
 def _check_lemmas(

@@ -28,6 +28,7 @@ class Terms:
         base_low: what is added in any case, at least.
         base_high: at most.
         slack: what contamination and the rounding of these sums can change of any bound.
+        least_mixture: the column at least, whatever mixture of its sources each head sees.
     """
 
     low: Float[Tensor, "position clause column"]
@@ -35,6 +36,7 @@ class Terms:
     base_low: Float[Tensor, " column"]
     base_high: Float[Tensor, " column"]
     slack: Float[Tensor, " column"]
+    least_mixture: Float[Tensor, " column"]
 
     @property
     def lowest(self) -> Float[Tensor, " column"]:
@@ -113,7 +115,14 @@ def terms_of(sums: Sums, base: Ball, value: Ball, fixed: Ball, moved: Tensor) ->
         base.lower + settled_at + fixed_low.sum((0, 1)),
         base.upper + settled_at + fixed_high.sum((0, 1)),
         slack if sums.rounds else torch.zeros_like(slack),
+        _least_mixture(base, value, fixed, moved),
     )
+
+
+def _least_mixture(base: Ball, value: Ball, fixed: Ball, moved: Tensor) -> Tensor:
+    least = torch.minimum(value.lower.amin((1, 2)), fixed.lower.amin(1))
+    parts = torch.cat([base.lower[None], -balls.enlarged(moved)[None], least])
+    return parts.sum(0) - balls.gamma(len(parts) + 2) * parts.abs().sum(0)
 
 
 def _shares(sums: Sums, weight: Ball) -> tuple[Tensor, Tensor]:

@@ -92,7 +92,7 @@ def network_lemmas(
     weakest = _weakest(evaluators, levels[0].ranges)
     return [
         _measured("parsed clauses", levels, lambda level: level.parsed, "similarity"),
-        _measured("neurons", levels, lambda x: _least(x.ranges), "pre-activation", weakest),
+        _measured("neurons", levels, lambda x: x.ranges.margin, "pre-activation", weakest),
         _finite("cover", cover),
         _measured("satisfiable", levels, lambda x: x.answers.satisfiable, "logits"),
         _measured("unsatisfiable", levels, lambda x: x.answers.unsatisfiable, "logits"),
@@ -105,7 +105,7 @@ def substituted_lemmas(
 ) -> list[Lemma]:
     """The same after γ_1; ``strangers`` are neurons that may be active there alone."""
     name, weakest = "neurons after γ_1", _weakest(evaluators, levels[0].substituted)
-    alike = _measured(name, levels, lambda x: _least(x.substituted), "pre-activation", weakest)
+    alike = _measured(name, levels, lambda x: x.substituted.margin, "pre-activation", weakest)
     if strangers:
         alike = _finite(name, claims.Claim(None, f"neuron {strangers[0]} may be active there"))
     answers = "logits"
@@ -219,10 +219,6 @@ def _number(value: float) -> float | None:
 
 def _cost(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else max(value, 0.0)
-
-
-def _least(ranges: neurons.Ranges) -> float:
-    return float(torch.minimum(ranges.on, -ranges.off).amin()) if len(ranges.on) else math.nan
 
 
 def _weakest(evaluators: neurons.Evaluators, ranges: neurons.Ranges) -> str:

@@ -1,5 +1,6 @@
 """Lemmas about neurons and answers: from sums over clauses to bits, from bits to the token."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,19 @@ class Ranges:
     on: Float[Tensor, " live"]
     off: Float[Tensor, " live"]
     highest: Float[Tensor, " live"]
+
+    @property
+    def margin(self) -> float:
+        """By how much the weakest neuron is on the right side of 0; NaN where none is live."""
+        return float(torch.minimum(self.on, -self.off).amin()) if len(self.on) else math.nan
+
+    def tightened(self, other: "Ranges") -> "Ranges":
+        """What follows from two bounds of the same."""
+        return Ranges(
+            torch.fmax(self.on, other.on),
+            torch.fmin(self.off, other.off),
+            torch.fmin(self.highest, other.highest),
+        )
 
 
 @dataclass(frozen=True)
@@ -87,12 +101,18 @@ def neuron_ranges(sums: Sums, evaluators: Evaluators) -> Ranges:
 
 
 def answer_leads(
-    entered: EnteredBlock, sums: Sums, evaluators: Evaluators, ranges: Ranges
+    entered: EnteredBlock,
+    sums: Sums,
+    evaluators: Evaluators,
+    ranges: Ranges,
+    *,
+    is_averaged: bool = True,
 ) -> Answers:
     """Bound the logits, residual stream included, over all formulas.
 
     Where a formula is satisfiable, some neuron is at least at its least on-value, and the residual
-    stream is that of a formula its assignment satisfies; others add their worst.
+    stream is that of a formula its assignment satisfies; others add their worst. Attention that is
+    no average adds some mixture of what it sees, which is at least the least of it.
     """
     n_neurons, tokens = entered.model.architecture.d_mlp, range(entered.model.d_vocab)
     yes, no = entered.vocabulary.satisfiable, entered.vocabulary.unsatisfiable
@@ -102,11 +122,13 @@ def answer_leads(
     highest = ranges.highest.clamp(min=0)[:, None]
     least = torch.where(effect >= 0, ranges.on[:, None], highest) * effect
     leads = _some_on(least, (effect * highest).clamp(max=0))
-    leads = _added(leads, direct.lowest_where(evaluators.falsified))
+    stream = direct.lowest_where(evaluators.falsified)
+    leads = _added(leads, stream if is_averaged else torch.fmax(stream, direct.least_mixture))
     wrong = [token for token in tokens if token != no]
     rest = closed_form.differences(sums, n_neurons + no, [n_neurons + t for t in wrong])
     against = effects(entered, evaluators.neuron, no, wrong).lower
-    off = _added(rest.lowest, _summed((against * ranges.off.clamp(min=0)[:, None]).clamp(max=0)))
+    stream = rest.lowest if is_averaged else torch.fmax(rest.lowest, rest.least_mixture)
+    off = _added(stream, _summed((against * ranges.off.clamp(min=0)[:, None]).clamp(max=0)))
     return Answers(float(leads.amin()), float(off[wrong.index(yes)]), float(off.amin()))
 
 

@@ -15,6 +15,7 @@ from mechval.two_sat.certify.parsing.certificate import weights_digest
 from mechval.two_sat.certify.theorem import balls, composition, lemmas, neurons, second_block
 from mechval.two_sat.certify.theorem.first_block import EnteredBlock, Read
 from mechval.two_sat.certify.theorem.lemmas import Level
+from mechval.two_sat.certify.theorem.listing import Listing
 from mechval.two_sat.certify.theorem.theorem import NeuronBound, Theorem
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.problem import Problem
@@ -22,12 +23,17 @@ from mechval.two_sat.problem import Problem
 
 @torch.inference_mode()
 def prove_theorem(
-    model: Transformer, problem: Problem, circuit: Circuit, circuit_sha256: str
+    model: Transformer,
+    problem: Problem,
+    circuit: Circuit,
+    circuit_sha256: str,
+    listing: Listing | None = None,
 ) -> Theorem:
     """Prove all that follows in closed form, and say of the rest what stopped it.
 
     Args:
         circuit_sha256: of the circuit's files, see `theorem.circuit_digest`.
+        listing: of the network's neurons, which is used where the closed form does not prove them.
 
     Raises:
         MechvalError: for a network outside the family, or of another size.
@@ -40,7 +46,9 @@ def prove_theorem(
     evaluators = neurons.find_evaluators(entered, own)
     centre = replace(plain, clauses=balls.exact(plain.clauses.mid))
     sums = ((read, own, after), (plain, clean, after), (centre, clean.centre, after.centre))
-    levels = [_level(entered, circuit, evaluators, *each) for each in sums]
+    closed = [neurons.neuron_ranges(each, evaluators).margin for each in (own, after)]
+    used = None if min(closed) > 0 else listing
+    levels = [_level(entered, circuit, evaluators, used, *each) for each in sums]
     strangers = set(neurons.find_evaluators(entered, after).neuron.tolist())
     strangers -= set(evaluators.neuron.tolist())
     found = [
@@ -68,18 +76,22 @@ def _level(
     entered: EnteredBlock,
     circuit: Circuit,
     evaluators: neurons.Evaluators,
+    listing: Listing | None,
     read: Read,
     own: second_block.Sums,
     after: second_block.Sums,
 ) -> Level:
-    ranges = neurons.neuron_ranges(own, evaluators)
-    substituted = neurons.neuron_ranges(after, evaluators)
+    ranges, substituted = (neurons.neuron_ranges(each, evaluators) for each in (own, after))
+    if listing is not None:
+        ranges = ranges.tightened(listing.ranges(own))
+        substituted = substituted.tightened(listing.ranges(after))
+    alike = {"is_averaged": listing is None}
     return Level(
         ranges,
-        neurons.answer_leads(entered, own, evaluators, ranges),
+        neurons.answer_leads(entered, own, evaluators, ranges, **alike),
         parsing_margin(entered, read, circuit),
         substituted,
-        neurons.answer_leads(entered, after, evaluators, substituted),
+        neurons.answer_leads(entered, after, evaluators, substituted, **alike),
     )
 
 

@@ -21,7 +21,11 @@ from mechval.two_sat.certify.counting.arrays import (
     UNSATISFIABLE,
     VERSIONS,
 )
-from mechval.two_sat.certify.counting.chunks import refuse_too_many, verified_prefixes
+from mechval.two_sat.certify.counting.chunks import (
+    refuse_too_heavy,
+    refuse_too_many,
+    verified_prefixes,
+)
 from mechval.two_sat.certify.counting.enumeration import (
     CHUNK_FILE,
     Enumeration,
@@ -305,7 +309,7 @@ def test_too_many_multisets_are_refused_with_their_number_and_the_hours() -> Non
 
 def test_counts_beyond_64_bits_are_refused() -> None:
     with pytest.raises(MechvalError, match="what a count holds"):
-        refuse_too_many(Problem(n_variables=3, n_clauses=20), 2)
+        refuse_too_heavy(Problem(n_variables=3, n_clauses=20))
 
 
 def test_another_gamma_is_refused_in_words() -> None:
