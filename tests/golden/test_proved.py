@@ -78,15 +78,15 @@ def move_one_weight(model: Transformer, formula: Tensor, answer: int, rival: int
         logits = model(encode_formulas(PUBLISHED_PROBLEM, formula))[0, -1]
         return logits[answer] - logits[rival]
 
-    before = lead()
-    before.backward()
+    first = lead()
+    first.backward()
     weights = [weight for weight in model.parameters() if weight.grad is not None]
     most = max(weights, key=lambda weight: float(weight.grad.abs().max()))
     assert most.grad is not None
-    place = int(most.grad.abs().argmax())
-    start, slope = float(most.flatten()[place]), float(most.grad.flatten()[place])
+    before, place = float(first.detach()), int(most.grad.abs().argmax())
+    start, slope = float(most.detach().flatten()[place]), float(most.grad.flatten()[place])
     for step in range(1, 40):
-        moved = -step / 4 * float(before) / slope
+        moved = -step / 4 * before / slope
         with torch.no_grad():
             most.view(-1)[place] = start + moved
             if float(lead()) < 0:

@@ -13,6 +13,7 @@ from mechval.tables import Declared
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
+from mechval.two_sat.certify.theorem.routes import LENGTHS
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus
 from mechval.two_sat.report import measured
@@ -95,6 +96,15 @@ def theorem(files: RunFiles) -> Section | None:
             ("in", "unit"),
             ("stopped by", "stopped_by"),
         ),
+        "lengths": files.show(
+            LENGTHS,
+            ("route", "route"),
+            ("terms", lambda row: _written(row.terms)),
+            ("floating-point operations", lambda row: _written(row.operations)),
+            ("margin", "margin"),
+        )
+        if _has(files, LENGTHS)
+        else None,
         "cells": show(
             by(found.cells, "interpretation").items(),
             ("interpretation", lambda item: f"`{item[0]}`"),

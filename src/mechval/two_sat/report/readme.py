@@ -13,14 +13,15 @@ from mechval.two_sat.certify.counting.programs import ALL, PROGRAM_ERRORS
 from mechval.two_sat.certify.counting.tables import ANSWERS
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus
+from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus
 from mechval.two_sat.claim.sizes import FRONT
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.report import claim_sections, measured
 from mechval.two_sat.report.published_values import BY_KEY
 from mechval.two_sat.report.targets import ABOUT, Target
 
-AUTHORS, OWN = "published", "reference"
-"""Runs of the authors' network and of ours."""
+AUTHORS, OWN, PROVED = "published", "reference", "proved"
+"""Runs of the authors' network, of ours, and of ours trained until it is proved."""
 _SEEDS = "cpu-"
 
 
@@ -127,7 +128,22 @@ def certified(runs: Mapping[str, RunFiles]) -> str:
     return markdown_of(shown)
 
 
+def theorem(runs: Mapping[str, RunFiles]) -> str:
+    """What is proved of the network that was trained on towards its interpretation."""
+    found = runs[PROVED].record(THEOREM)
+    about = f"Run `{PROVED}`, `{OWN}` trained on towards its interpretation,"
+    if found.status is not LemmaStatus.PROVED:
+        return f"{about} is not proved: {found.failing_lemma}."
+    every = len({cell.interpretation for cell in found.cells})
+    return (
+        f"{about} **answers each of the {int(found.formulas):,} formulas rightly, and "
+        f"{len(found.interpretations)} of its {every} interpretations hold with ε = 0: "
+        f"[proved](results/two_sat/{PROVED}/report/README.md)**; no formula is tried."
+    )
+
+
 BLOCKS: Mapping[str, Block] = {
+    "theorem": theorem,
     "headline": headline,
     "seeds": seeds,
     "better": better,

@@ -103,7 +103,7 @@ def test_a_killed_run_resumes_at_the_exact_step(
 def test_an_estimate_is_for_all_steps_and_leaves_the_network_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: ConsolidateConfig, n_steps: int
 ) -> None:
-    monkeypatch.setattr(descent.time, "perf_counter", itertools.count().__next__)
+    monkeypatch.setattr(descent.time, "perf_counter", itertools.count(0.0).__next__)
     run = trained_run(tmp_path)
     before = copy.deepcopy(run.model)
     # A step takes one second by this clock.
