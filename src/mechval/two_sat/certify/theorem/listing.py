@@ -8,7 +8,6 @@ formula, contamination and the loop's rounding included. One listing therefore b
 """
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,6 +117,11 @@ def centre_tables(sums: Sums, neurons: Int[np.ndarray, " neuron"]) -> Tables:
         constant,
         weight.T,
     )
+    if not all(bool(part.isfinite().all()) for part in (*single, sums.moved[picked])):
+        raise ListingRefusedError(
+            "what moves the neurons has no bound, so listing clauses proves nothing; allowed: "
+            "networks whose attention keeps to what is read."
+        )
     return Tables(*(np.ascontiguousarray(part.numpy(), dtype=np.float32) for part in single))
 
 
@@ -175,6 +179,8 @@ def make_listing(
     except MechvalError as refusal:
         raise ListingRefusedError(str(refusal)) from None
     neurons = evaluators.neuron.numpy()
+    if not len(neurons):
+        raise ListingRefusedError("no neuron is ever active; allowed for a listing: one or more.")
     listed = centre_tables(sums, neurons)
     _refuse_hopeless(listed, sums, evaluators, problem)
     padded, falsifies = _padded(listed), _falsifies(evaluators)
@@ -264,11 +270,6 @@ def _refuse_hopeless(listed: Tables, sums: Sums, evaluators: Evaluators, problem
     least, worst = clear.nan_to_num(-torch.inf).amin(0).min(0)
     if float(least) > 0:
         return
-    if not math.isfinite(float(least)):
-        raise ListingRefusedError(
-            "what moves the neurons has no bound, so listing clauses proves nothing; allowed: "
-            "networks whose attention keeps to what is read."
-        )
     raise ListingRefusedError(
         f"neuron {int(evaluators.neuron[worst])} is {float(-least):.3g} on the wrong side of 0 in "
         "some formula, what can move it included; allowed for a listing: networks of whose "
