@@ -80,11 +80,10 @@ def move_one_weight(model: Transformer, formula: Tensor, answer: int, rival: int
 
     first = lead()
     first.backward()
-    weights = [weight for weight in model.parameters() if weight.grad is not None]
-    most = max(weights, key=lambda weight: float(weight.grad.abs().max()))
-    assert most.grad is not None
-    before, place = float(first.detach()), int(most.grad.abs().argmax())
-    start, slope = float(most.detach().flatten()[place]), float(most.grad.flatten()[place])
+    slopes = [(weight, weight.grad) for weight in model.parameters() if weight.grad is not None]
+    most, slopes_of = max(slopes, key=lambda pair: float(pair[1].abs().max()))
+    before, place = float(first.detach()), int(slopes_of.abs().argmax())
+    start, slope = float(most.detach().flatten()[place]), float(slopes_of.flatten()[place])
     for step in range(1, 40):
         moved = -step / 4 * before / slope
         with torch.no_grad():
