@@ -38,10 +38,7 @@ def main() -> None:
     corpora = _fresh_formulas(settings, arguments.formulas)
     split, drawn = corpora.splits["analysis.test"], corpora.provenance
     natural = drawn.satisfiable_drawn / drawn.formulas_drawn
-    axioms = settings.axioms
-    question = Question(
-        settings.circuit, axioms.versions, axioms.residuals, axioms.confidence, natural
-    )
+    question = Question(settings.circuit, settings.axioms, natural)
     start = time.perf_counter()
     reports = validate(model, settings.problem, circuit, split, question=question, device=cpu)
     measured = {

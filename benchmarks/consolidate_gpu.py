@@ -23,7 +23,7 @@ import torch
 from mechval.training.recipe import Descent
 from mechval.transformer import Transformer, save_weights
 from mechval.transformer.architecture import Architecture
-from mechval.transformer.weights import load_foreign_checkpoint
+from mechval.transformer.foreign import load_foreign_checkpoint
 from mechval.two_sat.configs import ConsolidateConfig
 from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.consolidate.network import Consolidated, Run, consolidate

@@ -28,18 +28,12 @@ def main(run: Path) -> None:
     """Print the CPU seconds of both parts and whether they keep the bound."""
     config = load_run_config(run / "config.json") or {}
     settings = parse_config(TwoSatSettings, config["settings"])
-    problem, cpu, axioms = settings.problem, torch.device("cpu"), settings.axioms
+    problem, cpu = settings.problem, torch.device("cpu")
     sizes = {"training_formulas": 600, "analysis_formulas": N_FORMULAS}
     data = settings.data.model_copy(update=sizes)
     splits = generation.generate_corpora(problem, data, 0).splits
     model = network.load_network(problem, settings.architecture, run / "train" / network.WEIGHTS)
-    question = assess.Question(
-        settings.circuit,
-        axioms.versions,
-        axioms.residuals,
-        axioms.confidence,
-        natural_share=0.7387,
-    )
+    question = assess.Question(settings.circuit, settings.axioms, natural_share=0.7387)
     started = time.process_time()
     found = circuit.extract_circuit(
         model, problem, splits["analysis.fit"], config=settings.circuit, seed=0, device=cpu

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from experiments.paper_table import MERGED, Merged, merge, render
+from mechval.pipeline import Workspace
 from mechval.reporting.paper import Agreement
 from mechval.two_sat.report.published_values import PUBLISHED
 
-STUDY = Path(__file__).parents[2] / "results" / "two_sat"
+STUDY = Path(__file__).resolve().parents[2] / "results" / "two_sat"
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,6 @@ def test_the_published_model_agrees_or_the_deviations_list_says_why(
 
 
 def test_both_files_are_those_of_the_committed_runs(rows: tuple[Merged, ...]) -> None:
-    merged = merge(STUDY)
+    merged = merge(Workspace(STUDY.parents[1]), STUDY.name)
     assert tuple(merged) == rows
     assert render(merged) in (STUDY / "paper_versus_measured.md").read_text(encoding="utf-8")
