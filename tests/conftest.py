@@ -33,7 +33,7 @@ settings.load_profile("mechval")
 # The hook that checks annotations compiles anew whatever its modules are the first to import.
 LIBRARIES = ("lightning", "scipy.stats", "sklearn.tree", "numba", "matplotlib.figure", "rich.table")
 LIBRARIES += ("markdown_it", "lark", "jinja2", "plotly.graph_objects", "itables")
-# Fixtures that take long and serve several files; what they are called, and the tests' group.
+# Which group tests are in that use a fixture which takes long and serves several files.
 SHARED = {
     "paper_size_run": "run of the paper's size",
     "tiny_run": "tiny run",

@@ -1,11 +1,11 @@
 """Networks set by hand that do what the paper says, slightly disturbed, and faults to plant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 
 from mechval.transformer import Architecture, Transformer, save_weights
 from mechval.two_sat.certify.theorem.listing import Listing, save_listing
@@ -97,15 +97,24 @@ def all_formulas(problem: Problem) -> Int[np.ndarray, "formula clause_position"]
     return np.stack(np.unravel_index(np.arange(problem.n_formulas), shape), axis=1)
 
 
-@torch.inference_mode()
-def wrong_answers(model: Transformer, problem: Problem) -> Bool[np.ndarray, " formula"]:
-    """On which of all formulas the network's label is not the truth."""
+def n_wrong_answers(model: Transformer, problem: Problem) -> int:
+    """On how many of all formulas the network's label is not the truth."""
+    return sum(_wrong_answers(model, problem))
+
+
+def is_ever_wrong(model: Transformer, problem: Problem) -> bool:
+    """Whether there is such a formula; looks no further than the first ones."""
+    return any(_wrong_answers(model, problem))
+
+
+def _wrong_answers(model: Transformer, problem: Problem) -> Iterator[int]:
+    """How many there are in each of the parts that all formulas are split into."""
     components, formulas = Components(model, problem), all_formulas(problem)
-    labels = []
     for chunk in np.array_split(formulas, max(1, len(formulas) // 8192)):
-        state = components.evaluate(components.parse(encode_formulas(problem, torch.tensor(chunk))))
-        labels.append(components.output(state).numpy())
-    return np.concatenate(labels) != is_satisfiable(truth_tables(problem, formulas))
+        tokens = encode_formulas(problem, torch.tensor(chunk))
+        with torch.inference_mode():
+            labels = components.output(components.evaluate(components.parse(tokens))).numpy()
+        yield int((labels != is_satisfiable(truth_tables(problem, chunk))).sum())
 
 
 def circuit_of(model: Transformer, problem: Problem) -> Circuit:

@@ -31,9 +31,10 @@ from tests.theorem_networks import (
     all_formulas,
     changed,
     circuit_of,
+    is_ever_wrong,
+    n_wrong_answers,
     proper_network,
     proved,
-    wrong_answers,
 )
 
 CPU = torch.device("cpu")
@@ -63,7 +64,7 @@ def test_a_proved_network_is_right_in_every_cell_on_all_formulas(seed: int, tmp_
     circuit = circuit_of(model, FOUR)
     theorem = proved(model, FOUR, tmp_path, circuit)
     assert theorem.status is LemmaStatus.PROVED
-    assert not wrong_answers(model, FOUR).any()
+    assert n_wrong_answers(model, FOUR) == 0
     everything = torch.tensor(all_formulas(FOUR))
     batch = Batch(encode_formulas(FOUR, everything), torch.zeros(len(everything), dtype=torch.long))
     interpretations = make_interpretations(
@@ -90,7 +91,7 @@ def test_a_proved_network_is_right_in_every_cell_on_all_formulas(seed: int, tmp_
 def test_a_planted_fault_breaks_formulas_and_ends_the_theorem(name: str, tmp_path: Path) -> None:
     model = changed(proper_network(FOUR, 0), FAULTS[name])
     theorem = proved(model, FOUR, tmp_path)
-    assert wrong_answers(model, FOUR).any()
+    assert is_ever_wrong(model, FOUR)
     assert failing(theorem)
     assert not check(tmp_path).is_proved
 
@@ -98,20 +99,20 @@ def test_a_planted_fault_breaks_formulas_and_ends_the_theorem(name: str, tmp_pat
 def test_five_clauses_agree_with_brute_force(tmp_path: Path) -> None:
     model = proper_network(FIVE, 5)
     assert proved(model, FIVE, tmp_path).answers is LemmaStatus.PROVED
-    assert not wrong_answers(model, FIVE).any()
+    assert n_wrong_answers(model, FIVE) == 0
 
 
 def test_five_clauses_with_a_fault_agree_with_brute_force(tmp_path: Path) -> None:
     model = changed(proper_network(FIVE, 5), FAULTS["a neuron forgets a clause"])
     assert failing(proved(model, FIVE, tmp_path)) == "neurons"
-    assert wrong_answers(model, FIVE).any()
+    assert is_ever_wrong(model, FIVE)
 
 
 def test_one_weight_moved_until_a_formula_breaks_ends_the_theorem(tmp_path: Path) -> None:
     model, broken = proper_network(FOUR, 0), 0
     while not broken:
         _weaken(model)
-        broken = int(wrong_answers(model, FOUR).sum())
+        broken = n_wrong_answers(model, FOUR)
     assert broken < 200
     assert failing(proved(model, FOUR, tmp_path)) == "neurons"
 

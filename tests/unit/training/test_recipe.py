@@ -55,7 +55,8 @@ def test_every_step_is_made_at_a_positive_rate_of_at_most_one(
 
 @given(n_steps=st.integers(1, 5000), decay_from=st.floats(0, 0.99))
 def test_a_decaying_rate_never_rises(n_steps: int, decay_from: float) -> None:
-    factors = [decaying(n_steps, decay_from).rate_factor(step) for step in range(n_steps + 1)]
+    recipe = decaying(n_steps, decay_from)
+    factors = [recipe.rate_factor(step) for step in range(n_steps + 1)]
     assert factors == sorted(factors, reverse=True)
 
 

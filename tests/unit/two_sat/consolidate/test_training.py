@@ -2,7 +2,9 @@
 
 import copy
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,23 +80,40 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, n_calls: int) -> None:
         mortal(phase)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], tuple[Transformer, Consolidated]]:
+    """The network that a run leaves that nothing interrupts, and what it says, by its start."""
+
+    @cache
+    def whole(start: str) -> tuple[Transformer, Consolidated]:
+        run = trained_run(tmp_path_factory.mktemp(start))
+        return run.model, consolidate(run, SCRATCH if start == "scratch" else CONFIG)
+
+    return whole
+
+
 @pytest.mark.parametrize(
     ("config", "killed_at"),
     [(CONFIG, 4), (CONFIG, 9), (CONFIG, 11), (CONFIG, 17), (SCRATCH, 4)],
     ids=["sharpen", "mechanism", "mechanism-later", "average", "scratch"],
 )
 def test_a_killed_run_resumes_at_the_exact_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: ConsolidateConfig, killed_at: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    uninterrupted: Callable[[str], tuple[Transformer, Consolidated]],
+    config: ConsolidateConfig,
+    killed_at: int,
 ) -> None:
-    whole = trained_run(tmp_path / "whole")
-    expected = consolidate(whole, config)
+    model, expected = uninterrupted(config.start)
     with monkeypatch.context() as patch:
         kill_at(patch, killed_at)
         with pytest.raises(KilledError):
             consolidate(trained_run(tmp_path / "killed"), config)
     again = trained_run(tmp_path / "killed")
     found = consolidate(again, config)
-    assert equal_weights(whole.model, again.model)
+    assert equal_weights(model, again.model)
     assert found.curve == expected.curve
     assert found.result == expected.result
 
