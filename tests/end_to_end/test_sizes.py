@@ -26,6 +26,8 @@ def test_a_corner_of_the_allowed_sizes_finishes_all_stages(
         "nulls.formulas=120",
         "progress.formulas=120",
         "improved.formulas=72",
+        "certify.parsing.max_branches=0",
+        "certify.drift_formulas=2",
     )
     (answer,) = run_commands(tmp_path, [words])
     assert answer.code == 0, answer.stderr
