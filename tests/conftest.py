@@ -32,7 +32,7 @@ settings.load_profile("mechval")
 
 # The hook that checks annotations compiles anew whatever its modules are the first to import.
 LIBRARIES = ("lightning", "scipy.stats", "sklearn.tree", "numba", "matplotlib.figure", "rich.table")
-LIBRARIES += ("markdown_it", "lark", "jinja2", "plotly.graph_objects", "itables")
+LIBRARIES += ("markdown_it", "lark", "jinja2", "itables")
 # Which group tests are in that use a fixture which takes long and serves several files.
 SHARED = {
     "paper_size_run": "run of the paper's size",
