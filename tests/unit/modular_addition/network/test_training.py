@@ -151,7 +151,7 @@ def test_a_killed_training_ends_with_the_same_weights_and_curve(
 
 
 def test_every_weight_is_trained(tmp_path: Path) -> None:
-    recipe = RECIPE.model_copy(update={"max_steps": 8, "weight_decay": 0.0})
+    recipe = RECIPE.model_copy(update={"max_steps": 8, "warmup_steps": 1, "weight_decay": 0.0})
     model = trained(tmp_path, recipe).model
     before = named_weights(tiny_network())
     assert not any(weight.equal(before[name]) for name, weight in named_weights(model).items())

@@ -40,7 +40,7 @@ STAGES = {
 
 
 def settings_for(model: Transformer) -> ModularAdditionSettings:
-    training = GrokkingRecipe(max_steps=2, evaluate_every_steps=1)
+    training = GrokkingRecipe(max_steps=2, evaluate_every_steps=1, warmup_steps=1)
     return changed(
         MODULAR_ADDITION, problem=PROBLEM, architecture=model.architecture, training=training
     )

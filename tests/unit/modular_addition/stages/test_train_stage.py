@@ -153,5 +153,5 @@ def test_a_missing_checkpoint_is_told(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_modulus_is_refused(tmp_path: Path) -> None:
     source = ModelSource(kind="published", path=str(foreign_file(tmp_path)))
     other = settings(model=source, problem=PROBLEM.model_copy(update={"p": 7}))
-    with pytest.raises(MechvalError, match=r"embed\.W_E has shape \(6, 16\); allowed: \(8, 16\)"):
+    with pytest.raises(MechvalError, match=r"embed\.W_E has shape \(16, 6\); allowed: \(16, 8\)"):
         run_stages(STUDY, other, STAGES, Workspace(tmp_path), RUN)
