@@ -48,15 +48,19 @@ def reproduce(
 
     >>> import tempfile
     >>> from omegaconf import OmegaConf
-    >>> recipe = {"examples": 128, "batch_size": 32, "evaluate_every_steps": 4, "n_snapshots": 2}
+    >>> recipe = {"examples": 128, "batch_size": 32, "warmup_steps": 2, "n_snapshots": 2}
+    >>> few = {"evaluation_examples": 20}
     >>> changes = {
     ...     "problem": {"n_variables": 3, "n_clauses": 6},
     ...     "data": {"training_formulas": 800, "analysis_formulas": 400},
     ...     "architecture": {"d_model": 16, "d_mlp": 8, "n_heads": [1, 4]},
-    ...     "training": {**recipe, "evaluation_examples": 20},
+    ...     "training": {**recipe, **few, "evaluate_every_steps": 4},
     ...     "finishing": None,
     ...     "circuit": {"readings": ["calibrated"]},
     ...     "axioms": {"versions": ["trees"]},
+    ...     **{stage: {"formulas": 100} for stage in ("progress", "improved")},
+    ...     "nulls": {"formulas": 100, "shuffled_formulas": 100, "training": few},
+    ...     "certify": {"drift_formulas": 100},
     ... }
     >>> base = OmegaConf.load("conf/settings/two_sat/base.yaml")
     >>> values = OmegaConf.to_container(OmegaConf.merge(base, changes))

@@ -189,5 +189,7 @@ def test_fractions_that_leave_no_test_split_are_refused():
 @pytest.mark.parametrize("field", ["training_formulas", "analysis_formulas"])
 @pytest.mark.parametrize("value", [0, -2, 3, 4.0, "2", True])
 def test_a_corpus_size_that_is_not_an_even_number_is_refused(field, value):
-    with pytest.raises(MechvalError, match=f"data.{field}=.* allowed: an even integer from 2 to 100000000"):
+    with pytest.raises(
+        MechvalError, match=f"data.{field}=.* allowed: an even integer from 2 to 100000000"
+    ):
         parse_config(DataConfig, {**dict(TWO_SAT.data), field: value}, prefix="data")
