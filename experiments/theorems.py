@@ -8,12 +8,12 @@ all of it unless runs are named. Both write ``results/theorems/theorems.csv`` an
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from experiments.exits import exit_codes
+from experiments.folders import replacing
 from mechval import tables
 from mechval.errors import MechvalError
 from mechval.pipeline import FinishedRun, Workspace
@@ -80,6 +80,8 @@ def main(arguments: Sequence[str]) -> None:
     names = [word for word in arguments if word != "--check"]
     if unknown := [name for name in names if name.startswith("-")]:
         raise MechvalError(f"{unknown[0]} is no option; allowed: --check, and names of runs.")
+    if not arguments:
+        raise MechvalError("no run is named; allowed: names of runs, or --check.")
     if "--check" not in arguments:
         runs = [FinishedRun(Workspace(Path()), "two_sat", name) for name in names]
         for run in track(runs, "theorems"):
@@ -95,18 +97,12 @@ def prove(run: FinishedRun) -> None:
 
     Raises MechvalError if a stage is missing or altered, or the network is not of the family.
     """
-    kept = FOLDER / run.run
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as aside:
-        folder = Path(aside) / run.run
+    with replacing(FOLDER / run.run) as folder:
         _write(run, folder)
         check(folder)
-        shutil.rmtree(kept, ignore_errors=True)
-        folder.rename(kept)
 
 
 def _write(run: FinishedRun, folder: Path) -> None:
-    folder.mkdir()
     for stage, files in KEPT.items():
         for name in files:
             shutil.copy(run.file(stage, name), folder / name)

@@ -2,7 +2,8 @@
 
 ``question`` is a function without arguments that returns a `mechval.axioms.Question`. Written is
 ``results/claims/<name>/``, by the name of its first claim: tables, controls, where it fails, specs,
-a figure, ``README.md``, the page ``index.html`` and, last, ``manifest.json``.
+a figure, ``README.md``, the page ``index.html`` and ``manifest.json``; a folder of that name is
+replaced once all is made.
 """
 
 import importlib
@@ -15,12 +16,14 @@ from pathlib import Path
 import torch
 
 from experiments.exits import exit_codes
+from experiments.folders import replacing
 from mechval import axioms as mv
 from mechval.axioms import guarding
 from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.pipeline.code_digest import code_digest
 from mechval.pipeline.manifest import StageKey, hash_files, make_manifest, manifest_text
+from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.html.claim_page import FIGURE, build_claim_page
 
@@ -35,7 +38,6 @@ def main(reference: str) -> Path:
     Raises MechvalError if the reference names no question, or as `mechval.axioms.validate`.
     """
     asked = load_question(reference)
-    folder = CLAIMS / _folder_name(asked.claims[0].name)
     result = mv.validate(
         asked.claim,
         asked.inputs,
@@ -43,20 +45,20 @@ def main(reference: str) -> Path:
         confidence=CONFIDENCE,
         domain_size=asked.domain_size,
     )
-    controls = [mv.run_controls(each, asked.inputs) for each in asked.claims]
-    failures = [mv.locate_failures(each, asked.inputs) for each in asked.claims]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
-    _write(folder, result, controls, failures)
-    facts = {
-        "command": f"python -m experiments.validate {reference}",
-        **_save_specs(asked.claims, folder),
-        **{name: digest[:12] for name, digest in hash_files(folder).items()},
-    }
-    page = build_claim_page(folder, reference, result, controls, failures, facts)
-    manifest = make_manifest("validate", _key(reference, asked), folder, folder / "none")
-    write_whole(folder / MANIFEST, manifest_text(manifest).encode())
-    sys.stdout.write(f"{result}\n\n{page}\n")
+    controls = [mv.run_controls(each, asked.inputs) for each in track(asked.claims, "controls")]
+    failures = [mv.locate_failures(each, asked.inputs) for each in track(asked.claims, "failures")]
+    with replacing(CLAIMS / _folder_name(asked.claims[0].name)) as folder:
+        _write(folder, result, controls, failures)
+        facts = {
+            "command": f"python -m experiments.validate {reference}",
+            **_save_specs(asked.claims, folder),
+            **{name: digest[:12] for name, digest in hash_files(folder).items()},
+        }
+        page = build_claim_page(folder, reference, result, controls, failures, facts)
+        manifest = make_manifest("validate", _key(reference, asked), folder, folder / "none")
+        write_whole(folder / MANIFEST, manifest_text(manifest).encode())
+    folder = CLAIMS / folder.name
+    sys.stdout.write(f"{result}\n\n{folder / page.name}\n")
     return folder
 
 

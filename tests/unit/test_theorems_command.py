@@ -72,6 +72,7 @@ def test_a_table_that_says_more_than_its_theorem_is_refused(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ([], "no run is named; allowed: names of runs, or --check"),
         (["--chek"], "--chek is no option; allowed: --check"),
         (["--check", "reference"], "reference holds no theorem; allowed: proved"),
         (["nowhere"], "run=nowhere has no results"),
