@@ -1,11 +1,12 @@
 """How the time of the theorem's proof grows with the number of variables and of clauses.
 
-``python benchmarks/proof_growth.py RUN OUT`` takes the consolidated network of a run, made from
-scratch for many variables and clauses, and proves it for fewer of both: the tokens and the neurons
-of the other variables and the positions of the other clauses are taken out. Timed in CPU seconds
-are the closed form alone, the finder and the checker. It prints, and writes into the JSON file
-OUT, the times of all sizes and the exponents fitted to them: of n at one m, of m at one n. The
-time does not depend on whether the smaller network can be proved, which the report says of each.
+``python benchmarks/proof_growth.py results/theorems/RUN OUT`` takes a network that was made from
+scratch for many variables and clauses and kept with its theorem, and proves it for fewer of both:
+the tokens and the neurons of the other variables and the positions of the other clauses are taken
+out. Timed in CPU seconds are the closed form alone, the finder and the checker. It prints, and
+writes into the JSON file OUT, the times of all sizes and the exponents fitted to them: of n at one
+m, of m at one n. The time does not depend on whether the smaller network can be proved, which the
+report says of each.
 """
 
 import argparse
@@ -14,23 +15,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from mechval.config import parse_config
-from mechval.pipeline import load_run_config
 from mechval.transformer import Transformer, save_weights
+from mechval.transformer.architecture import Architecture
 from mechval.two_sat.certify.theorem import neurons, second_block
 from mechval.two_sat.certify.theorem.checker import check_theorem
 from mechval.two_sat.certify.theorem.first_block import EnteredBlock
 from mechval.two_sat.certify.theorem.prover import prove_theorem
 from mechval.two_sat.certify.theorem.theorem import THEOREM, circuit_digest
-from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.circuit.files import save_circuit
-from mechval.two_sat.configs import CircuitConfig, TwoSatSettings
+from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.consolidate.formulas import balanced_formulas
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.training import WEIGHTS, load_network, make_network
@@ -43,16 +44,15 @@ N_FORMULAS = 2048
 def main() -> None:
     """Time every size and fit."""
     arguments = _arguments()
-    settings = parse_config(
-        TwoSatSettings, (load_run_config(arguments.run / "config.json") or {})["settings"]
-    )
-    problem, weights = settings.problem, arguments.run / "consolidate" / WEIGHTS
-    model = load_network(problem, settings.architecture, weights)
+    kept = THEOREM.read(arguments.theorem)
+    problem = Problem(n_variables=kept.n_variables, n_clauses=kept.n_clauses)
+    architecture = Architecture(d_mlp=max(512, problem.n_assignments))
+    model = load_network(problem, architecture, arguments.theorem / WEIGHTS)
     by_n = [Problem(n_variables=n, n_clauses=arguments.fixed_m) for n in arguments.n]
     by_m = [Problem(n_variables=arguments.fixed_n, n_clauses=m) for m in arguments.m]
     rows = {size: _timed(model, problem, size) for size in dict.fromkeys([*by_n, *by_m])}
     report = {
-        "run": arguments.run.name,
+        "run": arguments.theorem.name,
         "threads": torch.get_num_threads(),
         "sizes": list(rows.values()),
         f"exponent of n at m={arguments.fixed_m}": _exponents(
@@ -75,14 +75,13 @@ def restricted(model: Transformer, problem: Problem, smaller: Problem) -> Transf
     """
     n, few = problem.n_variables, smaller.n_variables
     tokens = [*range(few), *range(n, n + few), *range(2 * n, model.d_vocab)]
-    places = [*range(4 * smaller.n_clauses), 4 * problem.n_clauses]
     made = make_network(smaller, model.architecture)
     with torch.no_grad():
         for mine, other in zip(made.parameters(), model.parameters(), strict=True):
             if mine.shape == other.shape:
                 mine.copy_(other)
         made.W_E.copy_(model.W_E[tokens])
-        made.W_pos.copy_(model.W_pos[places])
+        made.W_pos.copy_(model.W_pos[_places(problem, smaller)])
         made.W_U.copy_(model.W_U[:, tokens])
         mlp = made.block(1).mlp
         mlp.W_in[:, smaller.n_assignments :] = 0
@@ -92,12 +91,7 @@ def restricted(model: Transformer, problem: Problem, smaller: Problem) -> Transf
 
 
 def _timed(model: Transformer, problem: Problem, size: Problem) -> dict[str, Any]:
-    network = restricted(model, problem, size)
-    generator, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
-    formulas, satisfiable = balanced_formulas(size, N_FORMULAS, generator)
-    split = Split(formulas.numpy().astype(np.uint8), satisfiable.numpy())
-    config = CircuitConfig(readings=("calibrated",), max_leaves=4)
-    circuit = extract_circuit(network, size, split, config=config, seed=0, device=cpu)
+    network, circuit = restricted(model, problem, size), _circuit(model, problem, size)
     with tempfile.TemporaryDirectory() as temporary, torch.inference_mode():
         folder = Path(temporary)
         save_circuit(circuit, folder)
@@ -123,6 +117,25 @@ def _timed(model: Transformer, problem: Problem, size: Problem) -> dict[str, Any
     }
 
 
+def _circuit(model: Transformer, problem: Problem, size: Problem) -> Circuit:
+    """That of fewer variables and all clauses; of its means, those at the remaining positions.
+
+    With fewer clauses `:` has more of its own attention, and no neuron may tell assignments apart.
+    """
+    wide = Problem(n_variables=size.n_variables, n_clauses=problem.n_clauses)
+    generator, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
+    formulas, satisfiable = balanced_formulas(wide, N_FORMULAS, generator)
+    split = Split(formulas.numpy().astype(np.uint8), satisfiable.numpy())
+    config = CircuitConfig(readings=("calibrated",), max_leaves=4)
+    network = restricted(model, problem, wide)
+    circuit = extract_circuit(network, wide, split, config=config, seed=0, device=cpu)
+    return replace(circuit, mean_resid_post=circuit.mean_resid_post[_places(problem, size)])
+
+
+def _places(problem: Problem, smaller: Problem) -> list[int]:
+    return [*range(4 * smaller.n_clauses), 4 * problem.n_clauses]
+
+
 def _exponents(sizes: Sequence[int], rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Slopes of logarithms: of the terms, and of every part's time."""
     values = {part: [row["cpu seconds"][part] for row in rows] for part in PARTS}
@@ -135,7 +148,7 @@ def _exponents(sizes: Sequence[int], rows: Sequence[dict[str, Any]]) -> dict[str
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("theorem", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--n", type=int, nargs="+", default=[4, 5, 6, 7, 8])
     parser.add_argument("--m", type=int, nargs="+", default=[4, 8, 12, 16, 20])
