@@ -26,7 +26,7 @@ tests: $(VENV)/installed-dev ## the tests alone
 		--no-loadscope-reorder
 
 $(VENV)/installed: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
-	$(PIP_INSTALL) --editable .
+	$(PIP_INSTALL) --editable ".[studies]"
 	touch $@
 
 $(VENV)/installed-dev: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt

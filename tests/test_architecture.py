@@ -1,6 +1,10 @@
 """Who may import what, read from the sources without importing them."""
 
 import ast
+import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -86,6 +90,23 @@ def test_every_form_of_import_is_read(tmp_path: Path) -> None:
 def test_task_agnostic_packages_import_only_the_foundation(part: str) -> None:
     assert sources(PACKAGE / part)
     assert dependencies(part) <= FOUNDATION
+
+
+def test_what_is_installed_without_extras_is_what_the_axioms_import() -> None:
+    paths = [*sources(PACKAGE / "axioms"), *(PACKAGE / f"{name}.py" for name in FOUNDATION)]
+    imported = {name for path in paths for name in third_parties(path)}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    installed = {re.split(r"[^\w-]", name)[0] for name in project["dependencies"]}
+    # pydantic brings its core; for a figure, one is told to install matplotlib.
+    ours = {"mechval", "pydantic_core", "matplotlib", "pandas"}
+    assert imported - ours - sys.stdlib_module_names == installed
+
+
+def test_the_axioms_import_nothing_that_takes_long_beside_torch() -> None:
+    code = "import sys, mechval.axioms; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"scipy.stats", "scipy.optimize", "matplotlib", "pandas", "sklearn", "lightning"}
+    assert not slow & set(done.stdout.split())
 
 
 def test_the_foundation_imports_nothing_above_it() -> None:

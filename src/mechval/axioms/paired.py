@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from jaxtyping import Bool
-from scipy.optimize import root_scalar
-from scipy.special import ndtri
-from scipy.stats import binomtest
+from scipy.special import bdtr, ndtri
 from torch import Tensor
 
 from mechval import tables
@@ -124,8 +122,8 @@ def compare_pairs(reports: Sequence[AxiomReport], cell: str, confidence: float) 
 
 
 def _p_value(only_first: int, only_second: int) -> float:
-    uneven = only_first + only_second
-    return float(binomtest(only_first, uneven).pvalue) if uneven else 1.0
+    fewer, uneven = min(only_first, only_second), only_first + only_second
+    return min(1.0, 2 * float(bdtr(fewer, uneven, 0.5)))
 
 
 def _difference_interval(
@@ -136,6 +134,9 @@ def _difference_interval(
     The score is squared and multiplied out, as its variance vanishes at -1, at 1 and, where no
     sample is uneven, at 0.
     """
+    # Takes long to import, and is needed only where claims are compared.
+    from scipy.optimize import root_scalar
+
     squared_quantile = float(ndtri((1 + confidence) / 2)) ** 2
     found = (only_first - only_second) / n
 

@@ -165,8 +165,17 @@ class ValidationResult:
                 }
 
     def figure(self) -> "Figure":
-        """The cells, axioms by components, shaded by ε; a panel for each claim."""
-        from mechval.axioms.drawing import draw_cells
+        """The cells, axioms by components, shaded by ε; a panel for each claim.
+
+        Raises MechvalError if matplotlib is not installed.
+        """
+        try:
+            from mechval.axioms.drawing import draw_cells
+        except ImportError:
+            raise MechvalError(
+                "matplotlib is not installed, so there is no figure; allowed: after pip install "
+                "'mechval[pages]'."
+            ) from None
 
         return draw_cells({each.interpretation: _judged(each) for each in self.reports})
 

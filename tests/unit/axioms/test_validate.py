@@ -144,6 +144,14 @@ def test_a_frame_needs_pandas_and_says_so(
     assert frame[0]["epsilon"] == 0
 
 
+def test_a_figure_needs_matplotlib_and_says_so(
+    rivals: mv.ValidationResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mechval.axioms.drawing", None)
+    with pytest.raises(MechvalError, match="matplotlib is not installed"):
+        rivals.figure()
+
+
 def test_the_figure_has_a_panel_for_each_claim(rivals: mv.ValidationResult) -> None:
     panels = rivals.figure().axes
     assert [panel.get_title() for panel in panels] == ["reversal", "copy"]
