@@ -208,24 +208,31 @@ def _interchange(
     """By cell: which pairs are informative, which disagree, and which do so with no interchange."""
     place = f"{interpretation.name!r}, variable {variable.value.name!r}"
     i = interpretation.components.index(variable.component) + 1
-    own, wanted = base.concrete[i], variable.value.read(source.prefix[i])
-    changed = variable.value.write(base.prefix[i], wanted)
+    changed = variable.value.write(base.prefix[i], variable.value.read(source.prefix[i]))
     expected = changed
     for number, component in enumerate(interpretation.abstract[i:], start=i + 1):
         expected = guarding.translate(component, f"{place}: h_{number}", expected)
-    contents = {
-        InterchangeCell.NATIVE: variable.carrier.read(claimed(source.concrete[i])),
-        InterchangeCell.GAMMA: _written(interpretation, variable, i, base.prefix[i], changed),
-    }
     is_informative = _differs(interpretation, base.prefix[-1], expected, place)
     no_op = _differs(interpretation, base.observed[-1], expected, place)
-    judged: dict[InterchangeCell, tuple[Tensor, ...]] = {}
+    judged = {cell: (is_informative, is_informative.clone(), no_op) for cell in InterchangeCell}
+    # On the other pairs the network need not run.
+    rows = is_informative.nonzero().flatten().tolist()
+    if not rows:
+        return judged
+    own, other, before, changed, expected = (
+        states.pick(state, rows)
+        for state in (base.concrete[i], source.concrete[i], base.prefix[i], changed, expected)
+    )
+    contents = {
+        InterchangeCell.NATIVE: variable.carrier.read(claimed(other)),
+        InterchangeCell.GAMMA: _written(interpretation, variable, i, before, changed),
+    }
     for cell, content in contents.items():
         state = carried(variable.carrier.write(claimed(own), content), own, f"{place}, {cell}")
         run = partial(interpretation.run_after, i)
         answer = guarding.translate(run, f"{place}, {cell}: t[{i}:]", state)
         read = guarding.translate(interpretation.alphas[-1], f"{place}, {cell}: α", answer)
-        judged[cell] = (is_informative, _differs(interpretation, read, expected, place), no_op)
+        judged[cell][1][rows] = _differs(interpretation, read, expected, place)
     return judged
 
 
