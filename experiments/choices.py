@@ -5,10 +5,13 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from experiments.studies import allowed_stages
+from experiments.settings import Options
+from experiments.studies import allowed_stages, load_study
+from mechval.config import known_keys
 from mechval.errors import MechvalError
 
 DEFAULTS = {"study": "two_sat", "preset": "reference"}
+_UNKNOWN_KEY = re.compile(r"Could not override '([^']+)'")
 GROUPS = ("study", "preset", "model", "stage")
 
 
@@ -45,13 +48,29 @@ def quoted(word: str) -> str:
     return f"{key}='{value}'"
 
 
-def refused_by_hydra(error: Exception) -> MechvalError:
-    """What Hydra's parser or its configs say of a word, in one sentence."""
+def refused_by_hydra(error: Exception, words: Sequence[str]) -> MechvalError:
+    """What Hydra's parser or its configs say of one of the words, in one sentence."""
     reason = str(error).strip().partition("\n")[0].rstrip(".")
+    key = _UNKNOWN_KEY.fullmatch(reason)
+    if key and not key[1].startswith("hydra"):
+        study = dict(_group_words(words)).get("study", [DEFAULTS["study"]])[0]
+        return _unknown_key(key[1], study)
     return MechvalError(
         f"the command line is refused ({reason}); allowed: words key=value with a known key, a "
         "value with brackets, commas or quotes in quotes of its own (docs/RUNNING.md)."
     )
+
+
+def _unknown_key(path: str, study: str) -> MechvalError:
+    names, settings = path.split("."), load_study(study).settings
+    for depth in range(len(names)):
+        allowed = known_keys(settings, names[:depth]) + known_keys(Options, names[:depth])
+        if names[depth] not in allowed:
+            wrong = ".".join(names[: depth + 1])
+            return MechvalError(
+                f"{wrong} is not a known setting; allowed here: {', '.join(allowed) or 'nothing'}."
+            )
+    return MechvalError(f"{path} has no value yet in this preset; allowed: with a plus, +{path}=….")
 
 
 def _group_words(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -62,7 +81,7 @@ def _group_words(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
             continue
         if group == "stage" and key == "stage":
             raise MechvalError(f"{word} is not allowed; allowed: with a plus, +{word}.")
-        yield group, [option.strip(" '\"") for option in value.split(",")]
+        yield group, [option.strip(" '\"[]") for option in value.split(",")]
 
 
 def _is_sweep_function(value: str) -> bool:

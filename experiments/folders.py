@@ -1,10 +1,38 @@
-"""Folders of results that are replaced whole, or stay as they were."""
+"""Where commands work, and folders of results that are replaced whole or stay as they were."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from mechval.errors import MechvalError
+
+_PARTS = ("results", "build", "data")
+
+
+def packaged(name: str) -> Path:
+    """A folder of the repository: beside this package, or in it where a wheel is installed."""
+    here = Path(__file__).resolve().parent
+    return next(path for path in (here / name, here.parent / name) if path.is_dir())
+
+
+def working_folder() -> Path:
+    """The current folder, if results may lie there: the repository's root, a folder of earlier
+    results, or an empty one. Raises MechvalError, naming the root that it is below of, elsewhere.
+    """
+    folder = Path.cwd()
+    if any((folder / name).is_dir() for name in _PARTS):
+        return folder
+    for above in folder.parents:
+        if (above / "conf" / "config.yaml").is_file():
+            raise MechvalError(f"{folder} is no place to run from; allowed: the root, cd {above}.")
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise MechvalError(
+            f"{folder} is no place to run from; allowed: the repository's root, a folder with "
+            "earlier results, or an empty one."
+        )
+    return folder
 
 
 @contextmanager

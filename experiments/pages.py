@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from experiments.exits import exit_codes
+from experiments.folders import working_folder
 from experiments.settings import Request
 from experiments.studies import STUDIES, load_study
 from mechval.config import parse_config
@@ -71,5 +72,5 @@ def _page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterat
 
 if __name__ == "__main__":
     with exit_codes():
-        for built in build_pages(Workspace(Path.cwd())):
+        for built in build_pages(Workspace(working_folder())):
             sys.stdout.write(f"{built.relative_to(Path.cwd())}\n")

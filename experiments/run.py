@@ -1,6 +1,7 @@
 """Run the pipeline: ``python -m experiments.run +stage=all``.
 
-``+stage=dashboard`` is a command word and no stage: it publishes what was tracked of a run.
+``+stage=dashboard`` is a command word and no stage: it publishes what was tracked of a run, after
+the stages that it is in a list with.
 
 Exit codes: 1 verification found differences, others as in ``experiments.exits``.
 """
@@ -13,21 +14,25 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.choices import check_choices, missing_stage, quoted, refused_by_hydra
 from experiments.dashboard import publish
 from experiments.exits import exit_codes
+from experiments.folders import packaged, working_folder
 from experiments.pages import build_requested
 from experiments.settings import Request, read_request
+from experiments.settings_help import explain_settings
 from experiments.tracking import make_observer
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace, run_stages, verify_stages
 from mechval.pipeline.places import require_writable
 
 MULTIRUN = {"-m", "--multirun"}
-CONF = Path(__file__).resolve().parents[1] / "conf"
+CONF = packaged("conf")
+
+OmegaConf.register_new_resolver("explained", explain_settings, replace=True)
 
 
 def main() -> None:
@@ -35,7 +40,7 @@ def main() -> None:
     with exit_codes():
         words = sys.argv[1:]
         check_choices(words, CONF)
-        require_writable(Path.cwd() / "build")
+        require_writable(working_folder() / "build")
         # Hydra raises what it refuses, for us to tell.
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")
         if not MULTIRUN & set(words):
@@ -43,7 +48,7 @@ def main() -> None:
         try:
             run()
         except (HydraException, OmegaConfBaseException) as error:
-            raise refused_by_hydra(error) from None
+            raise refused_by_hydra(error, words) from None
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -58,32 +63,29 @@ def run(config: DictConfig) -> None:
 
 def execute(request: Request) -> None:
     """Verify, bring up to date, or publish, as a request says."""
-    if request.options.stage == "dashboard":
+    stages = [name for name in request.options.stage if name != "dashboard"]
+    what = (request.study, request.settings, stages, request.workspace, request.run_options)
+    if not stages:
         publish(request)
-        return
-    what = (
-        request.study,
-        request.settings,
-        [request.options.stage],
-        request.workspace,
-        request.run_options,
-    )
-    if request.options.verify:
+    elif request.options.verify:
         if verify_stages(*what).failures:
             sys.exit(1)
     else:
         _run_and_show(request, what)
+        if "dashboard" in request.options.stage:
+            publish(request)
 
 
 def _run_and_show(request: Request, what: tuple[Any, ...]) -> None:
+    stages = request.options.stage
     try:
         run_stages(*what, observer=make_observer(request))
     except MechvalError:
         # The page needs the tracked tables only: a fresh clone has them and not the bulk data.
-        if request.options.stage == "report":
+        if stages == ("report",):
             build_requested(request)
         raise
-    if request.options.stage in ("report", "all"):
+    if {"report", "all"} & set(stages):
         build_requested(request)
 
 

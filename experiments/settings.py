@@ -34,6 +34,9 @@ def _as_names(value: Any) -> Any:
     return tuple(value.split(",")) if isinstance(value, str) else value
 
 
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+
+
 class WandbOptions(Config):
     """The ``wandb`` block."""
 
@@ -53,12 +56,10 @@ class Options(Config):
 
     study: str
     preset: str
-    stage: str
+    stage: Names = Field(description="a stage, a list of stages or all")
     run: str | None = Field(description="a folder name, or null")
     seed: StrictInt = Field(ge=0, lt=2**32, description="an integer from 0 to 4294967295")
-    force: Annotated[tuple[str, ...], BeforeValidator(_as_names)] = Field(
-        description="a stage, a list of stages or all"
-    )
+    force: Names = Field(description="a stage, a list of stages or all")
     verify: StrictBool = Field(description="true or false")
     yes: StrictBool = Field(description="true or false")
     accelerator: Literal["auto", "cpu", "gpu"] = Field(description="auto, cpu or gpu")
@@ -86,7 +87,8 @@ def read_request(config: DictConfig, words: Sequence[str], workspace: Workspace)
     study = load_study(options.study)
     settings: Config = parse_config(study.settings, settings_values)
     source = getattr(settings, "model", None)
-    if isinstance(source, ModelSource) and source.kind != "own" and options.stage != "dashboard":
+    is_read = options.stage != ("dashboard",)
+    if isinstance(source, ModelSource) and source.kind != "own" and is_read:
         source.checkpoint()
     run_config = _run_config(options, settings, words)
     run_options = _run_options(options, run_config, words, workspace)

@@ -4,7 +4,7 @@ Every field carries a ``description`` that says what is allowed; the same text a
 error for a wrong value, so documentation and refusal cannot drift apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -48,6 +48,19 @@ def parse_config(kind: type[AnyConfig], values: Mapping[str, Any], prefix: str =
         raise MechvalError(_sentence(kind, error, prefix)) from None
 
 
+def known_keys(kind: type[BaseModel], path: Sequence[str] = ()) -> tuple[str, ...]:
+    """The keys of the record that a path of keys leads to; none where it leads to no record."""
+    owner = _owner(kind, list(path))
+    return tuple(field.alias or name for name, field in owner.model_fields.items()) if owner else ()
+
+
+def description_of(kind: type[BaseModel], path: Sequence[str]) -> str | None:
+    """What is allowed at a path of keys, None where there is no such key or nothing is said."""
+    owner = _owner(kind, list(path[:-1])) if path else None
+    field = owner.model_fields.get(path[-1]) if owner else None
+    return field.description if field else None
+
+
 def _sentence(kind: type[BaseModel], error: ValidationError, prefix: str) -> str:
     first = error.errors()[0]
     names = [part for part in first["loc"] if isinstance(part, str)]
@@ -55,28 +68,19 @@ def _sentence(kind: type[BaseModel], error: ValidationError, prefix: str) -> str
     if first["type"] == "extra_forbidden":
         return f"{path} is not a known setting; allowed here: {_siblings(kind, names)}."
     if first["type"] == "missing":
-        return f"{path} is missing; allowed: {_description(kind, names) or 'a value'}."
+        return f"{path} is missing; allowed: {description_of(kind, names) or 'a value'}."
     told = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         # A validator over several fields names them and what they must be.
         return f"{path or kind.__name__}: {told}."
-    allowed = _description(kind, names) or told
+    allowed = description_of(kind, names) or told
     if first["type"] == _REPEATED:
         allowed = f"{allowed}, {told}"
     return f"{path or kind.__name__}={first['input']!r} is not allowed; allowed: {allowed}."
 
 
 def _siblings(kind: type[BaseModel], names: list[str]) -> str:
-    owner = _owner(kind, names[:-1])
-    return ", ".join(owner.model_fields) if owner else "nothing"
-
-
-def _description(kind: type[BaseModel], names: list[str]) -> str | None:
-    if not names:
-        return None
-    owner = _owner(kind, names[:-1])
-    field = owner.model_fields.get(names[-1]) if owner else None
-    return field.description if field else None
+    return ", ".join(known_keys(kind, names[:-1])) or "nothing"
 
 
 def _owner(kind: type[BaseModel], names: list[str]) -> type[BaseModel] | None:

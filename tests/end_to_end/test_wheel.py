@@ -13,6 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "mechval"
 IMPORTS = ("axioms", "two_sat.study", "modular_addition.study", "pipeline")
 
+SMALL_DATA = (
+    *("+stage=data", "preset=smoke", "run=small", "wandb.mode=disabled"),
+    *("data.training_formulas=1200", "data.analysis_formulas=600", "improved.formulas=300"),
+    *("nulls.formulas=200", "progress.formulas=200", "training.evaluation_examples=60"),
+)
+
 pytestmark = pytest.mark.slow
 
 
@@ -47,8 +53,17 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     }
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("mechval/")}
+        entries = {name for name in archive.namelist() if name.startswith("experiments/conf/")}
+        typed = archive.read("mechval-0.1.0.dist-info/METADATA").decode()
     assert any(name.endswith(".csv") for name in expected)
     assert held == expected
+    assert entries == {
+        f"experiments/{path.relative_to(ROOT).as_posix()}"
+        for path in (ROOT / "conf").rglob("*.yaml")
+    }
+    assert {"Version: 0.1.0", "Project-URL: Paper, https://arxiv.org/abs/2407.13594"} <= {
+        *typed.splitlines()
+    }
 
 
 def test_the_wheel_installs_and_imports_in_an_empty_environment(
@@ -65,3 +80,7 @@ def test_the_wheel_installs_and_imports_in_an_empty_environment(
     code = f"import mechval, {', '.join(f'mechval.{name}' for name in IMPORTS)}"
     told = call(python, "-c", f"{code}; print(mechval.__file__)", directory=tmp_path)
     assert Path(told).is_relative_to(site)
+    (tmp_path / "empty").mkdir()
+    told = call(python, site / "bin" / "mechval", "run", *SMALL_DATA, directory=tmp_path / "empty")
+    assert "data: runs because there is no result yet" in told
+    assert (tmp_path / "empty" / "results" / "two_sat" / "small" / "data").is_dir()

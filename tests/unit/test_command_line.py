@@ -1,6 +1,7 @@
 """The command line as a subprocess: exit codes, one-sentence refusals, what lands where."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,6 +65,28 @@ WRONG = {
         ("+stage=all,x", "-m"),
         "stage=x is not allowed; allowed: all, data, ",
     ),
+    "unknown stage in a list": (("+stage=[data,x]",), "stage=x is not allowed; allowed: all, "),
+    "unknown block": (
+        ("+stage=data", "probelm.n_clauses=3"),
+        "probelm is not a known setting; allowed here: problem, data, ",
+    ),
+    "unknown key": (
+        ("+stage=data", "axioms.confidnce=0.9"),
+        "axioms.confidnce is not a known setting; allowed here: confidence, versions, residuals.",
+    ),
+    "unknown key of the command": (
+        ("+stage=data", "wandb.mod=offline"),
+        "wandb.mod is not a known setting; allowed here: mode, entity, project.",
+    ),
+    "known key without a value": (
+        ("+stage=data", "training.neuron_decay=3"),
+        "training.neuron_decay has no value yet in this preset; allowed: with a plus, +training.",
+    ),
+    "unknown key of Hydra": (("+stage=data", "hydra.foo=3"), "the command line is refused (Could "),
+    "unknown launcher": (
+        ("+stage=data", "hydra/launcher=x", "-m"),
+        "the command line is refused (In 'hydra/config': Could not find 'hydra/launcher/x'",
+    ),
 }
 HELP, CONFIG = ("--help",), ("--cfg", "job", "preset=smoke")
 
@@ -95,6 +118,34 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(
 def test_help_lists_the_groups(answers: dict[tuple[str, ...], Answer]) -> None:
     assert answers[HELP].code == 0
     assert "preset: cpu, paper, proved, reference, smoke" in answers[HELP].stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "axioms.confidence=0.95 * a number greater than 0.5 and smaller than 1",
+        "consolidate=null * null, or how the network is trained until it can be proved",
+        "verify=false * true or false",
+    ],
+)
+def test_help_explains_every_key(answers: dict[tuple[str, ...], Answer], line: str) -> None:
+    assert re.search(line.replace(" * ", " +"), answers[HELP].stdout)
+
+
+def test_a_list_of_stages_runs_those(tmp_path: Path) -> None:
+    answer = run_toy_command(tmp_path, "+stage=[train,data]", "run=mine", *QUIET)
+    assert answer.code == 0, answer.stderr
+    assert names(tmp_path / "results" / "two_sat" / "mine") == {"config.json", "data", "train"}
+
+
+def test_a_command_from_below_the_root_or_among_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").touch()
+    for folder, allowed in ((ROOT / "docs", f"the root, cd {ROOT}."), (tmp_path, "the repository")):
+        before = names(folder)
+        answer = run_toy_command(folder, "+stage=data", *QUIET)
+        assert answer.code == 2
+        assert answer.stderr.startswith(f"{folder} is no place to run from; allowed: {allowed}")
+        assert names(folder) == before
 
 
 def test_cfg_job_shows_the_config_without_a_stage(answers: dict[tuple[str, ...], Answer]) -> None:
@@ -151,8 +202,8 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
 
 
 def test_offline_tracking_writes_one_local_run_per_stage_and_nothing_else(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
+    home = tmp_path / "build" / "home"
+    home.mkdir(parents=True)
     answer = subprocess.run(
         [sys.executable, str(TOY), "+stage=all", "run=mine", "accelerator=cpu"],
         cwd=tmp_path,
@@ -172,9 +223,10 @@ def test_offline_tracking_writes_one_local_run_per_stage_and_nothing_else(tmp_pa
 @pytest.fixture
 def no_server(tmp_path: Path) -> dict[str, str]:
     """W&B with a key, at a port where nothing listens."""
-    (tmp_path / "home").mkdir()
+    home = tmp_path / "build" / "home"
+    home.mkdir(parents=True)
     return environment(
-        HOME=str(tmp_path / "home"),
+        HOME=str(home),
         WANDB_API_KEY="a" * 40,
         WANDB_BASE_URL="http://127.0.0.1:9",
         TOY_WANDB_SECONDS="2",
