@@ -4,6 +4,7 @@
 import runpy
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from experiments.exits import WRONG_INPUT
 
@@ -22,14 +23,21 @@ def main() -> None:
         sys.argv = [f"mechval {name}", *words]
         # A question of one's own lies where the command is given.
         sys.path.insert(0, str(Path.cwd()))
-        runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module(f"experiments.{name}", run_name="__main__", alter_sys=True)
+        except ModuleNotFoundError as error:
+            _leave(f"{error.name} is not installed; needed: pip install 'mechval[studies]'")
         return
     told = "\n".join(f"  {command:10}{what}" for command, what in COMMANDS.items())
     if name in ("--help", "-h"):
         sys.stdout.write(f"mechval <command> …\n{told}\n")
     else:
-        sys.stderr.write(f"{name} is not allowed; allowed: {', '.join(COMMANDS)}.\n")
-        sys.exit(WRONG_INPUT)
+        _leave(f"{name} is not allowed; allowed: {', '.join(COMMANDS)}")
+
+
+def _leave(sentence: str) -> NoReturn:
+    sys.stderr.write(f"{sentence}.\n")
+    sys.exit(WRONG_INPUT)
 
 
 if __name__ == "__main__":
