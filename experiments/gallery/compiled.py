@@ -1,91 +1,86 @@
-"""A network set by hand in the way Tracr compiles RASP: how often does each symbol occur?
+"""Two RASP programs that Tracr compiled: reversing a sequence and sorting it.
 
-The program ``hist`` selects the positions with the same symbol and the start token; an MLP turns
-the share of attention on the start token, 1 / (1 + count), into the count. Every direction of the
-residual stream has a label, and α and γ follow from the labels alone. Tracr itself is not needed.
+The networks are `compile_rasp`'s. What they compute is known, so that every ε is 0; α and γ follow
+from the compiler's labels. A state has all variables at all positions, `NONE` where not yet there.
 """
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+import itertools
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
+import torch
+from torch import Tensor
+
+from experiments.gallery.compiled_network import NONE, Compiled, Translation
 from mechval import axioms as mv
 
-SYMBOLS, LENGTH = 3, 4
-START, ONE = 0, 1 + SYMBOLS
-LABELS = ("symbol",) * ONE + ("one", "share") + ("count",) * (LENGTH + 1)
-INPUTS = torch.cartesian_prod(*[torch.arange(1, SYMBOLS + 1)] * LENGTH)
-SHARES = 1 / torch.arange(1, LENGTH + 2)  # of the start token, by count
-
-
-def directions(label: str) -> Tensor:
-    return torch.tensor([place for place, known in enumerate(LABELS) if known == label])
-
-
-def embed(symbols: Tensor) -> Tensor:
-    tokens = nn.functional.pad(symbols, (1, 0), value=START)
-    return torch.eye(len(LABELS))[tokens] + torch.eye(len(LABELS))[ONE]
-
-
-class Histogram(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.hook_resid_mid, self.hook_mlp_out = nn.Identity(), nn.Identity()
-
-    def forward(self, symbols: Tensor) -> Tensor:
-        resid = embed(symbols)
-        kinds = resid[..., directions("symbol")]
-        is_same = (kinds @ kinds.mT).index_fill(-1, torch.tensor([START]), 1)
-        found = (100 * is_same).softmax(dim=-1) @ resid
-        resid = resid.index_copy(-1, directions("share"), found[..., [START]])
-        share = self.hook_resid_mid(resid)[:, 1:, directions("share")]
-        return self.hook_mlp_out((1 - 25 * (share - SHARES).abs()).relu())  # one bump per count
-
-
-def count(symbols: Tensor) -> Tensor:  # h_1
-    return (symbols[:, :, None] == symbols[:, None]).sum(dim=2)
-
-
-def label(counts: Tensor) -> Tensor:  # h_3: the counts as one integer
-    return counts @ (LENGTH + 1) ** torch.arange(LENGTH)
-
-
-MUTANTS = {  # wrong programs in the place of h_1
-    "of the first symbol": lambda symbols: count(symbols)[:, :1].expand(-1, LENGTH),
-    "of those before": lambda symbols: (symbols[:, :, None] == symbols[:, None]).tril().sum(dim=2),
-    "three at most": lambda symbols: count(symbols).clamp(max=3),
+LENGTH, START, PAD = 4, 3, 4  # the tokens 0, 1 and 2 are the symbols 1, 2 and 3
+INPUTS = torch.tensor(
+    [
+        (START, *symbols, *[PAD] * (LENGTH - n))
+        for n in range(1, LENGTH + 1)
+        for symbols in itertools.product(range(3), repeat=n)
+    ]
+)
+PROGRAMS = {  # by variable, in the order of the network's blocks
+    "reverse": {
+        "length": lambda of: (of["tokens"] != NONE).sum(dim=1, keepdim=True),
+        "opp_idx": lambda of: of["length"] - of["indices"],
+        "opp_idx-1": lambda of: of["opp_idx"] - 1,
+        "reverse": lambda of: of["tokens"].gather(1, of["opp_idx-1"].long() % LENGTH),
+    },
+    "sort": {
+        "sequence_map": lambda of: of["tokens"] + of["indices"] / LENGTH,  # no two are equal
+        "target_pos": lambda of: (of["sequence_map"][:, None] < of["sequence_map"][:, :, None]).sum(
+            dim=2
+        ),
+        "sort": lambda of: of["tokens"].gather(1, of["target_pos"].argsort(dim=1)),
+    },
 }
 
 
-def interpret(model: Histogram) -> mv.Interpretation:
+def differing(network: dict[str, Tensor], program: dict[str, Tensor]) -> Tensor:
+    return torch.stack([mv.n_differing(network[name], program[name]) for name in network]).sum(0)
+
+
+def interpret(name: str, program: Mapping[str, mv.Map]) -> mv.Interpretation:
+    model = Compiled(Path(__file__).with_name(f"{name}.safetensors"))
+    translation, last = Translation(model.labels), list(program)[-1]
     network = mv.CutNetwork(
         model,
-        (mv.Cut("hook_resid_mid", index=np.s_[1:, LABELS.index("share")]), "hook_mlp_out"),
+        [f"blocks.{number}" for number in range(len(program) - 1)],
         example=INPUTS[:1],
-        read_label=lambda bumps: label(bumps.argmax(dim=-1)),
+        read_label=lambda resid: translation.read(resid)[last].long(),
     )
-    network.verify(INPUTS)
-    counts = mv.Equivalence("counts", mv.n_differing, n_parts=LENGTH)
+
+    def start(tokens: Tensor) -> dict[str, Tensor]:
+        state = {each: torch.full((len(tokens), LENGTH), NONE) for each in translation.variables}
+        symbols = torch.where(tokens[:, 1:] == PAD, NONE, tokens[:, 1:] + 1.0)
+        indices = torch.where(symbols == NONE, NONE, torch.arange(float(LENGTH)))
+        return {**state, "tokens": symbols, "indices": indices}
+
+    def compute(variable: str, state: dict[str, Tensor] | Tensor) -> dict[str, Tensor] | Tensor:
+        given = start(state) if isinstance(state, Tensor) else state
+        made = torch.where(given["tokens"] == NONE, NONE, program[variable](given))
+        return made.long() if variable == last else {**given, variable: made}
+
+    n_inner, n_parts = len(program) - 1, LENGTH * len(translation.variables)
+    values = mv.Equivalence("all variables", differing, n_parts=n_parts)
     return mv.Interpretation(
-        name="hist",
-        components=("select", "look up", "tell"),
+        name=name,
+        components=tuple(program),
         concrete=network.components,
-        abstract=(count, mv.identity, label),
-        alphas=(
-            mv.identity,
-            lambda share: (share[..., None] - SHARES).abs().argmin(dim=-1),
-            lambda bumps: bumps.argmax(dim=-1),
-            mv.identity,
-        ),
-        gammas=(
-            mv.identity,
-            lambda counts: SHARES[counts],
-            lambda counts: torch.eye(LENGTH + 1)[counts],
-            mv.identity,
-        ),
-        equivalences=(mv.exact_labels, counts, counts, mv.exact_labels),
+        abstract=tuple(partial(compute, variable) for variable in program),
+        alphas=(mv.identity, *[translation.read] * n_inner, mv.identity),
+        gammas=(mv.identity, *[translation.write] * n_inner, mv.identity),
+        equivalences=(mv.exact_labels, *[values] * n_inner, mv.sequences(LENGTH)),
     )
 
 
-def question() -> mv.Question:
-    return mv.Question(interpret(Histogram()), INPUTS, domain_size=SYMBOLS**LENGTH)
+def reverse() -> mv.Question:
+    return mv.Question(interpret("reverse", PROGRAMS["reverse"]), INPUTS, domain_size=len(INPUTS))
+
+
+def sort() -> mv.Question:
+    return mv.Question(interpret("sort", PROGRAMS["sort"]), INPUTS, domain_size=len(INPUTS))

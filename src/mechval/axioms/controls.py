@@ -20,6 +20,7 @@ from mechval.axioms.base import CellKey, Interpretation, Map, State, Trajectory
 from mechval.axioms.cuts import carried, claimed
 from mechval.axioms.cutting import Component
 from mechval.axioms.report import CellName, Estimate
+from mechval.errors import MechvalError
 from mechval.progress import track
 
 CLAIM, SHUFFLED_PROGRAM = "the claim", "shuffled program"
@@ -145,7 +146,10 @@ class _Controls:
         head = claim.concrete[0]
         self._untrained = self.left_out = None
         if isinstance(head, Component):
-            self._untrained = head.network.untrained(self._generator).components
+            try:
+                self._untrained = head.network.untrained(self._generator).components
+            except MechvalError as error:
+                self.left_out = f"There is no untrained network: {error}"
         else:
             self.left_out = (
                 "There is no untrained network: the components are no CutNetwork's, so that their "

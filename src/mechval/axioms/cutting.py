@@ -113,14 +113,15 @@ class CutNetwork:
         Every parameter is normal with the mean and standard deviation that it has here; buffers
         stay. This network is left as it is.
 
-        Raises MechvalError if the model is no module, so that there are no parameters to draw.
+        Raises MechvalError if the model is no module, or has no parameters to draw.
         """
-        if not isinstance(self._network.model, nn.Module):
+        model = self._network.model
+        if not isinstance(model, nn.Module) or not any(True for _ in model.parameters()):
             raise MechvalError(
-                f"the network is a {type(self._network.model).__name__}, whose parameters cannot "
-                "be drawn anew; allowed: a torch.nn.Module."
+                f"the network is a {type(model).__name__} without parameters that could be drawn "
+                "anew; allowed: a torch.nn.Module with some."
             )
-        model = copy.deepcopy(self._network.model)
+        model = copy.deepcopy(model)
         for parameter in model.parameters():
             if parameter.is_floating_point():
                 drawn = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)

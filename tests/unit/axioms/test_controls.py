@@ -47,6 +47,16 @@ def test_a_true_claim_does_better_than_every_control(reversal: mv.Controls) -> N
         assert (cell.disagreements == 0) == (cell.control == controls.CLAIM)
 
 
+def test_a_network_without_parameters_has_no_untrained_one() -> None:
+    model = Reverser()
+    for name, parameter in list(model.named_parameters()):
+        delattr(model, name)
+        model.register_buffer(name, parameter.detach())
+    found = mv.run_controls(interpret(model), INPUTS)
+    assert controls.UNTRAINED not in {cell.control for cell in found.cells}
+    assert "a Reverser without parameters" in str(found)
+
+
 def test_a_cell_that_cannot_fail_is_marked() -> None:
     nothing = mv.Equivalence("nothing", lambda first, second: torch.zeros(len(first)))
     found = mv.run_controls(toy.with_map(toy.make_toy(), "equivalences", 1, nothing), NUMBERS)
