@@ -52,7 +52,7 @@ def main(arguments: Sequence[str], root: Path) -> None:
         help="a formula, a DIMACS file, random (with seed=…), or two numbers; and study=, "
         "run=, model=published, model.path=",
     )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page as well")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also draw it on a page")
     options = parser.parse_args(arguments)
     asked = [word for word in options.words if _is_asked(word)]
     request = _read_request([word for word in options.words if not _is_asked(word)])
@@ -64,8 +64,13 @@ def main(arguments: Sequence[str], root: Path) -> None:
     heading = f"{request.study}, run {run.run}: {' '.join([*asked, *drawn])}"
     checkpoint = Path(request.model.path) if request.model.path else None
     explain = load_explainer(request.study)
-    parts = [Text(heading), *explain(run, asked, seed=request.seed, checkpoint=checkpoint)]
-    show(parts, title=heading, page=options.html)
+    explained = explain(run, asked, seed=request.seed, checkpoint=checkpoint)
+    show([Text(heading), *explained.parts])
+    if options.html is not None:
+        # Loading it takes as long as all the rest.
+        from mechval.reporting.html.explained import build_explained
+
+        build_explained(options.html, heading, explained.parts, explained.drawing())
 
 
 def _is_asked(word: str) -> bool:

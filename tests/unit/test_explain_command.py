@@ -1,6 +1,8 @@
 """``python -m experiments.explain`` on the committed runs, and what it refuses."""
 
-import re
+import html
+import subprocess
+import sys
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -15,21 +17,38 @@ FORMULA = "(x0 | ~x1) & (~x2 | x4)"
 Output = pytest.CaptureFixture[str]
 
 
-def test_a_formula_is_explained_and_written_as_a_page(tmp_path: Path, capsys: Output) -> None:
+def test_a_formula_is_explained_and_drawn(tmp_path: Path, capsys: Output) -> None:
     page = tmp_path / "page.html"
     main([FORMULA, "--html", str(page)], ROOT)
     out, text = capsys.readouterr().out, page.read_text(encoding="utf-8")
     for told in ("The network is right", "Parse:", "Evaluate:", "satisfying assignments, 18:"):
         assert told in out
         assert told in text
+    assert "<p><b>OUTSIDE THE CLAIM" in text
+    assert '<section id="mechanism">' in text
+    assert f"<option>{html.escape(FORMULA)}</option>" in text
+    assert len(text) < 200_000
 
 
-def test_a_formula_outside_the_claim_is_told_in_one_bold_line(tmp_path: Path) -> None:
+def test_a_sum_is_written_as_a_page_without_a_drawing(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    main([FORMULA, "--html", str(page)], ROOT)
+    main(["study=modular_addition", "17", "58", "--html", str(page)], ROOT)
     text = page.read_text(encoding="utf-8")
-    (style,) = re.findall(r'<span class="(r\d+)">OUTSIDE .*: 2 of 10 clauses were written', text)
-    assert f".{style} {{font-weight: bold}}" in text
+    assert "The network is right" in text
+    assert "mechanism" not in text.partition("<body>")[2]
+
+
+HEAVY = "hydra lightning matplotlib omegaconf pandas scipy.stats sklearn sympy torch._dynamo wandb"
+
+
+def test_nothing_is_imported_that_one_formula_does_not_need() -> None:
+    """Together these take longer than all the rest of the command."""
+    told = f"sorted(set({HEAVY.split()}) & set(sys.modules))"
+    script = f"from experiments.explain import *; main([{FORMULA!r}], Path.cwd()); print({told})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_formula_of_the_claims_size_is_not_said_to_lie_outside(capsys: Output) -> None:

@@ -1,9 +1,7 @@
-"""What commands show: rich tables in the terminal, and the same as one self-contained page."""
+"""What commands show in the terminal: rich tables."""
 
-import html
-from collections.abc import Iterable, Sequence
-from io import StringIO
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -14,29 +12,20 @@ from mechval.axioms import Axiom, AxiomReport
 from mechval.reporting.shown import by
 
 WIDTH = 100
-"""Columns of a page, and of a terminal that is wider."""
+"""Columns, of a terminal that is wider."""
 
 _WIDEST_WORD = 16
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{{stylesheet}}
-body {{{{ color: {{foreground}}; background-color: {{background}}; margin: 1rem; }}}}
-pre {{{{ overflow-x: auto; line-height: 1.25; }}}}
-</style>
-</head>
-<body>
-<pre style="font-family: ui-monospace, Menlo, 'DejaVu Sans Mono', Consolas, monospace">
-<code style="font-family: inherit">{{code}}</code>
-</pre>
-</body>
-</html>
-"""
+
+@dataclass(frozen=True)
+class Explained:
+    """One input explained: what the terminal shows, and a page besides.
+
+    ``drawing`` makes the mechanism as HTML that loads nothing; empty where a study draws none.
+    """
+
+    parts: tuple[RenderableType, ...]
+    drawing: Callable[[], str] = str
 
 
 def axiom_table(report: AxiomReport) -> Table:
@@ -82,19 +71,7 @@ def parting(n_apart: int, n_cells: int) -> Text:
     return Text(f"Network and interpretation {ways} {n_cells} cells.", style="bold")
 
 
-def show(parts: Sequence[RenderableType], *, title: str, page: Path | None) -> None:
-    """Print to standard output and, if a place is given, write the same there as HTML.
-
-    The page is written in one step and loads nothing from elsewhere; its title is shown as text.
-    """
+def show(parts: Iterable[RenderableType]) -> None:
+    """Print to standard output, at most ``WIDTH`` columns wide."""
     terminal = Console()
     terminal.print(*parts, sep="\n", width=min(WIDTH, terminal.width))
-    if page is None:
-        return
-    recorder = Console(record=True, width=WIDTH, file=StringIO())
-    recorder.print(*parts, sep="\n")
-    safe_title = html.escape(title).replace("{", "&#123;").replace("}", "&#125;")
-    content = recorder.export_html(code_format=_PAGE.format(title=safe_title))
-    aside = page.with_name(f".{page.name}.new")
-    aside.write_text(content, encoding="utf-8")
-    aside.replace(page)

@@ -10,14 +10,14 @@ from rich.text import Text
 from mechval.errors import MechvalError
 from mechval.modular_addition.single.explain import Explanation, Wave, explain_sum, load_explained
 from mechval.pipeline.run import FinishedRun
-from mechval.reporting.terminal import grid, parting, verdict
+from mechval.reporting.terminal import Explained, grid, parting, verdict
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 
 def explain_words(
     run: FinishedRun, asked: Sequence[str], *, seed: int | None, checkpoint: Path | None
-) -> Iterator[RenderableType]:
+) -> Explained:
     """What a run's network does with a sum, asked as two numbers and never drawn with a ``seed``.
 
     Raises MechvalError for other words, or as :func:`load_explained`.
@@ -27,7 +27,8 @@ def explain_words(
     if len(asked) != 2 or not all(map(_NUMBER.fullmatch, asked)):
         raise MechvalError(f"{' '.join(asked)!r} is not allowed; allowed: two integers, a and b.")
     explained = load_explained(run, checkpoint)
-    return explanation_parts(explain_sum(explained, int(asked[0]), int(asked[1])))
+    found = explain_sum(explained, int(asked[0]), int(asked[1]))
+    return Explained(tuple(explanation_parts(found)))
 
 
 def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:

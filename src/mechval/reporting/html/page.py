@@ -58,6 +58,8 @@ class PageContent:
         package: whose templates the sections of the ``makers`` have.
         nulls: axiom tables of networks that the claim is false for, by network.
         asked: whether a cell is one that the claim is asked to hold in, which the index compares.
+        drawing: the mechanism of a run on single inputs, as HTML that loads nothing; raises
+            MechvalError where the run lacks what it needs. None: the study has none.
         bar: an ε at or below this counts as holding. A stated convention, not a finding.
     """
 
@@ -74,6 +76,7 @@ class PageContent:
     package: str
     nulls: Callable[[RunFiles], Mapping[str, Sequence[Cell]]] = lambda files: {}
     asked: Callable[[Cell], bool] = lambda cell: True
+    drawing: Callable[[FinishedRun], str] | None = None
     bar: float = 0.05
 
 
@@ -143,6 +146,7 @@ def build_page(run: PageRun) -> Path:
         run=run,
         content=content,
         claim=content.claim(run.files),
+        drawing=_drawing(run),
         questions=four_questions(run),
         sections=list(filter(None, made)),
         unfolded=UNFOLDED,
@@ -152,6 +156,14 @@ def build_page(run: PageRun) -> Path:
     )
     # A refusal names whole paths; a page says the same wherever it is built.
     return write(page, text.replace(f"{run.run.directory}/", ""))
+
+
+def _drawing(run: PageRun) -> str:
+    """The mechanism, or the sentence that says why it is not drawn; empty where there is none."""
+    try:
+        return run.content.drawing(run.run) if run.content.drawing else ""
+    except MechvalError as error:
+        return render.notice(f"The mechanism is not drawn: {error}")
 
 
 def four_questions(run: PageRun) -> dict[str, tuple[str, Answer]]:

@@ -13,10 +13,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.progress import progress_bar
-from mechval.transformer import Transformer
+from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.problem import Problem
+
+
+def make_network(problem: Problem, architecture: Architecture) -> Transformer:
+    """A network for formulas of this size, with weights not yet drawn."""
+    return Transformer(
+        architecture, d_vocab=Vocabulary(problem).d_vocab, n_ctx=FormulaLayout(problem).n_ctx
+    )
 
 
 @dataclass(frozen=True)

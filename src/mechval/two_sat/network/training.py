@@ -19,8 +19,13 @@ from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, answer_logits, load_weights
 from mechval.transformer.weights import WEIGHTS as WEIGHTS
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
-from mechval.two_sat.network.components import AnswerState, Components, token_batches
+from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.components import (
+    AnswerState,
+    Components,
+    make_network,
+    token_batches,
+)
 from mechval.two_sat.problem import Problem
 
 
@@ -40,13 +45,6 @@ class LearningCurveRow:
 
 
 LEARNING_CURVE = tables.Table("train/learning_curve.csv", LearningCurveRow)
-
-
-def make_network(problem: Problem, architecture: Architecture) -> Transformer:
-    """A network for formulas of this size, with weights not yet drawn."""
-    return Transformer(
-        architecture, d_vocab=Vocabulary(problem).d_vocab, n_ctx=FormulaLayout(problem).n_ctx
-    )
 
 
 def untrained_network(problem: Problem, architecture: Architecture, seed: int) -> Transformer:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
-from sklearn.tree import DecisionTreeClassifier
 from torch import Tensor
 
 from mechval.errors import MechvalError
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ def fit_tree(
     ``truth_tables``: distinct truth tables. ``n_on``: with how many formulas of each table the bit
     is on. ``n_off``: with how many it is off. ``max_leaves``: upper limit on the leaves before
     pruning (4 in the paper). ``seed``: decides between equally good splits."""
+    # Loading it takes a second, and trees that are read back need none of it.
+    from sklearn.tree import DecisionTreeClassifier
+
     seen_on, seen_off = n_on > 0, n_off > 0
     tables = np.concatenate([truth_tables[seen_on], truth_tables[seen_off]])
     weights = np.concatenate([n_on[seen_on], n_off[seen_off]])
@@ -145,7 +150,7 @@ def compile_trees(trees: Sequence[Tree]) -> CompiledTrees:
     )
 
 
-def _read(classifier: DecisionTreeClassifier, node: int) -> Tree:
+def _read(classifier: "DecisionTreeClassifier", node: int) -> Tree:
     fitted = classifier.tree_
     if fitted.children_left[node] < 0:
         return Leaf(bool(classifier.classes_[fitted.value[node][0].argmax()]))

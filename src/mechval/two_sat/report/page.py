@@ -2,15 +2,26 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from mechval import axioms
+from mechval.pipeline import FinishedRun
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.formulas.dataset import DATA
+from mechval.two_sat.formulas.text import random_formula
+from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.report import content, measured
+from mechval.two_sat.single.counterexamples import COUNTEREXAMPLES, load_cases
+from mechval.two_sat.single.mechanism import Recorded, draw_mechanism
+from mechval.two_sat.single.subject import load_subject
 from mechval.two_sat.stages.nulls import NULLS
+
+_DRAWN = 6
+"""Formulas, drawn as the corpora are, that a page has ready."""
 
 
 def _nulls(files: RunFiles) -> dict[str, list[axioms.Cell]]:
@@ -49,6 +60,24 @@ def _neurons(files: RunFiles) -> Answer:
     return Answer(verdict, (sentence,), details, tone)
 
 
+def _mechanism(run: FinishedRun) -> str:
+    """Drawn formulas, the most constrained satisfiable ones first, then the counterexamples."""
+    subject = load_subject(run)
+    problem = subject.problem
+    drawn = [random_formula(problem, seed).clause_ids for seed in range(_DRAWN)]
+    models = formula_truth(problem, np.array(drawn)).sum(axis=1).tolist()
+    named = [
+        Recorded(f"{n} of {problem.n_assignments} assignments satisfy (seed {seed})", formula)
+        for seed, (n, formula) in enumerate(zip(models, drawn, strict=True))
+    ]
+    named.sort(key=lambda each: (each.name.startswith("0 "), int(each.name.split()[0])))
+    cases = (
+        Recorded(f"counterexample: {case.file.removesuffix('.cnf')}", case.clause_ids)
+        for case, _ in load_cases(run.directory / "certify" / COUNTEREXAMPLES)
+    )
+    return draw_mechanism(subject, [*named, *cases])
+
+
 PAGE = PageContent(
     study="two_sat",
     title="How a transformer decides 2-SAT",
@@ -60,6 +89,7 @@ PAGE = PageContent(
     neurons=_neurons,
     cells=lambda files: files.rows(axioms.CELLS),
     nulls=_nulls,
+    drawing=_mechanism,
     makers=content.MAKERS,
     package=content.PACKAGE,
 )

@@ -15,7 +15,14 @@ from mechval.two_sat.formulas.text import WrittenFormula, complete_formula, writ
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.interpretation import OUTPUT, PARSE, formula_evaluator
-from mechval.two_sat.single.subject import Subject, find_witness, write_assignment, write_label
+from mechval.two_sat.network.components import Components
+from mechval.two_sat.single.subject import (
+    Subject,
+    find_witness,
+    main_reading,
+    write_assignment,
+    write_label,
+)
 
 RESIDUAL = "resid_mid"
 
@@ -25,13 +32,17 @@ class ClauseReading:
     """What block 0 wrote at the second literal of a clause ``written``.
 
     ``read`` is the literal pair of the nearest prototype, ``cosine`` the similarity to it and
-    ``margin`` by how much that exceeds the similarity to any other clause's prototypes.
+    ``margin`` by how much that exceeds the similarity to any other clause's prototypes. By head,
+    ``own_attention`` is what block 0 gives there to the clause's two literals, ``answer_attention``
+    what block 1 gives to that place from ``:``.
     """
 
     written: str
     read: str
     cosine: float
     margin: float
+    own_attention: tuple[float, ...]
+    answer_attention: tuple[float, ...]
     agrees: bool
 
 
@@ -39,8 +50,9 @@ class ClauseReading:
 class NeuronReading:
     """One evaluating neuron of block 1 at ``:``, with its post-ReLU activation.
 
-    It fires from ``cut`` on and adds ``effect`` to the ``s`` logit; ``expected`` is whether it
-    should be on, by each version of the program.
+    It fires from ``cut`` on and adds ``effect`` to the margin, the logit of s minus that of u;
+    ``assignments`` are those it stands for, by the disjunctions; ``expected`` is whether it should
+    be on, by each version of the program.
     """
 
     neuron: int
@@ -48,6 +60,7 @@ class NeuronReading:
     cut: float
     fires: bool
     effect: float
+    assignments: tuple[int, ...]
     expected: Mapping[Version, bool]
 
 
@@ -83,7 +96,8 @@ class Explanation:
         reading: by which rules neurons are read: calibrated if the circuit has them, as the
             constants of the paper suit one network only.
         token: the network's answer, the token with the largest logit; ``label`` is it in words.
-        margin: the network's logit of s minus that of u.
+        margin: the network's logit of s minus that of u: the sum of the effects of ``neurons``, of
+            ``others``, the other neurons, and of ``direct``, the residual stream and biases.
         satisfiable: the solver's answer, with its ``witness``.
     """
 
@@ -98,6 +112,8 @@ class Explanation:
     token: str
     label: str
     margin: float
+    direct: float
+    others: float
     satisfiable: bool
     witness: str
     cells: tuple[CellOutcome, ...]
@@ -115,35 +131,53 @@ def explain_formula(subject: Subject, written: WrittenFormula) -> Explanation:
     best, s = int(logits.argmax()), vocabulary.satisfiable
     satisfiable, witness = find_witness(problem, clause_ids)
     table = formula_truth(problem, clause_ids[None])[0]
-    reading: ReadingName = "calibrated" if "calibrated" in subject.circuit.readings else "paper"
+    reading = main_reading(subject.circuit)
+    effects = answer.hidden[0] * _effect_sizes(components)
+    evaluating = subject.circuit.readings[reading].neurons
+    margin = float(logits[s] - logits[vocabulary.unsatisfiable])
     return Explanation(
         tokens=tuple(vocabulary.symbols[token] for token in tokens[0].tolist()),
         n_written=len(written.clause_ids),
         n_swapped=written.n_swapped,
         n_dimacs=problem.n_variables if written.is_dimacs else 0,
-        clauses=_read_clauses(subject, clause_ids, resid),
+        clauses=_read_clauses(subject, clause_ids, tokens, resid),
         assignments=tuple(write_assignment(a, problem) for a in table.nonzero()[0].tolist()),
         reading=reading,
-        neurons=_read_neurons(subject, reading, tokens, answer.hidden[0]),
+        neurons=_read_neurons(subject, reading, tokens, answer.hidden[0], effects),
         token=vocabulary.symbols[best],
         label=write_label(best == s),
-        margin=float(logits[s] - logits[vocabulary.unsatisfiable]),
+        margin=margin,
+        direct=margin - float(effects.sum()),
+        others=float(effects.sum() - effects[evaluating].sum()),
         satisfiable=satisfiable,
         witness=witness,
         cells=tuple(_examine(subject, reading, clause_ids)),
     )
 
 
+def _effect_sizes(components: Components) -> Float[Tensor, " d_mlp"]:
+    """What one unit of each neuron's activation adds to the margin."""
+    model, vocabulary = components.model, components.vocabulary
+    s, u = vocabulary.satisfiable, vocabulary.unsatisfiable
+    return model.block(1).mlp.W_out @ (model.W_U[:, s] - model.W_U[:, u])
+
+
 def _read_clauses(
     subject: Subject,
     clause_ids: Int[np.ndarray, " clause_position"],
+    tokens: Int[Tensor, "1 pos"],
     resid: Float[Tensor, "1 pos d_model"],
 ) -> tuple[ClauseReading, ...]:
     problem, n = subject.problem, subject.problem.n_literals
     second = list(subject.components.layout.second_literal_positions)
     cosines = normalize(resid[0, second], dim=-1) @ normalize(subject.circuit.prototypes, dim=-1).T
+    model = subject.components.model
+    asking = torch.tensor([*second, subject.components.layout.answer_position])
+    first_block = model.block(0).attn.pattern(model.embed(tokens), asking)[0]
+    from_answer = model.block(1).attn.pattern(resid, asking[-1:])[0, :, 0]
     readings = []
-    for clause_id, cosine in zip(clause_ids.tolist(), cosines, strict=True):
+    for place, (clause_id, cosine) in enumerate(zip(clause_ids.tolist(), cosines, strict=True)):
+        own = first_block[:, place, [second[place] - 1, second[place]]].sum(dim=1)
         best = int(cosine.argmax())
         same = [best, best % n * n + best // n]
         is_other = torch.ones(n * n, dtype=torch.bool)
@@ -155,6 +189,8 @@ def _read_clauses(
                 read=write_pair(problem, best),
                 cosine=float(cosine[best]),
                 margin=float(cosine[best] - cosine[is_other].max()),
+                own_attention=tuple(own.tolist()),
+                answer_attention=tuple(from_answer[:, second[place]].tolist()),
                 agrees=written in [write_pair(problem, pair) for pair in same],
             )
         )
@@ -166,6 +202,7 @@ def _read_neurons(
     name: ReadingName,
     tokens: Int[Tensor, "1 pos"],
     hidden: Float[Tensor, " d_mlp"],
+    effects: Float[Tensor, " d_mlp"],
 ) -> tuple[NeuronReading, ...]:
     circuit, problem = subject.circuit, subject.problem
     reading = circuit.readings[name]
@@ -175,13 +212,15 @@ def _read_neurons(
         version: formula_evaluator(problem, program, tokens.device)(pairs)[0]
         for version, program in reading.programs.items()
     }
+    assignments = reading.disjunctions.to_json()
     return tuple(
         NeuronReading(
             neuron=neuron,
             activation=float(hidden[neuron]),
             cut=float(reading.levels.cut[index]),
             fires=bool(hidden[neuron] >= reading.levels.cut[index]),
-            effect=float(hidden[neuron] * circuit.effects.coefficient[neuron]),
+            effect=float(effects[neuron]),
+            assignments=tuple(assignments[index]),
             expected={version: bool(bits[index]) for version, bits in expected.items()},
         )
         for index, neuron in enumerate(reading.neurons.tolist())

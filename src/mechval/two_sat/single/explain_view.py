@@ -9,11 +9,11 @@ from rich.text import Text
 
 from mechval.errors import MechvalError
 from mechval.pipeline.run import FinishedRun
-from mechval.reporting.terminal import grid, parting, verdict
+from mechval.reporting.terminal import Explained, grid, parting, verdict
 from mechval.two_sat.formulas import text
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.single.explain import CellOutcome, Explanation, explain_formula
-from mechval.two_sat.single.subject import load_subject, write_label
+from mechval.two_sat.single.subject import Subject, load_subject, write_label
 
 MOST_ASSIGNMENTS = 8
 RANDOM, STANDARD_INPUT = "random", "-"
@@ -21,7 +21,7 @@ RANDOM, STANDARD_INPUT = "random", "-"
 
 def explain_words(
     run: FinishedRun, asked: Sequence[str], *, seed: int | None, checkpoint: Path | None
-) -> Iterator[RenderableType]:
+) -> Explained:
     """What a run's network does with a formula.
 
     ``asked`` is one word: the formula, the name of a file that holds it, ``-`` for standard input,
@@ -42,7 +42,17 @@ def explain_words(
         written = text.read_formula(problem, content)
     else:
         written = text.random_formula(problem, seed)
-    return explanation_parts(explain_formula(load_subject(run, checkpoint), written))
+    subject = load_subject(run, checkpoint)
+    parts = explanation_parts(explain_formula(subject, written))
+    return Explained(tuple(parts), lambda: _draw(subject, written, word))
+
+
+def _draw(subject: Subject, written: text.WrittenFormula, name: str) -> str:
+    # Templates are loaded for a page alone.
+    from mechval.two_sat.single.mechanism import Recorded, draw_mechanism
+
+    clause_ids = text.complete_formula(subject.problem, written)
+    return draw_mechanism(subject, [Recorded(name, clause_ids)])
 
 
 def _content(word: str) -> str:
@@ -83,11 +93,28 @@ def explanation_parts(explanation: Explanation) -> Iterator[RenderableType]:
     yield Text(f"tokens: {' '.join(explanation.tokens)}")
     yield from _notes(explanation)
     clauses = (
-        (str(place), c.written, c.read, f"{c.cosine:.4f}", f"{c.margin:.4f}", _differs(c.agrees))
+        (
+            *(str(place), c.written, c.read, f"{c.cosine:.4f}", f"{c.margin:.4f}"),
+            *map(_weights, (c.own_attention, c.answer_attention)),
+            _differs(c.agrees),
+        )
         for place, c in enumerate(explanation.clauses, start=1)
     )
-    columns = ("clause", "written", "block 0 reads", "cosine", "margin to the next clause", "")
-    yield grid(columns, clauses, title="Parse: what block 0 wrote at each second literal")
+    columns = (
+        "clause",
+        "written",
+        "block 0 reads",
+        "cosine",
+        "margin",
+        "own literals",
+        "from :",
+        "",
+    )
+    yield grid(
+        columns,
+        clauses,
+        title="Parse: what block 0 wrote at each second literal; attention in %, by head",
+    )
     yield Text(_assignments(explanation.assignments))
     yield _neurons(explanation)
     columns = ("program", "axiom", "component", "network", "interpretation", "due to", "")
@@ -134,12 +161,17 @@ def _assignments(found: tuple[str, ...]) -> str:
     return f"satisfying assignments, {len(found)}: {shown}{rest}"
 
 
+def _weights(attention: tuple[float, ...]) -> str:
+    return " ".join(f"{100 * weight:.0f}" for weight in attention)
+
+
 def _neurons(explanation: Explanation) -> RenderableType:
-    """The neurons that fire or should; the others are counted in the title."""
+    """The neurons that fire or should; then all else that adds up to the margin."""
     shown = [n for n in explanation.neurons if n.fires or any(n.expected.values())]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             str(neuron.neuron),
+            ", ".join(f"φ{a}" for a in neuron.assignments),
             f"{neuron.activation:.2f}",
             f"{neuron.cut:.2f}",
             *("on" if is_on else "off" for is_on in (neuron.fires, *neuron.expected.values())),
@@ -149,9 +181,16 @@ def _neurons(explanation: Explanation) -> RenderableType:
         for neuron in shown
     ]
     versions = explanation.neurons[0].expected
-    columns = ("neuron", "activation", "cut", "fires", *versions, "adds to s", "")
-    n_silent = len(explanation.neurons) - len(shown)
-    title = f"Evaluate: neurons that fire or should ({n_silent} more do neither)"
+    columns = ("neuron", "stands for", "activation", "cut", "fires", *versions, "adds", "")
+    effects = sum(neuron.effect for neuron in explanation.neurons)
+    others = explanation.others + effects - sum(neuron.effect for neuron in shown)
+    for name, value in (
+        (f"{len(explanation.neurons) - len(shown)} others", others),
+        ("no neuron", explanation.direct),
+        ("s - u", explanation.margin),
+    ):
+        rows.append((name, *[""] * (len(columns) - 3), f"{value:+.2f}", ""))
+    title = "Evaluate: neurons that fire or should, the others, and what adds up to s - u"
     return grid(columns, rows, title=title)
 
 

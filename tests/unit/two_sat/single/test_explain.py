@@ -93,6 +93,39 @@ def test_the_answer_is_the_networks_own(subject: Subject) -> None:
     assert found.token == vocabulary.symbols[int(logits.argmax())]
 
 
+def test_the_terms_add_up_to_the_margin(subject: Subject) -> None:
+    found = explain(subject, SAT)
+    effects = sum(neuron.effect for neuron in found.neurons)
+    assert found.direct + found.others + effects == pytest.approx(found.margin, abs=1e-5)
+    model, vocabulary = subject.components.model, subject.components.vocabulary
+    unit = model.block(1).mlp.W_out @ (
+        model.W_U[:, vocabulary.satisfiable] - model.W_U[:, vocabulary.unsatisfiable]
+    )
+    expected = [n.activation * unit[n.neuron].item() for n in found.neurons]
+    assert [n.effect for n in found.neurons] == pytest.approx(expected, abs=1e-6)
+    last = [line.split()[-1] for line in rendered(found).splitlines() if " s - u " in line]
+    assert f"{found.margin:+.2f}" in last
+
+
+def test_each_neuron_has_the_assignments_of_its_disjunction(subject: Subject) -> None:
+    found = explain(subject, SAT)
+    assert [neuron.assignments for neuron in found.neurons] == [(a,) for a in range(8)]
+
+
+def test_attention_is_that_of_the_two_blocks(subject: Subject) -> None:
+    found, components = explain(subject, SAT), subject.components
+    ids = torch.tensor([[*read_formula(SMALL_PROBLEM, SAT).clause_ids, *[2] * 4]])
+    ids[0, 2:] = ids[0, 1]
+    tokens = encode_formulas(SMALL_PROBLEM, ids)
+    first = components.model.block(0).attn.pattern(components.model.embed(tokens))[0]
+    second = components.model.block(1).attn.pattern(components.parse(tokens))[0, :, -1]
+    for place, clause in enumerate(found.clauses):
+        at = 4 * place + 2
+        own = first[:, at, at - 1 : at + 1].sum(dim=1).tolist()
+        assert clause.own_attention == pytest.approx(own, abs=1e-6)
+        assert clause.answer_attention == pytest.approx(second[:, at].tolist(), abs=1e-6)
+
+
 def test_a_clause_read_wrongly_is_told_with_both_sides(subject: Subject) -> None:
     """With the prototypes of two clauses exchanged, every parse of the one is the other."""
     prototypes = subject.circuit.prototypes.clone()
