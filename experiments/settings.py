@@ -9,7 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from experiments.studies import load_study
-from mechval.config import Config, parse_config
+from mechval.config import Config, known_keys, parse_config
 from mechval.errors import MechvalError
 from mechval.pipeline import (
     CaseStudy,
@@ -23,9 +23,9 @@ from mechval.pipeline.manifest import hash_file
 from mechval.pipeline.stage import ModelSource
 
 # Words that say how to run or where files are, not what is computed.
-_PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "force", "verify", "yes")
+_PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "from", "force", "verify", "yes")
 _TRACKING_WORDS = ("wandb.mode", "wandb.entity", "wandb.project")
-_UNREPEATED_WORDS = ("stage", "force", "verify", "yes", *_TRACKING_WORDS)
+_UNREPEATED_WORDS = ("stage", "from", "force", "verify", "yes", *_TRACKING_WORDS)
 
 
 def _as_names(value: Any) -> Any:
@@ -58,6 +58,9 @@ class Options(Config):
     preset: str
     stage: Names = Field(description="a stage, a list of stages or all")
     run: str | None = Field(description="a folder name, or null")
+    source: str | None = Field(
+        alias="from", description="null, or a run that stages of the same settings are taken from"
+    )
     seed: StrictInt = Field(ge=0, lt=2**32, description="an integer from 0 to 4294967295")
     force: Names = Field(description="a stage, a list of stages or all")
     verify: StrictBool = Field(description="true or false")
@@ -84,6 +87,8 @@ def read_request(config: DictConfig, words: Sequence[str], workspace: Workspace)
     MechvalError naming the first wrong key.
     """
     options, settings_values = _split(_plain(config))
+    if options.verify and options.source is not None:
+        raise MechvalError(f"from={options.source} is not allowed with verify=true; allowed: null.")
     study = load_study(options.study)
     settings: Config = parse_config(study.settings, settings_values)
     source = getattr(settings, "model", None)
@@ -122,7 +127,7 @@ def _plain(config: DictConfig) -> dict[str, Any]:
 
 
 def _split(values: Mapping[str, Any]) -> tuple[Options, dict[str, Any]]:
-    own = {key: value for key, value in values.items() if key in Options.model_fields}
+    own = {key: value for key, value in values.items() if key in known_keys(Options)}
     rest = {key: value for key, value in values.items() if key not in own}
     return parse_config(Options, own), rest
 
@@ -158,6 +163,7 @@ def _run_options(
         seed=options.seed,
         device=resolve_device(options.accelerator),
         force=options.force,
+        source=options.source,
         yes=options.yes,
         config=run_config.record,
         overrides=_repeated(words),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from mechval.errors import MechvalError
@@ -57,7 +58,7 @@ def known_keys(kind: type[BaseModel], path: Sequence[str] = ()) -> tuple[str, ..
 def description_of(kind: type[BaseModel], path: Sequence[str]) -> str | None:
     """What is allowed at a path of keys, None where there is no such key or nothing is said."""
     owner = _owner(kind, list(path[:-1])) if path else None
-    field = owner.model_fields.get(path[-1]) if owner else None
+    field = _field(owner, path[-1]) if owner else None
     return field.description if field else None
 
 
@@ -88,9 +89,14 @@ def _owner(kind: type[BaseModel], names: list[str]) -> type[BaseModel] | None:
     for name in names:
         if not (isinstance(owner, type) and issubclass(owner, BaseModel)):
             return None
-        field = owner.model_fields.get(name)
+        field = _field(owner, name)
         owner = _model_in(field.annotation) if field else None
     return owner if isinstance(owner, type) and issubclass(owner, BaseModel) else None
+
+
+def _field(owner: type[BaseModel], key: str) -> FieldInfo | None:
+    fields = owner.model_fields.items()
+    return next((field for name, field in fields if key == (field.alias or name)), None)
 
 
 def _model_in(annotation: Any) -> Any:

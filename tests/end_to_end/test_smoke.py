@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mechval.axioms import CELLS
 from mechval.pipeline.manifest import hash_file
 from tests.end_to_end.commands import SMALL, run_commands
 from tests.end_to_end.conftest import RUN, STAGES, Session, tracked
@@ -45,6 +46,26 @@ def test_the_page_of_the_run_and_the_index_are_built(session: Session) -> None:
     assert 'class="notice"' not in page
     index = (session.directory / "results" / "index.html").read_text(encoding="utf-8")
     assert 'href="two_sat/small/report/index.html"' in index
+
+
+def test_another_confidence_takes_the_network_of_a_finished_run(
+    session: Session, tmp_path: Path
+) -> None:
+    copied(session, tmp_path)
+    words = ("run=stricter", "from=small", "axioms.confidence=0.99")
+    small = (word for word in SMALL if word != "run=small")
+    (answer,) = run_commands(tmp_path, [("+stage=axioms", *small, *words)])
+    assert answer.code == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert lines[:5] == [
+        *(f"{stage}: taken from run small" for stage in ("data", "train", "circuit", "improve")),
+        "axioms: runs because there is no result yet",
+    ]
+    assert [line.rpartition(" in ")[2] for line in lines if ": in " in line] == [
+        "results/two_sat/stricter/axioms"
+    ]
+    cells = CELLS.read(tmp_path / "results" / "two_sat" / "stricter" / "axioms")
+    assert {cell.confidence for cell in cells if cell.kind == "sampled"} == {0.99}
 
 
 def test_a_page_needs_the_tracked_tables_only(session: Session, tmp_path: Path) -> None:

@@ -149,6 +149,18 @@ def test_the_place_of_the_published_model_does_not_name_the_run(workspace: Works
     assert request.run_options.run == "published"
 
 
+def test_a_run_to_take_from_is_no_part_of_what_makes_the_run(workspace: Workspace) -> None:
+    options = read(workspace, "from=toy", "seed=2").run_options
+    assert options.source == "toy"
+    assert options.config is not None
+    assert options.config["words"] == ["seed=2"]
+
+
+def test_a_verification_takes_nothing(workspace: Workspace) -> None:
+    with pytest.raises(MechvalError, match="from=toy is not allowed with verify=true"):
+        read(workspace, "from=toy", "verify=true")
+
+
 def test_suggested_commands_repeat_what_matters(workspace: Workspace) -> None:
     words = ("preset=smoke", "force=all", "yes=true", "wandb.mode=disabled", "seed=3")
     assert read(workspace, *words).run_options.command("data") == (

@@ -15,18 +15,21 @@ from mechval.pipeline import manifest as manifests
 from mechval.pipeline import places as placing
 from mechval.pipeline.comparison import compare_tracked
 from mechval.pipeline.decision import Decision, decide
+from mechval.pipeline.headline import headline
 from mechval.pipeline.manifest import Manifest, StageKey
 from mechval.pipeline.places import StagePlaces, Workspace
 from mechval.pipeline.run_name import load_run_config, values_of
-from mechval.pipeline.run_record import record_run
+from mechval.pipeline.run_record import RunRecord, record_run
 from mechval.pipeline.session import (
     RunOptions,
     Session,
+    format_duration,
     require_consent,
     require_upstream,
     thread_count,
 )
 from mechval.pipeline.stage import CaseStudy, Stage, StageContext
+from mechval.pipeline.taking import take_stages
 
 _SHOWN_FACTS = 3
 
@@ -51,9 +54,9 @@ def run_stages(
 
     Raises:
         MechvalError: for an unknown stage, an incomplete or outdated upstream stage, a folder
-            that cannot be written, a run in use, an error of the operating system (a full disk
-            among them), an estimate that needs consent,
-            or trained weights that no longer verify.
+            that cannot be written, a run in use or one that cannot be taken from, an error of the
+            operating system (a full disk among them), an estimate that needs consent, or trained
+            weights that no longer verify.
     """
     session = Session(study, settings, workspace, options)
     selected = session.select(wanted)
@@ -65,6 +68,7 @@ def run_stages(
     with placing.run_lock(workspace.lock(study.name, options.run), options.run):
         for stage in session.stages:
             session.places(stage.name).recover()
+        take_stages(session, selected)
         require_upstream(session, selected)
         for stage in selected:
             _advance(session, stage, observer)
@@ -87,10 +91,20 @@ def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> 
     _logger.info("%s: %s", stage.name, _describe(decision, places))
     if decision.action == "run":
         manifest = _run(session, stage, key)
+        _tell(session, stage)
         _notify(observer, stage.name, places, manifest)
     elif decision.action == "reverify":
         _reverify(session, stage, key)
     _keep_config(session)
+
+
+def _tell(session: Session, stage: Stage[Any]) -> None:
+    """Three lines: the headline numbers, the folder, the seconds."""
+    places = session.places(stage.name)
+    _logger.info("%s: %s", stage.name, headline(stage, places.directory))
+    _logger.info("%s: in %s", stage.name, session.workspace.display(places.directory))
+    seconds = RunRecord.model_validate_json(places.run_record.read_text("utf-8")).seconds
+    _logger.info("%s: took %s", stage.name, format_duration(seconds))
 
 
 def _describe(decision: Decision, places: StagePlaces) -> str:

@@ -29,6 +29,7 @@ class RunOptions:
     Attributes:
         run: the run's name, a folder name.
         force: names of stages to redo, or ``("all",)``.
+        source: another run that stages are taken from, None to make all here.
         yes: whether stages estimated above ``CONSENT_SECONDS`` may start.
         config: what ``config.json`` is to say: the resolved settings and what made them.
         overrides: command-line words to repeat in a suggested command.
@@ -38,6 +39,7 @@ class RunOptions:
     seed: int
     device: str = "cpu"
     force: tuple[str, ...] = ()
+    source: str | None = None
     yes: bool = False
     config: Mapping[str, Any] | None = None
     overrides: tuple[str, ...] = ()
