@@ -1,12 +1,14 @@
 """The gallery's claims hold where they should and fail where they should."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from experiments.gallery import addition, brackets, compiled, induction
+from experiments.gallery import addition, brackets, compiled, induction, maximum
 from experiments.gallery.published import Published
 from mechval import axioms as mv
 from mechval.axioms.paired import PairedRow, compare_pairs
@@ -162,3 +164,28 @@ class TestAddition:
             cells = {cell.name: cell for cell in report.cells}
             assert cells["prefix equivalence/attend"].rate > 0.5
             assert cells["prefix replaceability/attend"].rate > 0.3
+
+
+@pytest.fixture(scope="module")
+def maximal() -> mv.ValidationResult:
+    asked = maximum.question(n=20_000)
+    return mv.validate(asked.claim, asked.inputs)
+
+
+class TestMaximum:
+    def test_the_whole_explanation_holds(self, maximal: mv.ValidationResult) -> None:
+        assert maximal.status("maximum") is mv.Status.HOLDS
+        assert max(cell.epsilon for cell in maximal.reports[0].cells) < 1e-3
+
+    def test_published_bounds_stand_beside(self, maximal: mv.ValidationResult) -> None:
+        assert re.fullmatch(
+            r"Accuracy at least 0\.999\d here; .*brute force 0\.9992, cubic 0\.9845, .*0\.832\.",
+            maximum.beside(maximal),
+        )
+
+    def test_attention_on_the_smallest_number_is_refuted(self) -> None:
+        asked = maximum.question(n=1000)
+        (claim,) = asked.claims
+        smallest = replace(claim, abstract=(lambda x: (x, x.argmin(dim=1)), *claim.abstract[1:]))
+        found = n_failing(mv.validate(smallest, asked.inputs).reports[0])
+        assert found["component equivalence/look"] > 900
