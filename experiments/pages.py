@@ -41,7 +41,7 @@ def build_pages(workspace: Workspace, only: tuple[str, str] | None = None) -> li
         MechvalError: if a page cannot be written.
     """
     pages = {study: import_module(f"mechval.{study}.report.page").PAGE for study in STUDIES}
-    runs = {pages[study]: list(_page_runs(workspace, study, pages[study])) for study in STUDIES}
+    runs = {pages[study]: list(page_runs(workspace, study, pages[study])) for study in STUDIES}
     found = [run for group in runs.values() for run in group]
     wanted = [run for run in found if only in (None, (run.run.study, run.run.run))]
     built = [build_page(run) for run in track(wanted, "pages")]
@@ -49,7 +49,7 @@ def build_pages(workspace: Workspace, only: tuple[str, str] | None = None) -> li
     return [*built, build_index(workspace.root / "results", runs, deviations)]
 
 
-def _page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterator[PageRun]:
+def page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterator[PageRun]:
     """The runs of a study that have finished a stage: the committed ones first, then by name."""
     loaded, committed = load_study(study), tuple(PROTECTED.values())
     names = run_names(workspace, study)

@@ -1,21 +1,32 @@
-"""Rewrite the tables of results in README.md and docs/RESULTS.md from the committed tables.
+"""Rewrite what the repository says of its results: README.md, docs/RESULTS.md, docs/*.html.
 
-``python -m experiments.readme`` rewrites what stands between their markers; with ``--check`` it
-writes nothing and exits with 1 if that would change a file.
+``python -m experiments.readme`` rewrites what stands between the markers of the first two, and the
+pages; with ``--check`` it writes nothing and exits with 1 if that would change a file.
 """
 
+import re
 import sys
+from base64 import b64decode
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from experiments.exits import exit_codes
+from experiments.pages import page_runs
 from mechval.modular_addition.report import readme as modular_addition
+from mechval.pipeline import Workspace
+from mechval.reporting.html.page import front_page
 from mechval.reporting.readme import fill
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.report import readme as two_sat
+from mechval.two_sat.report.page import PAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("README.md", "docs/RESULTS.md")
+PAGES = {"index.html": "reference", "proved.html": "proved"}
+"""In docs/: of which run of 2-SAT each page is."""
 STUDIES = {"two_sat": two_sat.BLOCKS, "modular_addition": modular_addition.BLOCKS}
 
 
@@ -30,12 +41,37 @@ def rewritten(root: Path) -> dict[Path, str]:
     return {path: fill(path.read_text(encoding="utf-8"), blocks) for path in paths}
 
 
+def pages(root: Path) -> Iterator[tuple[Path, str]]:
+    """The pages in docs/ as they should be; those of runs that are not there are left out."""
+    runs = {run.run.run: run for run in page_runs(Workspace(root), "two_sat", PAGE)}
+    for page, name in PAGES.items():
+        others = {other: run for other, run in PAGES.items() if other != page}
+        if name in runs:
+            yield root / "docs" / page, front_page(runs[name], "../", others)
+
+
+_PACKED = re.compile(r'": "([A-Za-z0-9+/]{8,}=*)"')
+
+
+def is_same(text: str, other: str) -> bool:
+    """Whether two texts are equal, tables in them (float32 in base64) up to rounding."""
+    if _PACKED.sub(":", text) != _PACKED.sub(":", other):
+        return False
+    tables = zip(*(map(b64decode, _PACKED.findall(each)) for each in (text, other)), strict=True)
+    return all(
+        len(mine) == len(theirs)
+        and np.allclose(np.frombuffer(mine, "<f4"), np.frombuffer(theirs, "<f4"), 1e-4, 1e-4)
+        for mine, theirs in tables
+    )
+
+
 def main(*, check: bool, root: Path = ROOT) -> int:
     """Rewrite the files, or say which of them differ; the exit code."""
+    wanted = {**rewritten(root), **dict(pages(root))}
     changed = {
         path: text
-        for path, text in rewritten(root).items()
-        if path.read_text(encoding="utf-8") != text
+        for path, text in wanted.items()
+        if not path.is_file() or not is_same(path.read_text(encoding="utf-8"), text)
     }
     for path, text in changed.items():
         if not check:

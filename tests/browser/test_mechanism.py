@@ -11,6 +11,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page
 
+from experiments.readme import PAGES
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.formulas.text import read_formula
@@ -18,7 +19,7 @@ from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import Interpretation
 from mechval.two_sat.single.mechanism import Recorded, draw_mechanism
 from mechval.two_sat.single.subject import Subject, load_subject, make_subject
-from tests.browser.test_pages import open_page
+from tests.browser.test_pages import WIDTHS, open_page
 from tests.networks import CPU, SMALL_PROBLEM, Architecture, hand_made_circuit, random_network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,3 +207,17 @@ def test_the_keyboard_reaches_clauses_assignments_and_states(page: Page) -> None
     page.locator("input[value=gamma1]").focus()
     page.keyboard.press("ArrowRight")
     assert page.is_checked("input[value=gamma2]")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_of_the_repository_opens_as_it_is(browser: Browser, name: str) -> None:
+    page, complaints = browser.new_page(), []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((ROOT / "docs" / name).as_uri())
+    assert page.inner_text("#mechanism-verdict").endswith("Right.")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+    page.close()

@@ -1,7 +1,10 @@
 """``python -m experiments.readme``: README and RESULTS say what the committed tables say."""
 
+import re
+from base64 import b64encode
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from experiments import readme
@@ -31,6 +34,32 @@ def test_rewriting_makes_the_check_pass(root: Path) -> None:
     assert readme.main(check=False, root=root) == 0
     assert "| 1 run |" in (root / "docs" / "RESULTS.md").read_text(encoding="utf-8")
     assert readme.main(check=True, root=root) == 0
+
+
+def packed(*values: float) -> str:
+    table = b64encode(np.array(values, dtype="<f4").tobytes()).decode("ascii")
+    return f'<p>text</p> {{"base": "{table}"}}'
+
+
+def test_tables_in_pages_are_equal_up_to_rounding_and_no_further() -> None:
+    assert readme.is_same(packed(1.0, 2.0), packed(1.0, 2.0 + 1e-6))
+    assert not readme.is_same(packed(1.0, 2.0), packed(1.0, 2.01))
+    assert not readme.is_same(packed(1.0, 2.0), packed(1.0, 2.0, 3.0))
+    assert not readme.is_same(packed(1.0, 2.0), packed(1.0, 2.0).replace("text", "test"))
+
+
+def test_the_committed_pages_are_small_and_load_nothing() -> None:
+    for name in readme.PAGES:
+        text = (readme.ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert len(text) < 250_000
+        assert "src=" not in text
+        links = re.findall(r'href="([^"#]+)"', text)
+        assert links
+        assert [
+            to
+            for to in links
+            if not to.startswith("data:") and not (readme.ROOT / "docs" / to).exists()
+        ] == []
 
 
 def test_the_committed_files_say_what_the_committed_tables_say() -> None:

@@ -138,24 +138,38 @@ class PageRun:
 
 def build_page(run: PageRun) -> Path:
     """Write the page of one run from whatever of it is there; raises as :func:`write`."""
-    content, words = run.content, run.run.command
+    content = run.content
     made = (render.make_section(maker, content.package, run.files) for maker in content.makers)
     page = run.run.directory / PAGE
     text = render_template(
         "page.html.j2",
-        run=run,
-        content=content,
-        claim=content.claim(run.files),
-        drawing=_drawing(run),
-        questions=four_questions(run),
+        **_top(run),
         sections=list(filter(None, made)),
         unfolded=UNFOLDED,
         facts={name: _facts(state) for name, state in run.states.items()},
-        command=lambda stage: stage_command(stage, words),
         index=relpath(run.run.directory.parents[1] / "index.html", page.parent),
     )
     # A refusal names whole paths; a page says the same wherever it is built.
     return write(page, text.replace(f"{run.run.directory}/", ""))
+
+
+def front_page(run: PageRun, root: str, others: Mapping[str, str]) -> str:
+    """Mechanism, claim and answers alone, for the repository: a page that is small.
+
+    ``root`` leads from the page to the repository's root; ``others`` are runs by their page.
+    """
+    return render_template("front.html.j2", **_top(run), root=root, others=others)
+
+
+def _top(run: PageRun) -> dict[str, Any]:
+    return {
+        "run": run,
+        "content": run.content,
+        "claim": run.content.claim(run.files),
+        "drawing": _drawing(run),
+        "questions": four_questions(run),
+        "command": lambda stage: stage_command(stage, run.run.command),
+    }
 
 
 def _drawing(run: PageRun) -> str:
