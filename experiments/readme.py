@@ -1,7 +1,8 @@
 """Rewrite what the repository says of its results: README.md, docs/RESULTS.md, docs/*.html.
 
-``python -m experiments.readme`` rewrites what stands between the markers of the first two, and the
-pages; with ``--check`` it writes nothing and exits with 1 if that would change a file.
+``python -m experiments.readme`` rewrites what stands between the markers of the first two, the
+pages, and the pictures in docs/; with ``--check`` it writes nothing and exits with 1 if that would
+change a file, pictures aside.
 """
 
 import re
@@ -17,6 +18,7 @@ from experiments.exits import exit_codes
 from experiments.pages import page_runs
 from mechval.modular_addition.report import readme as modular_addition
 from mechval.pipeline import Workspace
+from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.html.page import front_page
 from mechval.reporting.readme import fill
 from mechval.reporting.report import RunFiles
@@ -28,14 +30,20 @@ FILES = ("README.md", "docs/RESULTS.md")
 PAGES = {"index.html": "reference", "proved.html": "proved"}
 """In docs/: of which run of 2-SAT each page is."""
 STUDIES = {"two_sat": two_sat.BLOCKS, "modular_addition": modular_addition.BLOCKS}
+PICTURES = {"two_sat": two_sat.PICTURES}
+
+
+def committed_runs(root: Path, study: str) -> dict[str, RunFiles]:
+    """The runs of a study that have an axiom table."""
+    folders = sorted((root / "results" / study).iterdir())
+    return {path.name: RunFiles.of(path) for path in folders if (path / "axioms").is_dir()}
 
 
 def rewritten(root: Path) -> dict[Path, str]:
     """Both files as they should be, by path; raises MechvalError if a table is missing."""
     blocks = {}
     for study, makers in STUDIES.items():
-        folders = sorted((root / "results" / study).iterdir())
-        runs = {path.name: RunFiles.of(path) for path in folders if (path / "axioms").is_dir()}
+        runs = committed_runs(root, study)
         blocks.update({name: partial(make, runs) for name, make in makers.items()})
     paths = [root / name for name in FILES]
     return {path: fill(path.read_text(encoding="utf-8"), blocks) for path in paths}
@@ -65,6 +73,14 @@ def is_same(text: str, other: str) -> bool:
     )
 
 
+def draw(root: Path) -> None:
+    """Draw the pictures of docs/; raises MechvalError if a table is missing."""
+    with figure_style():
+        for study, pictures in PICTURES.items():
+            for name, make in pictures.items():
+                save_figure(make(committed_runs(root, study)), root / "docs", name)
+
+
 def main(*, check: bool, root: Path = ROOT) -> int:
     """Rewrite the files, or say which of them differ; the exit code."""
     wanted = {**rewritten(root), **dict(pages(root))}
@@ -78,6 +94,8 @@ def main(*, check: bool, root: Path = ROOT) -> int:
             path.write_text(text, encoding="utf-8")
         told = "differs from the tables" if check else "rewritten"
         sys.stderr.write(f"{path.relative_to(root)}: {told}\n")
+    if not check:
+        draw(root)
     return int(check and bool(changed))
 
 

@@ -19,6 +19,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in readme.FILES:
         (tmp_path / name).write_text(TEXT, encoding="utf-8")
     monkeypatch.setattr(readme, "STUDIES", {"toy": {"one": lambda runs: f"| {len(runs)} run |"}})
+    monkeypatch.setattr(readme, "PICTURES", {})
     return tmp_path
 
 
@@ -60,6 +61,18 @@ def test_the_committed_pages_are_small_and_load_nothing() -> None:
             for to in links
             if not to.startswith("data:") and not (readme.ROOT / "docs" / to).exists()
         ] == []
+
+
+def test_the_committed_picture_says_what_the_committed_tables_say(tmp_path: Path) -> None:
+    (tmp_path / "results").symlink_to(readme.ROOT / "results")
+    (tmp_path / "docs").mkdir()
+    readme.draw(tmp_path)
+    drawn, committed = (
+        re.findall(r">([^<>]+)</text>", (root / "docs/mechanism.svg").read_text(encoding="utf-8"))
+        for root in (tmp_path, readme.ROOT)
+    )
+    assert "proved: after" in drawn
+    assert drawn == committed
 
 
 def test_the_committed_files_say_what_the_committed_tables_say() -> None:

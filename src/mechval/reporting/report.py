@@ -24,7 +24,7 @@ from mechval.progress import track
 from mechval.reporting import shown
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.shown import Pick, Shown, markdown_of, told
-from mechval.tables import Record, Row, Table
+from mechval.tables import Declared, Record, Row, Table
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,11 @@ class RunFiles:
         if stage not in self.directories:
             raise MechvalError(f"This run has no stage {stage}; run: +stage={stage}.")
         return self.directories[stage]
+
+    def has(self, table: Declared) -> bool:
+        """Whether a whole stage of the run has the file of a table, which it may leave out."""
+        folder = None if table.stage in self.faults else self.directories.get(table.stage)
+        return folder is not None and (folder / table.file.partition("/")[2]).is_file()
 
     def rows(self, table: Table[Row]) -> tuple[Row, ...]:
         """A table of the run; raises MechvalError if it is missing or damaged."""

@@ -186,3 +186,13 @@ def test_a_report_is_a_page_and_its_figures(render: Render, tmp_path: Path) -> N
     report.write_report("Page", [section], "toy_report", folder)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
     assert names == {"README.md", "figures/one.svg", "figures/two.svg"}
+
+
+def test_a_table_is_there_if_its_stage_is_whole_and_wrote_it(tmp_path: Path) -> None:
+    TABLE.write(ROWS, tmp_path)
+    other = tables.Table("first/others.csv", Row)
+    whole = RunFiles(None, 0, {"first": tmp_path})
+    assert whole.has(TABLE)
+    assert not whole.has(other)
+    assert not RunFiles(None, 0, {}).has(TABLE)
+    assert not RunFiles(None, 0, {"first": tmp_path}, {"first": "altered"}).has(TABLE)

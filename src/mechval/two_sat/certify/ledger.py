@@ -103,10 +103,11 @@ def theorem_statements(theorem: Theorem, problem: Problem) -> list[Statement]:
         found = [state(WRONG_ANSWER, EvidenceKind.UNKNOWN, stopped_by=stopped, file=file)]
     for cell in theorem.cells:
         if cell.status is LemmaStatus.PROVED:
+            text = f"{cell.axiom} of {cell.component} fails in `{cell.interpretation}`"
             about = {"axiom": cell.axiom, "component": cell.component}
             tightest = _tightest(weakest(theorem.lemmas, cell.lemmas))
             about |= {"interpretation": cell.interpretation, "file": "theorem_cells.csv"}
-            found.append(proved("the two sides of the cell differ", **about, **tightest))
+            found.append(proved(text, **about, **tightest))
     return found
 
 

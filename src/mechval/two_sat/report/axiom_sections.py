@@ -23,11 +23,11 @@ def axioms(files: RunFiles) -> Section:
     cells, rows = files.rows(CELLS), files.rows(INTERPRETATIONS)
     main, comparable = measured.main_tags(files), measured.COMPARABLE
     with_published = measured.is_paper_size(files)
-    groups = by(cells, "interpretation")
+    groups, proved = by(cells, "interpretation"), measured.proved_cells(files)
 
     def in_full(tags: dict[str, str]) -> list[tuple[InterpretationRow, Shown, list[Cell]]]:
         chosen = ((row, groups[row.interpretation]) for row in rows if measured.has_tags(row, tags))
-        return [(row, _cells_in_full(own, with_published), own) for row, own in chosen]
+        return [(row, _cells_in_full(own, with_published, proved), own) for row, own in chosen]
 
     parts = {
         "confidence": f"{rows[0].confidence:.0%}",
@@ -36,6 +36,7 @@ def axioms(files: RunFiles) -> Section:
         "published_n": TEST_FORMULAS if with_published else None,
         "row": rows[0],
         "labels": _LABELS,
+        "has_proved": bool(proved),
         "main": main,
         "in_full": in_full(main),
         "comparable": comparable,
@@ -83,10 +84,14 @@ def progress(files: RunFiles) -> Section | None:
     return Section(title, "progress.md", {"figures": figures}) if figures else None
 
 
-def _cells_in_full(cells: Sequence[Cell], with_published: bool) -> Shown:
+def _cells_in_full(cells: Sequence[Cell], with_published: bool, proved: frozenset[str]) -> Shown:
     def published(cell: Cell) -> CellText:
         row = printed_cell(cell.tags["version"], cell)
         return CellText(f"{row.text} ({row.count:,})", float(row.printed)) if row else CellText("")
+
+    def on_all(cell: Cell) -> CellText:
+        is_proved = f"{cell.interpretation}/{cell.name}" in proved
+        return CellText("0 (certified)", 0.0) if is_proved else CellText("")
 
     def of_class(name: str) -> Pick:
         def told(cell: Cell) -> CellText:
@@ -99,6 +104,7 @@ def _cells_in_full(cells: Sequence[Cell], with_published: bool) -> Shown:
     return show(
         cells,
         "axiom component kind n disagreements epsilon epsilon_simultaneous",
+        *([("ε on all formulas", on_all)] if proved else []),
         *([("published ε (disagreements)", published)] if with_published else []),
         *map(of_class, _LABELS[::-1]),
         *((f"{name} ε", f"mixtures.{name}.epsilon") for name in ("balanced", "natural")),

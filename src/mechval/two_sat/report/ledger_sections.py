@@ -9,16 +9,16 @@ from mechval.axioms.report import CELLS
 from mechval.reporting.ledger import cell_statements, ledger_section
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, by, counted, show
-from mechval.tables import Declared
 from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
+from mechval.two_sat.certify.theorem import mechanism
 from mechval.two_sat.certify.theorem.routes import LENGTHS
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.claim import draw_margins
-from mechval.two_sat.report.figures.theorem import draw_neuron_bounds
+from mechval.two_sat.report.figures.theorem import draw_mechanism, draw_neuron_bounds
 from mechval.two_sat.single import counterexamples as cases
 
 _LARGEST = 10**20
@@ -73,7 +73,7 @@ def parsing(files: RunFiles) -> Section:
 
 def theorem(files: RunFiles) -> Section | None:
     """What is proved of all formulas lemma by lemma; None for a run made before there were any."""
-    if not _has(files, THEOREM):
+    if not files.has(THEOREM):
         return None
     found = files.record(THEOREM)
     n_distinct = 2 * found.n_variables * (found.n_variables - 1)
@@ -103,7 +103,7 @@ def theorem(files: RunFiles) -> Section | None:
             ("floating-point operations", lambda row: _written(row.operations)),
             ("margin", "margin"),
         )
-        if _has(files, LENGTHS)
+        if files.has(LENGTHS)
         else None,
         "cells": show(
             by(found.cells, "interpretation").items(),
@@ -114,13 +114,33 @@ def theorem(files: RunFiles) -> Section | None:
             ),
         ),
         "figure": files.figure("neuron-bounds", draw_neuron_bounds, NEURONS),
+        "is_consolidated": files.settings.consolidate is not None,
+        **_mechanism(files),
     }
     return Section("Theorem: all formulas at once", "theorem.md", parts)
 
 
+def _mechanism(files: RunFiles) -> dict[str, Any]:
+    """What a network that is proved does; nothing of another."""
+    if not files.has(mechanism.NEURONS):
+        return {"heads": None}
+    heads, at_work = files.rows(mechanism.HEADS), files.rows(mechanism.NEURONS)
+    bounds = files.rows(NEURONS)
+    return {
+        "heads": len(heads),
+        "share": (min(head.least for head in heads), max(head.most for head in heads)),
+        "drop": (min(each.drop_least for each in at_work), max(each.drop_most for each in at_work)),
+        "on": (min(each.on or 0.0 for each in bounds), max(each.highest or 0.0 for each in bounds)),
+        "assignments": len({each.assignment for each in at_work}),
+        "mechanism": files.figure(
+            "mechanism", draw_mechanism, mechanism.ATTENTION, mechanism.NEURONS
+        ),
+    }
+
+
 def drift(files: RunFiles) -> Section | None:
     """What links real formulas to the network after γ_1; None where a theorem does."""
-    if _has(files, THEOREM) and not _has(files, DRIFT):
+    if files.has(THEOREM) and not files.has(DRIFT):
         return None
     parts = {
         "is_vacuous": all(row.certified == 0 for row in files.rows(DRIFT) if row.source == "all"),
@@ -158,10 +178,6 @@ def counterexamples(files: RunFiles) -> Section:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(',')[0]}, …"
-
-
-def _has(files: RunFiles, table: Declared) -> bool:
-    return (files.folder(table.stage) / table.file.partition("/")[2]).is_file()
 
 
 def _written(number: int) -> str:

@@ -6,6 +6,8 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRo
 from mechval.reporting import paper
 from mechval.reporting.paper import Comparison, Measured
 from mechval.reporting.report import RunFiles
+from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
+from mechval.two_sat.certify.theorem.theorem import LemmaStatus
 from mechval.two_sat.circuit.evidence import ablations, extremes, gather, neuron_rows
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.circuit.neurons import PAPER_EFFECT
@@ -42,6 +44,18 @@ def accuracy(files: RunFiles) -> Accuracy:
     if OUTCOME.stage in files.directories:
         return files.record(OUTCOME).accuracy
     return files.record(ACCURACY)
+
+
+def proved_cells(files: RunFiles) -> frozenset[str]:
+    """Cells that hold on all formulas, as ``interpretation/axiom/component``; none where none is
+    proved, or the run was made before there were theorems."""
+    if not files.has(CELL_PROOFS):
+        return frozenset()
+    return frozenset(
+        f"{cell.interpretation}/{cell.axiom}/{cell.component}"
+        for cell in files.rows(CELL_PROOFS)
+        if cell.status is LemmaStatus.PROVED
+    )
 
 
 def main_values(files: RunFiles) -> dict[str, Measured]:

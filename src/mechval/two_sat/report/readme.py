@@ -1,8 +1,10 @@
 """The 2-SAT tables of README.md and docs/RESULTS.md, from the committed runs' tables."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from statistics import median
+
+from matplotlib.figure import Figure
 
 from mechval.reporting import paper
 from mechval.reporting.paper import COMPARISONS, Agreement, Measured
@@ -16,7 +18,7 @@ from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus
 from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus
 from mechval.two_sat.claim.sizes import FRONT
 from mechval.two_sat.claim.variants.variant import VARIANTS
-from mechval.two_sat.report import claim_sections, measured
+from mechval.two_sat.report import claim_sections, consolidated, content, measured
 from mechval.two_sat.report.published_values import BY_KEY
 from mechval.two_sat.report.targets import ABOUT, Target
 
@@ -131,14 +133,30 @@ def certified(runs: Mapping[str, RunFiles]) -> str:
 def theorem(runs: Mapping[str, RunFiles]) -> str:
     """What is proved of the network that was trained on towards its interpretation."""
     found = runs[PROVED].record(THEOREM)
-    about = f"Run `{PROVED}`, `{OWN}` trained on towards its interpretation,"
+    run = f"[`{PROVED}`](results/two_sat/{PROVED}/report/README.md)"
     if found.status is not LemmaStatus.PROVED:
-        return f"{about} is not proved: {found.failing_lemma}."
+        return f"Run {run}, `{OWN}` trained on, is not proved: {found.failing_lemma}."
     every = len({cell.interpretation for cell in found.cells})
     return (
-        f"{about} **answers each of the {int(found.formulas):,} formulas rightly, and "
-        f"{len(found.interpretations)} of its {every} interpretations hold with ε = 0: "
-        f"[proved](results/two_sat/{PROVED}/report/README.md)**; no formula is tried."
+        f"**Run {run}, `{OWN}` trained on, answers every one of the {int(found.formulas):,} "
+        f"formulas rightly, and here is why:** each of its {len(found.neurons)} neurons watches "
+        f"one of the {2**found.n_variables} assignments and is active exactly if that makes every "
+        "clause true; any active one means satisfiable. No formula was tried: the weights prove "
+        f"it, and ε = 0 in all cells of {len(found.interpretations)} of {every} interpretations."
+    )
+
+
+def consolidated_networks(runs: Mapping[str, RunFiles]) -> str:
+    """The authors' network, ours, and ours after consolidation side by side."""
+    titles = {"authors' network": AUTHORS, f"`{OWN}`": OWN, f"`{PROVED}`": PROVED}
+    named = {title: runs[name] for title, name in titles.items()}
+    return consolidated.side_by_side(named, content.PACKAGE)
+
+
+def mechanism(runs: Mapping[str, RunFiles]) -> Figure:
+    """What consolidation changed, on one formula."""
+    return consolidated.before_and_after(
+        {f"{OWN}: before": runs[OWN], f"{PROVED}: after": runs[PROVED]}
     )
 
 
@@ -148,7 +166,10 @@ BLOCKS: Mapping[str, Block] = {
     "seeds": seeds,
     "better": better,
     "certified": certified,
+    "consolidated": consolidated_networks,
 }
+PICTURES: Mapping[str, Callable[[Mapping[str, RunFiles]], Figure]] = {"mechanism": mechanism}
+"""Of docs/, by name."""
 
 
 def _statements(files: RunFiles) -> dict[tuple[str, str], CellText]:

@@ -18,7 +18,7 @@ from mechval.two_sat.certify.drift.answer import DRIFT, drift_rows
 from mechval.two_sat.certify.parsing import certificate as certificates
 from mechval.two_sat.certify.parsing.checker import check_parsing
 from mechval.two_sat.certify.parsing.prover import certify_parsing
-from mechval.two_sat.certify.theorem import routes
+from mechval.two_sat.certify.theorem import mechanism, routes
 from mechval.two_sat.certify.theorem import theorem as theorems
 from mechval.two_sat.certify.theorem.checker import check_theorem
 from mechval.two_sat.certify.theorem.lemmas import write_theorem
@@ -50,6 +50,7 @@ TABLES: tuple[tables.Declared, ...] = (
     *programs.TABLES,
     *theorems.TABLES,
     *routes.TABLES,
+    *mechanism.TABLES,
     ledger.LEDGER,
     ledger.METRICS,
     counterexamples.CASES,
@@ -142,6 +143,9 @@ def _prove(
     n_heads = model.block(1).attn.n_heads
     lengths = routes.proof_lengths(theorem, subject.problem, n_heads, compared)
     routes.LENGTHS.write(lengths, context.directory)
+    if theorem.answers is theorems.LemmaStatus.PROVED:
+        test = load_stage_split(context, "analysis.test")
+        mechanism.write_mechanism(model, subject.problem, test, context.directory)
     check_theorem(context.directory / file, stage_weights(context), circuit)
     rows = None if compared is None else compared.rows
     return theorem, ledger.listing_statement(rows, stopped, subject.problem)

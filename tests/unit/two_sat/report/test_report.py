@@ -11,6 +11,8 @@ from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting import report as reports
 from mechval.reporting.paper import COMPARISONS
 from mechval.reporting.report import Maker, RunFiles
+from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
+from mechval.two_sat.certify.theorem.theorem import CellProof, LemmaStatus
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import axiom_sections, content, network_sections
 from mechval.two_sat.report.published_values import PUBLISHED
@@ -96,6 +98,25 @@ def test_a_cell_shows_its_disagreements(small_page, axiom_index, component_index
 def test_at_the_paper_s_size_a_cell_stands_beside_the_published_one(paper_page):
     row = row_of(paper_page, "(`disjunction/paper/attn_out`)", "prefix equivalence", "evaluate")
     assert row[7] == "0.309 (24,530)"
+
+
+def test_a_cell_that_is_proved_has_epsilon_0_on_all_formulas(tmp_path):
+    files = write_results(tmp_path / "run", SMALL)
+    tags = {"version": "trees", "reading": "calibrated", "residual": "resid_mid"}
+    (tmp_path / "run" / "certify").mkdir()
+    proofs = [
+        CellProof(**tags, axiom="prefix equivalence", component=component, status=status, lemmas="")
+        for component, status in (("parse", LemmaStatus.PROVED), ("evaluate", LemmaStatus.UNKNOWN))
+    ]
+    CELL_PROOFS.write(proofs, tmp_path / "run" / "certify")
+    directories = {**files.directories, "certify": tmp_path / "run" / "certify"}
+    page = page_of(dataclasses.replace(files, directories=directories))
+    told = [
+        row_of(page, "(`trees/calibrated/resid_mid`)", "prefix equivalence", component)[7].strip()
+        for component in ("parse", "evaluate")
+    ]
+    assert told == ["0 (certified)", ""]
+    assert "certified" not in page_of(files)
 
 
 def test_at_another_size_the_published_column_is_left_out(small_page):

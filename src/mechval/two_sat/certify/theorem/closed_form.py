@@ -93,6 +93,12 @@ def differences(sums: Sums, first: int, others: list[int]) -> Terms:
     )
 
 
+def clause_shares(sums: Sums) -> tuple[Tensor, Tensor]:
+    """Least and largest share of a clause in each head, on any formula."""
+    low, high = _shares(sums, sums.weight)
+    return low.amin((1, 2)), high.amax((1, 2))
+
+
 def terms_of(sums: Sums, base: Ball, value: Ball, fixed: Ball, moved: Tensor) -> Terms:
     """Terms of columns with this base, these values and this contamination."""
     gauge = (value.mid.amin((1, 2)) + value.mid.amax((1, 2))) / 2

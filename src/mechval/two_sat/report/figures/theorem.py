@@ -1,12 +1,86 @@
-"""The figure of a theorem: how far every neuron's bounds stay away from 0."""
+"""Figures of a theorem: how far neurons' bounds stay away from 0, and what the network does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from mechval.reporting import figures
 from mechval.reporting.palette import BLUE, ORANGE, VERMILLION
+from mechval.two_sat.certify.theorem.mechanism import NeuronAtWork
 from mechval.two_sat.certify.theorem.theorem import NeuronBound
+from mechval.two_sat.circuit.evidence.scores import PatternRow
+
+_BRIGHTEST = (1.0, 0.2)
+"""Attention that is drawn brightest, by block."""
+_MOST_UPRIGHT = 12
+"""Clauses that are written beside each other."""
+
+
+def draw_mechanism(attention: Sequence[PatternRow], neurons: Sequence[NeuronAtWork]) -> Figure:
+    """One formula through the network: what is attended, and what every neuron makes of it."""
+    figure, ((below,), (above,), (values,)) = figures.grid(3, 1, 5.6, height_ratios=[4, 2, 4])
+    images = _draw_attention(below, above, attention)
+    for axes, image in zip((below, above), images, strict=True):
+        figure.colorbar(image, ax=axes, label="attention", pad=0.01)
+    tokens = [row.token for row in attention if (row.block, row.head) == (0, 0)]
+    clauses = [" ".join(tokens[place + 1 : place + 3]) for place in range(0, len(tokens) - 1, 4)]
+    turn = 90 if len(clauses) > _MOST_UPRIGHT else 0
+    below.set_xticks([])
+    above.set_xticks([4 * k + 1.5 for k in range(len(clauses))], clauses, fontsize=6, rotation=turn)
+    above.set_xlabel("the formula, clause by clause, and “:”")
+    for is_on, colour, marker in ((True, BLUE, "o"), (False, ORANGE, "v")):
+        own = [row for row in neurons if (row.n_falsified == 0) is is_on]
+        label = "assignment satisfies the formula" if is_on else "it falsifies a clause or more"
+        points = [row.assignment for row in own], [row.pre_activation for row in own]
+        values.plot(*points, marker, color=colour, markersize=4, label=label)
+    values.axhline(0, color="0.4", linewidth=0.8)
+    values.set_xlabel("assignment of the neuron (bit v is the value of variable v)")
+    values.set_ylabel("pre-activation")
+    n_on = sum(row.pre_activation > 0 for row in neurons)
+    values.set_title(f"{len(neurons)} neurons, {n_on} of them active (above 0)")
+    figures.legend_below(figure, [values], 2)
+    return figure
+
+
+def draw_before_and_after(networks: Mapping[str, Sequence[PatternRow]]) -> Figure:
+    """What is attended in one formula, a column per network."""
+    figure, (first, second) = figures.grid(
+        2, len(networks), 3.6, sharex=True, sharey="row", height_ratios=[2, 1]
+    )
+    images: list[AxesImage] = []
+    for below, above, (name, rows) in zip(first, second, networks.items(), strict=True):
+        images = _draw_attention(below, above, rows)
+        below.set_title(name)
+        above.set_xlabel("position asked")
+        for axes in (below, above):
+            axes.label_outer()
+    for axes, image in zip((first, second), images, strict=True):
+        figure.colorbar(image, ax=list(axes), label="attention", pad=0.01)
+    return figure
+
+
+def _draw_attention(below: Axes, above: Axes, rows: Sequence[PatternRow]) -> list[AxesImage]:
+    """Attention of block 0 from the positions that are read, and of block 1 from the last one."""
+    answer = max(row.position for row in rows)
+    asking = [row for row in rows if row.block == 0 and _is_read(row.position, answer)]
+    last = [row for row in rows if (row.block, row.position) == (1, answer)]
+    images = []
+    for axes, own, most in zip((below, above), (asking, last), _BRIGHTEST, strict=True):
+        values = np.array([[weight or 0.0 for weight in row.attention.values()] for row in own])
+        images.append(figures.heat_map(axes, values, "cividis", 0.0, most))
+    names = [row.token if row.position == answer else str(row.position // 4) for row in asking]
+    below.set_yticks(range(len(asking)), names, fontsize=6)
+    below.set_ylabel("block 0: from the end\nof a clause, from “:”")
+    above.set_yticks(range(len(last)), [str(row.head) for row in last])
+    above.set_ylabel("block 1, “:”:\nby head")
+    return images
+
+
+def _is_read(position: int, answer: int) -> bool:
+    return position % 4 == 2 or position == answer
 
 
 def draw_neuron_bounds(rows: Sequence[NeuronBound]) -> Figure:

@@ -1,0 +1,137 @@
+"""What consolidation changed: three networks side by side, from their committed tables."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from mechval.axioms.report import CELLS
+from mechval.reporting.report import RunFiles, paragraphs
+from mechval.reporting.shown import by, counted, markdown_of, show, told
+from mechval.two_sat.certify.theorem.theorem import THEOREM
+from mechval.two_sat.circuit.evidence import gather
+from mechval.two_sat.circuit.evidence.contributions import PREACTIVATION_PARTS
+from mechval.two_sat.circuit.evidence.extremes import WORST_CASES
+from mechval.two_sat.circuit.evidence.recording import FORMULA_ATTENTION
+from mechval.two_sat.report import measured
+from mechval.two_sat.report.figures.theorem import draw_before_and_after
+
+_VERSION = "trees"
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """How a network decides, in a few numbers.
+
+    Attributes:
+        own_clause: least attention of a clause's end to its own clause in block 0, any formula.
+        constants: attention of ``:`` to parentheses and itself in block 0, on the first formula.
+        ratios: per head of block 1, attention to its heaviest clause over the lightest, there.
+        neuron: the one of largest effect.
+        tells: per head, what it adds where that neuron is active less what where it is not.
+    """
+
+    own_clause: float
+    constants: float
+    ratios: tuple[float, ...]
+    neuron: int
+    tells: tuple[float, ...]
+
+    @property
+    def spread(self) -> tuple[str, str]:
+        """Least and largest ratio."""
+        return _ratio(min(self.ratios)), _ratio(max(self.ratios))
+
+    @property
+    def n_against(self) -> int:
+        """Heads that pull the other way."""
+        return sum(each <= 0 for each in self.tells)
+
+    @staticmethod
+    def of(files: RunFiles) -> "Mechanism":
+        """Read off a run's circuit evidence."""
+        rows = files.rows(FORMULA_ATTENTION)
+        answer = max(row.position for row in rows)
+        below, above = (
+            [[weight or 0.0 for weight in row.attention.values()] for row in own]
+            for own in by((row for row in rows if row.position == answer), "block").values()
+        )
+        clauses = [weights[2:answer:4] for weights in above]
+        constants = [sum(weights[0:answer:4] + weights[3::4]) + weights[-1] for weights in below]
+        worst = by(files.rows(WORST_CASES), "choice", "target")["admissible", "own_clause"]
+        parts = {(row.part, row.is_active): row.mean for row in files.rows(PREACTIVATION_PARTS)}
+        names = [f"head {head}, clauses" for head in range(len(above))]
+        return Mechanism(
+            min(row.weight for row in worst),
+            min(constants),
+            tuple(max(weights) / min(weights) for weights in clauses),
+            files.record(gather.FACTS).shown_neuron,
+            tuple(parts[name, True] - parts[name, False] for name in names),
+        )
+
+
+def side_by_side(runs: Mapping[str, RunFiles], package: str) -> str:
+    """The mechanism before and after in words, and a table with a column per run.
+
+    ``runs`` are the authors' network, the network before and the one after, by title.
+    """
+    found = {title: Mechanism.of(files) for title, files in runs.items()}
+    _, before, after = found.items()
+    words = paragraphs(package, "consolidated.md", before=before, after=after)
+    lines: dict[str, Callable[[str], object]] = {
+        "block 0: least attention of a clause's end to its clause, any formula": (
+            lambda title: found[title].own_clause
+        ),
+        "block 0: attention of `:` to parentheses and itself, first test formula": (
+            lambda title: found[title].constants
+        ),
+        "block 1: heaviest over lightest clause, by head, the same formula": (
+            lambda title: ", ".join(map(_ratio, found[title].ratios))
+        ),
+        "block 1: what tells active from silent, by head, neuron of largest effect": (
+            lambda title: ", ".join(map(told, found[title].tells))
+        ),
+        **{text: partial(_about, text, runs) for text in _JUDGED},
+    }
+    table = show(
+        lines,
+        ("", str),
+        *((title, lambda line, title=title: lines[line](title)) for title in runs),
+    )
+    return "\n\n".join([*words, markdown_of(table)])
+
+
+def _ratio(value: float) -> str:
+    """With digits that tell it from 1."""
+    return told(value) if value > 2 else f"{value:.4f}"
+
+
+def _about(text: str, runs: Mapping[str, RunFiles], title: str) -> object:
+    return _JUDGED[text](runs[title])
+
+
+def _largest(files: RunFiles) -> float:
+    tags = {**measured.MAIN, "version": _VERSION}
+    return max(cell.epsilon for cell in files.rows(CELLS) if measured.has_tags(cell, tags))
+
+
+def _certified(files: RunFiles) -> object:
+    name = "/".join((_VERSION, *measured.MAIN.values()))
+    cells = [cell for cell in measured.proved_cells(files) if cell.startswith(f"{name}/")]
+    return counted(len(cells), 12)
+
+
+_JUDGED: Mapping[str, Callable[[RunFiles], object]] = {
+    "wrong answers on fresh formulas": lambda files: counted(
+        measured.accuracy(files).wrong_count, measured.accuracy(files).n
+    ),
+    "largest sampled ε of a cell, trees": _largest,
+    "cells that the theorem certifies, ε = 0": _certified,
+    "theorem": lambda files: files.record(THEOREM).failing_lemma or "proved",
+}
+
+
+def before_and_after(runs: Mapping[str, RunFiles]) -> Figure:
+    """The attention of both networks on one formula."""
+    return draw_before_and_after({name: run.rows(FORMULA_ATTENTION) for name, run in runs.items()})
