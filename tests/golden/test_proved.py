@@ -17,14 +17,15 @@ from mechval.two_sat.certify.theorem.checker import check_theorem
 from mechval.two_sat.certify.theorem.composition import NETWORK
 from mechval.two_sat.certify.theorem.prover import prove_theorem
 from mechval.two_sat.circuit.files import load_circuit
-from mechval.two_sat.consolidate.curve import OUTCOME
+from mechval.two_sat.consolidate.curve import CURVE, OUTCOME
 from mechval.two_sat.consolidate.formulas import balanced_formulas
 from mechval.two_sat.consolidate.phases import read_logits
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
 from mechval.two_sat.network.training import load_network
 from tests.networks import PUBLISHED_PROBLEM
 
-RUN = Path(__file__).resolve().parents[2] / "results/two_sat/proved"
+ROOT = Path(__file__).resolve().parents[2]
+RUN = ROOT / "results/two_sat/proved"
 FILE, WEIGHTS = RUN / "certify/theorem.json", RUN / "consolidate/weights.safetensors"
 
 
@@ -55,6 +56,27 @@ def test_of_other_weights_it_is_refused(tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "moved.safetensors")
     with pytest.raises(MechvalError, match="other weights"):
         check_theorem(FILE, tmp_path / "moved.safetensors", RUN / "circuit")
+
+
+@pytest.mark.parametrize("phase", ["sharpen", "mechanism"])
+def test_the_phases_before_the_last_end_in_no_theorem(phase: str) -> None:
+    weights = ROOT / f"data/two_sat/proved/consolidate/phases/{phase}.safetensors"
+    if not weights.exists():
+        pytest.skip(f"{weights} is untracked; runs after +stage=consolidate preset=proved")
+    model = load_network(PUBLISHED_PROBLEM, Architecture(), weights)
+    circuit = load_circuit(RUN / "circuit", PUBLISHED_PROBLEM)
+    theorem = prove_theorem(model, PUBLISHED_PROBLEM, circuit, "")
+    assert theorem.answers is theorems.LemmaStatus.UNKNOWN
+    assert not theorem.interpretations
+    assert (theorem.failing_lemma or "").startswith("neurons: the margin is -")
+
+
+def test_only_the_last_phase_puts_every_bound_on_its_side() -> None:
+    last = {row.phase: row for row in CURVE.read(RUN / "consolidate")}
+    right = {
+        phase: (row.lower_bound or 0) > 0 > (row.upper_bound or 0) for phase, row in last.items()
+    }
+    assert right == {"sharpen": False, "mechanism": False, "average": True}
 
 
 def hardest_formula(model: Transformer) -> tuple[Tensor, int, int]:

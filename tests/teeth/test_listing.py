@@ -166,6 +166,15 @@ def test_too_many_multisets_are_not_listed(tmp_path: Path, monkeypatch: pytest.M
         listed(proper_network(FOUR, 0, QUIET), tmp_path)
 
 
+def test_they_are_listed_all_the_same_if_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "MAX_MULTISETS", 1364)
+    model, how = proper_network(FOUR, 0, QUIET), {"scratch": tmp_path, "n_threads": 1}
+    found = routes.list_neurons(model, FOUR, **how, at_any_size=True)
+    assert len(found.prefixes) == len(chunks.chunk_prefixes(FOUR))
+
+
 TAMPERINGS: dict[str, Callable[[dict[str, np.ndarray]], object]] = {
     "a least value raised": lambda a: a["extremes"][40, 0].__iadd__(0.5),
     "a largest value lowered": lambda a: a["extremes"][3, 1].__isub__(0.5),

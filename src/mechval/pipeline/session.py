@@ -151,7 +151,8 @@ def require_consent(session: Session, stage: Stage[Any], context: StageContext[A
     if seconds > CONSENT_SECONDS and not session.options.yes:
         raise MechvalError(
             f"{stage.name}: the estimated time is {format_duration(seconds)}; above "
-            f"{format_duration(CONSENT_SECONDS)} allowed only with yes=true."
+            f"{format_duration(CONSENT_SECONDS)} allowed only with yes=true; run: "
+            f"{session.options.command(stage.name)} yes=true"
         )
 
 

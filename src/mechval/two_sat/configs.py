@@ -194,8 +194,9 @@ class CertifyConfig(Config):
     """How much is proved and counted, and how many counterexamples are written down."""
 
     parsing: ParsingConfig = Field(description="how far proofs about parsing are pursued")
-    enumerate: bool = Field(
-        description="true or false: whether block 1 is counted on every multiset of clauses"
+    enumerate: bool | Literal["always"] = Field(
+        description="true or false: whether block 1 is counted on every multiset of clauses, if "
+        "they are not too many; or always"
     )
     drift_formulas: int = Field(
         ge=1, description="an integer from 1 up: formulas whose margin is held against the drift"

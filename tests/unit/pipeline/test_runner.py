@@ -268,7 +268,9 @@ def test_a_refused_stage_leaves_no_staging(run_toy: RunToy, workspace: Workspace
 
 def test_a_long_estimate_needs_consent(run_toy: RunToy) -> None:
     study = ToyStudy({"train": {"estimate": lambda context: 5 * 3600.0}})
-    with pytest.raises(MechvalError, match=r"train: the estimated time is 5\.0 h.*yes=true"):
+    told = r"train: the estimated time is 5\.0 h; above 4\.0 h allowed only with yes=true; run: "
+    command = r"python -m experiments\.run \+stage=train.* yes=true"
+    with pytest.raises(MechvalError, match=told + command):
         run_toy(study=study)
 
 

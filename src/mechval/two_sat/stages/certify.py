@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from mechval.axioms import EvidenceKind, Statement, load_disagreements
 from mechval.errors import MechvalError
 from mechval.pipeline.stage import StageArtifacts
 from mechval.two_sat.certify import ledger
-from mechval.two_sat.certify.counting import enumeration, programs
+from mechval.two_sat.certify.counting import chunks, enumeration, programs
 from mechval.two_sat.certify.counting import tables as counted
 from mechval.two_sat.certify.drift.answer import DRIFT, drift_rows
 from mechval.two_sat.certify.parsing import certificate as certificates
@@ -28,8 +29,9 @@ from mechval.two_sat.certify.theorem.listing import (
     ListingRefusedError,
     load_listing,
     save_listing,
+    seconds_each,
 )
-from mechval.two_sat.certify.theorem.prover import prove_theorem
+from mechval.two_sat.certify.theorem.prover import estimate_seconds, prove_theorem
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.interpretation import OUTPUT
@@ -42,6 +44,7 @@ from mechval.two_sat.stages.train import (
     stage_weights,
 )
 
+_ALWAYS, _THREADS = "always", os.cpu_count() or 1
 CERTIFICATE, COUNTEREXAMPLES = "parsing.safetensors", counterexamples.COUNTEREXAMPLES
 TABLES: tuple[tables.Declared, ...] = (
     certificates.PARSING,
@@ -73,6 +76,16 @@ def run(context: Context) -> None:
     theorem, listed = _prove(context, subject)
     counts = [listed, *_count(context, subject)]
     _finish(context, subject, proof, theorem, counts, findings)
+
+
+def estimate(context: Context) -> float:
+    """Seconds that the proof, counting and listing would take on this machine, roughly."""
+    problem, wanted = context.settings.problem, context.settings.certify.enumerate
+    cases, seconds = chunks.n_multisets(problem), estimate_seconds(problem)
+    if wanted == _ALWAYS or (wanted and cases <= chunks.MAX_MULTISETS):
+        each = chunks.SECONDS_PER_MULTISET + seconds_each(problem.n_assignments)
+        seconds += cases * each / _THREADS
+    return seconds
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
@@ -157,8 +170,8 @@ def _list(context: Context, subject: Subject, finished: Path | None) -> Listing:
         raise ListingRefusedError("certify.enumerate=false")
     if finished is not None and (finished / LISTING).exists():
         return load_listing(finished, subject.problem)
-    network, n_threads = (subject.components.model, subject.problem), os.cpu_count() or 1
-    return routes.list_neurons(*network, scratch=context.scratch, n_threads=n_threads)
+    network = subject.components.model, subject.problem
+    return routes.list_neurons(*network, **_how(context))
 
 
 def _count(context: Context, subject: Subject, finished: Path | None = None) -> list[Statement]:
@@ -177,9 +190,7 @@ def _count(context: Context, subject: Subject, finished: Path | None = None) -> 
             answers = counted.added_up(counted.ANSWERS.read(finished), chunks)
             bits = counted.BITS.read(finished)
         else:
-            found = enumeration.enumerate_multisets(
-                *network, scratch=context.scratch, n_threads=os.cpu_count() or 1, device=device
-            )
+            found = enumeration.enumerate_multisets(*network, **_how(context), device=device)
             chunks = list(map(counted.chunk_row, found.chunks))
             answers, bits = counted.answer_rows(found), counted.bit_rows(found)
     except MechvalError as refusal:
@@ -190,6 +201,12 @@ def _count(context: Context, subject: Subject, finished: Path | None = None) -> 
     counted.ANSWERS.write(answers, directory)
     counted.BITS.write(bits, directory)
     return ledger.enumeration_statements(answers, bits, subject.problem)
+
+
+def _how(context: Context) -> dict[str, Any]:
+    """How multisets are gone through."""
+    at_any_size = context.settings.certify.enumerate == _ALWAYS
+    return {"scratch": context.scratch, "n_threads": _THREADS, "at_any_size": at_any_size}
 
 
 def _bound_drift(context: Context, subject: Subject) -> list[Statement]:

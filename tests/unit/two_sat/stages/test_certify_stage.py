@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -11,12 +12,16 @@ from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace, verify_stages
 from mechval.pipeline.manifest import hash_file
+from mechval.pipeline.session import CONSENT_SECONDS
+from mechval.pipeline.stage import StageContext
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.theorem import mechanism
 from mechval.two_sat.certify.theorem.routes import LISTED
+from mechval.two_sat.problem import Problem
 from mechval.two_sat.single.counterexamples import CASES
 from mechval.two_sat.stages import certify
 from mechval.two_sat.study import STUDY
+from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.stages.test_side_stages import edit, failures
 from tests.unit.two_sat.stages.test_stages import RUN, place, settings
 
@@ -54,6 +59,20 @@ def test_the_ledger_holds_what_is_proved_counted_or_unknown_and_drift_alone_is_s
     sampled = {row.file for row in statements if row.kind is EvidenceKind.SAMPLED}
     assert sampled <= {"drift.csv"}
     assert {row.kind for row in statements} >= {EvidenceKind.EXACT}
+
+
+def estimated(tmp_path: Path, n_variables: int, n_clauses: int, enumerate: Any) -> float:
+    problem = Problem(n_variables=n_variables, n_clauses=n_clauses)
+    made = settings(certify=changed(TWO_SAT.certify, enumerate=enumerate), problem=problem)
+    return certify.estimate(StageContext(made, 0, "cpu", tmp_path, tmp_path, tmp_path, {}))
+
+
+def test_an_estimate_is_of_the_proof_and_of_what_is_counted(tmp_path: Path) -> None:
+    proof = estimated(tmp_path, 5, 10, enumerate=False)
+    assert estimated(tmp_path, 5, 10, enumerate=True) > 10 * proof
+    # Too many multisets are not counted unless that is asked for: then it needs consent.
+    assert estimated(tmp_path, 8, 20, enumerate=True) == estimated(tmp_path, 8, 20, False)
+    assert estimated(tmp_path, 8, 20, enumerate="always") > CONSENT_SECONDS
 
 
 def test_a_finished_stage_verifies(finished: Workspace) -> None:

@@ -127,7 +127,8 @@ def refuse_too_many(
         raise MechvalError(
             f"{_size(problem)} has {cases:,} "
             f"multisets of clauses, about {hours:,.0f} hours on {n_threads} threads; "
-            f"allowed: up to {MAX_MULTISETS:,} multisets."
+            f"allowed: up to {MAX_MULTISETS:,} multisets, or any number of them with "
+            "certify.enumerate=always yes=true."
         )
 
 

@@ -197,15 +197,17 @@ def enumerate_multisets(
     scratch: Path,
     n_threads: int,
     device: torch.device = _CPU,
+    at_any_size: bool = False,
 ) -> Enumeration:
     """Count the answers of the network after γ_1, and its bits, over all formulas.
 
     ``scratch`` is the directory of the file of finished chunks: an interrupted enumeration goes on.
     On the CPU ``n_threads`` chunks are counted at a time, on CUDA one. Raises MechvalError where
-    there are too many multisets, stating how many and about how many hours they would take; or as
-    :func:`make_enumerator`.
+    there are too many multisets, unless ``at_any_size``, stating how many and about how many hours
+    they would take; or as :func:`make_enumerator`.
     """
-    chunks.refuse_too_many(problem, n_threads)
+    if not at_any_size:
+        chunks.refuse_too_many(problem, n_threads)
     chunks.refuse_too_heavy(problem)
     enumerator = make_enumerator(model, problem, circuit, device=device)
     file = chunks.ChunkFile(scratch / CHUNK_FILE, enumerator.key(), ChunkCounts)

@@ -164,18 +164,26 @@ def distance(
 
 
 def make_listing(
-    problem: Problem, evaluators: Evaluators, sums: Sums, *, scratch: Path, n_threads: int
+    problem: Problem,
+    evaluators: Evaluators,
+    sums: Sums,
+    *,
+    scratch: Path,
+    n_threads: int,
+    at_any_size: bool = False,
 ) -> Listing:
     """List every multiset, on all threads.
 
     ``scratch`` is the directory of the file of finished chunks: an interrupted listing goes on.
 
     Raises:
-        ListingRefusedError: where there are too many multisets, stating how many and about how
-            many hours they would take; where a sample shows that they would prove nothing.
+        ListingRefusedError: where there are too many multisets, unless ``at_any_size``, stating
+            how many and about how many hours they would take; where a sample shows that they would
+            prove nothing.
     """
     try:
-        chunks.refuse_too_many(problem, n_threads, seconds_each(evaluators))
+        if not at_any_size:
+            chunks.refuse_too_many(problem, n_threads, seconds_each(len(evaluators.neuron)))
     except MechvalError as refusal:
         raise ListingRefusedError(str(refusal)) from None
     neurons = evaluators.neuron.numpy()
@@ -238,9 +246,9 @@ def load_listing(folder: Path, problem: Problem) -> Listing:
     return Listing(problem, listed, **parts)
 
 
-def seconds_each(evaluators: Evaluators) -> float:
+def seconds_each(n_neurons: int) -> float:
     """About how long one multiset takes on one thread."""
-    return _SECONDS_PER_NEURON * len(evaluators.neuron)
+    return _SECONDS_PER_NEURON * n_neurons
 
 
 def _stretch(ratio: Ball) -> tuple[Float[Tensor, " head"], Float[Tensor, " head"]]:

@@ -20,6 +20,14 @@ from mechval.two_sat.certify.theorem.theorem import NeuronBound, Theorem
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.problem import Problem
 
+_SECONDS = 0.003
+"""Fits the sizes of ``benchmarks/proof_growth.py``."""
+
+
+def estimate_seconds(problem: Problem) -> float:
+    """About how long finding and checking a proof take on one thread."""
+    return _SECONDS * problem.n_variables**2 * problem.n_clauses**1.5
+
 
 @torch.inference_mode()
 def prove_theorem(

@@ -68,10 +68,18 @@ TABLES: tuple[tables.Declared, ...] = (LISTED, LENGTHS)
 
 
 @torch.inference_mode()
-def list_neurons(model: Transformer, problem: Problem, *, scratch: Path, n_threads: int) -> Listing:
+def list_neurons(
+    model: Transformer,
+    problem: Problem,
+    *,
+    scratch: Path,
+    n_threads: int,
+    at_any_size: bool = False,
+) -> Listing:
     """List a network's live neurons over every multiset of clauses; raises as `make_listing`."""
     own, evaluators = _neurons(model, problem)
-    return make_listing(problem, evaluators, own, scratch=scratch, n_threads=n_threads)
+    how = {"scratch": scratch, "n_threads": n_threads, "at_any_size": at_any_size}
+    return make_listing(problem, evaluators, own, **how)
 
 
 @dataclass(frozen=True)
