@@ -90,6 +90,9 @@ def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> 
     decision = decide(stage, places, key, forced)
     _logger.info("%s: %s", stage.name, _describe(decision, places))
     if decision.action == "run":
+        for name in set(stage.upstream) - set(session.upstream(stage)):
+            told = f"which this run lacks; +stage={name} makes it"
+            _logger.info("%s: without the stage %s, %s", stage.name, name, told)
         manifest = _run(session, stage, key)
         _tell(session, stage)
         _notify(observer, stage.name, places, manifest)
@@ -163,7 +166,7 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
 def _attempt(session: Session, stage: Stage[Any], key: StageKey) -> Iterator[StageContext[Any]]:
     """Staging directories that are gone after any failure, Ctrl-C included; scratch stays."""
     places = session.places(stage.name)
-    upstream = {name: session.places(name) for name in stage.upstream}
+    upstream = {name: session.places(name) for name in session.upstream(stage)}
     try:
         with placing.system_errors_told(stage.name):
             yield session.context(places.make_staging(), places.scratch / key.digest, upstream)

@@ -94,8 +94,16 @@ class Session:
             seed=self.options.seed,
             code=code_digest(stage.modules),
             inputs=manifests.upstream_inputs(
-                {name: self.manifest(name) for name in stage.upstream}
+                {name: self.manifest(name) for name in self.upstream(stage)}
             ),
+        )
+
+    def upstream(self, stage: Stage[Any]) -> tuple[str, ...]:
+        """The stages that it reads: all of its upstream but optional ones that are not made."""
+        return tuple(
+            name
+            for name in stage.upstream
+            if name not in stage.optional or self.places(name).manifest.exists()
         )
 
     def context(
@@ -129,7 +137,7 @@ def require_upstream(session: Session, selected: tuple[Stage[Any], ...]) -> None
     running = {stage.name for stage in selected}
     by_name = {stage.name: stage for stage in session.stages}
     for stage in selected:
-        for name in stage.upstream:
+        for name in session.upstream(stage):
             if name in running:
                 continue
             for artifact, fault in _faults(session, by_name[name]):

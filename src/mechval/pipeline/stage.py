@@ -96,6 +96,7 @@ class Stage(Generic[Settings]):
     Attributes:
         name: the stage's name, e.g. ``axioms``.
         upstream: names of the stages whose artifacts it reads.
+        optional: those of them that a run may lack altogether.
         modules: entry modules of ``mechval``; they and all they import make the code digest.
         run: computes the stage and writes into the context's ``directory`` and ``bulk``.
         config_slice: the part of the settings that the result depends on, as plain values.
@@ -115,6 +116,7 @@ class Stage(Generic[Settings]):
     reverify: Callable[[StageContext[Settings], StageArtifacts], None] | None = None
     estimate: Callable[[StageContext[Settings]], float] | None = None
     tables: tuple[Declared, ...] = ()
+    optional: tuple[str, ...] = ()
 
 
 @runtime_checkable

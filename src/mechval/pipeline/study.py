@@ -28,11 +28,13 @@ def module_stage(
     upstream: tuple[str, ...],
     keys: tuple[str, ...],
     facts: Callable[[Any], Mapping[str, Any]] = lambda _: {},
+    optional: tuple[str, ...] = (),
 ) -> Stage[Any]:
     """The stage of a module's name, whose code digest starts at the module.
 
     The module has ``run``, ``TABLES`` and perhaps ``reverify`` and ``estimate``, as in
-    :class:`Stage`. Its result depends on these ``keys`` of the settings, and on ``facts`` of them.
+    :class:`Stage`. Its result depends on these ``keys`` of the settings, and on ``facts`` of them;
+    ``optional`` are the upstream stages that a run may lack.
     """
 
     def config_slice(settings: Config) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def module_stage(
         reverify=getattr(module, "reverify", None),
         estimate=getattr(module, "estimate", None),
         tables=module.TABLES,
+        optional=optional,
     )
 
 

@@ -163,7 +163,7 @@ def _recompute(
         told = "equal bytes are promised for equal counts alone"
         _logger.info("%s: made with %d threads, now %s; %s", stage.name, before, now, told)
     aside = session.verification_places(stage.name)
-    upstream = {name: inputs[name] for name in stage.upstream}
+    upstream = {name: inputs[name] for name in session.upstream(stage)}
     with places.system_errors_told(stage.name):
         for directory in (aside.directory, aside.bulk, aside.scratch):
             places.clear_directory(directory)

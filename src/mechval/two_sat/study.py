@@ -56,6 +56,7 @@ def _stages(settings: TwoSatSettings) -> tuple[Stage[Any], ...]:
             axioms,
             ("data", network, "circuit", "improve"),
             (*NETWORK, "circuit", "axioms", "variants"),
+            optional=("improve",),
         ),
         module_stage(progress, ("data", *both), (*NETWORK, "circuit", "axioms", "progress")),
         module_stage(

@@ -319,3 +319,27 @@ def test_a_run_keeps_the_config_that_made_it(run_toy: RunToy, workspace: Workspa
     other = {**record, "settings": {"n": 2}, "words": ["n=2"]}
     run_toy("train", config=other)
     assert json.loads(path.read_text()) == other
+
+
+def test_an_optional_stage_stands_in_nobodys_way_until_it_is_made(
+    run_toy: RunToy, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[set[str]] = []
+
+    def look(context: StageContext) -> None:
+        seen.append(set(context.upstream))
+
+    optional = {"upstream": ("circuit", "data"), "optional": ("circuit",), "run": look}
+    study = ToyStudy({"axioms": optional})
+    run_toy("data", study=study)
+    run_toy("axioms", study=study)
+    told = "axioms: without the stage circuit, which this run lacks; +stage=circuit makes it"
+    assert told in caplog.messages
+    run_toy("axioms", study=study)
+    assert lines(caplog)["axioms"] == "up to date, skipped"
+    run_toy("train", "circuit", "axioms", study=study)
+    assert lines(caplog)["axioms"].startswith("reruns because input circuit/tracked/circuit.json")
+    assert seen == [{"data"}, {"data", "circuit"}]
+    workspace.stage("two_sat", "toy", "circuit").manifest.write_text("{", encoding="utf-8")
+    with pytest.raises(MechvalError, match=r"circuit/manifest\.json, which is corrupt"):
+        run_toy("axioms", study=study)

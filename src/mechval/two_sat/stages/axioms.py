@@ -1,5 +1,6 @@
 """Stage ``axioms``: every interpretation of the circuit, validated on held-out formulas."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS
 from mechval.two_sat.formulas.dataset import load_provenance
+from mechval.two_sat.programs.mirrored import AnyVoting
 from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
 DERIVABILITY_FORMULAS = 20_000
@@ -43,8 +45,7 @@ def run(context: Context) -> None:
     settings, directory = context.settings, context.directory
     bench = _bench(context)
     natural = load_provenance(context.upstream["data"].bulk, settings.problem).natural_share
-    programs = load_programs(context.upstream["improve"].directory, settings.problem).programs
-    claim = validate_completely(settings, bench, programs, natural)
+    claim = validate_completely(settings, bench, _better_programs(context), natural)
     CELLS.write([cell for report in claim.measured.mains for cell in report.cells], directory)
     INTERPRETATIONS.write(claim.measured.mains, directory)
     save_disagreements(claim.measured.mains, directory)
@@ -57,6 +58,14 @@ def run(context: Context) -> None:
     SIZES.write(claim.sizes, directory)
     METRICS.write(Weighting(natural), directory)
     _write_parts(context, bench)
+
+
+def _better_programs(context: Context) -> Mapping[str, AnyVoting]:
+    """What stage ``improve`` found, if the run has it."""
+    if "improve" not in context.upstream:
+        return {}
+    directory = context.upstream["improve"].directory
+    return load_programs(directory, context.settings.problem).programs
 
 
 def _bench(context: Context) -> Bench:

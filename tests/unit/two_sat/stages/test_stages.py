@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -331,3 +332,16 @@ def test_a_network_whose_label_never_changes_gets_no_verdict(tmp_path: Path) -> 
     run_stages(STUDY, made, ["data", "train", "circuit", "improve", "axioms"], workspace, RUN)
     verdicts = {row["verdict"] for row in rows(place(workspace, "axioms") / "axioms.csv")}
     assert verdicts == {"", "none: t is constant"}
+
+
+def test_the_axioms_need_no_better_programs_and_say_the_same_without(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    alone = Workspace(tmp_path / "alone")
+    shutil.copytree(workspace.root, alone.root)
+    shutil.rmtree(place(alone, "improve"))
+    run_stages(STUDY, settings(), ["axioms"], alone, RUN)
+    for name in ("axioms.csv", "interpretations.csv", "disagreements.safetensors"):
+        with_all, without = ((place(each, "axioms") / name) for each in (workspace, alone))
+        assert with_all.read_bytes() == without.read_bytes()
+    assert {row["part"] for row in rows(place(alone, "axioms") / "choices.csv")} == {"γ_1", "γ_2"}

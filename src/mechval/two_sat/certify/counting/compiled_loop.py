@@ -19,7 +19,7 @@ from mechval.two_sat.certify.counting.arrays import (
 )
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiled when it is first called; kept for the next process where a folder can be written."""
     how = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
     try:
@@ -37,7 +37,7 @@ _FORMULAS, _N_SATISFYING, _N_DISTINCT, _ANSWER = range(4)
 
 # Taking an array out of a tuple, or a part out of one, costs an atomic count of references: no
 # function does so inside its loops.
-@_compiled
+@compiled
 @no_type_check
 def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
     """Add every multiset that begins with ``prefix`` to ``tally``.
@@ -92,7 +92,7 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
         chosen[changed:inner] = chosen[changed] + 1
 
 
-@_compiled
+@compiled
 @no_type_check
 def _push_sums(numerators, denominators, terms, weights, depth, clause):
     for head in range(numerators.shape[1]):
@@ -103,7 +103,7 @@ def _push_sums(numerators, denominators, terms, weights, depth, clause):
             )
 
 
-@_compiled
+@compiled
 @no_type_check
 def _push_numbers(numbers, level_tables, tables, chosen, depth):
     repeats = depth > 0 and chosen[depth - 1] == chosen[depth]
@@ -114,7 +114,7 @@ def _push_numbers(numbers, level_tables, tables, chosen, depth):
     level_tables[depth + 1] = level_tables[depth] & tables[chosen[depth]]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _push_table(numbers, first_table, next_table, chosen, depth):
     clause = chosen[depth]
@@ -123,7 +123,7 @@ def _push_table(numbers, first_table, next_table, chosen, depth):
     )
 
 
-@_compiled
+@compiled
 @no_type_check
 def _activate(numerators, denominators, network, first, shares, heads, activations):
     """Every column with each clause from ``first`` on as the last one."""
@@ -141,7 +141,7 @@ def _activate(numerators, denominators, network, first, shares, heads, activatio
             activations[last, column] = total
 
 
-@_compiled
+@compiled
 @no_type_check
 def _find_margins(activations, network, first, margins):
     """The margin of ``s``, and the largest of those of the other tokens."""
@@ -159,7 +159,7 @@ def _find_margins(activations, network, first, margins):
                 margins[last, 1] = total
 
 
-@_compiled
+@compiled
 @no_type_check
 def _judge(margins, errors, numbers, level_tables, tables, orders, first, judged):
     """Find each multiset's answer and weight; tell whether an answer is wrong or undecided."""
@@ -179,7 +179,7 @@ def _judge(margins, errors, numbers, level_tables, tables, orders, first, judged
     return notable
 
 
-@_compiled
+@compiled
 @no_type_check
 def _answer(margin, rival, error, rival_error):
     both = error + rival_error
@@ -192,7 +192,7 @@ def _answer(margin, rival, error, rival_error):
     return UNDECIDED
 
 
-@_compiled
+@compiled
 @no_type_check
 def _tally_answers(judged, first, tally):
     formulas, multisets = tally.formulas, tally.multisets
@@ -203,7 +203,7 @@ def _tally_answers(judged, first, tally):
         multisets[n_satisfying, n_distinct, answer] += 1
 
 
-@_compiled
+@compiled
 @no_type_check
 def _keep(judged, chosen, first, tally):
     """Note down wrong and undecided multisets while there is room."""
@@ -225,7 +225,7 @@ def _keep(judged, chosen, first, tally):
                 n_kept[of_class, n_distinct] += 1
 
 
-@_compiled
+@compiled
 @no_type_check
 def _tally_bits(  # noqa: C901  (loops moved into functions of their own cost half as much again)
     activations, bits, prefix_table, judged, first, powers, packed, tally
@@ -263,7 +263,7 @@ def _tally_bits(  # noqa: C901  (loops moved into functions of their own cost ha
                     any_unsure[reading, version, of_class] += formulas
 
 
-@_compiled
+@compiled
 @no_type_check
 def _pack(activations, last, surely_on, maybe_on, reading, powers, packed):
     """Bits that are on beyond doubt, and bits in doubt, 64 to a word."""
@@ -281,14 +281,14 @@ def _pack(activations, last, surely_on, maybe_on, reading, powers, packed):
         packed[1, word] = maybe ^ surely
 
 
-@_compiled
+@compiled
 @no_type_check
 def _lowest(word):
     """Place of the lowest bit that is one."""
     return _n_ones((word & (~word + np.uint64(1))) - np.uint64(1))
 
 
-@_compiled
+@compiled
 @no_type_check
 def _n_ones(word):
     word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)

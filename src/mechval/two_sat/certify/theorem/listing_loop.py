@@ -8,15 +8,14 @@ multiplication and addition per head, and three comparisons.
 from typing import no_type_check
 
 import numpy as np
-from numba import njit
 
-_compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+from mechval.two_sat.certify.counting.compiled_loop import compiled
 
 FAR = np.float32(1e30)
 """What an extreme is as long as there is nothing to take it of."""
 
 
-@_compiled
+@compiled
 @no_type_check
 def list_chunk(  # noqa: C901  (the innermost loop in a function of its own costs more)
     tables, falsifies, prefix, n_clauses, heads, extremes
@@ -70,7 +69,7 @@ def list_chunk(  # noqa: C901  (the innermost loop in a function of its own cost
     extremes[2] = np.maximum(extremes[2], highest)
 
 
-@_compiled
+@compiled
 @no_type_check
 def _push(numerators, denominators, falsified, terms, weights, falsifies, depth, clause):
     for head in range(numerators.shape[1]):

@@ -4,6 +4,7 @@ The fit goes step by step, so that another processor's rounding leads to another
 programs are therefore kept like trained weights, and measured again rather than fitted again.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,12 @@ from mechval.two_sat.programs.voting import TABLES, VotingProgram, clause_counts
 
 CHOOSING_FORMULAS = 20_000
 """The last of the fitting split; at the paper's size no program was fitted to them."""
+
+BUDGET = 1_000_000
+"""The most that is fitted to one network: steps of all descents, times neurons. A count and no
+time, so that results do not depend on how fast a machine is."""
+
+_logger = logging.getLogger(__name__)
 
 _Kinds: TypeAlias = Mapping[str, type[VotingProgram] | type[MirroredProgram]]
 _KINDS: _Kinds = {"voting": VotingProgram, "mirrored": MirroredProgram}
@@ -92,13 +99,14 @@ def fit_programs(
 ) -> FittedPrograms:
     """Fit a voting program for each of ``config.widths``, named ``<width> bits``, and mirrored ones
     named ``price <price>``, to the bits of the first reading on the first fitting formulas. The
-    network comes back on the CPU. Nothing is fitted where a cut is not positive, or some neuron's
-    bit never changes."""
+    network comes back on the CPU. Nothing is fitted where that would cost more than ``BUDGET``, a
+    cut is not positive, or some neuron's bit never changes."""
     first, chosen = fit.first(config.formulas), circuit.readings[improved_reading(circuit)]
     states = record_answer_states(model, problem, first, device)
     targets = fit_targets(model.cpu(), problem, chosen, first, states)
     found: dict[str, AnyVoting] = {}
     try:
+        _require_budget(config, len(chosen.neurons))
         start = voting_start(model, problem, circuit, chosen)
         for width in config.widths:
             found[f"{width} bits"] = fits.fit_voting_program(
@@ -120,6 +128,14 @@ def fit_programs(
     except MechvalError as refusal:
         return FittedPrograms(refusal=str(refusal))
     return FittedPrograms(found)
+
+
+def _require_budget(config: ImprovedConfig, n_neurons: int) -> None:
+    cost = config.steps * (len(config.widths) + 1 + len(fits.PRICES)) * n_neurons
+    told = f"{n_neurons} neurons cost {cost:,} steps times neurons of a budget of {BUDGET:,}"
+    _logger.info("improve: %s", told)
+    if cost > BUDGET:
+        raise MechvalError(f"improved.steps={config.steps} is not allowed here; {told}.")
 
 
 @torch.no_grad()

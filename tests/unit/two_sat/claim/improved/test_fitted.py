@@ -135,3 +135,24 @@ def test_what_the_rules_refuse_is_said_and_not_raised() -> None:
     assert not found.programs
     assert found.refusal is not None
     assert "never change" in found.refusal
+
+
+def test_what_costs_more_than_the_budget_is_not_begun_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fitted, "BUDGET", 159)
+    monkeypatch.setattr(fitted, "voting_start", None)
+    circuit = hand_made_circuit(SMALL_PROBLEM)
+    config = changed(TWO_SAT.improved, widths=(4,), formulas=2, steps=10)
+    model, formulas = random_network(SMALL_PROBLEM), FORMULAS.first(2)
+    found = fit_programs(model, SMALL_PROBLEM, circuit, formulas, config=config, seed=0, device=CPU)
+    neurons = len(circuit.readings[improved_reading(circuit)].neurons)
+    assert found == FittedPrograms(
+        refusal=f"improved.steps=10 is not allowed here; {neurons} neurons cost {40 * neurons} "
+        "steps times neurons of a budget of 159."
+    )
+
+
+def test_the_budget_lies_between_the_committed_networks_and_wide_ones() -> None:
+    steps = TWO_SAT.improved.steps * (len(TWO_SAT.improved.widths) + 3)
+    assert 34 * steps <= fitted.BUDGET < 137 * steps
