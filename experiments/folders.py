@@ -1,12 +1,11 @@
 """Where commands work, and folders of results that are replaced whole or stay as they were."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mechval.errors import MechvalError
+from mechval.files import own_aside, remove
 
 _PARTS = ("results", "build", "data")
 
@@ -37,11 +36,27 @@ def working_folder() -> Path:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """An empty folder of the same name to write into; it takes the place if nothing is raised."""
+    """An empty folder of the same name to write into; it takes the place if nothing is raised.
+
+    What a killed process left beside it is put back or removed.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as aside:
-        made = Path(aside) / folder.name
-        made.mkdir()
+    aside, old = own_aside(folder), folder.with_name(f".{folder.name}.old")
+    _put_back(old, folder)
+    made = aside / folder.name
+    try:
+        made.mkdir(parents=True)
         yield made
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
         made.rename(folder)
+    finally:
+        _put_back(old, folder)
+        remove(aside)
+
+
+def _put_back(old: Path, folder: Path) -> None:
+    """End what was stopped between the two renames, or after them."""
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    remove(old)

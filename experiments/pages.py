@@ -14,13 +14,13 @@ from experiments.folders import working_folder
 from experiments.settings import Request
 from experiments.studies import STUDIES, load_study
 from mechval.config import parse_config
-from mechval.errors import MechvalError
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.pipeline.run import run_names
 from mechval.pipeline.run_name import PROTECTED
+from mechval.pipeline.study import Study
 from mechval.progress import track
 from mechval.reporting.html.index import build_index
-from mechval.reporting.html.page import PageContent, PageRun, build_page
+from mechval.reporting.html.page import PageContent, PageRun, build_page, told_damage
 
 _logger = logging.getLogger(__name__)
 
@@ -37,37 +37,47 @@ def build_requested(request: Request) -> None:
 def build_pages(workspace: Workspace, only: tuple[str, str] | None = None) -> list[Path]:
     """Build the pages of all runs, or of one run of one study, and the index.
 
-    Raises:
-        MechvalError: if a page cannot be written.
+    A run that is damaged has a notice, on its page or on the index. Raises MechvalError if a page
+    cannot be written.
     """
-    pages = {study: import_module(f"mechval.{study}.report.page").PAGE for study in STUDIES}
-    runs = {pages[study]: list(page_runs(workspace, study, pages[study])) for study in STUDIES}
+    pages = [import_module(f"mechval.{study}.report.page").PAGE for study in STUDIES]
+    damaged: dict[PageContent, list[str]] = {page: [] for page in pages}
+    runs = {page: list(page_runs(workspace, page, damaged[page])) for page in pages}
     found = [run for group in runs.values() for run in group]
     wanted = [run for run in found if only in (None, (run.run.study, run.run.run))]
     built = [build_page(run) for run in track(wanted, "pages")]
     deviations = workspace.root / "docs" / "DEVIATIONS.md"
-    return [*built, build_index(workspace.root / "results", runs, deviations)]
+    return [*built, build_index(workspace.root / "results", runs, deviations, damaged)]
 
 
-def page_runs(workspace: Workspace, study: str, content: PageContent) -> Iterator[PageRun]:
-    """The runs of a study that have finished a stage: the committed ones first, then by name."""
+def page_runs(workspace: Workspace, content: PageContent, damaged: list[str]) -> Iterator[PageRun]:
+    """The runs of a study that have finished a stage: the committed ones first, then by name.
+
+    What is wrong with others is added to ``damaged``.
+    """
+    study = content.study
     loaded, committed = load_study(study), tuple(PROTECTED.values())
     names = run_names(workspace, study)
     for name in sorted(names, key=lambda name: (*committed, name).index(name)):
-        run = FinishedRun(workspace, study, name)
-        values = dict(run.config.get("settings", {}))
-        if (kind := run.config.get("model", "own")) != "own":
-            # Where the checkpoint lies is not recorded.
-            values["model"] = {"kind": kind, "path": "<file>"}
         try:
-            settings = parse_config(loaded.settings, values)
-            stages = tuple(stage.name for stage in loaded.stages(settings))
-            page = PageRun(content, run, settings, stages)
-        except MechvalError as error:
-            _logger.warning("no page of %s, its config.json is refused: %s", name, error)
+            page = _page_run(FinishedRun(workspace, study, name), content, loaded)
+            is_begun = any(state.manifest for state in page.states.values())
+        except Exception as error:
+            # Whatever a damaged run makes go wrong is of that run.
+            damaged.append(told_damage(name, error))
+            _logger.warning("%s", damaged[-1])
             continue
-        if any(state.manifest for state in page.states.values()):
+        if is_begun:
             yield page
+
+
+def _page_run(run: FinishedRun, content: PageContent, study: Study) -> PageRun:
+    values = dict(run.config.get("settings", {}))
+    if (kind := run.config.get("model", "own")) != "own":
+        # Where the checkpoint lies is not recorded.
+        values["model"] = {"kind": kind, "path": "<file>"}
+    settings = parse_config(study.settings, values)
+    return PageRun(content, run, settings, tuple(stage.name for stage in study.stages(settings)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from experiments.exits import exit_codes
+from experiments.folders import working_folder
 from experiments.pages import page_runs
+from mechval.files import write_whole
 from mechval.modular_addition.report import readme as modular_addition
 from mechval.pipeline import Workspace
 from mechval.reporting.figures import figure_style, save_figure
@@ -25,7 +27,6 @@ from mechval.reporting.report import RunFiles
 from mechval.two_sat.report import readme as two_sat
 from mechval.two_sat.report.page import PAGE
 
-ROOT = Path(__file__).resolve().parents[1]
 FILES = ("README.md", "docs/RESULTS.md")
 PAGES = {"index.html": "reference", "proved.html": "proved"}
 """In docs/: of which run of 2-SAT each page is."""
@@ -51,7 +52,7 @@ def rewritten(root: Path) -> dict[Path, str]:
 
 def pages(root: Path) -> Iterator[tuple[Path, str]]:
     """The pages in docs/ as they should be; those of runs that are not there are left out."""
-    runs = {run.run.run: run for run in page_runs(Workspace(root), "two_sat", PAGE)}
+    runs = {run.run.run: run for run in page_runs(Workspace(root), PAGE, [])}
     for page, name in PAGES.items():
         others = {other: run for other, run in PAGES.items() if other != page}
         if name in runs:
@@ -81,7 +82,7 @@ def draw(root: Path) -> None:
                 save_figure(make(committed_runs(root, study)), root / "docs", name)
 
 
-def main(*, check: bool, root: Path = ROOT) -> int:
+def main(*, check: bool, root: Path) -> int:
     """Rewrite the files, or say which of them differ; the exit code."""
     wanted = {**rewritten(root), **dict(pages(root))}
     changed = {
@@ -91,7 +92,7 @@ def main(*, check: bool, root: Path = ROOT) -> int:
     }
     for path, text in changed.items():
         if not check:
-            path.write_text(text, encoding="utf-8")
+            write_whole(path, text.encode())
         told = "differs from the tables" if check else "rewritten"
         sys.stderr.write(f"{path.relative_to(root)}: {told}\n")
     if not check:
@@ -101,4 +102,4 @@ def main(*, check: bool, root: Path = ROOT) -> int:
 
 if __name__ == "__main__":
     with exit_codes():
-        sys.exit(main(check="--check" in sys.argv[1:]))
+        sys.exit(main(check="--check" in sys.argv[1:], root=working_folder()))

@@ -16,6 +16,7 @@ from experiments.exits import exit_codes
 from experiments.folders import replacing
 from mechval import tables
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.pipeline.run import run_names
 from mechval.progress import track
@@ -139,7 +140,7 @@ def write_table() -> None:
     """Write the rows of all kept theorems as a table, and for reading."""
     rows = [ROW.read(folder) for folder in kept_folders()]
     TABLE.write(rows, FOLDER)
-    (FOLDER / "README.md").write_text(render(rows), encoding="utf-8")
+    write_whole(FOLDER / "README.md", render(rows).encode())
 
 
 def render(rows: Sequence[TheoremRow]) -> str:

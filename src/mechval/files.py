@@ -1,5 +1,8 @@
 """Files that appear whole or not at all."""
 
+import os
+import platform
+import shutil
 from pathlib import Path
 
 
@@ -21,3 +24,35 @@ def write_whole(path: Path, content: bytes) -> None:
 def is_leftover(path: Path) -> bool:
     """Whether a path, relative to the folder that a program writes, is none of its outputs."""
     return any(part.startswith(".") for part in path.parts)
+
+
+def own_aside(path: Path) -> Path:
+    """A hidden place beside ``path`` that no other process writes to, with nothing there.
+
+    What processes of this machine that are dead left in such places is removed.
+    """
+    prefix = f".{path.name}.{platform.node()}-"
+    for leftover in path.parent.iterdir():
+        owner = leftover.name.removeprefix(prefix)
+        if leftover.name.startswith(prefix) and owner.isdigit() and not _is_another(int(owner)):
+            remove(leftover)
+    return path.with_name(f"{prefix}{os.getpid()}")
+
+
+def remove(path: Path) -> None:
+    """Delete a file, or a folder with all in it, if it is there and as far as the system lets."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_another(process: int) -> bool:
+    """Whether a process lives that is not this one."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()

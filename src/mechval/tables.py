@@ -190,7 +190,7 @@ class Record(_File[Row]):
                 raise ValueError("it holds no object")
             _refuse_unknown(self.row, content)
             return _adapter(self.row).validate_python(content)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise unusable(path, error) from None
 
 

@@ -3,25 +3,28 @@
 ``python -m tests.end_to_end.commands`` imports the entry point once, then reads one command a line
 from standard input, forks for it and writes its answer as a line; both are JSON. All tests of a
 process share one such server, and one more (``toy``) with the toy in the place of the 2-SAT study.
-A command may come with a fault: something that goes wrong when it opens a file for writing in some
-folder.
+A command may come with a fault (:mod:`tests.faults`).
 """
 
 import atexit
-import errno
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from threading import Timer
+from typing import Any
 
+from tests.faults import Fault
 from tests.guards import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,43 +70,13 @@ SMALL = (
 
 @dataclass(frozen=True)
 class Answer:
-    """How a command ended and what it wrote."""
+    """How a command ended, what it wrote, and of the operations that its fault counts, how many
+    came."""
 
     code: int
     stdout: str
     stderr: str
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What goes wrong at the first file that a command opens for writing below ``folder``.
-
-    Attributes:
-        kind: an interrupt from the keyboard, a full disk, or a folder that cannot be written to.
-        folder: a folder's name; nothing goes wrong elsewhere.
-    """
-
-    kind: Literal["ctrl-c", "full disk", "read-only"]
-    folder: str
-
-    def watch(self) -> None:
-        """Go wrong from now on in this process, which cannot be undone."""
-        # A test run that was started in the background hands on an ignored SIGINT.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.addaudithook(self._meet)
-
-    def _meet(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not isinstance(arguments[2], int):
-            return
-        path, _, flags = arguments
-        is_write = bool(flags & (os.O_WRONLY | os.O_RDWR))
-        if not is_write or self.folder not in Path(os.fsdecode(path)).parts:
-            return
-        if self.kind == "ctrl-c":
-            signal.raise_signal(signal.SIGINT)
-        else:
-            code = errno.ENOSPC if self.kind == "full disk" else errno.EROFS
-            raise OSError(code, os.strerror(code))
+    operations: int = 0
 
 
 def environment() -> dict[str, str]:
@@ -133,7 +106,7 @@ def run_commands(directory: Path, commands: Sequence[Sequence[str]]) -> list[Ans
 
 def run_toy_command(directory: Path, *words: str) -> Answer:
     """A command with the toy study in the place of the 2-SAT study."""
-    return _ask(_server("toy"), directory, words, None)
+    return _ask(_server("toy"), directory, words)
 
 
 def run_faulty_commands(
@@ -143,13 +116,34 @@ def run_faulty_commands(
     return [_ask(_server(), directory, words, fault) for words, fault in commands]
 
 
+def run_module(
+    directory: Path,
+    module: str,
+    *words: str,
+    fault: Fault | None = None,
+    seconds: float | None = None,
+) -> Answer:
+    """Any command ``python -m <module>``, killed after so many seconds if that is asked for."""
+    return _ask(_server(), directory, words, fault, module, seconds)
+
+
 def _ask(
-    server: "subprocess.Popen[str]", directory: Path, words: Sequence[str], fault: Fault | None
+    server: "subprocess.Popen[str]",
+    directory: Path,
+    words: Sequence[str],
+    fault: Fault | None = None,
+    module: str = "experiments.run",
+    seconds: float | None = None,
 ) -> Answer:
     assert server.stdin is not None
     assert server.stdout is not None
-    told = None if fault is None else asdict(fault)
-    command = {"directory": str(directory), "words": list(words), "fault": told}
+    command = {
+        "directory": str(directory),
+        "module": module,
+        "words": list(words),
+        "fault": fault and asdict(fault),
+        "seconds": seconds,
+    }
     server.stdin.write(json.dumps(command) + "\n")
     server.stdin.flush()
     return Answer(**json.loads(server.stdout.readline()))
@@ -169,33 +163,44 @@ def _server(*words: str) -> "subprocess.Popen[str]":
     return server
 
 
-def _answer(directory: str, words: list[str], fault: dict[str, Any] | None) -> Answer:
-    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+def _answer(
+    directory: str,
+    module: str,
+    words: list[str],
+    fault: dict[str, Any] | None,
+    seconds: float | None,
+) -> Answer:
+    with ExitStack() as opened:
+        stdout, stderr, count = (
+            opened.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3)
+        )
         child = os.fork()
         if child == 0:
             os.dup2(stdout.fileno(), 1)
             os.dup2(stderr.fileno(), 2)
             os.chdir(directory)
             signal.alarm(HANG_SECONDS)
-            if fault is not None:
-                Fault(**fault).watch()
-            _become(words)
+            counted = (lambda: 0) if fault is None else Fault(**fault).watch()
+            code = _become(module, words)
+            os.write(count.fileno(), str(counted()).encode())
+            os._exit(code)
+        killer = Timer(seconds or HANG_SECONDS, os.kill, (child, signal.SIGKILL))
+        killer.start()
         _, status = os.waitpid(child, 0)
-        stdout.seek(0)
-        stderr.seek(0)
-        return Answer(os.waitstatus_to_exitcode(status), stdout.read(), stderr.read())
+        killer.cancel()
+        for file in (stdout, stderr, count):
+            file.seek(0)
+        code = os.waitstatus_to_exitcode(status)
+        return Answer(code, stdout.read(), stderr.read(), int(count.read() or 0))
 
 
-def _become(words: list[str]) -> None:
-    """Run one command in this (forked) process and end it as the interpreter would."""
-    import traceback
-
-    from experiments.run import main
-
-    sys.argv = ["experiments/run.py", *words]
+def _become(module: str, words: list[str]) -> int:
+    """Run one command in this (forked) process; the exit code that the interpreter would give."""
+    sys.argv = [module, *words]
+    sys.modules.pop(module, None)
     code = 0
     try:
-        main()
+        runpy.run_module(module, run_name="__main__")
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException:
@@ -203,12 +208,13 @@ def _become(words: list[str]) -> None:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    return code
 
 
 if __name__ == "__main__":
     if "toy" in sys.argv:
         import_module("tests.unit.toy_command").replace_study()
+    # What is imported later runs in the child alone, once for each command.
     for module in ("experiments.run", "mechval.two_sat.study"):
         import_module(module)
     for line in sys.stdin:

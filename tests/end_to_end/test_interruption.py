@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.commands import SMALL, Answer, Fault, run_faulty_commands
+from tests.end_to_end.commands import SMALL, Answer, run_faulty_commands
 from tests.end_to_end.conftest import RUN, STAGES, Session, tracked
+from tests.faults import Fault
 
 pytestmark = pytest.mark.slow
 

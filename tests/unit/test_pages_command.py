@@ -90,7 +90,9 @@ def test_a_run_whose_config_is_refused_is_left_out_and_told(
     change_config(root, settings={})
     with caplog.at_level(logging.WARNING):
         assert build_pages(Workspace(root)) == [root / "results" / "index.html"]
-    assert "no page of tiny, its config.json is refused" in caplog.text
+    assert "run tiny is damaged and not shown (MechvalError: " in caplog.text
+    index = (root / "results" / "index.html").read_text(encoding="utf-8")
+    assert "run tiny is damaged and not shown (MechvalError: " in index
 
 
 def neurons(root: Path, content: PageContent = PAGE) -> str:
@@ -123,3 +125,43 @@ def test_the_neurons_answer_follows_the_circuit(root: Path) -> None:
     assert neurons(root) == "1 neurons evaluate 1 of 8 assignments; 1 of them stand for exactly one"
     rewrite(root, NEURONS, [read_as(rows[0], one), read_as(rows[1], none), *rest])
     assert neurons(root) == "2 neurons evaluate 1 of 8 assignments; 1 of them stand for exactly one"
+
+
+DEEP = "[" * 100_000
+DAMAGED: dict[str, dict[str, str]] = {
+    "settings of another kind": {"config.json": '{"settings": 7}'},
+    "a seed that is none": {"config.json": '{"seed": "x"}'},
+    "deep JSON": {"config.json": DEEP, "axioms/manifest.json": DEEP},
+    "a manifest with names that no file has": {
+        "axioms/manifest.json": json.dumps(
+            {
+                "stage": "axioms", "config": {}, "seed": 0, "code": "", "inputs": {}, "bulk": {},
+                "tracked": {"\ud800": "", "a\0b": ""},
+            }
+        )
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_run_has_a_notice_and_the_others_their_pages(
+    root: Path, changes: dict[str, str]
+) -> None:
+    damaged = run_folder(root).with_name("damaged")
+    shutil.copytree(run_folder(root), damaged)
+    config = json.loads((damaged / "config.json").read_text("utf-8"))
+    for name, text in changes.items():
+        made = json.dumps({**config, **json.loads(text)}) if text.startswith('{"se') else text
+        (damaged / name).write_text(made, "utf-8")
+    (root / "results" / "two_sat" / "no\udcffname").mkdir()
+    *_, index = build_pages(Workspace(root))
+    text = index.read_text(encoding="utf-8")
+    assert "run damaged is damaged and not shown (" in text or "missing or altered: axioms" in text
+    assert 'href="two_sat/tiny/report/index.html"' in text
+    assert 'class="notice"' not in (run_folder(root) / "report" / "index.html").read_text("utf-8")
+
+
+def test_a_table_whose_numbers_make_no_page_is_told_on_the_page(root: Path) -> None:
+    change_config(root, seed="none")
+    text = page_of(root)
+    assert "run tiny is damaged and not shown (ValueError: invalid literal" in text

@@ -20,6 +20,7 @@ from torch import Tensor
 from mechval.axioms.report import AxiomReport
 from mechval.config import Config
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 
 DISAGREEMENTS = "disagreements.safetensors"
 # One metadata entry only: safetensors writes several in an order that changes between runs.
@@ -47,9 +48,7 @@ def save_disagreements(reports: Sequence[AxiomReport], directory: Path) -> None:
     bits = np.stack([np.frombuffer(packed, dtype=np.uint8) for packed in numbers])
     header = _Header(n_samples=reports[0].n, rows=rows)
     content = save({"bits": bits}, metadata={_HEADER_KEY: header.model_dump_json()})
-    aside = directory / f".{DISAGREEMENTS}.new"
-    aside.write_bytes(content)
-    aside.replace(directory / DISAGREEMENTS)
+    write_whole(directory / DISAGREEMENTS, content)
 
 
 def load_disagreements(directory: Path) -> Disagreements:

@@ -36,6 +36,7 @@ from mechval.axioms.spec_format import (
 )
 from mechval.config import parse_config
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 
 SPEC, TENSORS = "interpretation.json", "interpretation.safetensors"
 _BUILT_IN = (identity, n_differing, exact_labels.distance)
@@ -76,8 +77,8 @@ def save_interpretation(interpretation: Interpretation, directory: str | Path) -
     text = json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True)
     directory.mkdir(parents=True, exist_ok=True)
     # The spec last: it tells by its digest whether the tensors beside it are its own.
-    _replace(directory / TENSORS, tensors)
-    _replace(directory / SPEC, f"{text}\n".encode())
+    write_whole(directory / TENSORS, tensors)
+    write_whole(directory / SPEC, f"{text}\n".encode())
 
 
 def load_interpretation(
@@ -209,12 +210,6 @@ def _from_plain(value: Any) -> Any:
 
 def _tensor_spec(tensor: Tensor) -> TensorSpec:
     return TensorSpec(shape=tuple(tensor.shape), dtype=str(tensor.dtype))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_bytes(content)
-    aside.replace(path)
 
 
 def _read(path: Path) -> bytes:

@@ -87,7 +87,7 @@ def load_manifest(path: Path) -> Manifest:
         raise MechvalError(f"{path} is missing.") from None
     except MechvalError as error:
         raise MechvalError(f"{path} is corrupt: {error}") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise MechvalError(f"{path} is corrupt: it is no object in JSON.") from None
 
 

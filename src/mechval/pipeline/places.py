@@ -114,11 +114,7 @@ class Workspace:
 
 def clear_directory(directory: Path) -> Path:
     """Make ``directory`` exist and be empty; raises MechvalError for what cannot be removed."""
-    _remove(directory)
-    if directory.exists():
-        raise MechvalError(
-            f"{directory} cannot be removed; allowed: a leftover that this user can delete."
-        )
+    _require_removed(directory)
     directory.mkdir(parents=True)
     return directory
 
@@ -189,9 +185,17 @@ def _finish_swap(target: Path) -> None:
     ready, old = _sibling(target, "ready"), _sibling(target, "old")
     if ready.exists():
         if target.exists():
-            clear_directory(old).rmdir()
+            _require_removed(old)
             target.rename(old)
         ready.rename(target)
+
+
+def _require_removed(folder: Path) -> None:
+    _remove(folder)
+    if folder.exists():
+        raise MechvalError(
+            f"{folder} cannot be removed; allowed: a leftover that this user can delete."
+        )
 
 
 def _remove(folder: Path) -> None:

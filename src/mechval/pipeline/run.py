@@ -10,6 +10,7 @@ from typing import Any
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import Manifest, hash_file, load_manifest
 from mechval.pipeline.places import Workspace
+from mechval.pipeline.run_name import ALLOWED_NAME
 
 NOT_MADE = "not made in this run"
 
@@ -124,14 +125,18 @@ class FinishedRun:
 
 
 def run_names(workspace: Workspace, study: str) -> list[str]:
-    """The names of the runs that a study has; a folder with nothing in it is none."""
-    folder = workspace.run_directory(study, "any").parent
-    return sorted(path.name for path in folder.glob("*") if path.is_dir() and any(path.iterdir()))
+    """The names of the runs that a study has.
+
+    A folder with nothing in it is none, nor is one of a name that no run can have.
+    """
+    folders = workspace.run_directory(study, "any").parent.glob("*")
+    named = (path for path in folders if ALLOWED_NAME.fullmatch(path.name))
+    return sorted(path.name for path in named if path.is_dir() and any(path.iterdir()))
 
 
 def _load_object(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -11,7 +11,7 @@ from mechval.errors import MechvalError
 from mechval.pipeline.decision import config_changes
 from mechval.pipeline.manifest import plain_values, text_digest
 
-_ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+ALLOWED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PROTECTED = {"own": "reference", "published": "published", "weights": "proved"}
 
 
@@ -73,7 +73,7 @@ def choose_run_name(
     """
     if requested is None:
         return _default_name(config, committed)
-    if not _ALLOWED.fullmatch(requested):
+    if not ALLOWED_NAME.fullmatch(requested):
         raise MechvalError(
             f"run={requested!r} is not allowed; allowed: letters, digits, '.', '_' and '-', "
             "starting with a letter or digit, at most 100."
@@ -95,7 +95,7 @@ def load_run_config(path: Path) -> dict[str, Any] | None:
         return None
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise MechvalError(
             f"{path} is corrupt: it is not JSON; allowed: the committed file."
         ) from None

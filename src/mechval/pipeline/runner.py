@@ -98,6 +98,8 @@ def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> 
         _notify(observer, stage.name, places, manifest)
     elif decision.action == "reverify":
         _reverify(session, stage, key)
+    # After a skip as well: a kill may have come between the result and this.
+    shutil.rmtree(places.scratch, ignore_errors=True)
     _keep_config(session)
 
 
@@ -135,7 +137,6 @@ def _run(session: Session, stage: Stage[Any], key: StageKey) -> Manifest:
         _write(context.directory / "run.json", record)
         _keep_config(session)
         places.publish()
-    shutil.rmtree(places.scratch, ignore_errors=True)
     return manifest
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
+from types import MappingProxyType
 
 from mechval.axioms import Cell
 from mechval.errors import MechvalError
@@ -11,12 +12,16 @@ from mechval.reporting.shown import CellText, counted, show, significant
 
 
 def build_index(
-    results: Path, runs: Mapping[page.PageContent, Sequence[page.PageRun]], deviations: Path
+    results: Path,
+    runs: Mapping[page.PageContent, Sequence[page.PageRun]],
+    deviations: Path,
+    damaged: Mapping[page.PageContent, Sequence[str]] = MappingProxyType({}),
 ) -> Path:
     """Write ``index.html`` into ``results``: all runs found, compared, by study that has pages.
 
-    Beside it goes the list of deviations, which says so if the Markdown is missing. Raises
-    MechvalError if one cannot be written.
+    ``damaged``: a sentence for each run that is not among them. Beside it goes the list of
+    deviations, which says so if the Markdown is missing. Raises MechvalError if one cannot be
+    written.
     """
     listed = page.render_template("deviations.html.j2", item=render.deviations(deviations))
     page.write(results / render.DEVIATIONS, listed)
@@ -24,7 +29,10 @@ def build_index(
     text = page.render_template(
         "index.html.j2",
         deviations=render.DEVIATIONS,
-        sections=[_study(content, group, results) for content, group in runs.items()],
+        sections=[
+            _study(content, group, results, damaged.get(content, ()))
+            for content, group in runs.items()
+        ],
         commands={
             relpath(run.run.directory, results): page.stage_command("all", run.run.command)
             for run in found
@@ -34,12 +42,30 @@ def build_index(
 
 
 def _study(
-    content: page.PageContent, runs: Sequence[page.PageRun], results: Path
+    content: page.PageContent,
+    runs: Sequence[page.PageRun],
+    results: Path,
+    damaged: Sequence[str],
 ) -> render.Rendered:
-    place, title = f"study-{content.study}", content.title
-    if not runs:
+    notices, whole = list(damaged), []
+    for run in runs:
+        try:
+            _compared(content, [run], results)
+            whole.append(run)
+        except Exception as error:
+            # Whatever a damaged run makes go wrong is of that run.
+            notices.append(page.told_damage(run.run.run, error))
+    if whole:
+        html = _compared(content, whole, results)
+    else:
         command = page.stage_command("all", f"study={content.study}")
-        return render.Rendered(place, title, render.notice(f"No results yet. Run: {command}"))
+        html = render.notice(f"No results yet. Run: {command}")
+    html += "".join(map(render.notice, notices))
+    return render.Rendered(f"study-{content.study}", content.title, html)
+
+
+def _compared(content: page.PageContent, runs: Sequence[page.PageRun], results: Path) -> str:
+    """The table of runs side by side, and the chart of their cells."""
     shown = show(
         runs,
         ("run", lambda run: _link(run, results)),
@@ -56,7 +82,7 @@ def _study(
         caption = "ε of each run's main interpretation, the run chosen in the menu"
         chart = charts.cells_chart(content.study, caption, groups)
         html += render.macros().chart(chart.html(f"chart-{content.study}"), chart.caption)
-    return render.Rendered(place, title, html)
+    return html
 
 
 def _cells(run: page.PageRun) -> Sequence[Cell]:

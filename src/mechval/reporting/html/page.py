@@ -1,10 +1,8 @@
 """The page of a run, a single file: claim, four answers, the sections, provenance."""
 
-import os
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -18,6 +16,7 @@ from mechval import tables
 from mechval.axioms import Cell
 from mechval.config import Config
 from mechval.errors import MechvalError
+from mechval.files import own_aside
 from mechval.pipeline.run import NOT_MADE, FinishedRun, StageState
 from mechval.reporting.html import answers, render
 from mechval.reporting.html.answers import Answer
@@ -137,20 +136,44 @@ class PageRun:
 
 
 def build_page(run: PageRun) -> Path:
-    """Write the page of one run from whatever of it is there; raises as :func:`write`."""
+    """Write the page of one run from whatever of it is there; raises as :func:`write`.
+
+    Where its files are such that there can be no page, what is written says so.
+    """
+    path = run.run.directory / PAGE
+    index = relpath(run.run.directory.parents[1] / "index.html", path.parent)
+    try:
+        text = _page_text(run, index)
+    except Exception as error:
+        # Whatever a damaged run makes go wrong is of that run.
+        notice = render.notice(told_damage(run.run.run, error))
+        item = render.Rendered("damaged", run.run.run, notice)
+        text = render_template("deviations.html.j2", item=item, index=index)
+    return write(path, text)
+
+
+def told_damage(run: str, error: Exception) -> str:
+    """One sentence of a run that cannot be shown."""
+    reason = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(".")
+    told = (
+        f"run {run} is damaged and not shown ({reason}); allowed: files as its stages wrote them."
+    )
+    return told.encode("ascii", "backslashreplace").decode()
+
+
+def _page_text(run: PageRun, index: str) -> str:
     content = run.content
     made = (render.make_section(maker, content.package, run.files) for maker in content.makers)
-    page = run.run.directory / PAGE
     text = render_template(
         "page.html.j2",
         **_top(run),
         sections=list(filter(None, made)),
         unfolded=UNFOLDED,
         facts={name: _facts(state) for name, state in run.states.items()},
-        index=relpath(run.run.directory.parents[1] / "index.html", page.parent),
+        index=index,
     )
     # A refusal names whole paths; a page says the same wherever it is built.
-    return write(page, text.replace(f"{run.run.directory}/", ""))
+    return text.replace(f"{run.run.directory}/", "")
 
 
 def front_page(run: PageRun, root: str, others: Mapping[str, str]) -> str:
@@ -213,17 +236,18 @@ def render_template(name: str, **values: Any) -> str:
 
 def write(path: Path, text: str) -> Path:
     """Write a page whole; raises MechvalError if it cannot be written."""
-    # Jobs of a sweep build the index side by side: each writes a file of its own first.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        # Jobs of a sweep build the index side by side: each writes a file of its own first.
+        temporary = own_aside(path)
+        try:
+            # Names in JSON may hold what no text file does.
+            temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise MechvalError(f"{path} cannot be written ({error.strerror}).") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return path
 
 

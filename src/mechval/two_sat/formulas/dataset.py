@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from mechval import tables
 from mechval.config import Config
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 from mechval.two_sat.configs import DataConfig
 from mechval.two_sat.problem import Problem
 
@@ -95,14 +96,8 @@ def save_corpora(corpora: Corpora, directory: Path) -> Path:
     )
     # One metadata entry only: safetensors does not promise the order of several.
     content = safetensors.numpy.save(tensors, metadata={"mechval": header.model_dump_json()})
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / FILE_NAME
-    partial = path.with_suffix(".partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, content)
     return path
 
 

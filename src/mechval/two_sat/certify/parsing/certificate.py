@@ -21,6 +21,7 @@ from safetensors.numpy import save
 
 from mechval import tables
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 from mechval.transformer import Transformer, named_weights
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals
@@ -139,9 +140,7 @@ def save_certificate(certificate: ParsingCertificate, path: Path) -> None:
         "content_sha256": content_digest(tensors),
         "cases": [asdict(case) for case in certificate.cases],
     }
-    aside = path.with_name(path.name + ".part")
-    aside.write_bytes(save(tensors, metadata={_HEADER: json.dumps(header, sort_keys=True)}))
-    aside.replace(path)
+    write_whole(path, save(tensors, metadata={_HEADER: json.dumps(header, sort_keys=True)}))
 
 
 def load_certificate(path: Path) -> ParsingCertificate:
