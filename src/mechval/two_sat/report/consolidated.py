@@ -1,4 +1,4 @@
-"""What consolidation changed: three networks side by side, from their committed tables."""
+"""What is proved, for anyone to read, and what consolidation changed: networks side by side."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mechval.axioms.report import CELLS
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import by, counted, markdown_of, show, told
-from mechval.two_sat.certify.theorem.theorem import THEOREM
+from mechval.two_sat.certify.theorem.theorem import THEOREM, Theorem
 from mechval.two_sat.circuit.evidence import gather
 from mechval.two_sat.circuit.evidence.contributions import PREACTIVATION_PARTS
 from mechval.two_sat.circuit.evidence.extremes import WORST_CASES
@@ -69,6 +69,22 @@ class Mechanism:
             files.record(gather.FACTS).shown_neuron,
             tuple(parts[name, True] - parts[name, False] for name in names),
         )
+
+
+def told_theorem(theorem: Theorem, package: str, who: str, bold: str = "") -> str:
+    """A theorem that is proved in two sentences, of which the first may be bold."""
+    (told_once,) = paragraphs(
+        package,
+        "theorem_told.md",
+        who=who,
+        bold=bold,
+        formulas=f"{int(theorem.formulas):,}",
+        neurons=len(theorem.neurons),
+        assignments=2**theorem.n_variables,
+        whole=len(theorem.interpretations),
+        every=len({cell.interpretation for cell in theorem.cells}),
+    )
+    return told_once
 
 
 def side_by_side(runs: Mapping[str, RunFiles], package: str) -> str:

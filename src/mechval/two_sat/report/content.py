@@ -70,6 +70,7 @@ MAKERS: tuple[Maker, ...] = (
     reached_targets,
     network_sections.accuracy,
     network_sections.training,
+    network_sections.consolidation,
     network_sections.circuit,
     axiom_sections.axioms,
     ledger_sections.theorem,

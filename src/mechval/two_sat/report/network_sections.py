@@ -18,12 +18,14 @@ from mechval.two_sat.circuit.evidence import (
     scores,
 )
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS
+from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, published_values
 from mechval.two_sat.report.figures import attention as attention_figures
 from mechval.two_sat.report.figures import network as network_figures
+from mechval.two_sat.report.figures.consolidation import draw_consolidation
 
 _MOST_NEURONS_SHOWN = 12
 
@@ -69,6 +71,22 @@ def training(files: RunFiles) -> Section | None:
         ],
     }
     return Section("Training", "training.md", parts)
+
+
+def consolidation(files: RunFiles) -> Section | None:
+    """How a network was trained on until it could be proved; None where none was."""
+    if files.settings.consolidate is None:
+        return None
+    last = {row.phase: row for row in files.rows(CURVE)}
+    parts = {
+        "phases": show(
+            last.values(),
+            "phase step loss accuracy own_gap colon_gap unread_gap position_spread value_spread",
+            "clause_spread pool_wrong pool_margin lower_bound upper_bound",
+        ),
+        "curve": files.figure("consolidation", draw_consolidation, CURVE),
+    }
+    return Section("Consolidation", "consolidation.md", parts)
 
 
 def circuit(files: RunFiles) -> Section:

@@ -10,11 +10,12 @@ from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import by, show
+from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.text import random_formula
 from mechval.two_sat.formulas.truth_tables import formula_truth
-from mechval.two_sat.report import content, measured
+from mechval.two_sat.report import consolidated, content, measured
 from mechval.two_sat.single.counterexamples import COUNTEREXAMPLES, load_cases
 from mechval.two_sat.single.mechanism import Recorded, draw_mechanism
 from mechval.two_sat.single.subject import load_subject
@@ -78,10 +79,19 @@ def _mechanism(run: FinishedRun) -> str:
     return draw_mechanism(subject, [*named, *cases])
 
 
+def _claim(files: RunFiles) -> tuple[str, ...]:
+    """What is claimed, and that it is proved, where it is."""
+    claim = paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem)
+    theorem = files.record(THEOREM) if files.has(THEOREM) else None
+    if theorem is None or theorem.status is not LemmaStatus.PROVED:
+        return claim
+    return (*claim, consolidated.told_theorem(theorem, content.PACKAGE, "Proved: this network"))
+
+
 PAGE = PageContent(
     study="two_sat",
     title="How a transformer decides 2-SAT",
-    claim=lambda files: paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem),
+    claim=_claim,
     components=COMPONENTS.read(Path(__file__).parent),
     input_state="formula, as tokens",
     accuracy=lambda files: (measured.accuracy(files).wrong_count, measured.accuracy(files).n),

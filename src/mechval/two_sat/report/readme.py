@@ -136,14 +136,8 @@ def theorem(runs: Mapping[str, RunFiles]) -> str:
     run = f"[`{PROVED}`](results/two_sat/{PROVED}/report/README.md)"
     if found.status is not LemmaStatus.PROVED:
         return f"Run {run}, `{OWN}` trained on, is not proved: {found.failing_lemma}."
-    every = len({cell.interpretation for cell in found.cells})
-    return (
-        f"**Run {run}, `{OWN}` trained on, answers every one of the {int(found.formulas):,} "
-        f"formulas rightly, and here is why:** each of its {len(found.neurons)} neurons watches "
-        f"one of the {2**found.n_variables} assignments and is active exactly if that makes every "
-        "clause true; any active one means satisfiable. No formula was tried: the weights prove "
-        f"it, and ε = 0 in all cells of {len(found.interpretations)} of {every} interpretations."
-    )
+    who = f"Run {run}, `{OWN}` trained on,"
+    return consolidated.told_theorem(found, content.PACKAGE, who, bold="**")
 
 
 def consolidated_networks(runs: Mapping[str, RunFiles]) -> str:
