@@ -44,7 +44,13 @@ def test_sigterm_is_one_sentence_and_143(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("line", "code"), [("logging.warning('line')", 0), ("print('line', flush=True)", 141)]
+    ("line", "code"),
+    [
+        ("logging.warning('line')", 0),
+        ("print('line', flush=True)", 141),
+        ("from mechval.reporting.terminal import show; show(['line'] * 9999)", 141),
+    ],
+    ids=["logging", "print", "show"],
 )
 def test_a_reader_that_is_gone_is_no_traceback(line: str, code: int) -> None:
     program = (

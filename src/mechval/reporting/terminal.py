@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -71,7 +72,13 @@ def parting(n_apart: int, n_cells: int) -> Text:
     return Text(f"Network and interpretation {ways} {n_cells} cells.", style="bold")
 
 
+class _Terminal(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """A reader that is gone is told like everywhere else; rich would exit by itself."""
+        raise BrokenPipeError
+
+
 def show(parts: Iterable[RenderableType]) -> None:
     """Print to standard output, at most ``WIDTH`` columns wide."""
-    terminal = Console()
+    terminal = _Terminal()
     terminal.print(*parts, sep="\n", width=min(WIDTH, terminal.width))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from mechval.errors import MechvalError
 from mechval.pipeline import StageContext, Workspace
@@ -155,3 +156,19 @@ def test_a_run_in_use_is_refused(run_toy: RunToy, workspace: Workspace) -> None:
         pytest.raises(MechvalError, match="run=toy is in use by another process"),
     ):
         run_toy()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError()]
+)
+def test_a_file_system_without_locks_is_one_sentence_before_any_work(
+    run_toy: RunToy, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with pytest.raises(
+        MechvalError, match=r"toy\.lock cannot be locked .*; allowed: a file system"
+    ):
+        run_toy(study=with_run("data", must_not_run))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiments.exits import TERMINATED, exit_codes
 from mechval.errors import MechvalError
 from mechval.training.fit import Fit, estimate_seconds, training_dtype
 from mechval.training.module import Task
@@ -86,6 +87,20 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_the_training_resumes(
     resumed = train(tmp_path)
     assert resumed.fit == uninterrupted.fit
     assert have_equal_weights(resumed.model, uninterrupted.model)
+
+
+def test_sigterm_ends_a_training_with_its_own_code_and_it_resumes(
+    tmp_path: Path, uninterrupted: Trained
+) -> None:
+    with pytest.raises(SystemExit) as leaving, exit_codes():
+        train_tiny(
+            random_network(SMALL_PROBLEM),
+            tmp_path,
+            stop=partial(signal.raise_signal, signal.SIGTERM),
+            stop_at=13,
+        )
+    assert leaving.value.code == TERMINATED
+    assert train(tmp_path).fit == uninterrupted.fit
 
 
 def damage(path: Path, content: bytes | None) -> None:
