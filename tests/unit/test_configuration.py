@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from experiments import studies
-from experiments.choices import check_choices, missing_stage
+from experiments.choices import check_choices, missing_stage, quoted
 from experiments.settings import Request, read_request, resolve_device
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
@@ -261,3 +261,15 @@ def test_a_missing_stage_lists_the_stages() -> None:
 def test_a_stage_of_another_study_is_refused() -> None:
     with pytest.raises(MechvalError, match="stage=nulls is not allowed; allowed: all, data, train"):
         check_choices(["+stage=nulls", "study=modular_addition"], CONF)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a=b.pth", "x[1].pth", "{é, ü}.pth", "it's.pth", "back\\slash.pth", "sp ace(1).pth", "#.pth"],
+)
+def test_the_place_of_a_file_needs_no_quotes(workspace: Workspace, name: str) -> None:
+    path = workspace.root / name
+    path.touch()
+    word = quoted(f"model.path={path}")
+    request = read_request(composed("model=published", word), ["model=published"], workspace)
+    assert request.settings.model_dump()["model"]["path"] == str(path)

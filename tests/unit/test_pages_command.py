@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from experiments.pages import build_pages
+from mechval.axioms import CELLS
 from mechval.pipeline import Workspace
 from mechval.pipeline.manifest import hash_file
 from mechval.reporting.html.page import PageContent
@@ -100,7 +101,7 @@ def neurons(root: Path, content: PageContent = PAGE) -> str:
     return content.neurons(RunFiles(settings(), 0, directories)).verdict
 
 
-def rewrite(root: Path, table: Table[NeuronRow], rows: Sequence[NeuronRow]) -> None:
+def rewrite(root: Path, table: Table[Any], rows: Sequence[Any]) -> None:
     """Put another table into a run, as if its stage had written it."""
     folder = run_folder(root) / table.stage
     table.write(rows, folder)
@@ -165,3 +166,9 @@ def test_a_table_whose_numbers_make_no_page_is_told_on_the_page(root: Path) -> N
     change_config(root, seed="none")
     text = page_of(root)
     assert "run tiny is damaged and not shown (ValueError: invalid literal" in text
+
+
+def test_a_table_of_nan_takes_no_page_down(root: Path) -> None:
+    rows = [replace(row, epsilon=float("nan")) for row in CELLS.read(run_folder(root) / "axioms")]
+    rewrite(root, CELLS, rows)
+    assert 'id="answer-weakest"' in page_of(root)

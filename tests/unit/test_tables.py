@@ -154,6 +154,7 @@ def test_a_list_entry_with_a_space_is_refused(tmp_path: Path) -> None:
         (lambda text: "a,b\n1,2\n", "unknown column a"),
         (lambda text: "name\nx\n", "column colour is missing"),
         (lambda text: "\n", "column colour is missing"),
+        (lambda text: text.replace("red", "r" * 200_000, 1), "field larger than field limit"),
     ],
 )
 def test_a_damaged_or_foreign_table_is_refused_by_name(tmp_path: Path, change, fault: str) -> None:
@@ -194,6 +195,7 @@ def test_an_object_comes_back_as_it_was(tmp_path: Path) -> None:
         ('{"part": {"n": 1, "wrong": 0, "share": 0}, "by_name": {"a": {"y": 1}}}', "unknown key y"),
         ('{"part": {"n": 1, "wrong": 0}}', "part.share"),
         ('{"other": 1}', "unknown key other"),
+        ("[" * 100_000, "recursion"),
     ],
 )
 def test_a_damaged_or_foreign_object_is_refused(tmp_path: Path, text: str, fault: str) -> None:
