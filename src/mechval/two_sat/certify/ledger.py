@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mechval import tables
-from mechval.axioms import Axiom, Estimate, EvidenceKind, Statement
+from mechval.axioms import Axiom, Cell, Estimate, EvidenceKind, Statement
 from mechval.errors import MechvalError
 from mechval.two_sat.certify.counting.chunks import n_multisets
 from mechval.two_sat.certify.counting.programs import ALL, CLASSES, ProgramDistance, ProgramError
@@ -147,6 +147,27 @@ def refuse_contradiction(theorem: Theorem, answers: Iterable[AnswerCount]) -> No
             f"the count finds {wrong} wrong answers after γ_1 where the theorem says there are "
             "none; allowed: a count and a theorem of one network that agree."
         )
+
+
+def refuse_disagreement(theorem: Theorem, cells: Iterable[Cell]) -> None:
+    """Hold a theorem against the sampled axiom table.
+
+    Raises:
+        MechvalError: if a formula was sampled on which a proved cell disagrees.
+    """
+    names = {
+        f"{cell.interpretation}/{cell.axiom}/{cell.component}"
+        for cell in theorem.cells
+        if cell.status is LemmaStatus.PROVED
+    }
+    for cell in cells:
+        name = f"{cell.interpretation}/{cell.name}"
+        if cell.disagreements and name in names:
+            raise MechvalError(
+                f"{cell.disagreements:,} of {cell.n:,} sampled formulas disagree in {name}, of "
+                "which the theorem says that none does; allowed: a sample and a theorem of one "
+                "network that agree."
+            )
 
 
 def _tightest(lemma: Lemma) -> dict[str, float | None]:

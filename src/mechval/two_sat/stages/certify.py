@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mechval import tables
-from mechval.axioms import EvidenceKind, Statement, load_disagreements
+from mechval.axioms import CELLS, EvidenceKind, Statement, load_disagreements
 from mechval.errors import MechvalError
 from mechval.pipeline.stage import StageArtifacts
 from mechval.two_sat.certify import ledger
@@ -110,6 +110,7 @@ def _finish(
 ) -> None:
     directory = context.directory
     certificates.PARSING.write(proof.rows(), directory)
+    ledger.refuse_disagreement(theorem, CELLS.read(context.upstream["axioms"].directory))
     cases = counterexamples.write_cases(
         subject, findings, directory / counterexamples.COUNTEREXAMPLES
     )
