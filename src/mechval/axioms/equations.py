@@ -6,9 +6,9 @@ counterexamples. Components are 1-based: component i leads from cut i - 1 to cut
 Source: paper section 3; PAPER.md section 1.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from mechval.axioms import guarding
 from mechval.axioms.base import (
@@ -35,11 +35,7 @@ def representative_cells(interpretation: Interpretation) -> dict[CellKey, CellKe
 
     Source: PAPER.md section 1.
     """
-    return {
-        CellKey(axiom, component): _representative(interpretation, axiom, component)
-        for axiom in Axiom
-        for component in range(1, interpretation.n_components + 1)
-    }
+    return dict(_representatives(interpretation.n_components, interpretation.output_is_label))
 
 
 def distinct_cells(interpretation: Interpretation) -> tuple[CellKey, ...]:
@@ -139,13 +135,32 @@ def _run_ahead(components: Sequence[Map], name: str) -> Callable[[State], tuple[
     return run
 
 
-def make_trajectory(interpretation: Interpretation, concrete: tuple[State, ...]) -> Trajectory:
+def guard(applied: Map, place: str) -> Map:
+    """A map that names its place when it fails (`guarding.translate`)."""
+    return partial(guarding.translate, applied, place)
+
+
+def make_trajectory(
+    interpretation: Interpretation,
+    concrete: tuple[State, ...],
+    guard: Callable[[Map, str], Map] = guard,
+) -> Trajectory:
     """Complete the network's states at all cuts (`run_network`) by those of the program.
+
+    ``guard`` is what each α and h is run as.
 
     Raises MechvalError naming the α or component that changes the state it is given or gives NaN.
     """
-    alphas = _guarded(interpretation, "α", interpretation.alphas, 0)
-    program = _guarded(interpretation, "h", interpretation.abstract, 1)
+    alphas, program = (
+        [
+            guard(applied, f"{interpretation.name!r}: {symbol}_{i}")
+            for i, applied in enumerate(*maps)
+        ]
+        for symbol, maps in (
+            ("α", (interpretation.alphas, 0)),
+            ("h", (interpretation.abstract, 1)),
+        )
+    )
     observed = tuple(alpha(claimed(state)) for alpha, state in zip(alphas, concrete, strict=True))
     prefix = run_components(program, observed[0])
     # The first step starts from α_0(x) in the prefix too.
@@ -173,20 +188,13 @@ def examine_cells(interpretation: Interpretation, inputs: State) -> tuple[Sides,
     return tuple(sides(interpretation, trajectory, key) for key in distinct_cells(interpretation))
 
 
-def _guarded(
-    interpretation: Interpretation, symbol: str, maps: Sequence[Map], first: int
-) -> list[Map]:
-    """The maps under their symbols, which are numbered from ``first`` (`guarding.translate`)."""
-    return [
-        partial(guarding.translate, applied, f"{interpretation.name!r}: {symbol}_{index}")
-        for index, applied in enumerate(maps, start=first)
-    ]
-
-
-def _representative(interpretation: Interpretation, axiom: Axiom, component: int) -> CellKey:
-    index = axiom.number - 1
-    if component == 1:
-        index -= index % 2
-    if component == interpretation.n_components and interpretation.output_is_label:
-        index %= 2
-    return CellKey(list(Axiom)[index], component)
+@cache
+def _representatives(n_components: int, output_is_label: bool) -> Mapping[CellKey, CellKey]:
+    found = {}
+    for number, axiom in enumerate(Axiom):
+        for component in range(1, n_components + 1):
+            index = number - number % 2 if component == 1 else number
+            if component == n_components and output_is_label:
+                index %= 2
+            found[CellKey(axiom, component)] = CellKey(list(Axiom)[index], component)
+    return found

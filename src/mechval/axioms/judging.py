@@ -73,8 +73,10 @@ def make_report(
         for key in equations.distinct_cells(interpretation)
     }
     disagreements = {key: distinct[first] for key, first in representatives.items()}
-    _, label_counts = measurements.labels.unique(return_counts=True, dim=0)
-    baseline = _constant_program(interpretation.equivalences[-1], measurements.labels, rule)
+    labels = measurements.labels
+    # Along an axis torch sorts rows, which takes seconds where there is one number in each.
+    _, label_counts = labels.unique(return_counts=True, dim=0 if labels.ndim > 1 else None)
+    baseline = _constant_program(interpretation.equivalences[-1], labels, rule)
     n_labels = len(label_counts)
     shuffled = {
         key: _shuffled_cell(interpretation, key, distance, distinct[key], rule)

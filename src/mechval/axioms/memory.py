@@ -39,15 +39,15 @@ class Memory:
     def __init__(self) -> None:
         self._results: dict[tuple[int, int], tuple[State, State]] = {}
 
-    def once(self, applied: Map, run: Map | None = None) -> Map:
-        """The map itself, but run (as ``run``, if given) once for every state."""
+    def once(self, applied: Map, run: Map) -> Map:
+        """The map itself, but run, as ``run``, once for every state."""
 
         @wraps(applied, updated=())
         def recalled(state: State) -> State:
             key = (id(applied), id(state))
             if key not in self._results:
                 # The state is kept as well: as long as it lives, no other has its id.
-                self._results[key] = (state, (run or applied)(state))
+                self._results[key] = (state, run(state))
             return self._results[key][1]
 
         return recalled
@@ -102,6 +102,11 @@ class Recall:
             return result
 
         return watched
+
+    def watch_gammas(self, claim: Interpretation) -> Interpretation:
+        """The claim, its γ watched."""
+        places = (f"{claim.name!r}: γ_{i}" for i in range(len(claim.gammas)))
+        return dataclasses.replace(claim, gammas=tuple(map(self.watch, claim.gammas, places)))
 
     def close(self) -> None:
         """The first batch is done."""
@@ -166,10 +171,11 @@ def _uses(interpretations: Sequence[Interpretation], inputs: State) -> list[_Use
     first = interpretations[0]
     concrete = equations.run_network(first, inputs)
     memory = Memory()
-    claims = [
-        (each, equations.make_trajectory(_running_once(each, memory), concrete))
-        for each in interpretations
-    ]
+
+    def guard(applied: Map, place: str) -> Map:
+        return memory.once(applied, equations.guard(applied, place))
+
+    claims = [(each, equations.make_trajectory(each, concrete, guard)) for each in interpretations]
     uses = _chained(first, "t", first.concrete, concrete)
     for claim, trajectory in claims:
         moves = zip(claim.alphas, map(claimed, concrete), trajectory.observed, strict=True)
@@ -180,17 +186,9 @@ def _uses(interpretations: Sequence[Interpretation], inputs: State) -> list[_Use
         for i, (gamma, state) in enumerate(zip(claim.gammas, trajectory.prefix, strict=True)):
             place = f"{claim.name!r}: γ_{i}"
             if i > 0 and gamma is not identity:
-                result = guarding.translate(memory.once(gamma), place, state)
+                result = guard(gamma, place)(state)
                 uses.append(_Use(place, gamma, state, result))
     return list({(id(use.applied), id(use.state)): use for use in uses}.values())
-
-
-def _running_once(claim: Interpretation, memory: Memory) -> Interpretation:
-    return dataclasses.replace(
-        claim,
-        alphas=tuple(map(memory.once, claim.alphas)),
-        abstract=tuple(map(memory.once, claim.abstract)),
-    )
 
 
 def _chained(

@@ -13,6 +13,7 @@ from mechval.axioms.base import (
     Batch,
     CellKey,
     Interpretation,
+    Map,
     Measurements,
     Sides,
     State,
@@ -199,8 +200,8 @@ class _BatchPass:
         self, interpretation: Interpretation
     ) -> tuple[dict[CellKey, Tensor], dict[CellKey, Tensor]]:
         """Distances of the distinct cells, and those to a shuffled program's states."""
-        watched = self._watched(interpretation)
-        trajectory = equations.make_trajectory(watched, self._concrete)
+        watched = self._recall.watch_gammas(interpretation)
+        trajectory = equations.make_trajectory(interpretation, self._concrete, self._run_once)
         distances: dict[CellKey, Tensor] = {}
         shuffled: dict[CellKey, Tensor] = {}
         for key in equations.distinct_cells(interpretation):
@@ -212,21 +213,9 @@ class _BatchPass:
                 shuffled[key] = other
         return distances, shuffled
 
-    def _watched(self, claim: Interpretation) -> Interpretation:
-        """The same interpretation, its α and h run once for every state of the batch."""
-        watched = {
-            symbol: tuple(
-                self._recall.watch(applied, f"{claim.name!r}: {symbol}_{index}")
-                for index, applied in enumerate(maps, start=symbol == "h")
-            )
-            for symbol, maps in (("α", claim.alphas), ("h", claim.abstract), ("γ", claim.gammas))
-        }
-        return replace(
-            claim,
-            alphas=tuple(map(self._memory.once, claim.alphas, watched["α"])),
-            abstract=tuple(map(self._memory.once, claim.abstract, watched["h"])),
-            gammas=watched["γ"],
-        )
+    def _run_once(self, applied: Map, place: str) -> Map:
+        watched = self._recall.watch(applied, place)
+        return self._memory.once(applied, equations.guard(watched, place))
 
     def _cell(
         self, interpretation: Interpretation, trajectory: Trajectory, key: CellKey

@@ -184,14 +184,17 @@ def _count(
 ) -> tuple[dict[Taken, Counts], int]:
     """Disagreements of each combination in each distinct cell, and the number of samples."""
     named = [replace(each, name=str(taken), tags={}) for taken, each in made.items()]
-    counts, n = {taken: Counts() for taken in made}, 0
-    for batch in batches:
-        n += len(batch.strata)
-        for taken, measured in zip(made, axioms.measure_axioms(named, [batch]), strict=True):
-            for key, distances in measured.distances.items():
-                tolerance = deciding_equivalence(made[taken], key).tolerance
-                counts[taken][key] += int((distances > tolerance).sum())
-    return counts, n
+    measured = axioms.measure_axioms(named, batches)
+    counts = {
+        taken: Counter(
+            {
+                key: int((distances > deciding_equivalence(each, key).tolerance).sum())
+                for key, distances in found.distances.items()
+            }
+        )
+        for (taken, each), found in zip(made.items(), measured, strict=True)
+    }
+    return counts, len(measured[0].strata)
 
 
 def _best(before: Counts, after: Mapping[str, Counts]) -> str | None:
