@@ -24,6 +24,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+from mechval.pipeline.code_digest import imported_modules
 from tests.faults import Fault
 from tests.guards import HANG_SECONDS
 
@@ -217,6 +218,8 @@ if __name__ == "__main__":
     # What is imported later runs in the child alone, once for each command.
     for module in ("experiments.run", "mechval.two_sat.study"):
         import_module(module)
+    # Every command asks which code its stages depend on; what it reads of it, it then knows.
+    imported_modules(["mechval.two_sat.study"])
     for line in sys.stdin:
         sys.stdout.write(json.dumps(asdict(_answer(**json.loads(line)))) + "\n")
         sys.stdout.flush()
