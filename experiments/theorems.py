@@ -19,6 +19,7 @@ from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.pipeline.run import run_names
+from mechval.pipeline.session import format_duration
 from mechval.progress import track
 from mechval.reporting import shown
 from mechval.transformer.finished import load_finished
@@ -26,7 +27,7 @@ from mechval.transformer.weights import WEIGHTS
 from mechval.two_sat.certify.theorem import theorem as theorems
 from mechval.two_sat.certify.theorem.checker import check_theorem
 from mechval.two_sat.certify.theorem.lemmas import write_theorem
-from mechval.two_sat.certify.theorem.prover import prove_theorem
+from mechval.two_sat.certify.theorem.prover import estimate_seconds, prove_theorem
 from mechval.two_sat.circuit.files import PROGRAMS, TENSORS, load_circuit
 from mechval.two_sat.consolidate.curve import CURVE, OUTCOME
 from mechval.two_sat.network.training import make_network
@@ -110,6 +111,8 @@ def _write(run: FinishedRun, folder: Path) -> None:
     problem = Problem.model_validate(run.manifest("consolidate").config["problem"])
     model = load_finished(run, lambda shape: make_network(problem, shape), None)
     circuit, digest = load_circuit(folder, problem), theorems.circuit_digest(folder)
+    told = format_duration(estimate_seconds(problem))
+    sys.stderr.write(f"{run.run}: estimated time {told}\n")
     theorem = prove_theorem(model, problem, circuit, digest)
     write_theorem(theorem, folder)
     ROW.write(_row(run, theorem), folder)

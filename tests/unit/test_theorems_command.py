@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(source, root / "results" / "two_sat" / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        theorems.main(["proved"])
+        with redirect_stderr(StringIO()) as told:
+            theorems.main(["proved"])
+    assert "proved: estimated time 2 s\n" in told.getvalue()
     return root
 
 
