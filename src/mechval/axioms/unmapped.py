@@ -10,7 +10,7 @@ Source: ablations as in Wang et al. (2023) and Chan et al. (2022); the optimal o
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
@@ -35,7 +35,7 @@ class Fill(StrEnum):
     ZERO = "zero"
     MEAN = "mean over other inputs"
     JOINT = "one other input"
-    INDEPENDENT = "every entry from an input of its own"
+    INDEPENDENT = "every entry beside the carriers from an input of its own"
     WORST = "the worst of several other inputs"
     CONSTANT = "the best constant found"
 
@@ -44,7 +44,9 @@ class Fill(StrEnum):
 class Filler:
     """Fills the unmapped state behind a component and asks whether the network still answers.
 
-    An *entry* is an index of the first axis behind the batch: a position, a neuron, a coordinate.
+    An *entry* is an index of the first axis behind the batch: a position, a neuron. Tensors that
+    hold carriers are taken apart by entries, as the claim itself takes them apart; others come
+    whole.
 
     Attributes:
         claim: what is claimed.
@@ -88,7 +90,8 @@ class Filler:
         if fill is Fill.JOINT:
             return other
         if fill is Fill.INDEPENDENT:
-            return states.transform(other, self._independent)
+            holders = {id(replace(each, index=None).read(other)) for each in self.carriers}
+            return states.transform(other, lambda leaf: self._drawn(leaf, id(leaf) in holders))
         n = states.n_samples(claimed(base.concrete[self.cut]))
         if fill is Fill.CONSTANT:
             if self._constant is None:
@@ -97,9 +100,9 @@ class Filler:
         constant = states.transform(other, torch.zeros_like if fill is Fill.ZERO else _mean)
         return states.pick(constant, [0] * n)
 
-    def _independent(self, leaf: Tensor) -> Tensor:
+    def _drawn(self, leaf: Tensor, is_taken_apart: bool) -> Tensor:
         n = len(leaf)
-        if leaf.ndim == 1:
+        if leaf.ndim == 1 or not is_taken_apart:
             return leaf[torch.randint(n, (n,), generator=self.generator).to(leaf.device)]
         rows = torch.randint(n, leaf.shape[:2], generator=self.generator).to(leaf.device)
         return leaf[rows, torch.arange(leaf.shape[1], device=leaf.device)]

@@ -14,7 +14,9 @@ class Organism:
     Attributes:
         name: of the row.
         told: network / claim, in a reader's words.
-        is_sound: whether the claim is true, so that what an instrument reports is a false alarm.
+        is_sound: whether the claim is true, so that what an instrument reports is a false alarm;
+            None for a program that says the same in other words, which is set apart.
+        control: name of the true claim about the network that this one was made from.
         claim: an interpretation; its components are the network.
         variables: of the program, with what is said to carry each.
         idle: names of those that the program's answer never depends on: no interchange tells of
@@ -26,13 +28,14 @@ class Organism:
 
     name: str
     told: str
-    is_sound: bool
+    is_sound: bool | None
     claim: Interpretation
     variables: Sequence[Variable]
     inputs: State
     domain_size: int | None = None
     domains: Mapping[str, Domain] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
+    control: str = ""
 
     @property
     def interchanged(self) -> list[Variable]:

@@ -1,0 +1,159 @@
+"""What instruments catch: every instrument on every organism, beside what was predicted.
+
+``python -m experiments.instruments`` measures the rows that ``results/instruments/matrix.csv``
+does not have (all of them with ``--again``) and writes the tables, the heat map and the page.
+``python -m experiments.instruments --partial RUN … [--checkpoint FILE]`` measures all partial cells
+of the main 2-SAT claim on the networks of finished runs, on 80 000 formulas.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from experiments import bring_your_own
+from experiments.exits import exit_codes
+from mechval import axioms as mv
+from mechval.axioms.lookup import LOOKUPS, lookup_curve
+from mechval.axioms.partial import evaluate_partial_cells
+from mechval.instruments import matrix, planted, two_sat
+from mechval.instruments.mutants import MUTANTS, count_mutants
+from mechval.instruments.organism import Organism
+from mechval.instruments.page import write_pages
+from mechval.instruments.toys import make_toys
+from mechval.pipeline import FinishedRun, Workspace
+from mechval.progress import track
+from mechval.two_sat.single.subject import Subject, load_subject
+
+FOLDER = Path("results") / "instruments"
+CLAIM = "disjunction/calibrated/resid_mid"
+PROVED, REFERENCE = "proved", "reference"
+N_FORMULAS, N_PARTIAL = 4096, 80_000
+N_LOOKED_UP, TABLE_SIZES = 1024, (16, 128, 1024)
+SEED = 17
+
+
+def main(arguments: Sequence[str], root: Path = Path()) -> None:
+    """Do what the command line asks for; raises MechvalError for what a run lacks."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.instruments")
+    parser.add_argument("--again", action="store_true", help="measure rows anew that there are")
+    parser.add_argument("--partial", nargs="+", metavar="RUN", help="partial cells of these runs")
+    parser.add_argument("--checkpoint", type=Path, help="of a run of a published model")
+    options = parser.parse_args(arguments)
+    workspace = Workspace(root)
+    if options.partial:
+        for run in options.partial:
+            finished = FinishedRun(workspace, "two_sat", run)
+            measure_partial(load_subject(finished, options.checkpoint), root / FOLDER / run)
+    else:
+        measure_matrix(workspace, root / FOLDER, again=options.again)
+
+
+def measure_partial(subject: Subject, folder: Path, n_formulas: int = N_PARTIAL) -> None:
+    """All partial cells of the main claim, how long its maps are, and its lookup, as tables."""
+    claim = subject.interpretations[CLAIM]
+    variables = two_sat.variables_of(subject.problem, subject.circuit, claim)
+    n_bits = sum(variable.component == claim.components[1] for variable in variables)
+    tokens = two_sat.draw_tokens(subject.problem, n_formulas, SEED)
+    domains = two_sat.few_bits(n_bits)
+    evaluate_partial_cells(claim, variables, tokens, domains=domains).save(folder)
+    two_sat.MAP_BITS.write(two_sat.map_bits(subject.problem, subject.circuit, claim), folder)
+    half = N_LOOKED_UP
+    rows = lookup_curve(
+        claim,
+        tokens[:half],
+        tokens[half : 2 * half],
+        sizes=TABLE_SIZES,
+        input_bits=math.log2(subject.problem.n_formulas),
+    )
+    LOOKUPS.write(rows, folder)
+
+
+def measure_matrix(workspace: Workspace, folder: Path, *, again: bool) -> None:
+    """Measure the rows that are missing, each kept as soon as it is there."""
+    predictions = matrix.PREDICTIONS.read(folder)
+    is_there = (folder / Path(matrix.ENTRIES.file).name).is_file() and not again
+    entries = list(matrix.ENTRIES.read(folder)) if is_there else []
+    seconds = list(matrix.SECONDS.read(folder)) if is_there else []
+    done = {entry.organism for entry in entries}
+    organisms = list(make_organisms(workspace))
+    for organism in track([each for each in organisms if each.name not in done], "organisms"):
+        found, times = matrix.measure(organism, predictions)
+        entries += found
+        seconds += times
+        matrix.ENTRIES.write(entries, folder)
+        matrix.SECONDS.write(seconds, folder)
+    order = [organism.name for organism in organisms]
+    entries.sort(key=lambda entry: order.index(entry.organism))
+    entries = matrix.against_controls(entries)
+    matrix.ENTRIES.write(entries, folder)
+    matrix.SUMMARIES.write(matrix.summarise(entries), folder)
+    proved = load_subject(FinishedRun(workspace, "two_sat", PROVED))
+    program = proved.circuit.readings["calibrated"].disjunctions
+    MUTANTS.write(count_mutants(proved.problem, program), folder)
+    matrix.ORGANISMS.write([matrix.OrganismRow(each.name, each.told) for each in organisms], folder)
+    write_pages(folder)
+
+
+def make_organisms(workspace: Workspace) -> Iterator[Organism]:
+    """All rows of the matrix, in its order."""
+    yield from make_toys()
+    yield from _reversers()
+    proved, reference = (
+        load_subject(FinishedRun(workspace, "two_sat", run)) for run in (PROVED, REFERENCE)
+    )
+    tokens = two_sat.draw_tokens(proved.problem, N_FORMULAS, SEED)
+    yield planted.honest(PROVED, proved, CLAIM, tokens)
+    yield planted.honest(REFERENCE, reference, CLAIM, tokens)
+    for dose in planted.DOSES:
+        yield planted.bypassed(proved, CLAIM, tokens, dose)
+    yield planted.decoyed(proved, CLAIM, tokens)
+    yield planted.backed(proved, CLAIM, tokens)
+    yield from planted.mutants(proved, CLAIM, tokens)
+
+
+def _reversers() -> Iterator[Organism]:
+    """The hand-set transformer of docs/BRING_YOUR_OWN.md, and a claim that swaps symbols twice."""
+    claim = bring_your_own.interpret(bring_your_own.Reverser())
+    variables = [
+        mv.Variable(
+            component,
+            mv.Part(f"symbol {place}", index=place),
+            mv.Part(f"position {place}", index=place),
+        )
+        for component in claim.components[:-1]
+        for place in range(bring_your_own.POSITIONS)
+    ]
+    right = Organism(
+        name="reverser",
+        told="a hand-set transformer reverses four symbols / so it does",
+        is_sound=True,
+        claim=claim,
+        variables=variables,
+        inputs=bring_your_own.INPUTS,
+        domain_size=len(bring_your_own.INPUTS),
+    )
+    twice = replace(
+        claim, abstract=(_swap, lambda symbols: _swap(symbols).flip(1), claim.abstract[2])
+    )
+    yield right
+    yield replace(
+        right,
+        name="reverser, two symbols swapped twice",
+        told="a hand-set transformer reverses four symbols / swaps two, swaps them back, reverses",
+        is_sound=False,
+        claim=twice,
+    )
+
+
+def _swap(symbols: torch.Tensor) -> torch.Tensor:
+    return symbols[:, [1, 0, 2, 3]]
+
+
+if __name__ == "__main__":
+    with exit_codes():
+        main(sys.argv[1:])

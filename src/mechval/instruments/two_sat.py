@@ -1,0 +1,101 @@
+"""The 2-SAT claim as instruments see it: its variables, states to try, the length of its maps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from mechval import tables
+from mechval.axioms import Interpretation, Part, Variable, program_size
+from mechval.axioms.partial import Domain
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.claim.sizes import WEIGHT_BITS
+from mechval.two_sat.formulas.generation import draw_budget, draw_distinct
+from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
+from mechval.two_sat.interpretation import EVALUATE, PARSE, reading_of
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs import lengths
+
+MOST_ON = 2
+
+
+@dataclass(frozen=True)
+class MapBits:
+    """How long a part of a claim is, a number of a network counting as one of its weights."""
+
+    part: str = tables.told()
+    bits: int = tables.told(unit="bits")
+
+
+MAP_BITS = tables.Table("instruments/map_bits.csv", MapBits)
+
+
+def draw_tokens(problem: Problem, n_formulas: int, seed: int) -> Int[Tensor, "formula pos"]:
+    """Distinct formulas, half of them satisfiable, shuffled; the corpora have other seeds."""
+    rng = np.random.default_rng([seed, n_formulas])
+    wanted = n_formulas // 2
+    drawn = draw_distinct(problem, wanted, rng, budget=draw_budget(wanted))
+    clause_ids = np.concatenate([drawn.satisfiable, drawn.unsatisfiable])
+    return encode_formulas(problem, torch.from_numpy(rng.permutation(clause_ids)))
+
+
+def clause_variables(problem: Problem) -> list[Variable]:
+    """Every clause, carried by the residual stream at its second literal."""
+    places = FormulaLayout(problem).second_literal_positions
+    return [
+        Variable(
+            PARSE,
+            Part(f"clause {clause}", index=clause),
+            Part(f"residual stream at {place}", index=place),
+        )
+        for clause, place in enumerate(places)
+    ]
+
+
+def bit_variables(neurons: Int[Tensor, " neuron"]) -> list[Variable]:
+    """Every bit, carried by its neuron."""
+    return [
+        Variable(
+            EVALUATE,
+            Part(f"bit of {neuron}", index=bit),
+            Part(f"neuron {neuron}", output="hidden", index=neuron),
+        )
+        for bit, neuron in enumerate(neurons.tolist())
+    ]
+
+
+def variables_of(problem: Problem, circuit: Circuit, claim: Interpretation) -> list[Variable]:
+    """All variables of a main interpretation."""
+    neurons = circuit.readings[reading_of(claim.tags)].neurons
+    return [*clause_variables(problem), *bit_variables(neurons)]
+
+
+def few_bits(n_bits: int) -> dict[str, Domain]:
+    """All states of the bits with at most two on: those in which each must count by itself."""
+    chosen = [on for size in range(MOST_ON + 1) for on in combinations(range(n_bits), size)]
+    bits: Bool[Tensor, "state bit"] = torch.zeros(len(chosen), n_bits, dtype=torch.bool)
+    for state, on in enumerate(chosen):
+        bits[state, list(on)] = True
+    return {EVALUATE: Domain(bits, f"at most {MOST_ON} bits on, each state once", len(bits))}
+
+
+def map_bits(problem: Problem, circuit: Circuit, claim: Interpretation) -> Iterator[MapBits]:
+    """α and γ of a main interpretation beside its program of evaluate."""
+    reading = circuit.readings[reading_of(claim.tags)]
+    n_bits, d_mlp = len(reading.neurons), len(circuit.mean_hidden)
+    chosen = program_size.subset_bits(n_bits, d_mlp)
+    numbers = {
+        "α of clauses (prototypes)": circuit.prototypes.numel(),
+        "γ of clauses (mean residual stream; prototypes are α's)": circuit.mean_resid_post.numel(),
+        "α of bits (cuts and which neurons)": n_bits,
+        "γ of bits (high values, mean state)": n_bits + d_mlp + len(circuit.mean_resid_mid),
+    }
+    for part, count in numbers.items():
+        yield MapBits(part, WEIGHT_BITS * count + (chosen if "which neurons" in part else 0))
+    version = claim.tags["version"]
+    program = reading.trees.program if version == "trees" else reading.disjunctions
+    yield MapBits(f"h of evaluate ({version})", lengths.size_bits(program, problem))
