@@ -18,6 +18,7 @@ from experiments.exits import exit_codes
 from experiments.folders import working_folder
 from experiments.pages import page_runs
 from mechval.files import write_whole
+from mechval.instruments import readme as instruments
 from mechval.modular_addition.report import readme as modular_addition
 from mechval.pipeline import Workspace
 from mechval.reporting.figures import figure_style, save_figure
@@ -27,7 +28,7 @@ from mechval.reporting.report import RunFiles
 from mechval.two_sat.report import readme as two_sat
 from mechval.two_sat.report.page import PAGE
 
-FILES = ("README.md", "docs/RESULTS.md")
+FILES = ("README.md", "docs/RESULTS.md", "docs/INSTRUMENTS.md")
 PAGES = {"index.html": "reference", "proved.html": "proved"}
 """In docs/: of which run of 2-SAT each page is."""
 STUDIES = {"two_sat": two_sat.BLOCKS, "modular_addition": modular_addition.BLOCKS}
@@ -41,11 +42,13 @@ def committed_runs(root: Path, study: str) -> dict[str, RunFiles]:
 
 
 def rewritten(root: Path) -> dict[Path, str]:
-    """Both files as they should be, by path; raises MechvalError if a table is missing."""
+    """These files as they should be, by path; raises MechvalError if a table is missing."""
     blocks = {}
     for study, makers in STUDIES.items():
         runs = committed_runs(root, study)
         blocks.update({name: partial(make, runs) for name, make in makers.items()})
+    folder = root / "results" / "instruments"
+    blocks.update({name: partial(make, folder) for name, make in instruments.BLOCKS.items()})
     paths = [root / name for name in FILES]
     return {path: fill(path.read_text(encoding="utf-8"), blocks) for path in paths}
 

@@ -73,5 +73,5 @@ def _row(operator: str, found: list[tuple[float, float]]) -> MutantRow:
         by_answer=len(answers),
         least_bits=least,
         least_answer=min(answers, default=None),
-        samples=least and int(np.ceil(np.log(0.05) / np.log1p(-least))),
+        samples=int(np.ceil(np.log(0.05) / np.log1p(-least))) if least else None,
     )

@@ -1,5 +1,5 @@
-"""2-SAT networks with something planted in the second block, the answer unchanged; and claims
-about them that say otherwise.
+"""2-SAT networks with something planted in block 1, the answer unchanged; and claims about them
+that say otherwise.
 
 Each takes idle neurons, which no answer depends on, and makes them copies of the claimed ones.
 """

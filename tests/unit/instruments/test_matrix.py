@@ -164,7 +164,7 @@ def test_a_network_without_idle_neurons_is_refused(proved: Subject, tokens: torc
     model = proved.components.model
     with torch.no_grad():
         before = model.block(1).mlp.W_out.clone()
-        model.block(1).mlp.W_out += 1
+        model.block(1).mlp.W_out.add_(1)
     try:
         with pytest.raises(MechvalError, match="the network has 0 neurons that write nothing"):
             planted.backed(proved, CLAIM, tokens)
@@ -185,7 +185,7 @@ def test_the_page_is_made_from_tables(tmp_path: Path, measured: dict[str, list[E
     MUTANTS.write(count_mutants(problem, program), tmp_path)
     write_pages(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".md", ".svg", ".html"}
-    assert "Of 7 false claims the four axioms catch 2, with the partial cells 7." in (
+    assert "Of 7 false claims the four axioms catch 2, with the partial cells 7;" in (
         tmp_path / "README.md"
     ).read_text(encoding="utf-8")
     assert "E3" in conclusions(entries)

@@ -1,0 +1,108 @@
+"""What README.md and docs/INSTRUMENTS.md say of the matrix and the cells, from the tables."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from mechval.axioms.interchange import INTERCHANGES, POOLED
+from mechval.axioms.lookup import LOOKUPS
+from mechval.axioms.partial import PARTIALS
+from mechval.axioms.report import Estimate
+from mechval.instruments import matrix
+from mechval.instruments.page import conclusions, counted_faults
+from mechval.instruments.two_sat import MAP_BITS
+from mechval.reporting.shown import CellText, markdown_of, show, told
+
+Block: TypeAlias = Callable[[Path], str]
+
+
+def headline(folder: Path) -> str:
+    """One sentence with the counts."""
+    counts = counted_faults(matrix.ENTRIES.read(folder))
+    return (
+        f"[What instruments catch](results/instruments/README.md): of {counts['all']} false "
+        f"claims the axioms catch {counts['axioms']}, with partial cells {counts['both']}; "
+        f"interchange accuracy, scrubbing and ablations {counts['answer']}. With free α and γ "
+        "[any right program passes](docs/INSTRUMENTS.md)."
+    )
+
+
+def found(folder: Path) -> str:
+    """The conclusions at length."""
+    return conclusions(matrix.ENTRIES.read(folder))
+
+
+def partial(folder: Path) -> str:
+    """Every partial cell of the main 2-SAT claim, network by network."""
+    runs = _runs(folder)
+    rows: dict[tuple[str, str], dict[str, Estimate]] = {}
+    for run in runs:
+        cells = [(row.component, str(row.cell), row) for row in PARTIALS.read(folder / run)]
+        cells += [
+            (row.component, f"{row.cell}, informative pairs of all variables", row)
+            for row in INTERCHANGES.read(folder / run)
+            if row.variable == POOLED
+        ]
+        for component, cell, row in cells:
+            rows.setdefault((component, cell), {})[run] = row
+    shown = show(
+        list(rows.items()),
+        ("behind", lambda each: each[0][0]),
+        ("cell", lambda each: each[0][1]),
+        *((run, _picked(run)) for run in runs),
+    )
+    return markdown_of(shown)
+
+
+def lookup(folder: Path) -> str:
+    """The largest ε of the lookup claim by the size of its table, beside the claim's own bits."""
+    runs = _runs(folder)
+    worst: dict[tuple[int, int], dict[str, float]] = {}
+    for run in runs:
+        for row in LOOKUPS.read(folder / run):
+            per_run = worst.setdefault((row.stored, row.bits), {})
+            per_run[run] = max(per_run.get(run, 0.0), row.epsilon)
+    curve = show(
+        list(worst.items()),
+        ("stored formulas", lambda each: each[0][0]),
+        ("bits of α and γ", lambda each: each[0][1]),
+        *((f"{run}, largest ε", _largest(run)) for run in runs),
+    )
+    own = {run: {row.part: row.bits for row in MAP_BITS.read(folder / run)} for run in runs}
+    parts = list(dict.fromkeys(part for bits in own.values() for part in bits))
+    sizes = show(
+        parts,
+        ("part of the claim", lambda part: part),
+        *((f"{run}, bits", _bits(own[run])) for run in runs),
+    )
+    return f"{markdown_of(curve)}\n\n{markdown_of(sizes)}"
+
+
+BLOCKS: Mapping[str, Block] = {
+    "instruments": headline,
+    "instruments_found": found,
+    "partial": partial,
+    "lookup": lookup,
+}
+
+
+def _runs(folder: Path) -> list[str]:
+    return sorted(path.parent.name for path in folder.glob("*/partial.csv"))
+
+
+def _picked(run: str) -> Callable[[tuple[object, Mapping[str, Estimate]]], CellText]:
+    def pick(each: tuple[object, Mapping[str, Estimate]]) -> CellText:
+        row = each[1].get(run)
+        if row is None:
+            return CellText("")
+        return CellText(f"{told(row.epsilon)} ({row.disagreements:,} of {row.n:,})", row.epsilon)
+
+    return pick
+
+
+def _largest(run: str) -> Callable[[tuple[object, Mapping[str, float]]], float | None]:
+    return lambda each: each[1].get(run)
+
+
+def _bits(own: Mapping[str, int]) -> Callable[[str], int | None]:
+    return own.get
