@@ -17,6 +17,7 @@ import torch
 
 from experiments import bring_your_own
 from experiments.exits import exit_codes
+from experiments.folders import working_folder
 from mechval import axioms as mv
 from mechval.axioms.lookup import LOOKUPS, lookup_curve
 from mechval.axioms.partial import evaluate_partial_cells
@@ -37,7 +38,7 @@ N_LOOKED_UP, TABLE_SIZES = 1024, (16, 128, 1024)
 SEED = 17
 
 
-def main(arguments: Sequence[str], root: Path = Path()) -> None:
+def main(arguments: Sequence[str], root: Path) -> None:
     """Do what the command line asks for; raises MechvalError for what a run lacks."""
     parser = argparse.ArgumentParser(prog="python -m experiments.instruments")
     parser.add_argument("--again", action="store_true", help="measure rows anew that there are")
@@ -156,4 +157,4 @@ def _swap(symbols: torch.Tensor) -> torch.Tensor:
 
 if __name__ == "__main__":
     with exit_codes():
-        main(sys.argv[1:])
+        main(sys.argv[1:], working_folder())
