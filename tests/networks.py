@@ -14,7 +14,8 @@ from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram, FittedTrees, TreeProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
+from mechval.two_sat.programs.evaluate import FittedTrees, TreeProgram
 from mechval.two_sat.programs.trees import Leaf, Split
 from tests.settings import TWO_SAT, changed
 

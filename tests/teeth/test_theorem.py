@@ -23,7 +23,8 @@ from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram, FittedTrees, TreeProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
+from mechval.two_sat.programs.evaluate import FittedTrees, TreeProgram
 from tests.theorem_networks import (
     CLAUSE,
     FAULTS,

@@ -14,7 +14,7 @@ import numpy as np
 from mechval import tables
 from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 
 
 @dataclass(frozen=True, kw_only=True)

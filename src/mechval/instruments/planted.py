@@ -20,7 +20,7 @@ from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.interpretation import EVALUATE, formula_evaluator, reading_of
 from mechval.two_sat.network.components import AnswerState
-from mechval.two_sat.programs.evaluate import DisjunctionProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.single.subject import Subject, make_subject
 
 DOSES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)

@@ -17,7 +17,7 @@ from mechval.instruments.page import conclusions, render_text, write_pages
 from mechval.instruments.toys import make_toys
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.single.subject import Subject, load_subject
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -26,6 +26,11 @@ from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.network.components import Activations, record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import evaluate
+from mechval.two_sat.programs.disjunctions import (
+    DisjunctionProgram,
+    fit_disjunctions,
+    mean_activation_by_assignment,
+)
 
 READINGS: Mapping[ReadingName, tuple[Selection, Thresholds]] = {
     "calibrated": ("effect_share", "calibrated"),
@@ -46,7 +51,7 @@ class Reading:
     on_rate: Float[Tensor, " neuron"]
     mean_activation: Float[Tensor, "neuron assignment"]
     trees: evaluate.FittedTrees
-    disjunctions: evaluate.DisjunctionProgram
+    disjunctions: DisjunctionProgram
 
     def bits(self, hidden: Float[Tensor, "formula d_mlp"]) -> Bool[Tensor, "formula neuron"]:
         """Which neurons are on, by the network's own activations."""
@@ -133,7 +138,7 @@ def _read_neurons(
         return None
     changing = ~constant
     kept = Levels(levels.cut[changing], levels.high[changing])
-    mean_activation = evaluate.mean_activation_by_assignment(
+    mean_activation = mean_activation_by_assignment(
         hidden[:, selected[changing]], torch.from_numpy(truth)
     )
     return Reading(
@@ -148,5 +153,5 @@ def _read_neurons(
             max_leaves=config.max_leaves,
             seed=seed,
         ),
-        disjunctions=evaluate.fit_disjunctions(mean_activation, kept.cut),
+        disjunctions=fit_disjunctions(mean_activation, kept.cut),
     )

@@ -16,7 +16,8 @@ from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram, FittedTrees, TreeProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
+from mechval.two_sat.programs.evaluate import FittedTrees, TreeProgram
 from mechval.two_sat.programs.trees import prune
 
 TENSORS = "circuit.safetensors"

@@ -23,7 +23,8 @@ from mechval.two_sat.circuit.neurons import Levels, is_constant
 from mechval.two_sat.claim.bench import Bench, predicted_labels
 from mechval.two_sat.configs import ReadingName, Residual, VariantsConfig, Version
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, bit_reader
-from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_disjunctions, truth_table_floor
+from mechval.two_sat.programs.disjunctions import fit_disjunctions
+from mechval.two_sat.programs.evaluate import EvaluateProgram, truth_table_floor
 
 Unit = Literal["activation", "multiple"]
 _CPU = torch.device("cpu")

@@ -1,6 +1,6 @@
 """The abstract programs: one bit per evaluating neuron as a function of the truth table.
 
-Trees and disjunctions are the circuit's; k-of-n programs and lookup tables, the longest programs,
+Trees and disjunctions (`disjunctions`) are the circuit's; k-of-n programs and lookup tables, the longest programs,
 stand beside them.
 """
 
@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.two_sat.programs import trees as tree_code
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.programs.trees import CompiledTrees, Tree
 
 
@@ -53,37 +53,6 @@ class TreeProgram:
     def from_json(cls, values: Sequence[Any], n_assignments: int) -> "TreeProgram":
         """Read what :meth:`to_json` wrote; raises MechvalError for anything else."""
         return cls(tuple(tree_code.tree_from_json(value, n_assignments) for value in values))
-
-
-@dataclass(frozen=True)
-class DisjunctionProgram:
-    """Each neuron's bit is the OR of the assignments it stands for (paper: disjunction only)."""
-
-    assignments: Bool[Tensor, "neuron assignment"]
-
-    def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        counts = truth_tables.float() @ self.assignments.to(truth_tables.device).float().T
-        return counts > 0
-
-    def covered(self) -> set[int]:
-        """Assignments that some neuron stands for."""
-        return set(self.assignments.any(dim=0).nonzero().flatten().tolist())
-
-    def to_json(self) -> Any:
-        return [row.nonzero().flatten().tolist() for row in self.assignments]
-
-    @classmethod
-    def from_json(cls, values: Sequence[Sequence[int]], n_assignments: int) -> "DisjunctionProgram":
-        """Read what :meth:`to_json` wrote; raises MechvalError for other assignments."""
-        assignments = torch.zeros(len(values), n_assignments, dtype=torch.bool)
-        for neuron, chosen in enumerate(values):
-            if not set(chosen) <= set(range(n_assignments)):
-                raise MechvalError(
-                    f"assignments {chosen!r} of a disjunction are not allowed; "
-                    f"allowed: integers from 0 to {n_assignments - 1}."
-                )
-            assignments[neuron, list(chosen)] = True
-        return cls(assignments)
 
 
 NeuronPrograms: TypeAlias = TreeProgram | DisjunctionProgram
@@ -131,22 +100,6 @@ def fit_trees(
         fitted.append(tree)
     pruned = tuple(map(tree_code.prune, fitted))
     return FittedTrees(TreeProgram(tuple(fitted)), TreeProgram(pruned))
-
-
-def mean_activation_by_assignment(
-    hidden: Float[Tensor, "formula neuron"], truth_tables: Bool[Tensor, "formula assignment"]
-) -> Float[Tensor, "neuron assignment"]:
-    """Mean activation of each neuron over the formulas that each assignment satisfies."""
-    weights = truth_tables.double()
-    totals = hidden.double().T @ weights
-    return (totals / weights.sum(dim=0).clamp(min=1)).float()
-
-
-def fit_disjunctions(
-    mean_activation: Float[Tensor, "neuron assignment"], cut: Float[Tensor, " neuron"]
-) -> DisjunctionProgram:
-    """A neuron stands for the assignments whose formulas activate it above its cut on average."""
-    return DisjunctionProgram(mean_activation > cut[:, None])
 
 
 MOST_ASSIGNMENTS = 6

@@ -32,7 +32,8 @@ from mechval.axioms import program_size as codes
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram, ThresholdProgram, TreeProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
+from mechval.two_sat.programs.evaluate import ThresholdProgram, TreeProgram
 from mechval.two_sat.programs.mirrored import MirroredProgram
 from mechval.two_sat.programs.trees import Leaf, Tree
 from mechval.two_sat.programs.voting import VotingProgram

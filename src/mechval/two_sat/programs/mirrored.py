@@ -23,7 +23,7 @@ from mechval.axioms.program_size import natural_bits, subset_bits
 from mechval.errors import MechvalError
 from mechval.two_sat.problem import Problem, clause_ids_of_literal_pairs, clause_literals
 from mechval.two_sat.programs import voting
-from mechval.two_sat.programs.evaluate import DisjunctionProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.programs.voting import VotingTables
 
 TABLES: Mapping[str, tuple[str, ...]] = {

@@ -8,14 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 
-from mechval.two_sat.programs.evaluate import (
+from mechval.two_sat.programs.disjunctions import (
     DisjunctionProgram,
-    TreeProgram,
-    TruthTableCounts,
     fit_disjunctions,
-    fit_trees,
     mean_activation_by_assignment,
 )
+from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
 from mechval.two_sat.programs.trees import Leaf, Split
 
 TABLES = numpy_st.arrays(np.bool_, st.tuples(st.integers(1, 30), st.just(8)))

@@ -19,7 +19,8 @@ from mechval.axioms.program_size import (
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram, TreeProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
+from mechval.two_sat.programs.evaluate import TreeProgram
 from mechval.two_sat.programs.lengths import (
     Kind,
     constant_bits,

@@ -13,7 +13,7 @@ from torch import Tensor
 from mechval import tables
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.configs import ReadingName
-from mechval.two_sat.programs import evaluate
+from mechval.two_sat.programs import disjunctions, evaluate
 from mechval.two_sat.programs.trees import describe_tree
 
 
@@ -118,7 +118,7 @@ def assignment_effect_rows(
     hidden: Float[Tensor, "formula d_mlp"],
     truth_tables: Bool[Tensor, "formula assignment"],
 ) -> list[AssignmentEffectRow]:
-    means = evaluate.mean_activation_by_assignment(hidden, truth_tables)
+    means = disjunctions.mean_activation_by_assignment(hidden, truth_tables)
     effects = circuit.effects.coefficient.double() @ means.double()
     n_formulas = truth_tables.sum(dim=0).tolist()
     return [

@@ -21,7 +21,8 @@ from mechval.two_sat.formulas.truth_tables import (
     unpack_truth_tables,
 )
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram, TreeProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
+from mechval.two_sat.programs.evaluate import TreeProgram
 from mechval.two_sat.programs.trees import Leaf, Split
 
 PROBLEM = Problem(n_variables=3, n_clauses=4)

@@ -23,7 +23,7 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.evaluate import DisjunctionProgram
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from tests.networks import (
     CPU,
     SMALL_PROBLEM,
