@@ -1,6 +1,6 @@
 """The abstract programs: one bit per evaluating neuron as a function of the truth table.
 
-Trees and disjunctions (`disjunctions`) are the circuit's; k-of-n programs and lookup tables, the longest programs,
+Trees and disjunctions are the circuit's; k-of-n programs and lookup tables, the longest programs,
 stand beside them.
 """
 
