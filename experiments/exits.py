@@ -11,11 +11,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, NoReturn
 
 from mechval.errors import MechvalError
 
 WRONG_INPUT, INTERRUPTED, UNREAD, TERMINATED = 2, 130, 141, 143
+
+_INTERRUPTED_TOLD = "Interrupted; the same command resumes."
 
 
 class _Terminated(BaseException):
@@ -43,12 +46,22 @@ def exit_codes() -> Iterator[None]:
     except OSError as error:
         _leave(WRONG_INPUT, f"the operating system refuses: {error}.")
     except KeyboardInterrupt:
-        _leave(INTERRUPTED, "Interrupted; the same command resumes.")
+        _leave(INTERRUPTED, _INTERRUPTED_TOLD)
     except _Terminated:
         _leave(TERMINATED, "Terminated; the same command resumes.")
     finally:
         signal.signal(signal.SIGTERM, handler)
         logging.raiseExceptions = is_loud
+
+
+def tell_interruption(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """The hook for what nobody caught: an interrupt is one sentence, else there is a traceback."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write(f"{_INTERRUPTED_TOLD}\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def _terminate(*_: Any) -> NoReturn:

@@ -1,16 +1,20 @@
-"""Every command stopped at every file operation: ``python -m tests.end_to_end.campaign [PART …]``.
+"""Every command stopped at every file operation.
 
-Parts are ``kills`` (before each operation), ``disks`` (full from an operation on) and ``moments``
-(SIGKILL at random, over and over until the command is done). Told is, for each command, at how many
-places it was stopped; the first thing that is not as it should be ends the campaign. It takes about
-an hour; :mod:`tests.unit.test_faults` is the part of it that takes seconds.
+``python -m tests.end_to_end.campaign [PART …] [JOB …]``. Parts are ``kills`` (before each
+operation), ``disks`` (full from an operation on) and ``moments`` (SIGKILL at random, over and over
+until the command is done). A job is named as it is told (``train``, ``experiments.validate``); all
+are done unless some are named. Told is at how many places each was stopped; the first thing that is
+not as it should be ends the campaign. All of it takes an hour or more;
+:mod:`tests.unit.pipeline.test_faults` is the part of it that takes seconds.
 """
 
 import hashlib
 import random
 import shutil
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,16 +175,23 @@ def command_jobs(bases: Path) -> Iterator[Job]:
     for name in ("results", "docs"):
         shutil.copytree(ROOT / name, committed / name, ignore=unread)
     shutil.copy(ROOT / "README.md", committed)
+    runs = ("two_sat/published/report", "two_sat/reference")
     jobs = (
-        ("experiments.validate", ("experiments.bring_your_own:question",)),
-        ("experiments.paper_table", ("two_sat",)),
-        ("experiments.explain", (FORMULA, "--html", "page.html")),
-        ("experiments.readme", ()),
-        ("experiments.theorems", ("--check", "proved-n6-m12")),
+        ("experiments.validate", ("experiments.bring_your_own:question",), ()),
+        ("experiments.paper_table", ("two_sat",), runs),
+        ("experiments.explain", (FORMULA, "--html", "page.html"), runs),
+        ("experiments.theorems", ("--check", "proved-n6-m12"), ("theorems/proved-n6-m12",)),
+        ("experiments.readme", (), ("",)),
     )
-    for module, words in jobs:
-        base = fresh(committed, bases / module)
-        stale = (base / "README.md").read_text("utf-8").replace("<!-- /", "stale\n<!-- /")
+    for module, words, read in jobs:
+        base = bases / module
+        for name in (".", *read):
+            (base / "results" / name).parent.mkdir(parents=True, exist_ok=True)
+            if name != ".":
+                shutil.copytree(committed / "results" / name, base / "results" / name)
+        (base / "results").mkdir(exist_ok=True)
+        shutil.copytree(committed / "docs", base / "docs")
+        stale = (committed / "README.md").read_text("utf-8").replace("<!-- /", "stale\n<!-- /")
         (base / "README.md").write_text(stale, "utf-8")
         job = Job(module, module, words, base)
         # What is up to date is not written again.
@@ -189,47 +200,50 @@ def command_jobs(bases: Path) -> Iterator[Job]:
         yield job
 
 
-def try_moments(scratch: Path) -> None:
+def try_moments(job: Job, scratch: Path) -> str:
     """Kill at random moments, each time giving the same command again, until it is done."""
-    rng = random.Random(0)
-    smoke = ("+stage=all", "preset=smoke", "run=smoke", *QUIET)
-    nothing = scratch / "nothing"
+    started = time.monotonic()
+    expected, _, _ = job.expected(scratch)
+    longest, rng = (time.monotonic() - started) / 2, random.Random(0)
+    kills = runs = 0
+    while kills < FEWEST_MOMENTS:
+        place = fresh(job.base, scratch / "moments")
+        while (answer := job.run(place, seconds=rng.uniform(0, longest))).code == -signal.SIGKILL:
+            kills += 1
+        runs += 1
+        require(answer.code == 0, job, answer)
+        require(not (names := differing(tree(place), expected)), job, (runs, names))
+    return f"{kills} kills at random, {runs} times until it was done"
+
+
+def moment_jobs(bases: Path) -> Iterator[Job]:
+    """A claim, and all stages at once."""
+    nothing = bases / "nowhere"
     (nothing / "results").mkdir(parents=True)
-    for job, longest in (
-        (Job("smoke", "experiments.run", smoke, nothing), 20.0),
-        (
-            Job("claim", "experiments.validate", ("experiments.bring_your_own:question",), nothing),
-            3,
-        ),
-    ):
-        expected, _, _ = job.expected(scratch)
-        kills = chains = 0
-        while kills < FEWEST_MOMENTS:
-            place = fresh(nothing, scratch / "moments")
-            while (answer := job.run(place, seconds=rng.uniform(0, longest))).code == -9:
-                kills += 1
-            chains += 1
-            require(answer.code == 0, job, answer)
-            require(not (names := differing(tree(place), expected)), job, (chains, names))
-        tell(f"{job.name}: {kills} kills at random moments, {chains} runs to the end")
+    question = ("experiments.bring_your_own:question",)
+    yield Job("claim", "experiments.validate", question, nothing)
+    yield Job("small", "experiments.run", ("+stage=all", *SMALL), nothing)
+    words = ("+stage=all", "preset=smoke", "run=smoke", *QUIET)
+    yield Job("smoke", "experiments.run", words, nothing)
 
 
-def tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+PARTS: dict[str, tuple[Callable[[Job, Path], str], tuple[Callable[[Path], Iterator[Job]], ...]]] = {
+    "kills": (try_kills, (stage_jobs, command_jobs)),
+    "disks": (try_disks, (stage_jobs, command_jobs)),
+    "moments": (try_moments, (moment_jobs,)),
+}
 
 
-def main(parts: list[str]) -> None:
-    """Do the parts that are named, or all."""
-    tries: dict[str, Callable[[Job, Path], str]] = {"kills": try_kills, "disks": try_disks}
-    wanted = {part: tries[part] for part in (parts or tries) if part in tries}
-    with tempfile.TemporaryDirectory() as folder:
-        for made in (command_jobs, stage_jobs) if wanted else ():
-            for job in made(Path(folder) / "bases"):
-                for part, attempt in wanted.items():
-                    tell(f"{job.name}, {part}: {attempt(job, Path(folder) / 'scratch')}")
-        if not parts or "moments" in parts:
-            try_moments(Path(folder) / "scratch")
+def main(words: list[str]) -> None:
+    """Do the parts and the jobs that are named, or all."""
+    names = [word for word in words if word not in PARTS]
+    for part in [word for word in words if word in PARTS] or PARTS:
+        attempt, makers = PARTS[part]
+        with tempfile.TemporaryDirectory() as folder:
+            for job in (job for make in makers for job in make(Path(folder) / "bases")):
+                if not names or job.name in names:
+                    sys.stdout.write(f"{job.name}, {part}: {attempt(job, Path(folder) / part)}\n")
+                    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -75,6 +75,26 @@ def test_a_reader_that_is_gone_is_no_traceback(line: str, code: int) -> None:
     assert (done.returncode, done.stderr) == (code, "")
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("raise KeyboardInterrupt", -signal.SIGINT, "Interrupted; the same command resumes."),
+        ("raise ValueError('x')", 1, "ValueError: x"),
+    ],
+)
+def test_ctrl_c_during_the_imports_is_one_sentence(line: str, code: int, told: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import experiments\n{line}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_SECONDS,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    *trace, last = done.stderr.splitlines()
+    assert (done.returncode, last, bool(trace)) == (code, told, code == 1)
+
+
 def test_a_terminal_without_unicode_shows_what_it_can(tmp_path: Path) -> None:
     program = (
         "from experiments.exits import exit_codes\nwith exit_codes():\n    print('\u00ac x0')\n"
