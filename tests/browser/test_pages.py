@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "build" / "pages"
 WIDTHS = (1280, 390)
 RUNS = ("two_sat/reference", "modular_addition/reference")
-LIMIT_BYTES = 10_000_000
+LIMIT_BYTES = 2_500_000
 EVIL = "A <b>bold</b> name <img src=x onerror='document.title=1'>"
 
 pytestmark = pytest.mark.slow

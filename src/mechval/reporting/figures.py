@@ -30,18 +30,29 @@ EPSILONS = (1e-5, 1.0)
 
 _SCALE = LogNorm(*EPSILONS, clip=True)
 _COLOURS = LinearSegmentedColormap.from_list("epsilon", EPSILON_COLOURS)
-_MOST_LABELLED = 24
+_MOST_LABELLED = 18
 _STYLE = {
     "svg.hashsalt": "mechval",
     # Text stays text: smaller files, and a reader can search them.
     "svg.fonttype": "none",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
-    "font.size": 9,
-    "axes.titlesize": 9,
+    # One size, at which a page shows them.
+    **dict.fromkeys(
+        (
+            "font.size",
+            "axes.titlesize",
+            "figure.titlesize",
+            "legend.fontsize",
+            "legend.title_fontsize",
+            "axes.labelsize",
+            "xtick.labelsize",
+            "ytick.labelsize",
+        ),
+        9,
+    ),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
-    "legend.fontsize": 8,
 }
 
 
@@ -113,7 +124,7 @@ def label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None
     """Name the cells of a heat map, on each axis where there is room for the names."""
     for set_ticks, names, turn in ((axes.set_xticks, columns, 90), (axes.set_yticks, rows, 0)):
         if len(names) <= _MOST_LABELLED:
-            set_ticks(range(len(names)), list(names), rotation=turn, fontsize=6)
+            set_ticks(range(len(names)), list(names), rotation=turn)
 
 
 def epsilon_map(
@@ -130,7 +141,7 @@ def epsilon_map(
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if _SCALE(max(value, EPSILONS[0])) > 0.8 else "black"
-        look = {"ha": "center", "va": "center", "color": colour, "size": 6.5}
+        look = {"ha": "center", "va": "center", "color": colour}
         axes.text(column, row, significant(value), **look)
 
 

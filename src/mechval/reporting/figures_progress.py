@@ -83,7 +83,7 @@ def draw_progress(
     for axes, label in zip(grid[:, 0], names, strict=True):
         axes.set_ylabel(label)
     sizes = " or ".join(f"{n:,}" for n in sorted(by(cells, "n")))
-    figure.suptitle(f"{name} on training snapshots: ε from {sizes} held-out inputs", fontsize=10)
+    figure.suptitle(f"{name} on training snapshots: ε from {sizes} held-out inputs")
     handles = _legend(cells, measures, has_refusals=any(refused.values()))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure

@@ -1,18 +1,19 @@
 """Cells of an axiom table as columns, and as statements of a ledger: proved, counted, sampled."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mechval.axioms.evidence import EvidenceKind, Statement
 from mechval.axioms.report import Cell
 from mechval.reporting.report import Section
-from mechval.reporting.shown import Pick, by, interval, show
+from mechval.reporting.shown import CellText, Pick, Shown, by, interval, show
 
 _TITLES = {
-    EvidenceKind.CERTIFIED: "Proved for every input",
-    EvidenceKind.EXACT: "Counted on every input",
+    EvidenceKind.CERTIFIED: "Proved for every input (certified)",
+    EvidenceKind.EXACT: "Counted on every input (exact)",
     EvidenceKind.SAMPLED: "Sampled",
-    EvidenceKind.UNKNOWN: "Not decided",
+    EvidenceKind.UNKNOWN: "Not decided (unknown)",
 }
 
 
@@ -63,12 +64,36 @@ def ledger_section(statements: Sequence[Statement], note: str = "") -> Section:
         "n": len(statements),
         "counts": ", ".join(f"{len(kinds[kind]):,} {kind}" for kind in present),
         "note": note,
-        "tables": [
-            (f"{_TITLES[kind]} ({kind})", show(kinds[kind], "statement", *_PICKS[kind]))
-            for kind in present
-        ],
+        "tables": [(_TITLES[kind], *_table(kind, kinds[kind])) for kind in present],
     }
     return Section("What is proved, what is counted, what is sampled", "ledger.md", parts)
+
+
+def _table(kind: EvidenceKind, rows: Sequence[Statement]) -> tuple[str, Shown]:
+    """What all of them share, and the table without it; a row per statement that is counted."""
+    inputs = by(rows, "domain", "distribution")
+    if kind is EvidenceKind.EXACT and len(inputs) > 1:
+        return "Rates are of all inputs that the column names.", _counted(rows, list(inputs))
+    shared = [f"Of {', '.join(key)}" for key in inputs] if len(inputs) == 1 else []
+    confidences = {row.confidence for row in rows} - {None}
+    if len(confidences) == 1:
+        shared += [f"at confidence {confidence:.0%}" for confidence in confidences]
+    columns = [*_PICKS[kind], *([] if len(inputs) == 1 else [_INPUTS])]
+    return f"{', '.join(shared)}." if shared else "", show(rows, "statement", *columns)
+
+
+def _counted(rows: Sequence[Statement], inputs: Sequence[tuple[str, str]]) -> Shown:
+    def rate(found: list[Statement], at: tuple[str, str]) -> CellText:
+        own = [row for row in found if (row.domain, row.distribution) == at]
+        return interval(own[0].value_lower, own[0].value_upper) if own else CellText("")
+
+    return show(
+        by(rows, "statement").values(),
+        ("statement", lambda found: found[0].statement),
+        ("count", lambda found: interval(found[0].count_lower, found[0].count_upper)),
+        ("of", lambda found: found[0].total),
+        *((", ".join(at), partial(rate, at=at)) for at in inputs),
+    )
 
 
 def _of(cell: Cell) -> dict[str, Any]:
@@ -85,20 +110,12 @@ _PICKS: Mapping[EvidenceKind, tuple[Pick, ...]] = {
         _AT_MOST,
         ("worst margin", "margin"),
         ("its rounding error", "numerical_error"),
-        _INPUTS,
     ),
     EvidenceKind.EXACT: (
         _COUNT,
         ("of", "total"),
         ("rate", lambda row: interval(row.value_lower, row.value_upper)),
-        _INPUTS,
     ),
-    EvidenceKind.SAMPLED: (
-        _COUNT,
-        ("of", "n"),
-        _AT_MOST,
-        ("confidence", lambda row: f"{row.confidence:.1%}"),
-        _INPUTS,
-    ),
+    EvidenceKind.SAMPLED: (_COUNT, ("of", "n"), _AT_MOST),
     EvidenceKind.UNKNOWN: (("stopped by", "stopped_by"), ("margin", "margin")),
 }

@@ -1,5 +1,7 @@
 """The ledger shows every kind of evidence in its own table, and cells as statements."""
 
+from dataclasses import replace
+
 import pytest
 
 from mechval.axioms import EvidenceKind
@@ -76,12 +78,33 @@ def test_every_kind_is_counted(page: str) -> None:
 def test_the_page_shows_margins_counts_bounds_and_obstacles(page: str) -> None:
     assert "| the clause is read | 0 | 1.40 | 2.00e-9 |" in page
     assert f"| 17 to {TOTAL - 1:,} | {TOTAL:,} | 0 to 1.00 |" in page
-    assert "| the cell fails | 3 | 1,000 | 0.0100 | 95.0% |" in page
+    assert "| the cell fails | 3 | 1,000 | 0.0100 |" in page
+    assert "Of all formulas, balanced, at confidence 95%." in page
     assert "| the drift is small | the bound is vacuous |  |" in page
 
 
+def test_a_statement_counted_on_several_inputs_is_one_row() -> None:
+    counted = STATEMENTS[1]
+    balanced = replace(counted, distribution="balanced", value_lower=0.25, value_upper=0.25)
+    other = replace(balanced, statement="its bits differ")
+    section = ledger_section([counted, balanced, other])
+    text = render_markdown("Page", [section], "mechval.reporting")
+    assert "| of | all formulas, uniform | all formulas, balanced |" in text
+    assert f"errs | 17 to {TOTAL - 1:,} | {TOTAL:,} | 0 to 1.00 | 0.250 |" in text
+    assert f"differ | 17 to {TOTAL - 1:,} | {TOTAL:,} |  | 0.250 |" in text
+
+
+def test_inputs_and_confidences_that_differ_stand_in_their_rows() -> None:
+    cell = STATEMENTS[2]
+    text = render_markdown(
+        "Page", [ledger_section([cell, replace(cell, domain="some")])], "mechval.reporting"
+    )
+    assert "| 0.0100 | all formulas, balanced |" in text
+    assert "| 0.0100 | some, balanced |" in text
+
+
 def test_a_kind_without_statements_has_no_table() -> None:
-    titles = [title for title, _ in ledger_section(STATEMENTS[:2]).parts["tables"]]
+    titles = [title for title, *_ in ledger_section(STATEMENTS[:2]).parts["tables"]]
     assert titles == ["Proved for every input (certified)", "Counted on every input (exact)"]
 
 

@@ -88,7 +88,7 @@ def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> F
         share = neurons[neuron].variance_explained
         axes.set(title=f"k = {frequency}\nneuron {neuron} ({share:.0%})", xlabel="b")
     panels[0].set_ylabel("a")
-    figure.suptitle("activation of one neuron per key frequency (bright: high)", fontsize=10)
+    figure.suptitle("activation of one neuron per key frequency (bright: high)")
     return figure
 
 

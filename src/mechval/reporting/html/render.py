@@ -1,7 +1,7 @@
 """Sections as HTML: their Markdown, with sortable tables, pictures and charts in its place."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ _OWN_PARAGRAPH = re.compile(f"<p>((?:{_OPEN}\\d+{_CLOSE}\\s*)+)</p>")
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 _PARSER.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
 _PARSER.add_render_rule("table_close", lambda *_: "</table></div>\n")
+_HUNDREDTHS = re.compile(r"(\d\.\d\d)\d+")
 DEVIATIONS = "deviations.html"
 """Beside the studies' folders: the list that every page links."""
 _UP = "../../../"
+_FIGURE = re.compile(r"figures/([\w-]+)\.svg")
 _DEVIATION = re.compile(r".*DEVIATIONS\.md(?:#([a-z]\d+))?.*")
 
 
@@ -75,6 +77,18 @@ def render_section(section: Section, package: str, files: RunFiles) -> Rendered:
     html = _OWN_PARAGRAPH.sub(r"\1", markdown(text))
     html = _PLACE.sub(lambda match: found[int(match[1])], html)
     return Rendered(place, section.title, html, section.sources)
+
+
+def fold_parts(section: Rendered) -> Rendered:
+    """The section with what stands below each heading of its own folded.
+
+    >>> fold_parts(Rendered("a", "A", "<p>x</p><h3>B</h3><p>y</p>")).html
+    '<p>x</p><details><summary><h3>B</h3></summary><p>y</p></details>'
+    """
+    head, *parts = re.split("(?=<h3>)", section.html)
+    folded = (part.replace("</h3>", "</h3></summary>", 1) for part in parts)
+    html = head + "".join(f"<details><summary>{part}</details>" for part in folded)
+    return replace(section, html=html)
 
 
 def identifier(title: str) -> str:
@@ -137,11 +151,16 @@ def macros() -> Any:
 
 
 def on_page(link: str) -> str:
-    """A link as it is on a run's page, to which the list of deviations is a page beside the index.
+    """A link as it is on a run's page: figures are on it, and the list of deviations is a page
+    beside the index.
 
     >>> on_page("../../../../docs/DEVIATIONS.md#d3-coverage-counts-questions"), on_page("../x.csv")
     ('../../../deviations.html#D3', '../x.csv')
+    >>> on_page("figures/sparsity.svg")
+    '#figure-sparsity'
     """
+    if figure := _FIGURE.fullmatch(link):
+        return f"#figure-{figure[1]}"
     match = _DEVIATION.fullmatch(link)
     if match is None:
         return link
@@ -162,6 +181,7 @@ def _picture(figure: Figure, files: RunFiles) -> str:
         return notice(f"Figure {figure.name}: {error}")
     if not path.is_file():
         return notice(f"Figure {figure.name} is not there; run: +stage=report.")
-    # A page must not grow past 10 MB, and this is shorter than base64.
-    data = quote(" ".join(path.read_text(encoding="utf-8").split()), safe=_PLAIN)
+    # A page must stay small: this is shorter than base64, and a hundredth of a pixel is enough.
+    drawn = _HUNDREDTHS.sub(r"\1", " ".join(path.read_text(encoding="utf-8").split()))
+    data = quote(drawn, safe=_PLAIN)
     return macros().picture(figure, f"data:image/svg+xml,{data}")

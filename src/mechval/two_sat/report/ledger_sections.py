@@ -113,7 +113,9 @@ def theorem(files: RunFiles) -> Section | None:
                 lambda item: counted(sum(c.status is LemmaStatus.PROVED for c in item[1]), 12),
             ),
         ),
-        "figure": files.figure("neuron-bounds", draw_neuron_bounds, NEURONS),
+        "figure": files.figure("neuron-bounds", draw_neuron_bounds, NEURONS)
+        if any(row.on is not None for row in files.rows(NEURONS))
+        else None,
         "is_consolidated": files.settings.consolidate is not None,
         **_mechanism(files),
     }

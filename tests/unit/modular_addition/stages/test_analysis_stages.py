@@ -1,6 +1,7 @@
 """Stages circuit, axioms, progress, certify and report, on a network written by hand."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,13 @@ def test_the_report_names_what_was_found(finished: Path) -> None:
 def run_files(root: Path) -> RunFiles:
     directories = {name: root / name for name in ("train", *STAGES)}
     return RunFiles(settings_for(wave_network(PROBLEM, (2, 5, 9))), 0, directories)
+
+
+def test_every_figure_is_linked_from_a_sentence(finished: Path) -> None:
+    page = (finished / "report" / "README.md").read_text(encoding="utf-8")
+    drawn = {path.name for path in (finished / "report" / "figures").iterdir()}
+    linked = set(re.findall(r"(?<!!)\[[^\]]+\]\(figures/([\w.-]+)\)", page))
+    assert drawn == linked
 
 
 def test_the_last_losses_of_the_training_are_those_of_the_circuit(finished: Path) -> None:

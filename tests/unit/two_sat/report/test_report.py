@@ -207,6 +207,14 @@ def test_every_figure_is_shown_on_the_page(finished):
     assert [name for name in names if f"(figures/{name})" not in page] == []
 
 
+def test_every_figure_is_linked_from_a_sentence(finished):
+    page = (finished.directory / "README.md").read_text(encoding="utf-8")
+    drawn = {path.name for path in (finished.directory / "figures").iterdir()}
+    linked = set(re.findall(r"(?<!!)\[[^\]]+\]\(figures/([\w.-]+)\)", page))
+    assert drawn - linked == set()
+    assert linked - drawn == set()
+
+
 def test_every_printed_number_is_on_the_page_with_its_verdict(finished):
     page = (finished.directory / "README.md").read_text(encoding="utf-8")
     section = page[page.index("## Paper versus measured") :]

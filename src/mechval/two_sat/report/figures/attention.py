@@ -29,7 +29,7 @@ def draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figur
         axes.set(xlabel="position asked", ylabel="asking position")
     assert image is not None
     figure.colorbar(image, ax=[axes for axes, *_ in found], label="attention weight")
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title)
     return figure
 
 
@@ -71,7 +71,7 @@ def draw_scores(rows: Sequence[ScoreRow]) -> Figure:
         axes.set(title=f"{asking} to {asked}", ylabel=f"asking {asking}", xlabel=f"{asked} asked")
         figures.label_cells(axes, names[places[asked]], names[places[asking]])
         figure.colorbar(image, ax=axes, label="score / √d_head")
-    figure.suptitle(f"block 0, head {rows[0].head}: scores before the softmax", fontsize=9)
+    figure.suptitle(f"block 0, head {rows[0].head}: scores before the softmax")
     return figure
 
 

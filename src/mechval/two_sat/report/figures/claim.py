@@ -39,7 +39,7 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
         axes.set_xlabel(f"wrong neurons tolerated (of {own[0].n_neurons})")
         axes.legend()
     found[0][0].set_ylabel(_BOUND)
-    figure.suptitle(f"{_EQUIVALENCE} where some neurons may be wrong", fontsize=9)
+    figure.suptitle(f"{_EQUIVALENCE} where some neurons may be wrong")
     return figure
 
 
@@ -64,7 +64,7 @@ def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: fl
     axes.hlines(constant, 0.55, len(cells) - 0.55, BLACK, "--", linewidth=1, label=label)
     axes.set_xticks(range(len(cells)), [cell.replace("/", "\n") for cell in cells])
     axes.set(yscale="log", ylim=figures.EPSILONS, ylabel=_BOUND)
-    figure.suptitle(f"{title}; hatched: compares one bit only", fontsize=9)
+    figure.suptitle(f"{title}; hatched: compares one bit only")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -78,20 +78,20 @@ def draw_surface(
     """
     versions = [version for version in by(rows, "version") if version]
     cut_label, high_label = _UNITS[rows[0].unit]
-    figure = Figure(figsize=(figures.PAGE_WIDTH, 5.6), layout="constrained")
-    grid = figure.add_gridspec(2, 1, height_ratios=[3, 2])
+    figure = Figure(figsize=(figures.PAGE_WIDTH, 2.3 * (1 + len(versions))), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=[len(versions), 1])
     top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
-    found = top.subplots(1, len(versions), sharey=True, squeeze=False)[0]
+    found = top.subplots(len(versions), 1, sharex=True, squeeze=False)[:, 0]
     by_cell = by(rows, "cell", "version", "residual")
     for axes, version in zip(found, versions, strict=True):
         _draw_surface(axes, by_cell[_REPLACEABILITY, version, residual], published.get(version))
-        axes.set_xlabel(cut_label)
-    found[0].set_ylabel(high_label)
+        axes.set_ylabel(high_label)
+    found[-1].set_xlabel(cut_label)
     figures.epsilon_scale(top, list(found))
     axes = bottom.subplots()
     _draw_by_cut(axes, rows, versions)
     axes.set_xlabel(f"{cut_label}\nin brackets: how many bits are constant there")
-    figure.suptitle(f"reading {rows[0].reading}, residual {residual}", fontsize=9)
+    figure.suptitle(f"reading {rows[0].reading}, residual {residual}")
     return figure
 
 

@@ -17,7 +17,7 @@ from mechval.two_sat.circuit.sparsity import SnapshotRow
 from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.report.published_values import CARRYING_NEURONS, TRAINING_LOG
 
-_MOST_LABELLED_NEURONS = 60
+_MOST_LABELLED_NEURONS = 40
 _MOST_MARKED_CELLS = 2_500
 _TITLES = {
     "training": "phase training: all weights",
@@ -115,16 +115,16 @@ def draw_assignments(
     values = np.array([list(row.mean_activation.values()) for row in chosen])
     order = np.lexsort((-values.max(axis=1), values.argmax(axis=1)))
     names, values = [chosen[index].neuron for index in order], values[order]
-    height = float(np.clip(1.4 + 0.13 * len(names), 3, 7))
+    height = float(np.clip(1.4 + 0.15 * len(names), 3, 7.5))
     figure, ((bars, cells),) = figures.grid(1, 2, height, sharey=True, width_ratios=[1, 5])
-    figure.suptitle(f"evaluating neurons of reading {reading}", fontsize=9)
+    figure.suptitle(f"evaluating neurons of reading {reading}")
     largest = values.max(axis=1, keepdims=True)
     bars.barh(range(len(names)), largest[:, 0].tolist(), color="0.6", height=0.8)
     bars.invert_xaxis()
     bars.set_xlabel("largest mean\nactivation")
     bars.xaxis.set_major_locator(MaxNLocator(3))
     is_labelled = len(names) <= _MOST_LABELLED_NEURONS
-    bars.set_yticks(range(len(names)) if is_labelled else [], names * is_labelled, fontsize=6)
+    bars.set_yticks(range(len(names)) if is_labelled else [], names * is_labelled)
     bars.set_ylabel("neuron" if is_labelled else f"{len(names)} neurons")
     relative = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
     image = figures.heat_map(cells, relative, "cividis", 0.0, 1.0)
@@ -167,7 +167,7 @@ def draw_programs(
         axes.set(ylabel="F1 on test formulas", xlabel="largest effect of the neuron (logits on s)")
         axes.set_title(f"programs of single neurons, reading {reading}")
         title = "covered assignments\npruned (unpruned)"
-        figures.legend_beside(axes, title=title, title_fontsize=8)
+        figures.legend_beside(axes, title=title)
     return figure
 
 
@@ -186,7 +186,7 @@ def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
         axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
     figures.legend_below(figure, [found[0][0]], 3)
     title = f"neuron {neuron}: clauses by whether they violate its assignments"
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title)
     return figure
 
 

@@ -17,6 +17,8 @@ _BRIGHTEST = (1.0, 0.2)
 """Attention that is drawn brightest, by block."""
 _MOST_UPRIGHT = 12
 """Clauses that are written beside each other."""
+_MOST_NAMED = 16
+"""Rows that have names, before only each second has one."""
 
 
 def draw_mechanism(attention: Sequence[PatternRow], neurons: Sequence[NeuronAtWork]) -> Figure:
@@ -29,7 +31,7 @@ def draw_mechanism(attention: Sequence[PatternRow], neurons: Sequence[NeuronAtWo
     clauses = [" ".join(tokens[place + 1 : place + 3]) for place in range(0, len(tokens) - 1, 4)]
     turn = 90 if len(clauses) > _MOST_UPRIGHT else 0
     below.set_xticks([])
-    above.set_xticks([4 * k + 1.5 for k in range(len(clauses))], clauses, fontsize=6, rotation=turn)
+    above.set_xticks([4 * k + 1.5 for k in range(len(clauses))], clauses, rotation=turn)
     above.set_xlabel("the formula, clause by clause, and “:”")
     for is_on, colour, marker in ((True, BLUE, "o"), (False, ORANGE, "v")):
         own = [row for row in neurons if (row.n_falsified == 0) is is_on]
@@ -72,7 +74,8 @@ def _draw_attention(below: Axes, above: Axes, rows: Sequence[PatternRow]) -> lis
         values = np.array([[weight or 0.0 for weight in row.attention.values()] for row in own])
         images.append(figures.heat_map(axes, values, "cividis", 0.0, most))
     names = [row.token if row.position == answer else str(row.position // 4) for row in asking]
-    below.set_yticks(range(len(asking)), names, fontsize=6)
+    step = 1 + len(names) // _MOST_NAMED
+    below.set_yticks(range(0, len(names), step), names[::step])
     below.set_ylabel("block 0: from the end\nof a clause, from “:”")
     above.set_yticks(range(len(last)), [str(row.head) for row in last])
     above.set_ylabel("block 1, “:”:\nby head")
