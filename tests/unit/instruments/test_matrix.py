@@ -200,3 +200,14 @@ def test_the_axioms_alone_catch_less_than_with_partial_cells() -> None:
     for name in ("E2", "E3", "E4 (γ with x at its mean)", "E5", "E6"):
         outcomes = [rows[name][column].outcome for column in COLUMNS[:13]]
         assert Outcome.DETECTED in outcomes
+
+
+def test_the_committed_bypass_grows_with_its_dose_where_the_state_is_replaced() -> None:
+    rows = matrix.by_organism(matrix.ENTRIES.read(RESULTS))
+    doses = [rows[f"O1 bypass {dose:g}"] for dose in planted.DOSES]
+    for column in COLUMNS[:2]:
+        assert {row[column].disagreements for row in doses} == {0}
+    for column in (*COLUMNS[2:5], COLUMNS[9]):
+        rates = [row[column].rate or 0.0 for row in doses]
+        assert rates == sorted(rates)
+        assert rates[-1] > 0.4

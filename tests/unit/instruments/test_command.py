@@ -1,0 +1,50 @@
+"""``python -m experiments.instruments``: what it refuses, and that it resumes."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments import instruments
+from mechval.errors import MechvalError
+from mechval.instruments import matrix
+from mechval.instruments.mutants import MUTANTS
+from mechval.instruments.organism import Organism
+from mechval.instruments.toys import make_toys
+from mechval.pipeline import Workspace
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MechvalError, match="run=none has no results of study=two_sat"):
+        instruments.main(["--partial", "none"], tmp_path)
+
+
+def test_a_matrix_without_predictions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MechvalError, match=r"predictions\.csv is missing"):
+        instruments.measure_matrix(Workspace(tmp_path), tmp_path, again=False)
+
+
+def test_rows_that_are_there_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toys = [toy for toy in make_toys() if toy.name in ("E5", "E6")]
+    measured: list[str] = []
+
+    def measure(organism: Organism, predictions: object) -> tuple:
+        measured.append(organism.name)
+        return matrix.measure(organism, [])
+
+    class Remembering:
+        def __getattr__(self, name: str) -> object:
+            return measure if name == "measure" else getattr(matrix, name)
+
+    matrix.PREDICTIONS.write([], tmp_path)
+    monkeypatch.setattr(instruments, "matrix", Remembering())
+    monkeypatch.setattr(instruments, "count_mutants", lambda problem, program: [])
+    monkeypatch.setattr(instruments, "make_organisms", lambda workspace: toys[:1])
+    instruments.measure_matrix(Workspace(ROOT), tmp_path, again=False)
+    monkeypatch.setattr(instruments, "make_organisms", lambda workspace: toys)
+    instruments.measure_matrix(Workspace(ROOT), tmp_path, again=False)
+    assert measured == ["E5", "E6"]
+    entries = matrix.ENTRIES.read(tmp_path)
+    assert [*matrix.by_organism(entries)] == ["E5", "E6"]
+    assert MUTANTS.read(tmp_path) == ()
