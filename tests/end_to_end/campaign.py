@@ -202,9 +202,10 @@ def command_jobs(bases: Path) -> Iterator[Job]:
 
 def try_moments(job: Job, scratch: Path) -> str:
     """Kill at random moments, each time giving the same command again, until it is done."""
-    started = time.monotonic()
     expected, _, _ = job.expected(scratch)
-    longest, rng = (time.monotonic() - started) / 2, random.Random(0)
+    started = time.monotonic()
+    job.run(fresh(job.base, scratch / "moments"))
+    longest, rng = time.monotonic() - started, random.Random(0)
     kills = runs = 0
     while kills < FEWEST_MOMENTS:
         place = fresh(job.base, scratch / "moments")
