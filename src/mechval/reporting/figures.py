@@ -31,7 +31,7 @@ EPSILONS = (1e-5, 1.0)
 _SCALE = LogNorm(*EPSILONS, clip=True)
 _COLOURS = LinearSegmentedColormap.from_list("epsilon", EPSILON_COLOURS)
 _MOST_LABELLED = 18
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "svg.hashsalt": "mechval",
     # Text stays text: smaller files, and a reader can search them.
     "svg.fonttype": "none",
@@ -141,8 +141,7 @@ def epsilon_map(
     axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if _SCALE(max(value, EPSILONS[0])) > 0.8 else "black"
-        look = {"ha": "center", "va": "center", "color": colour}
-        axes.text(column, row, significant(value), **look)
+        axes.text(column, row, significant(value), ha="center", va="center", color=colour)
 
 
 def epsilon_scale(figure: Figure | SubFigure, axes: Sequence[Axes]) -> None:
