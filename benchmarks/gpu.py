@@ -1,9 +1,10 @@
 """What a machine with one CUDA device does: one JSON of figures, and the log of every step.
 
 ``benchmarks/gpu.sh`` installs and runs it. Each step is a command of its own, so one that fails or
-outlasts its limit costs only its own figures; the exit code is 1 if any did. ``--device cpu
---quick`` walks the same steps on any machine, in two minutes; its numbers mean nothing. Training
-writes the run ``results/two_sat/gpu``.
+outlasts its limit costs only its own figures; the exit code is 1 if any did. With ``--only`` the
+other steps' figures stay what ``gpu.json`` says. ``--device cpu --quick`` walks the same steps on
+any machine, in two minutes; its numbers mean nothing. Training writes the run
+``results/two_sat/gpu``, consolidation ``results/two_sat/gpu-proved``.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from typing import Any, TextIO
 import torch
 
 _ROOT = Path(__file__).resolve().parents[1]
-_TRAINED = _ROOT / "results/two_sat/gpu/train"
+_RUNS = _ROOT / "results/two_sat"
+_FEW_STEPS = tuple(f"consolidate.{phase}.steps=2" for phase in ("sharpen", "mechanism", "average"))
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,17 @@ def main() -> None:
     """Run all steps; write ``gpu.json`` and ``gpu.log`` into the folder."""
     arguments = _arguments()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    measured: dict[str, Any] = {"machine": _machine(arguments.device)}
+    file = arguments.folder / "gpu.json"
+    measured: dict[str, Any] = {}
+    if arguments.only and file.exists():
+        measured = json.loads(file.read_text("utf-8"))
+    measured["machine"] = _machine(arguments.device)
     with (arguments.folder / "gpu.log").open("w", encoding="utf-8") as log:
-        for step in _steps(arguments.device, arguments.quick, arguments.folder):
+        for step in _steps(arguments.device, arguments.quick):
+            if arguments.only and step.name not in arguments.only:
+                continue
             measured[step.name] = _run(step, log)
-            text = json.dumps(measured, indent=2) + "\n"
-            (arguments.folder / "gpu.json").write_text(text, encoding="utf-8")
+            file.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
             sys.stdout.write(f"{step.name}: {json.dumps(measured[step.name])}\n")
             sys.stdout.flush()
     sys.exit(any(step.get("exit_code") for step in measured.values()))
@@ -52,30 +59,40 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path, nargs="?", default=_ROOT / "build/gpu")
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--quick", action="store_true", help="only whether every step runs")
+    parser.add_argument("--only", nargs="*", help="names of steps")
     return parser.parse_args()
 
 
-def _steps(device: str, quick: bool, folder: Path) -> list[Step]:
-    chunks = ("--chunks", "1") if quick else ()
+def _steps(device: str, quick: bool) -> list[Step]:
     throughput = ("benchmarks/training_throughput.py", "--device", device, "--rounds", "1")
     sizes = ("--steps", "2", "--batch-size", "64") if quick else ("--steps", "400")
-    run = ("-m", "experiments.run", f"preset={'smoke' if quick else 'cpu'}", "run=gpu")
-    on = f"accelerator={'gpu' if device == 'cuda' else 'cpu'}"
     counting = ("benchmarks/enumeration.py", "results/two_sat/reference", "--device", device)
-    consolidating = ("benchmarks/consolidate_gpu.py", str(folder), "--device", device)
+    chunks = ("--chunks", "1" if quick else "80")
     return [
         Step("tests", ("-m", "pytest", "-q", "-m", "gpu", *_marked_tests()), 120),
         Step("counting", (*counting, *chunks), 150),
         Step("paper_throughput", (*throughput, *sizes, "--preset", "paper"), 180),
         Step("cpu_throughput", (*throughput, *sizes, "--preset", "cpu"), 60),
-        Step("data", (*run, on, "+stage=data"), 120),
-        Step("training", (*run, on, "+stage=train"), 180, _TRAINED / "metrics.json"),
-        Step(
-            "consolidation",
-            (*consolidating, *(("--share", "0.001", "--only", "reference") if quick else ())),
-            300,
-        ),
+        _stages("data", ("data",), device, quick),
+        _stages("training", ("train",), device, quick),
+        _stages("consolidation", ("data", "train", "consolidate"), device, quick),
     ]
+
+
+def _stages(name: str, stages: tuple[str, ...], device: str, quick: bool) -> Step:
+    """Stages of the pipeline in one process."""
+    if name == "consolidation":
+        run, preset, few = "gpu-proved", "proved", _FEW_STEPS if quick else ()
+    else:
+        run, preset, few = "gpu", "smoke" if quick else "reference", ()
+    words = (f"preset={preset}", f"run={run}", *few, "wandb.mode=disabled")
+    on = f"accelerator={'gpu' if device == 'cuda' else 'cpu'}"
+    return Step(
+        name,
+        ("-m", "experiments.run", *words, on, f"+stage=[{','.join(stages)}]"),
+        300,
+        _RUNS / run / stages[-1] / "metrics.json",
+    )
 
 
 def _marked_tests() -> list[str]:
