@@ -21,9 +21,9 @@ rate that was measured.
 ## Consolidation
 
 Side by side on one card, by the pipeline. *Smallest* and *largest bound* are the closed form's,
-over all formulas, of a neuron that has to be on and of one that has to be off, in units of the level
-it was trained to: nothing is proved where they lie on the wrong side of 0. *Weights not kept*: the
-figures are all that is left of the network, and there is no theorem about it.
+over all formulas, of a neuron that has to be on and of one that has to be off, in units of the
+level it was trained to: nothing is proved where they lie on the wrong side of 0. *Weights not
+kept*: the figures are all that is left of the network, and there is no theorem about it.
 
 {networks}
 """

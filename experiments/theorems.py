@@ -197,8 +197,6 @@ def _with_theorem(row: TheoremRow, theorem: theorems.Theorem) -> TheoremRow:
     margins = [min(on, -off) for on, off in bounds if on is not None and off is not None]
     intervals = [each.interval for each in theorem.neurons if each.interval is not None]
     is_bounded = bool(bounds) and len(margins) == len(intervals) == len(bounds)
-    lemmas = {lemma.name: lemma.stopped_by for lemma in theorem.lemmas}
-    missing = theorem.failing_lemma
     return replace(
         row,
         formulas=theorem.formulas,
@@ -209,7 +207,7 @@ def _with_theorem(row: TheoremRow, theorem: theorems.Theorem) -> TheoremRow:
         margin=min(margins) if is_bounded else None,
         interval=max(intervals) if is_bounded else None,
         terms=theorem.terms,
-        stopped_by=missing and f"{missing}: {lemmas[missing]}",
+        stopped_by=theorem.failing_lemma,
     )
 
 
