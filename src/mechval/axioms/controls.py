@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import equations, guarding, rendering, states, statistics
@@ -222,7 +223,7 @@ class _Controls:
         return replace(trajectory, prefix=prefix, step=step)
 
 
-def _other(part: State, rows: list[int], state: State) -> State:
+def _other(part: State, rows: Sequence[int] | Tensor, state: State) -> State:
     """What a meaningless γ writes: states of the network for other samples."""
     return states.pick(part, rows)
 

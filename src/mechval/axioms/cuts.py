@@ -6,6 +6,7 @@ it, is carried from the network's own run on the same input.
 
 import copy
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -54,7 +55,7 @@ class Part:
                 f"allowed: one tensor (of several, {type(self).__name__}({self.name!r}, output=…) "
                 "names one)."
             )
-        if self.index is None:
+        if self.index is None or self.index is ...:
             return tensor
         return tensor.reshape(len(tensor), -1)[:, self._places(tensor)]
 
@@ -70,7 +71,7 @@ class Part:
                 f"and type {state.dtype}; allowed: {tuple(current.shape)} and {current.dtype}."
             )
         tensor = state.clone()
-        if self.index is not None:
+        if self.index is not None and self.index is not ...:
             whole = self._entry(output)
             tensor = whole.reshape(len(whole), -1).clone()
             tensor[:, self._places(whole)] = state
@@ -98,6 +99,16 @@ class Part:
 
     def _places(self, tensor: Tensor) -> Int[Tensor, "..."]:
         """The numbers of the part's entries in a sample's flattened tensor, each once."""
+        kind = tensor.shape[1:], tensor.device
+        if kind not in self._known_places:
+            self._known_places[kind] = self._find_places(tensor)
+        return self._known_places[kind]
+
+    @functools.cached_property
+    def _known_places(self) -> dict[tuple[torch.Size, torch.device], Tensor]:
+        return {}
+
+    def _find_places(self, tensor: Tensor) -> Int[Tensor, "..."]:
         shape = tensor.shape[1:]
         numbers = torch.arange(math.prod(shape), device=tensor.device).reshape(shape)
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from mechval.axioms import guarding
@@ -43,12 +44,25 @@ def transform(state: Any, applied: Callable[[Any], Any]) -> Any:
     raise OpaqueError
 
 
-def pick(state: Any, rows: Sequence[int]) -> Any:
-    """The samples of a batch by their numbers.
+def pick(state: Any, rows: Sequence[int] | Int[Tensor, " picked"]) -> Any:
+    """The samples of a batch by their numbers, copied.
 
     Raises OpaqueError as `transform`.
     """
-    return transform(state, lambda leaf: leaf[rows])
+    if isinstance(rows, range):
+        at = slice(rows.start, rows.stop, rows.step)
+        return transform(state, lambda leaf: _copied(leaf[at]))
+    places = torch.as_tensor(rows, dtype=torch.long)
+    return transform(
+        state,
+        lambda leaf: (
+            leaf[places.to(leaf.device)] if isinstance(leaf, Tensor) else leaf[places.numpy()]
+        ),
+    )
+
+
+def _copied(leaf: Any) -> Any:
+    return leaf.clone() if isinstance(leaf, Tensor) else leaf.copy()
 
 
 def n_samples(inputs: Any) -> int:
@@ -75,10 +89,10 @@ def n_samples(inputs: Any) -> int:
     return sizes.pop()
 
 
-def others(n: int, generator: torch.Generator) -> list[int]:
+def others(n: int, generator: torch.Generator) -> Int[Tensor, " sample"]:
     """For each of n samples the number of another one, each once (itself if there is but one)."""
     order = torch.randperm(n, generator=generator)
-    return torch.empty_like(order).scatter(0, order, order.roll(1)).tolist()
+    return torch.empty_like(order).scatter(0, order, order.roll(1))
 
 
 def pieces(inputs: Any, batch_size: int) -> Iterator[Any]:
