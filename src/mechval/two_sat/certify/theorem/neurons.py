@@ -88,7 +88,11 @@ def find_evaluators(entered: EnteredBlock, sums: Sums) -> Evaluators:
     is_empty = (mlp.W_in == 0).all(0).cpu() & (mlp.b_in <= 0).cpu()
     live = (~(terms.highest <= 0) & ~is_empty).nonzero().flatten()
     falsified = falsified_clauses(entered.problem)
-    pushed = sums.value.mid[..., live].sum(0).mean(0).nan_to_num()
+    weight, value = sums.weight.mid, sums.value.mid[..., live]
+    # What a head gives away to sources that every formula has says nothing about clauses.
+    read = weight / (weight.mean(2).sum(1) + sums.fixed_weight.mid.sum(1))[:, None, None]
+    pushed = torch.einsum("hic,hick->ck", read, value - value.mean((1, 2), keepdim=True))
+    pushed = pushed.nan_to_num()
     assignment = (falsified.double() @ pushed).argmin(0)
     return Evaluators(live, assignment, falsified[assignment])
 
