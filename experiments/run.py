@@ -77,9 +77,10 @@ def execute(request: Request) -> None:
 
 
 def _run_and_show(request: Request, what: tuple[Any, ...]) -> None:
-    stages = request.options.stage
+    study, run, stages = request.study.name, request.run_options.run, request.options.stage
+    observer = make_observer(request)
     try:
-        run_stages(*what, observer=make_observer(request))
+        run_stages(*what, observer=observer)
     except MechvalError:
         # The page needs the tracked tables only: a fresh clone has them and not the bulk data.
         if stages == ("report",):
@@ -87,6 +88,8 @@ def _run_and_show(request: Request, what: tuple[Any, ...]) -> None:
         raise
     if {"report", "all"} & set(stages):
         build_requested(request)
+    if observer is not None:
+        observer.sum_up(request.workspace.run_directory(study, run) / "report" / "index.html")
 
 
 if __name__ == "__main__":

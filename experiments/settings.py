@@ -1,5 +1,6 @@
 """Turns the composed Hydra config, once, into the study's settings and the run's options."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -21,6 +22,20 @@ from mechval.pipeline import (
 )
 from mechval.pipeline.manifest import hash_file
 from mechval.pipeline.stage import ModelSource
+
+# What W&B's own variables say, unless a key is given.
+_TRUE = ("true", "1", "yes", "on", "t", "y")
+
+
+def wandb_variable(name: str, otherwise: str | None) -> str | None:
+    """An OmegaConf resolver: a variable of the environment; ``WANDB_DISABLED`` is a mode too."""
+    is_off = os.environ.get("WANDB_DISABLED", "").lower() in _TRUE
+    if name == "WANDB_MODE" and is_off:
+        return "disabled"
+    return os.environ.get(name) or otherwise
+
+
+OmegaConf.register_new_resolver("wandb_variable", wandb_variable, replace=True)
 
 # Words that say how to run or where files are, not what is computed.
 _PLAIN_WORDS = ("stage", "study", "model", "model.path", "run", "from", "force", "verify", "yes")

@@ -14,9 +14,11 @@ from typing import Any
 from mechval import axioms, tables
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage
+from mechval.reporting import paper
 
 MAX_TABLE_ROWS = 10_000
-CURVE_FILE = "train/learning_curve.csv"
+CURVE_FILE = "learning_curve.csv"
+AGAINST_PAPER = "against_paper"
 EXACT_FLOATS = 2**53
 
 
@@ -48,8 +50,8 @@ class Contents:
     def numbers(self) -> dict[str, float]:
         """Every number of the stage's records, the ε of its distinct cells, and its costs.
 
-        Keys: ``<stage>/<name>``, ``epsilon/<interpretation>/<axiom>/<component>``,
-        ``system/seconds`` and ``system/peak_memory_gb``.
+        Keys: ``<stage>/<name>``, ``ax<number of the axiom>_<component>/epsilon/<interpretation>``,
+        ``cost/<stage>/seconds`` and ``cost/<stage>/peak_memory_gb``.
         """
         flat = (pair for value in self.values.values() for pair in _flat(value))
         found: dict[str, float] = {
@@ -59,23 +61,36 @@ class Contents:
         }
         for cell in self.rows.get(axioms.CELLS, ()):
             if cell.is_distinct:
-                found[_key(f"epsilon/{cell.interpretation}/{cell.name}")] = cell.epsilon
+                cell_key = f"ax{cell.axiom.number}_{cell.component}"
+                found[_key(f"{cell_key}/epsilon/{cell.interpretation}")] = cell.epsilon
         if self.record:
-            found["system/seconds"] = self.record["seconds"]
-            found["system/peak_memory_gb"] = self.record["peak_memory_bytes"] / 1e9
+            found[f"cost/{self.stage}/seconds"] = self.record["seconds"]
+            found[f"cost/{self.stage}/peak_memory_gb"] = self.record["peak_memory_bytes"] / 1e9
         return found
 
     def curves(self) -> list[Curve]:
         """The learning curve, one per phase of training; none where there is no such table."""
         found: dict[str, Curve] = {}
         for table, rows in self.rows.items():
-            for row in rows if table.file == CURVE_FILE else ():
+            for row in rows if Path(table.file).name == CURVE_FILE else ():
                 values = dict(_flat(row))
-                phase = values.pop("phase", None)
-                prefix = f"learning_curve/{phase}" if phase else "learning_curve"
-                point = {f"{prefix}/{name}": x for name, x in values.items() if x is not None}
+                prefix, point = curve_point(values.get("phase"), values)
                 found.setdefault(prefix, Curve(prefix, [])).rows.append(point)
         return list(found.values())
+
+    def against_paper(self) -> list[dict[str, float]]:
+        """Of each printed ε its place in the table, the printed value and the measured one."""
+        rows = [
+            (float(row.published.printed), row.measured.value)
+            for table, found in self.rows.items()
+            for row in (found if table is paper.COMPARISONS else ())
+            if row.published.kind == "epsilon" and row.measured.value is not None
+        ]
+        names = ("row", "printed", "measured")
+        return [
+            {f"{AGAINST_PAPER}/{name}": x for name, x in zip(names, (place, *row), strict=True)}
+            for place, row in enumerate(rows)
+        ]
 
     def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
         """Columns and rows of each table of at most ``MAX_TABLE_ROWS``, by ``tables/<name>``."""
@@ -88,6 +103,13 @@ class Contents:
                 cells = [list(row) for row in zip(*columns, strict=True)]
                 found[f"tables/{Path(table.file).stem}"] = (header, cells)
         return found
+
+
+def curve_point(phase: str | None, values: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+    """The prefix of a phase's keys, and the numbers of one of its steps by key."""
+    prefix = f"learning_curve/{phase}" if phase else "learning_curve"
+    numbers = {name: x for name, x in values.items() if isinstance(x, int | float)}
+    return prefix, {f"{prefix}/{name}": x for name, x in numbers.items()}
 
 
 def read_contents(stage: Stage[Any], directory: Path) -> Contents:

@@ -1,30 +1,36 @@
-"""Weights & Biases: each stage is one run, grouped by study and run. Nothing else imports it.
+"""Weights & Biases: each stage is one run, grouped by study and run, and one more sums them up.
+Nothing else imports it.
+
+A run is opened when its stage starts, under an id that config, seed, code and inputs decide: a
+training that was killed goes on in its own run, and one that fails is marked as failed. What a
+training publishes streams to it, with W&B's system metrics, the console and the code.
 
 Lineage data → model → circuit → axioms → report: online, a run uses the artifacts of the stages
-whose files it read. Offline runs cannot consume artifacts, so the same facts (``inputs``, and the
+whose files it reads. Offline runs cannot consume artifacts, so the same facts (``inputs``, and the
 alias of each upstream artifact in ``upstream``) are in their config, from which
 ``+stage=dashboard`` replays them after ``wandb sync``.
-
-A run is opened when its stage has finished: an interrupted stage leaves no half-open run behind.
-W&B's own sampler would therefore measure the upload and not the stage; it is off, and the time and
-peak memory that the pipeline itself recorded are logged instead.
 """
 
 import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from experiments import stage_contents
 from experiments.settings import Request
-from mechval.pipeline import Manifest, Observer
-from mechval.pipeline.manifest import load_manifest
+from mechval.pipeline import Manifest
+from mechval.pipeline.manifest import StageKey, load_manifest, text_digest
+from mechval.progress import listen
 
 MAX_FILE_BYTES = 5_000_000
 # Online the server may be away; offline only this machine can be slow.
 INIT_SECONDS = {"online": 15, "offline": 600}
+SUMMARY, PAGE = "summary", "page"
+# Of the repository, or of the folder that a wheel is installed in.
+CODE = Path(__file__).resolve().parents[1]
+CODE_PARTS = ("src", "experiments", "conf", "mechval", "pyproject.toml")
 _ARTIFACT_TYPES = {
     "data": "dataset",
     "train": "model",
@@ -39,7 +45,7 @@ _ARTIFACT_TYPES = {
 _logger = logging.getLogger(__name__)
 
 
-def make_observer(request: Request) -> Observer | None:
+def make_observer(request: Request) -> "WandbObserver | None":
     """The tracker that ``wandb.mode`` asks for; ``disabled`` imports nothing."""
     mode = request.options.wandb.mode
     return None if mode == "disabled" else WandbObserver(request, mode)
@@ -62,39 +68,120 @@ def artifact_alias(manifest: Manifest) -> str:
 
 @dataclass
 class WandbObserver:
-    """Logs finished stages; ``mode`` is ``offline`` once the server has failed to answer."""
+    """Logs stages; ``mode`` is ``offline`` once the server has failed to answer."""
 
     request: Request
     mode: str
+    tracked: Any = None
+    streamed: set[tuple[str, float]] = field(default_factory=set)
+    has_finished: bool = False
 
-    def __call__(self, name: str, directory: Path, manifest: Manifest) -> None:
-        """Log config, lineage, numbers, curves, figures, tables and one artifact."""
-        wandb = import_wandb(self._folder)
+    def started(self, name: str, key: StageKey) -> None:
+        """Open the stage's run with config and lineage, and stream to it what is published."""
+        wandb, upstream = import_wandb(self._folder), self._upstream(key.inputs)
+        config = {
+            **self._about_run,
+            "stage": key.config,
+            "code": key.code,
+            "inputs": key.inputs,
+            "upstream": {stage: artifact_alias(made) for stage, made in upstream.items()},
+        }
+        self.tracked = self._open(wandb, name, key.digest, config)
+        self.streamed.clear()
+        listen(self._stream)
+        log_code(self.tracked)
+        if self.mode == "online":
+            for source, made in upstream.items():
+                self.tracked.use_artifact(self._artifact(wandb, source, made))
+
+    def finished(self, name: str, directory: Path, manifest: Manifest) -> None:
+        """Log numbers, curves, figures, tables and one artifact, and close the run."""
+        listen(None)
+        wandb, tracked = import_wandb(self._folder), self.tracked
         stages = self.request.study.stages(self.request.settings)
         stage = next(stage for stage in stages if stage.name == name)
         contents = stage_contents.read_contents(stage, directory)
-        upstream = _upstream_manifests(directory, manifest)
-        with self._open(wandb, name, self._config(contents.record, manifest, upstream)) as tracked:
+        try:
+            tracked.config.update({"record": dict(contents.record)})
+            self._log_curves(contents)
             _log_contents(wandb, tracked, contents, directory)
-            if self.mode == "online":
-                for source, made in upstream.items():
-                    folder = directory.parent / source
-                    tracked.use_artifact(self._artifact(wandb, source, folder, made))
-            artifact = self._artifact(wandb, name, directory, manifest)
+            artifact = self._artifact(wandb, name, manifest)
             tracked.log_artifact(artifact, aliases=["latest", artifact_alias(manifest)])
+        finally:
+            tracked.finish()
+        self.tracked, self.has_finished = None, True
+
+    def failed(self, name: str) -> None:
+        """Close the run of a stage that was stopped, marked as failed."""
+        listen(None)
+        if self.tracked is not None:
+            self.tracked.finish(exit_code=1)
+        self.tracked = None
+
+    def sum_up(self, page: Path | None) -> None:
+        """Bring the summary run up to date, if a stage has finished: numbers of all stages beside
+        all settings, and the page. A failure is one logged warning."""
+        if not self.has_finished:
+            return
+        try:
+            self._sum_up(import_wandb(self._folder), page)
+        except Exception as error:
+            _warn(error)
+
+    def _sum_up(self, wandb: Any, page: Path | None) -> None:
+        study, settings = self.request.study, self.request.settings
+        config = {**self._about_run, "settings": settings.model_dump(mode="json")}
+        with self._open(wandb, SUMMARY, "", config) as tracked:
+            for stage in study.stages(settings):
+                directory = self._run_directory / stage.name
+                if (directory / "manifest.json").is_file():
+                    contents = stage_contents.read_contents(stage, directory)
+                    tracked.summary.update(contents.numbers())
+            if page is not None and page.is_file():
+                tracked.log({PAGE: wandb.Html(page.read_text(encoding="utf-8"))})
+
+    def _stream(self, series: str, values: Mapping[str, Any]) -> None:
+        try:
+            self._log_point(*stage_contents.curve_point(series, values))
+        except Exception as error:
+            listen(None)
+            _warn(error)
+
+    def _log_point(self, prefix: str, point: Mapping[str, float]) -> None:
+        step = f"{prefix}/step"
+        if prefix not in {seen for seen, _ in self.streamed}:
+            self.tracked.define_metric(f"{prefix}/*", step_metric=step)
+        self.streamed.add((prefix, point[step]))
+        self.tracked.log(dict(point))
+
+    def _log_curves(self, contents: stage_contents.Contents) -> None:
+        """What was not streamed: steps before a kill, and curves of their own kind."""
+        for curve in contents.curves():
+            for point in curve.rows:
+                if (curve.prefix, point[curve.step]) not in self.streamed:
+                    self._log_point(curve.prefix, point)
 
     @property
     def _folder(self) -> Path:
-        return self.request.workspace.tracking / "wandb"
+        return tracking_folder(self.request)
 
     @property
     def _names(self) -> tuple[str, str]:
         return self.request.study.name, self.request.run_options.run
 
-    def _open(self, wandb: Any, name: str, config: dict[str, Any]) -> Any:
+    @property
+    def _run_directory(self) -> Path:
+        return self.request.workspace.run_directory(*self._names)
+
+    @property
+    def _about_run(self) -> dict[str, Any]:
+        (study, run), options = self._names, self.request.options
+        return {"study": study, "run": run, "preset": options.preset, "seed": options.seed}
+
+    def _open(self, wandb: Any, name: str, digest: str, config: dict[str, Any]) -> Any:
         """Open a run; without a server, or with a wrong key, an offline one."""
         try:
-            return self._init(wandb, name, config)
+            return self._init(wandb, name, digest, config)
         except Exception as error:
             if self.mode == "offline":
                 raise
@@ -106,11 +193,13 @@ class WandbObserver:
                 str(error).partition("\n")[0],
                 self._folder,
             )
-        return self._init(wandb, name, config)
+        return self._init(wandb, name, digest, config)
 
-    def _init(self, wandb: Any, name: str, config: dict[str, Any]) -> Any:
+    def _init(self, wandb: Any, name: str, digest: str, config: dict[str, Any]) -> Any:
         study, run = self._names
         return wandb.init(
+            id=text_digest(f"{study}/{run}/{name}/{digest}")[:16],
+            resume="allow",
             project=self.request.options.wandb.project,
             entity=self.request.options.wandb.entity,
             dir=str(self._folder.parent),
@@ -121,29 +210,18 @@ class WandbObserver:
             tags=[study],
             config=config,
             settings=wandb.Settings(
-                silent=True,
-                console="off",
-                init_timeout=INIT_SECONDS[self.mode],
-                x_disable_stats=True,
+                silent=True, console="wrap", init_timeout=INIT_SECONDS[self.mode]
             ),
         )
 
-    def _config(
-        self, record: Mapping[str, Any], manifest: Manifest, upstream: Mapping[str, Manifest]
-    ) -> dict[str, Any]:
-        study, run = self._names
-        return {
-            "study": study,
-            "run": run,
-            "seed": manifest.seed,
-            "stage": manifest.config,
-            "inputs": manifest.inputs,
-            "upstream": {stage: artifact_alias(made) for stage, made in upstream.items()},
-            "code": manifest.code,
-            "record": dict(record),
-        }
+    def _upstream(self, inputs: Iterable[str]) -> dict[str, Manifest]:
+        """The manifests of the stages whose files are read, from names ``<stage>/…``."""
+        stages = sorted({name.partition("/")[0] for name in inputs})
+        paths = {stage: self._run_directory / stage / "manifest.json" for stage in stages}
+        return {stage: load_manifest(path) for stage, path in paths.items() if path.exists()}
 
-    def _artifact(self, wandb: Any, name: str, directory: Path, manifest: Manifest) -> Any:
+    def _artifact(self, wandb: Any, name: str, manifest: Manifest) -> Any:
+        directory = self._run_directory / name
         artifact = wandb.Artifact(
             artifact_name(*self._names, name),
             type=_ARTIFACT_TYPES.get(name, name),
@@ -153,6 +231,25 @@ class WandbObserver:
             if (directory / file).stat().st_size < MAX_FILE_BYTES:
                 artifact.add_file(str(directory / file), name=file)
         return artifact
+
+
+def tracking_folder(request: Request) -> Path:
+    """Where W&B keeps its files: ``wandb`` in ``WANDB_DIR``, else in ``build``."""
+    return Path(os.environ.get("WANDB_DIR") or request.workspace.tracking) / "wandb"
+
+
+def log_code(tracked: Any) -> None:
+    """Keep the sources that are running, as an artifact."""
+    tracked.log_code(
+        str(CODE),
+        include_fn=lambda path, _: Path(path).suffix in (".py", ".yaml", ".md", ".toml"),
+        exclude_fn=lambda path, root: Path(path).relative_to(root).parts[0] not in CODE_PARTS,
+    )
+
+
+def _warn(error: Exception) -> None:
+    reason = str(error).partition("\n")[0]
+    _logger.warning("experiment tracking failed (%s: %s)", type(error).__name__, reason)
 
 
 def import_wandb(folder: Path) -> Any:
@@ -168,22 +265,17 @@ def import_wandb(folder: Path) -> Any:
     return wandb
 
 
-def _upstream_manifests(directory: Path, manifest: Manifest) -> dict[str, Manifest]:
-    """The manifests of the stages whose files this one read, from names ``<stage>/…``."""
-    stages = sorted({name.partition("/")[0] for name in manifest.inputs})
-    paths = {stage: directory.parent / stage / "manifest.json" for stage in stages}
-    return {stage: load_manifest(path) for stage, path in paths.items() if path.exists()}
-
-
 def _log_contents(
     wandb: Any, tracked: Any, contents: stage_contents.Contents, directory: Path
 ) -> None:
-    for curve in contents.curves():
-        tracked.define_metric(f"{curve.prefix}/*", step_metric=curve.step)
-        for row in curve.rows:
-            tracked.log(row)
+    against = stage_contents.AGAINST_PAPER
+    rows = contents.against_paper()
+    if rows:
+        tracked.define_metric(f"{against}/*", step_metric=f"{against}/row")
+    for row in rows:
+        tracked.log(row)
     for key, path in stage_contents.figures(directory).items():
         tracked.log({key: wandb.Html(path.read_text(encoding="utf-8"))})
     for key, (columns, rows) in contents.tables().items():
         tracked.log({key: wandb.Table(columns=columns, data=rows)})
-    tracked.log(contents.numbers())
+    tracked.summary.update(contents.numbers())

@@ -1,12 +1,19 @@
-"""Progress bars with an estimate of the time left, in one place so that they can be silenced."""
+"""What a long computation shows while it runs: bars with the time left, which can be silenced, and
+numbers for whoever listens."""
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any, TypeAlias, TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+
+Listener: TypeAlias = Callable[[str, Mapping[str, Any]], None]
+"""Told the name of a series, such as a phase of training, and the numbers of one of its steps."""
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 QUIET_VARIABLE = "MECHVAL_QUIET"
 
@@ -19,6 +26,18 @@ def is_quiet() -> bool:
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
     """Yield ``items`` while a bar on standard error shows how far it is and how long is left."""
     yield from progress_bar(items, description, total)
+
+
+def listen(listener: Listener | None) -> None:
+    """Tell this listener, and no other, what is published from now on; None ends it."""
+    _listener.set(listener)
+
+
+def publish(series: str, values: Mapping[str, Any]) -> None:
+    """Tell whoever listens the numbers of one step, which ``step`` among them counts."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(series, values)
 
 
 def progress_bar(

@@ -216,7 +216,7 @@ def test_offline_tracking_writes_one_local_run_per_stage_and_nothing_else(tmp_pa
     )
     assert answer.returncode == 0
     assert answer.stderr == ""
-    assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 5
+    assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 6
     assert names(home) == set()
 
 
@@ -254,7 +254,7 @@ def test_without_a_network_stages_finish_and_one_sentence_says_where_their_runs_
     )
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout.count("W&B cannot be reached (CommError: ") == 1
-    assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 5
+    assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 6
 
 
 def test_without_a_network_the_dashboard_is_not_published_and_says_so(

@@ -3,7 +3,7 @@
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,8 @@ from experiments.stage_contents import CURVE_FILE
 from experiments.tracking import WandbObserver
 from mechval import tables
 from mechval.pipeline import Manifest, Stage, Workspace
-from mechval.pipeline.manifest import load_manifest, manifest_text
+from mechval.pipeline.manifest import StageKey, load_manifest, manifest_text
+from mechval.progress import publish
 
 
 class Recorder:
@@ -30,6 +31,10 @@ class Recorder:
         self.used: list[str] = []
         self.artifact = SimpleNamespace(files=[], name="", type="", metadata={})
         self.aliases: list[str] = []
+        self.summary: dict[str, Any] = {}
+        self.config: dict[str, Any] = {}
+        self.exit_codes: list[int] = []
+        self.code = ""
 
     @property
     def logged(self) -> dict[str, Any]:
@@ -52,6 +57,12 @@ class Recorder:
 
     def log(self, values: dict[str, Any]) -> None:
         self.history.append(values)
+
+    def log_code(self, root: str, **filters: Any) -> None:
+        self.code = root
+
+    def finish(self, exit_code: int = 0) -> None:
+        self.exit_codes.append(exit_code)
 
     def use_artifact(self, artifact: Any) -> None:
         if self.started["mode"] == "offline":
@@ -138,31 +149,52 @@ STAGE: Stage[Any] = Stage(
     tables=(
         tables.Record("axioms/metrics.json", Metrics),
         tables.Table("axioms/table.csv", Row),
-        tables.Table(CURVE_FILE, Point),
+        tables.Table(f"axioms/{CURVE_FILE}", Point),
     ),
 )
+RUN = "results/two_sat/mine"
 Log = Callable[..., Recorder]
 
 
 @pytest.fixture
 def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
-    make_stage(tmp_path, "circuit", {"circuit.json": "{}"}, {})
-    inputs = {"circuit/tracked/circuit.json": "1"}
-    manifest = make_stage(tmp_path, "axioms", FILES, inputs)
+    run = tmp_path / "results" / "two_sat" / "mine"
+    run.mkdir(parents=True)
+    make_stage(run, "circuit", {"circuit.json": "{}"}, {})
+    manifest = make_stage(run, "axioms", FILES, {"circuit/tracked/circuit.json": "1"})
+    key = StageKey(manifest.config, manifest.seed, manifest.code, manifest.inputs)
 
-    def log(mode: str = "offline", fails_online: bool = False, times: int = 1) -> Recorder:
+    def log(
+        mode: str = "offline",
+        fails_online: bool = False,
+        times: int = 1,
+        streamed: Sequence[tuple[str, dict[str, Any]]] = (),
+        fails: bool = False,
+        sums_up: bool = False,
+    ) -> Recorder:
         recorder = Recorder(fails_online)
         monkeypatch.setattr(tracking, "import_wandb", lambda folder: recorder)
         request = SimpleNamespace(
-            options=SimpleNamespace(wandb=SimpleNamespace(project="mechval", entity=None)),
+            options=SimpleNamespace(
+                preset="smoke", seed=0, wandb=SimpleNamespace(project="mechval", entity=None)
+            ),
             study=SimpleNamespace(name="two_sat", stages=lambda _: (STAGE,)),
-            settings=None,
+            settings=SimpleNamespace(model_dump=lambda mode: {"axioms": {"confidence": 0.95}}),
             run_options=SimpleNamespace(run="mine"),
             workspace=Workspace(tmp_path),
         )
         observer = WandbObserver(request, mode)  # type: ignore[arg-type]
         for _ in range(times):
-            observer("axioms", tmp_path / "axioms", manifest)
+            observer.started("axioms", key)
+            for series, values in streamed:
+                publish(series, values)
+            if fails:
+                observer.failed("axioms")
+            else:
+                observer.finished("axioms", run / "axioms", manifest)
+        if sums_up:
+            recorder.history.clear()
+            observer.sum_up(run / "axioms" / "figure.svg")
         return recorder
 
     return log
@@ -180,7 +212,7 @@ def test_a_stage_is_one_run_in_the_group_of_its_reproduction(log_stage: Log) -> 
 def test_lineage_is_in_the_config(log_stage: Log, tmp_path: Path) -> None:
     config = log_stage().started["config"]
     assert config["inputs"] == {"circuit/tracked/circuit.json": "1"}
-    circuit = load_manifest(tmp_path / "circuit" / "manifest.json")
+    circuit = load_manifest(tmp_path / RUN / "circuit" / "manifest.json")
     assert config["upstream"] == {"circuit": f"manifest-{circuit.digest[:16]}"}
 
 
@@ -193,7 +225,7 @@ def test_online_a_run_uses_the_artifacts_it_read(log_stage: Log) -> None:
 def test_an_artifact_carries_the_alias_that_a_later_stage_names(
     log_stage: Log, tmp_path: Path
 ) -> None:
-    axioms = load_manifest(tmp_path / "axioms" / "manifest.json")
+    axioms = load_manifest(tmp_path / RUN / "axioms" / "manifest.json")
     assert log_stage().aliases == ["latest", f"manifest-{axioms.digest[:16]}"]
 
 
@@ -211,10 +243,55 @@ def test_numbers_and_costs_are_logged_under_names_w_and_b_can_sort_by(log_stage:
     expected = {
         "axioms/accuracy/test/set": 0.9,
         "axioms/n": 4,
-        "system/seconds": 7.5,
-        "system/peak_memory_gb": 2.0,
+        "cost/axioms/seconds": 7.5,
+        "cost/axioms/peak_memory_gb": 2.0,
     }
-    assert log_stage().logged.items() >= expected.items()
+    recorder = log_stage()
+    assert recorder.summary.items() >= expected.items()
+    assert not expected.keys() & recorder.logged.keys()
+
+
+def test_a_stage_has_the_same_id_each_time_and_goes_on_in_its_run(log_stage: Log) -> None:
+    first, again = log_stage().started, log_stage().started
+    assert first["id"] == again["id"]
+    assert first["resume"] == "allow"
+
+
+def test_a_stage_that_is_stopped_is_marked_as_failed(log_stage: Log) -> None:
+    assert log_stage(fails=True).exit_codes == [1]
+    assert log_stage().exit_codes == [0]
+
+
+def test_the_code_is_kept(log_stage: Log) -> None:
+    assert (Path(log_stage().code) / "experiments" / "tracking.py").is_file()
+
+
+def test_what_was_streamed_is_not_logged_again(log_stage: Log) -> None:
+    recorder = log_stage(streamed=[("first", {"step": 10, "loss": 0.5})])
+    prefix = "learning_curve/first"
+    assert [row for row in recorder.history if f"{prefix}/step" in row] == [
+        {f"{prefix}/step": 10, f"{prefix}/loss": 0.5},
+        {f"{prefix}/step": 20.0, f"{prefix}/loss": 0.25},
+    ]
+
+
+def test_a_stream_that_breaks_ends_and_the_stage_goes_on(
+    log_stage: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = log_stage(streamed=[("first", {"loss": 0.5})] * 2)
+    (warning,) = [record.message for record in caplog.records]
+    assert warning.startswith("experiment tracking failed (KeyError: ")
+    assert recorder.exit_codes == [0]
+
+
+def test_the_summary_run_has_all_settings_numbers_and_the_page(log_stage: Log) -> None:
+    recorder = log_stage(sums_up=True)
+    assert recorder.started["job_type"] == "summary"
+    config = recorder.started["config"]
+    assert config["settings"] == {"axioms": {"confidence": 0.95}}
+    assert (config["preset"], config["seed"]) == ("smoke", 0)
+    assert recorder.summary["axioms/n"] == 4
+    assert recorder.history == [{"page": "<svg/>"}]
 
 
 def test_learning_curves_are_history_with_the_steps_of_each_phase(log_stage: Log) -> None:

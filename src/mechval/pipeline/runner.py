@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, runtime_checkable
 
 from mechval.config import Config
 from mechval.errors import MechvalError
@@ -33,11 +33,24 @@ from mechval.pipeline.taking import take_stages
 
 _SHOWN_FACTS = 3
 
-Observer: TypeAlias = Callable[[str, Path, Manifest], None]
-"""Told of a stage that has run: its name, its folder (with ``run.json``) and its manifest.
 
-Whatever it raises is logged as one warning; it never fails a stage.
-"""
+@runtime_checkable
+class Observer(Protocol):
+    """Is told of the stages that run. Whatever it raises is logged as one warning; it never fails a
+    stage."""
+
+    def started(self, stage: str, key: StageKey) -> None:
+        """A stage begins, or goes on after an interruption, with what its result depends on."""
+        ...
+
+    def finished(self, stage: str, directory: Path, manifest: Manifest) -> None:
+        """It has published its outputs; its folder has a ``run.json``."""
+        ...
+
+    def failed(self, stage: str) -> None:
+        """It was stopped by an error or an interruption."""
+        ...
+
 
 _logger = logging.getLogger(__name__)
 
@@ -93,9 +106,13 @@ def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> 
         for name in set(stage.upstream) - set(session.upstream(stage)):
             told = f"which this run lacks; +stage={name} makes it"
             _logger.info("%s: without the stage %s, %s", stage.name, name, told)
-        manifest = _run(session, stage, key)
+        try:
+            manifest = _run(session, stage, key, observer)
+        except BaseException:
+            _notify(observer, lambda told: told.failed(stage.name))
+            raise
         _tell(session, stage)
-        _notify(observer, stage.name, places, manifest)
+        _notify(observer, lambda told: told.finished(stage.name, places.directory, manifest))
     elif decision.action == "reverify":
         _reverify(session, stage, key)
     # After a skip as well: a kill may have come between the result and this.
@@ -123,10 +140,11 @@ def _describe(decision: Decision, places: StagePlaces) -> str:
     return f"{'reruns' if places.manifest.exists() else 'runs'} because {facts}"
 
 
-def _run(session: Session, stage: Stage[Any], key: StageKey) -> Manifest:
+def _run(session: Session, stage: Stage[Any], key: StageKey, observer: Observer | None) -> Manifest:
     places = session.places(stage.name)
     with _attempt(session, stage, key) as context:
         require_consent(session, stage, context)
+        _notify(observer, lambda told: told.started(stage.name, key))
         started = datetime.now(UTC)
         stage.run(context)
         manifest = manifests.make_manifest(
@@ -193,10 +211,10 @@ def _write(path: Path, text: str) -> None:
     write_whole(path, text.encode())
 
 
-def _notify(observer: Observer | None, stage: str, places: StagePlaces, manifest: Manifest) -> None:
+def _notify(observer: Observer | None, tell: Callable[[Observer], None]) -> None:
     try:
         if observer is not None:
-            observer(stage, places.directory, manifest)
+            tell(observer)
     except Exception as error:
         reason = str(error).partition("\n")[0]
         _logger.warning("experiment tracking failed (%s: %s)", type(error).__name__, reason)

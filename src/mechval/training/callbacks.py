@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mechval.axioms.progress import Snapshot
 from mechval.errors import MechvalError
-from mechval.progress import progress_bar
+from mechval.progress import progress_bar, publish
 from mechval.training.module import AnswerTraining
 from mechval.transformer import Transformer, save_weights
 
@@ -35,9 +35,10 @@ class CurvePoint:
 
 
 class LearningCurve(Callback):
-    """Collects a :class:`CurvePoint` per evaluation; survives a resume."""
+    """Collects and publishes a :class:`CurvePoint` per evaluation; survives a resume."""
 
-    def __init__(self) -> None:
+    def __init__(self, series: str) -> None:
+        self.series = series
         self.points: list[CurvePoint] = []
         self._losses: list[Tensor] = []
 
@@ -60,6 +61,7 @@ class LearningCurve(Callback):
         )
         require_finite(point.train_loss + point.selection_loss, step)
         self.points.append(point)
+        publish(self.series, asdict(point))
         self._losses.clear()
 
     def state_dict(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def fit(
     lightning.seed_everything(seed, workers=True, verbose=False)
     module = AnswerTraining(model, recipe, task, training_dtype(recipe, device))
     data = AnswerData(train, selection, recipe=recipe, seed=seed)
-    curve, checkpoints = LearningCurve(), _checkpoints(recipe, directory)
+    curve, checkpoints = LearningCurve(directory.name), _checkpoints(recipe, directory)
     snapshots = Snapshots(directory / "snapshots", recipe.n_snapshots, recipe.n_steps)
     progress = StepProgress(directory.name, recipe.n_steps)
     recorded = [curve, snapshots, progress, *callbacks, *checkpoints]

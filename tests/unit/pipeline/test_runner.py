@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mechval.errors import MechvalError
-from mechval.pipeline import StageArtifacts, StageContext, Workspace
+from mechval.pipeline import Manifest, StageArtifacts, StageContext, Workspace
+from mechval.pipeline.manifest import StageKey, load_manifest
 from tests.unit.pipeline.toy_study import (
     ToyProblem,
     ToySettings,
@@ -287,14 +287,47 @@ def test_the_estimate_is_told_before_the_stage_runs(
     assert "train: estimated time 10 min" in caplog.messages
 
 
-def broken_observer(name: str, directory: Path, manifest: Any) -> None:
-    raise RuntimeError("no network\nand a long story")
+class Watching:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def started(self, stage: str, key: StageKey) -> None:
+        self.told.append(("started", stage))
+
+    def finished(self, stage: str, directory: Path, manifest: Manifest) -> None:
+        assert load_manifest(directory / "manifest.json") == manifest
+        self.told.append(("finished", stage))
+
+    def failed(self, stage: str) -> None:
+        self.told.append(("failed", stage))
+
+
+class Broken(Watching):
+    """One that fails when a stage has finished."""
+
+    def finished(self, stage: str, directory: Path, manifest: Manifest) -> None:
+        raise RuntimeError("no network\nand a long story")
+
+
+def test_an_observer_is_told_of_stages_that_run_and_of_no_others(run_toy: RunToy) -> None:
+    run_toy("data")
+    watching = Watching()
+    with pytest.raises(AssertionError, match="must not run"):
+        run_toy(
+            "data", "train", "circuit", study=with_run("circuit", must_not_run), observer=watching
+        )
+    assert watching.told == [
+        *(("started", "train"), ("finished", "train")),
+        *(("started", "circuit"), ("failed", "circuit")),
+    ]
 
 
 def test_a_broken_observer_is_a_warning_of_one_line(
     run_toy: RunToy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_toy("data", observer=broken_observer)
+    run_toy("data", observer=Broken())
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == ["experiment tracking failed (RuntimeError: no network)"]
 
