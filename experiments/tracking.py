@@ -76,7 +76,7 @@ class WandbObserver:
     streamed: set[tuple[str, float]] = field(default_factory=set)
     has_finished: bool = False
 
-    def started(self, name: str, key: StageKey) -> None:
+    def started(self, stage: str, key: StageKey) -> None:
         """Open the stage's run with config and lineage, and stream to it what is published."""
         wandb, upstream = import_wandb(self._folder), self._upstream(key.inputs)
         config = {
@@ -84,9 +84,9 @@ class WandbObserver:
             "stage": key.config,
             "code": key.code,
             "inputs": key.inputs,
-            "upstream": {stage: artifact_alias(made) for stage, made in upstream.items()},
+            "upstream": {source: artifact_alias(made) for source, made in upstream.items()},
         }
-        self.tracked = self._open(wandb, name, key.digest, config)
+        self.tracked = self._open(wandb, stage, key.digest, config)
         self.streamed.clear()
         listen(self._stream)
         log_code(self.tracked)
@@ -94,24 +94,24 @@ class WandbObserver:
             for source, made in upstream.items():
                 self.tracked.use_artifact(self._artifact(wandb, source, made))
 
-    def finished(self, name: str, directory: Path, manifest: Manifest) -> None:
+    def finished(self, stage: str, directory: Path, manifest: Manifest) -> None:
         """Log numbers, curves, figures, tables and one artifact, and close the run."""
         listen(None)
         wandb, tracked = import_wandb(self._folder), self.tracked
         stages = self.request.study.stages(self.request.settings)
-        stage = next(stage for stage in stages if stage.name == name)
-        contents = stage_contents.read_contents(stage, directory)
+        declared = next(each for each in stages if each.name == stage)
+        contents = stage_contents.read_contents(declared, directory)
         try:
             tracked.config.update({"record": dict(contents.record)})
             self._log_curves(contents)
             _log_contents(wandb, tracked, contents, directory)
-            artifact = self._artifact(wandb, name, manifest)
+            artifact = self._artifact(wandb, stage, manifest)
             tracked.log_artifact(artifact, aliases=["latest", artifact_alias(manifest)])
         finally:
             tracked.finish()
         self.tracked, self.has_finished = None, True
 
-    def failed(self, name: str) -> None:
+    def failed(self, stage: str) -> None:
         """Close the run of a stage that was stopped, marked as failed."""
         listen(None)
         if self.tracked is not None:
