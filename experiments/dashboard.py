@@ -280,7 +280,7 @@ def _comparison(shown: Shown) -> list[tuple[str, str, list[Any]]]:
 def answers(workspace: Workspace, study: str, run: str) -> list[tuple[str, str]]:
     """A reviewer's questions and their answers, as on the run's page; none without a page."""
     content = import_module(f"mechval.{study}.report.page").PAGE
-    for page in page_runs(workspace, study, content):
+    for page in page_runs(workspace, content, []):
         if page.run.run == run:
             return [
                 (question, f"**{found.verdict}.** {' '.join(found.sentences)}")

@@ -14,7 +14,8 @@ from mechval.config import description_of
 
 def explain_settings(_root_: DictConfig) -> str:
     """One line for each key of the composed config, as an OmegaConf resolver."""
-    values = OmegaConf.to_container(_root_, resolve=False)
+    keys = [str(key) for key in _root_ if key != "hydra"]
+    values = OmegaConf.to_container(OmegaConf.masked_copy(_root_, keys), resolve=True)
     assert isinstance(values, dict)
     kinds = (load_study(values["study"]).settings, Options)
     lines = [

@@ -161,6 +161,35 @@ def test_a_verification_takes_nothing(workspace: Workspace) -> None:
         read(workspace, "from=toy", "verify=true")
 
 
+@pytest.mark.parametrize(
+    ("variables", "words", "expected"),
+    [
+        ({}, (), ("offline", None, "mechval")),
+        (
+            {"WANDB_MODE": "online", "WANDB_ENTITY": "me", "WANDB_PROJECT": "p"},
+            (),
+            ("online", "me", "p"),
+        ),
+        ({"WANDB_DISABLED": "true", "WANDB_MODE": "online"}, (), ("disabled", None, "mechval")),
+        ({"WANDB_DISABLED": "true"}, ("wandb.mode=offline",), ("offline", None, "mechval")),
+        ({"WANDB_PROJECT": "p"}, ("wandb.project=q",), ("offline", None, "q")),
+    ],
+)
+def test_w_and_b_s_variables_hold_unless_a_key_is_given(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    words: tuple[str, ...],
+    expected: tuple[str, str | None, str],
+) -> None:
+    for name in ("MODE", "ENTITY", "PROJECT", "DISABLED"):
+        monkeypatch.delenv(f"WANDB_{name}", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    found = read(workspace, *words).options.wandb
+    assert (found.mode, found.entity, found.project) == expected
+
+
 def test_suggested_commands_repeat_what_matters(workspace: Workspace) -> None:
     words = ("preset=smoke", "force=all", "yes=true", "wandb.mode=disabled", "seed=3")
     assert read(workspace, *words).run_options.command("data") == (
