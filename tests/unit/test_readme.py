@@ -1,4 +1,4 @@
-"""The README: its examples are what they print, and it stays short."""
+"""The README and its pages: examples are what they print, and it stays short."""
 
 import re
 import shutil
@@ -35,8 +35,12 @@ SMALLER: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def example() -> str:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (found,) = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    return only_example("docs/RUNNING.md")
+
+
+def only_example(page: str) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    (found,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     return found
 
 
@@ -68,13 +72,20 @@ def test_a_readme_is_read_in_five_minutes() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1300
 
 
+def test_a_claim_is_validated_in_ten_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    block = only_example("README.md")
+    exec(compile(block, "README.md", "exec"), {})
+    assert "distance holds in all 4 cells" in capsys.readouterr().out
+    assert len([line for line in block.splitlines() if line.strip()]) <= 10
+
+
 def test_the_library_example_validates_a_network_it_trained(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_smaller_settings(tmp_path / SETTINGS)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec"), names)
+    exec(compile(example, "RUNNING.md", "exec"), names)
     assert {cell.n for report in names["found"].reports for cell in report.cells} == {160}
 
 
