@@ -74,6 +74,7 @@ class WandbObserver:
     mode: str
     tracked: Any = None
     streamed: set[tuple[str, float]] = field(default_factory=set)
+    resumed_after: dict[str, float] = field(default_factory=dict)
     has_finished: bool = False
 
     def started(self, stage: str, key: StageKey) -> None:
@@ -88,6 +89,7 @@ class WandbObserver:
         }
         self.tracked = self._open(wandb, stage, key.digest, config)
         self.streamed.clear()
+        self.resumed_after.clear()
         listen(self._stream)
         log_code(self.tracked)
         if self.mode == "online":
@@ -149,13 +151,16 @@ class WandbObserver:
 
     def _log_point(self, prefix: str, point: Mapping[str, float]) -> None:
         step = f"{prefix}/step"
-        if prefix not in {seen for seen, _ in self.streamed}:
+        if prefix not in self.resumed_after:
             self.tracked.define_metric(f"{prefix}/*", step_metric=step)
+            # A run that goes on has its points up to here.
+            self.resumed_after[prefix] = self.tracked.summary.get(step, -1)
         self.streamed.add((prefix, point[step]))
-        self.tracked.log(dict(point))
+        if point[step] > self.resumed_after[prefix]:
+            self.tracked.log(dict(point))
 
     def _log_curves(self, contents: stage_contents.Contents) -> None:
-        """What was not streamed: steps before a kill, and curves of their own kind."""
+        """What was not streamed: steps before a kill offline, and curves of their own kind."""
         for curve in contents.curves():
             for point in curve.rows:
                 if (curve.prefix, point[curve.step]) not in self.streamed:

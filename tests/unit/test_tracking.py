@@ -156,13 +156,31 @@ RUN = "results/two_sat/mine"
 Log = Callable[..., Recorder]
 
 
-@pytest.fixture
-def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
-    run = tmp_path / "results" / "two_sat" / "mine"
+def make_run(root: Path) -> tuple[Path, Manifest, StageKey]:
+    """A run with a finished circuit, and axioms that read it."""
+    run = root / RUN
     run.mkdir(parents=True)
     make_stage(run, "circuit", {"circuit.json": "{}"}, {})
     manifest = make_stage(run, "axioms", FILES, {"circuit/tracked/circuit.json": "1"})
-    key = StageKey(manifest.config, manifest.seed, manifest.code, manifest.inputs)
+    return run, manifest, StageKey(manifest.config, manifest.seed, manifest.code, manifest.inputs)
+
+
+def make_request(root: Path) -> Any:
+    """The command that tracks it."""
+    return SimpleNamespace(
+        options=SimpleNamespace(
+            preset="smoke", seed=0, wandb=SimpleNamespace(project="mechval", entity=None)
+        ),
+        study=SimpleNamespace(name="two_sat", stages=lambda _: (STAGE,)),
+        settings=SimpleNamespace(model_dump=lambda mode: {"axioms": {"confidence": 0.95}}),
+        run_options=SimpleNamespace(run="mine"),
+        workspace=Workspace(root),
+    )
+
+
+@pytest.fixture
+def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
+    run, manifest, key = make_run(tmp_path)
 
     def log(
         mode: str = "offline",
@@ -174,16 +192,7 @@ def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     ) -> Recorder:
         recorder = Recorder(fails_online)
         monkeypatch.setattr(tracking, "import_wandb", lambda folder: recorder)
-        request = SimpleNamespace(
-            options=SimpleNamespace(
-                preset="smoke", seed=0, wandb=SimpleNamespace(project="mechval", entity=None)
-            ),
-            study=SimpleNamespace(name="two_sat", stages=lambda _: (STAGE,)),
-            settings=SimpleNamespace(model_dump=lambda mode: {"axioms": {"confidence": 0.95}}),
-            run_options=SimpleNamespace(run="mine"),
-            workspace=Workspace(tmp_path),
-        )
-        observer = WandbObserver(request, mode)  # type: ignore[arg-type]
+        observer = WandbObserver(make_request(tmp_path), mode)
         for _ in range(times):
             observer.started("axioms", key)
             for series, values in streamed:

@@ -1,0 +1,105 @@
+"""What the real W&B client tells a server: of a killed training, and of one kept offline."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from experiments.tracking import WandbObserver
+from mechval.progress import publish
+from mechval.training.callbacks import CurvePoint
+from tests.guards import HANG_SECONDS
+from tests.networks import SMALL_PROBLEM, random_network
+from tests.unit.test_tracking import make_request, make_run
+from tests.unit.training.tiny import train_tiny
+from tests.wandb_server import Recorded, serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """A server for the client of this process, which keeps its files in ``WANDB_DIR``."""
+    wandb = pytest.importorskip("wandb")
+    home = tmp_path_factory.mktemp("client")
+    places = ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR")
+    with serving() as recorded, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**dict.fromkeys(places, str(home)), **recorded.environment()}.items():
+            patch.setenv(name, value)
+        patch.setenv("WANDB_SILENT", "true")
+        patch.setenv("WANDB_RUN_ID", "shared")
+        patch.setenv("WANDB_X_SERVICE_WAIT", str(HANG_SECONDS))
+        wandb.teardown()
+        yield recorded
+        wandb.teardown()
+
+
+@pytest.fixture(scope="module")
+def killed(server: Recorded, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of a stage that was stopped after its first point, went on and finished."""
+    root = tmp_path_factory.mktemp("killed")
+    run, manifest, key = make_run(root)
+    observer = WandbObserver(make_request(root), "online")
+    observer.started("axioms", key)
+    publish("first", {"step": 10, "loss": 0.5})
+    observer.failed("axioms")
+    run_id = server.ids()["axioms"]
+    assert server.ends[run_id] == 1
+    again = WandbObserver(make_request(root), "online")
+    again.started("axioms", key)
+    publish("first", {"step": 10, "loss": 0.5})
+    publish("first", {"step": 20, "loss": 0.25})
+    again.finished("axioms", run / "axioms", manifest)
+    again.sum_up(None)
+    return run_id
+
+
+def test_every_run_has_an_id_of_its_own_and_not_that_of_the_environment(
+    server: Recorded, killed: str
+) -> None:
+    ids = server.ids()
+    assert len(set(ids.values()) | {"shared"}) == len(ids) + 1
+    assert {"axioms", "summary"} <= ids.keys()
+
+
+def test_a_killed_run_goes_on_in_its_history_and_tells_each_point_once(
+    server: Recorded, killed: str
+) -> None:
+    assert (server.ids()["axioms"], server.ends[killed]) == (killed, 0)
+    steps = [(k, row[k]) for row in server.history(killed) for k in row if k.endswith("/step")]
+    first, second = "learning_curve/first/step", "learning_curve/second/step"
+    assert steps == [(first, 10), (first, 20), (second, 5)]
+
+
+def test_a_run_uses_what_it_read_and_makes_what_it_wrote(server: Recorded, killed: str) -> None:
+    assert server.used(killed) == {"two_sat-mine-circuit"}
+    assert "two_sat-mine-axioms" in server.made(killed)
+
+
+def test_a_summary_has_the_numbers(server: Recorded, killed: str) -> None:
+    assert server.summary(server.ids()["summary"])["axioms/n"] == 4
+
+
+def test_a_tiny_training_kept_offline_is_whole_once_it_is_synced(
+    server: Recorded, tmp_path: Path
+) -> None:
+    run, manifest, key = make_run(tmp_path)
+    observer = WandbObserver(make_request(tmp_path), "offline")
+    observer.started("axioms", key)
+    fit = train_tiny(random_network(SMALL_PROBLEM), tmp_path / "tiny")
+    observer.finished("axioms", run / "axioms", manifest)
+    (kept,) = Path(os.environ["WANDB_DIR"], "wandb").glob("offline-run-*")
+    command = [sys.executable, "-m", "wandb", "sync", str(kept)]
+    subprocess.run(command, check=True, capture_output=True, timeout=HANG_SECONDS)
+    prefix = "learning_curve/tiny/"
+    names = CurvePoint.__dataclass_fields__
+    told = [
+        {name: row[prefix + name] for name in names}
+        for row in server.history(server.ids()["axioms"])
+        if f"{prefix}step" in row
+    ]
+    assert told == [asdict(point) for point in fit.curve]
