@@ -18,7 +18,6 @@ from mechval import tables
 from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.pipeline import FinishedRun, Workspace
-from mechval.pipeline.run import run_names
 from mechval.pipeline.session import format_duration
 from mechval.progress import track
 from mechval.reporting import shown
@@ -32,6 +31,7 @@ from mechval.two_sat.circuit.files import PROGRAMS, TENSORS, load_circuit
 from mechval.two_sat.consolidate.curve import CURVE, OUTCOME
 from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.report.consolidated import start_of
 
 FOLDER = Path("results") / "theorems"
 _TEXT = Path(__file__).with_name("theorems.md")
@@ -215,14 +215,9 @@ def _start(run: FinishedRun) -> str:
     """The run whose network training went on from, if it is known here, else its digest."""
     if run.manifest("consolidate").config["consolidate"]["start"] == "scratch":
         return "scratch"
-    digest = str(run.manifest("train").config["checkpoint_sha256"])
-    for name in run_names(run.workspace, run.study):
-        made = FinishedRun(run.workspace, run.study, name).manifest("train")
-        if digest in (made.tracked.get(WEIGHTS), made.config.get("checkpoint_sha256")) and (
-            name != run.run
-        ):
-            return name
-    return digest[:12]
+    if start := start_of(run):
+        return start.run
+    return str(run.manifest("train").config["checkpoint_sha256"])[:12]
 
 
 def _order(folder: Path) -> tuple[int, int, str]:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from contextlib import redirect_stderr
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -54,6 +55,29 @@ def test_a_network_is_told_with_its_start_and_its_numbers(made: Path) -> None:
     )
     text = (made / theorems.FOLDER / "README.md").read_text(encoding="utf-8")
     assert "| proved | reference | 5 | 10 | 1.0e+16 |" in text
+
+
+def test_a_network_without_a_theorem_is_told_with_the_lemma_that_stopped_it(made: Path) -> None:
+    row = theorems.ROW.read(made / theorems.FOLDER / "proved")
+    theorem = files.THEOREM.read(PROVED.with_name("reference") / "certify")
+    assert theorem.status is files.LemmaStatus.UNKNOWN
+    told = theorems._with_theorem(replace(row, run="reference"), theorem)
+    assert told.stopped_by == theorem.failing_lemma
+    assert told.margin is told.interval is None
+    assert f"| {theorem.failing_lemma} |" in theorems.render([told])
+
+
+def test_a_start_that_is_not_there_or_is_damaged_is_none(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made / "results" / "two_sat", tmp_path / "results" / "two_sat")
+    run = theorems.FinishedRun(theorems.Workspace(tmp_path), "two_sat", "proved")
+    before = run.directory.with_name("reference")
+    found = theorems.start_of(run)
+    assert found is not None
+    assert found.directory == before
+    (before / "train" / "manifest.json").write_text("{", encoding="utf-8")
+    assert theorems.start_of(run) is None
+    shutil.rmtree(before)
+    assert theorems.start_of(run) is None
 
 
 def test_other_weights_are_refused(tree: Path) -> None:

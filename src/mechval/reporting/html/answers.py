@@ -2,8 +2,9 @@
 by hand."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from scipy.stats import binom
@@ -11,7 +12,7 @@ from scipy.stats import binom
 from mechval.axioms import Axiom, Cell, EvidenceKind, simultaneous_confidence
 from mechval.reporting.html.charts import evidence, is_trivial, strongest
 from mechval.reporting.report import paragraphs
-from mechval.reporting.shown import Shown, by, show, significant
+from mechval.reporting.shown import Pick, Shown, by, show, significant
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,31 @@ class Answer:
 class Judged:
     """The claimed interpretation's cells, repetitions too, and those of null networks, by network.
 
-    An ε at or below the ``bar`` counts as holding.
+    An ε at or below the ``bar`` counts as holding; cells that are ``proved``, named as
+    ``interpretation/axiom/component``, hold on every input with ε = 0.
     """
 
     cells: Sequence[Cell]
     nulls: Mapping[str, Sequence[Cell]]
     bar: float
+    proved: Collection[str] = ()
 
     @property
     def distinct(self) -> list[Cell]:
         """The cells that measure something of their own."""
         return [cell for cell in self.cells if cell.is_distinct]
+
+    def is_proved(self, cell: Cell) -> bool:
+        """Whether the cell is certified on every input."""
+        return f"{cell.interpretation}/{cell.name}" in self.proved
+
+    def bound(self, cell: Cell) -> float:
+        """0 where that is proved, else what bounds all cells at once."""
+        return 0.0 if self.is_proved(cell) else cell.epsilon_simultaneous
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether the bound is at or below the bar and no constant answer does as well."""
+        return self.bound(cell) <= self.bar and not is_trivial(cell)
 
 
 def claimed(cells: Sequence[Cell]) -> list[Cell]:
@@ -67,12 +82,13 @@ def name_of(cell: Cell) -> str:
 def answer_confirmed(judged: Judged) -> Answer:
     """Is the claim confirmed?"""
     cells = judged.distinct
-    missed = [cell for cell in cells if not holds(cell, judged.bar)]
+    missed = [cell for cell in cells if not judged.holds(cell)]
     trivial = any(map(is_trivial, missed))
     parts = {
         "trivial": trivial,
         "missed": list(map(_described, missed)),
-        "largest": significant(max(cell.epsilon_simultaneous for cell in cells)),
+        "largest": significant(max(map(judged.bound, cells))),
+        "sampled": significant(max(cell.epsilon_simultaneous for cell in cells)),
         "held": len(cells) - len(missed),
         "evidence": evidence(cells),
     }
@@ -82,8 +98,9 @@ def answer_confirmed(judged: Judged) -> Answer:
 
 def answer_weakest(judged: Judged) -> Answer:
     """Which axiom is weakest, and by how much?"""
-    ordered = sorted(judged.distinct, key=lambda cell: cell.epsilon_simultaneous, reverse=True)
-    top, *others = by(ordered, "epsilon_simultaneous").values()
+    ordered = sorted(judged.distinct, key=_sampled, reverse=True)
+    ordered.sort(key=judged.bound, reverse=True)
+    top, *others = (list(group) for _, group in groupby(ordered, judged.bound))
     rest = [cell for group in others for cell in group]
     parts: dict[str, Any] = {
         "names": " and ".join(f"{cell.axiom} of {cell.component}" for cell in top),
@@ -91,8 +108,8 @@ def answer_weakest(judged: Judged) -> Answer:
         "n_rest": len(rest),
         "times": "",
     }
-    if rest and rest[0].epsilon_simultaneous > 0:
-        ratio = top[0].epsilon_simultaneous / rest[0].epsilon_simultaneous
+    if rest and judged.bound(rest[0]) > 0:
+        ratio = judged.bound(top[0]) / judged.bound(rest[0])
         parts["times"] = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
         parts["next"] = f"{rest[0].axiom} of {rest[0].component}: {_bounded(rest[0])}"
     by_axiom = by(ordered, "axiom")
@@ -102,6 +119,7 @@ def answer_weakest(judged: Judged) -> Answer:
         ("its weakest component", "component"),
         "epsilon_simultaneous",
         ("disagreements", counted),
+        *_on_every_input(judged),
     )
     return _answer("weakest.md", judged, parts, details)
 
@@ -113,7 +131,7 @@ def answer_failure(judged: Judged) -> Answer:
     gap, closest = min(
         ((limits[cell.name] - cell.disagreements, cell) for cell in cells), key=lambda item: item[0]
     )
-    failing = [name_of(cell) for cell in cells if not holds(cell, judged.bar)]
+    failing = [name_of(cell) for cell in cells if not judged.holds(cell)]
     details = show(
         cells,
         ("cell", name_of),
@@ -121,6 +139,7 @@ def answer_failure(judged: Judged) -> Answer:
         ("found", "disagreements"),
         ("fails from", lambda cell: limits[cell.name]),
         ("of N", "n"),
+        *_on_every_input(judged),
     )
     parts = {"failing": failing, "gap": gap, "closest": name_of(closest), "closest_n": closest.n}
     return _answer("failure.md", judged, parts, details, "mixed" if failing else "good")
@@ -146,6 +165,7 @@ def _answer(
     of_nulls = [c for own in judged.nulls.values() for c in claimed(own) if c.is_distinct]
     common = {
         "n": len(judged.distinct),
+        "proved": sum(map(judged.is_proved, judged.distinct)),
         "bar": f"{judged.bar:g}",
         "nulls": list(judged.nulls) if of_nulls else (),
         "n_nulls": len(of_nulls),
@@ -154,6 +174,17 @@ def _answer(
     }
     verdict, *told = paragraphs("mechval.reporting", template, **parts, **common)
     return Answer(verdict, tuple(told), details, tone)
+
+
+def _on_every_input(judged: Judged) -> list[Pick]:
+    """A column beside the sampled bounds, where any cell is proved."""
+    if not any(map(judged.is_proved, judged.cells)):
+        return []
+    return [("ε on every input", lambda cell: "0 (certified)" if judged.is_proved(cell) else "")]
+
+
+def _sampled(cell: Cell) -> float:
+    return cell.epsilon_simultaneous
 
 
 def _bounded(cell: Cell) -> str:

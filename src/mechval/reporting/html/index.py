@@ -100,7 +100,7 @@ def _weakest(run: page.PageRun, told: Callable[[Cell], str | CellText]) -> str |
 
 def _held(run: page.PageRun) -> str | CellText:
     cells = [cell for cell in _cells(run) if cell.is_distinct]
-    held = sum(answers.holds(cell, run.content.bar) for cell in cells)
+    held = sum(run.judged.holds(cell) for cell in cells)
     return counted(held, len(cells)) if cells else ""
 
 

@@ -3,7 +3,7 @@
 import gzip
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -21,7 +21,7 @@ from mechval.files import own_aside
 from mechval.pipeline.run import NOT_MADE, FinishedRun, StageState
 from mechval.reporting.html import answers, render
 from mechval.reporting.html.answers import Answer
-from mechval.reporting.report import Maker, RunFiles
+from mechval.reporting.report import Maker, RunFiles, Section
 from mechval.reporting.shown import CellText
 
 PAGE = Path("report") / "index.html"
@@ -57,9 +57,12 @@ class PageContent:
         cells: the axiom table; its first interpretation is the one that is claimed.
         package: whose templates the sections of the ``makers`` have.
         nulls: axiom tables of networks that the claim is false for, by network.
+        proved: cells that hold on every input, as ``interpretation/axiom/component``.
         asked: whether a cell is one that the claim is asked to hold in, which the index compares.
         drawing: the mechanism of a run on single inputs, as HTML that loads nothing; raises
             MechvalError where the run lacks what it needs. None: the study has none.
+        beside: the run beside another that its network comes from, drawn with the page; raises
+            likewise. None where there is no such run.
         bar: an ε at or below this counts as holding. A stated convention, not a finding.
     """
 
@@ -75,8 +78,10 @@ class PageContent:
     makers: tuple[Maker, ...]
     package: str
     nulls: Callable[[RunFiles], Mapping[str, Sequence[Cell]]] = lambda files: {}
+    proved: Callable[[RunFiles], Collection[str]] = lambda files: ()
     asked: Callable[[Cell], bool] = lambda cell: True
     drawing: Callable[[FinishedRun], str] | None = None
+    beside: "Callable[[PageRun], Section | None]" = lambda run: None
     bar: float = 0.05
 
 
@@ -97,15 +102,7 @@ class PageRun:
     @cached_property
     def files(self) -> RunFiles:
         """Its files; those of a stage that is not whole are refused."""
-        states = self.states.values()
-        return RunFiles(
-            settings=self.settings,
-            seed=int(self.run.config.get("seed", 0)),
-            directories={
-                each.name: self.run.directory / each.name for each in states if each.manifest
-            },
-            faults={each.name: each.fault for each in states if each.fault not in ("", NOT_MADE)},
-        )
+        return whole_files(self.run, self.settings, self.states.values())
 
     @property
     def not_made(self) -> list[str]:
@@ -133,7 +130,19 @@ class PageRun:
         """What the answers are made from; raises MechvalError if it cannot be had."""
         content = self.content
         cells = answers.claimed(content.cells(self.files))
-        return answers.Judged(cells, content.nulls(self.files), content.bar)
+        proved = frozenset(content.proved(self.files))
+        return answers.Judged(cells, content.nulls(self.files), content.bar, proved)
+
+
+def whole_files(run: FinishedRun, settings: Any, states: Iterable[StageState]) -> RunFiles:
+    """The files of a run; those of a stage that is not whole are refused."""
+    states = tuple(states)
+    return RunFiles(
+        settings=settings,
+        seed=int(run.config.get("seed", 0)),
+        directories={each.name: run.directory / each.name for each in states if each.manifest},
+        faults={each.name: each.fault for each in states if each.fault not in ("", NOT_MADE)},
+    )
 
 
 def build_page(run: PageRun) -> Path:
@@ -193,6 +202,7 @@ def _top(run: PageRun) -> dict[str, Any]:
         "content": run.content,
         "claim": run.content.claim(run.files),
         "drawing": _drawing(run),
+        "beside": _beside(run),
         "questions": four_questions(run),
         "command": lambda stage: stage_command(stage, run.run.command),
     }
@@ -204,6 +214,16 @@ def _drawing(run: PageRun) -> str:
         return run.content.drawing(run.run) if run.content.drawing else ""
     except MechvalError as error:
         return render.notice(f"The mechanism is not drawn: {error}")
+
+
+def _beside(run: PageRun) -> render.Rendered | None:
+    """The comparison with the run before it, or the sentence that says why there is none."""
+    try:
+        section = run.content.beside(run)
+        return section and render.render_section(section, run.content.package)
+    except MechvalError as error:
+        title = "Before and after"
+        return render.Rendered(render.identifier(title), title, render.notice(str(error)))
 
 
 def four_questions(run: PageRun) -> dict[str, tuple[str, Answer]]:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from markupsafe import Markup
 
 from mechval.errors import MechvalError
 from mechval.reporting import report
+from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.report import Chart, Figure, RunFiles, Section
 from mechval.reporting.shown import Shown, told
 
@@ -57,15 +59,18 @@ def make_section(maker: report.Maker, package: str, files: RunFiles) -> Rendered
         return Rendered(identifier(title), title, notice(str(error)))
 
 
-def render_section(section: Section, package: str, files: RunFiles) -> Rendered:
-    """A section whose parts stand where its template names them."""
+def render_section(section: Section, package: str, files: RunFiles | None = None) -> Rendered:
+    """A section whose parts stand where its template names them.
+
+    Figures are those that the report drew; without ``files`` they are drawn here.
+    """
     place, found = identifier(section.title), []
 
     def put(part: Any) -> str:
         if isinstance(part, Shown):
             html = table(part, f"table-{place}-{len(found)}")
         elif isinstance(part, Figure):
-            html = _picture(part, files)
+            html = _picture(part, files) if files else _drawn_picture(part)
         elif isinstance(part, Chart):
             html = macros().chart(part.html(f"chart-{part.name}"), part.caption)
         else:
@@ -181,7 +186,17 @@ def _picture(figure: Figure, files: RunFiles) -> str:
         return notice(f"Figure {figure.name}: {error}")
     if not path.is_file():
         return notice(f"Figure {figure.name} is not there; run: +stage=report.")
+    return macros().picture(figure, _address(path))
+
+
+def _drawn_picture(figure: Figure) -> str:
+    with figure_style(), TemporaryDirectory() as folder:
+        save_figure(figure.draw(), Path(folder), figure.name)
+        address = _address(Path(folder) / f"{figure.name}.svg")
+    return macros().picture(figure, address, is_file=False)
+
+
+def _address(path: Path) -> str:
     # A page must stay small: this is shorter than base64, and a hundredth of a pixel is enough.
     drawn = _HUNDREDTHS.sub(r"\1", " ".join(path.read_text(encoding="utf-8").split()))
-    data = quote(drawn, safe=_PLAIN)
-    return macros().picture(figure, f"data:image/svg+xml,{data}")
+    return f"data:image/svg+xml,{quote(drawn, safe=_PLAIN)}"

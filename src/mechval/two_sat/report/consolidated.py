@@ -7,8 +7,10 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from mechval.axioms.report import CELLS
+from mechval.pipeline.run import FinishedRun, run_names
 from mechval.reporting.report import RunFiles, paragraphs
 from mechval.reporting.shown import by, counted, markdown_of, show, told
+from mechval.transformer.weights import WEIGHTS
 from mechval.two_sat.certify.theorem.theorem import THEOREM, Theorem
 from mechval.two_sat.circuit.evidence import gather
 from mechval.two_sat.circuit.evidence.contributions import PREACTIVATION_PARTS
@@ -90,10 +92,10 @@ def told_theorem(theorem: Theorem, package: str, who: str, bold: str = "") -> st
 def side_by_side(runs: Mapping[str, RunFiles], package: str) -> str:
     """The mechanism before and after in words, and a table with a column per run.
 
-    ``runs`` are the authors' network, the network before and the one after, by title.
+    ``runs`` are by title: last the network before and the one after, other networks first.
     """
     found = {title: Mechanism.of(files) for title, files in runs.items()}
-    _, before, after = found.items()
+    *_, before, after = found.items()
     words = paragraphs(package, "consolidated.md", before=before, after=after)
     lines: dict[str, Callable[[str], object]] = {
         "block 0: least attention of a clause's end to its clause, any formula": (
@@ -146,6 +148,24 @@ _JUDGED: Mapping[str, Callable[[RunFiles], object]] = {
     "cells that the theorem certifies, ε = 0": _certified,
     "theorem": lambda files: files.record(THEOREM).failing_lemma or "proved",
 }
+
+
+def start_of(run: FinishedRun) -> FinishedRun | None:
+    """The run whose network training went on from; None from scratch, or if it is not there.
+
+    Raises MechvalError if the run lacks what tells that.
+    """
+    if run.manifest("consolidate").config["consolidate"]["start"] == "scratch":
+        return None
+    digest = run.manifest("train").config["checkpoint_sha256"]
+    for name in run_names(run.workspace, run.study):
+        other = FinishedRun(run.workspace, run.study, name)
+        made = other.states(["train"])["train"].manifest
+        if made is None or name == run.run:
+            continue
+        if digest in (made.tracked.get(WEIGHTS), made.config.get("checkpoint_sha256")):
+            return other
+    return None
 
 
 def before_and_after(runs: Mapping[str, RunFiles]) -> Figure:

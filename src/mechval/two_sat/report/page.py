@@ -1,5 +1,6 @@
 """What the 2-SAT study says on its page beside the sections of its report."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import numpy as np
 from mechval import axioms
 from mechval.pipeline import FinishedRun
 from mechval.reporting.html.answers import Answer
-from mechval.reporting.html.page import COMPONENTS, PageContent
-from mechval.reporting.report import RunFiles, paragraphs
+from mechval.reporting.html.page import COMPONENTS, PageContent, PageRun, whole_files
+from mechval.reporting.report import Figure, RunFiles, Section, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
@@ -57,8 +58,21 @@ def _neurons(files: RunFiles) -> Answer:
         ("share of the effect", "effect_share"),
         ("fires on", f"reading.{reading}.on_rate"),
     )
+    certified = _certified_neurons(files)
     tone = "good" if n_covered == n_assignments else "mixed" if rows else "bad"
-    return Answer(verdict, (sentence,), details, tone)
+    return Answer(verdict, (*certified, sentence), details, tone)
+
+
+def _certified_neurons(files: RunFiles) -> tuple[str, ...]:
+    """What is proved of the neurons, beside what samples tell; nothing where it is not proved."""
+    theorem = files.record(THEOREM) if files.has(THEOREM) else None
+    if theorem is None or theorem.status is not LemmaStatus.PROVED:
+        return ()
+    told = (
+        f"Certified, all formulas: each of {len(theorem.neurons)} live neurons is active exactly "
+        "if its one assignment satisfies the formula."
+    )
+    return (told,)
 
 
 def _mechanism(run: FinishedRun) -> str:
@@ -88,6 +102,23 @@ def _claim(files: RunFiles) -> tuple[str, ...]:
     return (*claim, consolidated.told_theorem(theorem, content.PACKAGE, "Proved: this network"))
 
 
+def _beside(run: PageRun) -> Section | None:
+    """What training towards the interpretation changed in a network that is known here."""
+    if run.files.settings.consolidate is None or (start := consolidated.start_of(run.run)) is None:
+        return None
+    stages = (path.name for path in start.directory.iterdir() if path.is_dir())
+    before = whole_files(start, None, start.states(stages).values())
+    told = consolidated.side_by_side(
+        {f"`{start.run}`": before, f"`{run.run.run}`": run.files}, content.PACKAGE
+    )
+    draw = partial(
+        consolidated.before_and_after,
+        {f"{start.run}: before": before, f"{run.run.run}: after": run.files},
+    )
+    parts = {"told": told, "panels": Figure("before-and-after", draw)}
+    return Section("Before and after", "before_and_after.md", parts)
+
+
 PAGE = PageContent(
     study="two_sat",
     title="How a transformer decides 2-SAT",
@@ -99,7 +130,9 @@ PAGE = PageContent(
     neurons=_neurons,
     cells=lambda files: files.rows(axioms.CELLS),
     nulls=_nulls,
+    proved=measured.proved_cells,
     drawing=_mechanism,
+    beside=_beside,
     makers=content.MAKERS,
     package=content.PACKAGE,
 )

@@ -71,6 +71,54 @@ def test_bounds_of_one_cell_and_of_all_have_a_name_each() -> None:
     assert answer.details.header[2] == "simultaneous ε"
 
 
+def proved(cells: list[Cell], *names: str) -> Judged:
+    return Judged(cells, {}, BAR, {f"main/{name}" for name in names})
+
+
+def test_cells_that_are_all_proved_are_certified_with_the_sampled_bound_beside() -> None:
+    rows = table()
+    found = proved(rows, *(row.name for row in rows))
+    bound = significant(rows[0].epsilon_simultaneous)
+    confirmed, weakest, failure = (
+        rule(found) for rule in (answer_confirmed, answer_weakest, answer_failure)
+    )
+    assert confirmed.verdict == "Confirmed: ε = 0 on every input, certified"
+    assert f"Samples by themselves bound simultaneous ε by {bound}." in confirmed.sentences[0]
+    assert weakest.verdict == "None: ε = 0 in every cell, certified"
+    assert f"simultaneous ε = {bound}" in weakest.sentences[0]
+    assert failure.verdict.startswith("One disagreement on any input, in any of 8 certified cells")
+    assert failure.sentences[0].startswith("By samples alone: ")
+    for answer in (weakest, failure):
+        assert answer.details is not None
+        assert answer.details.header[-1] == "ε on every input"
+        assert {row[-1].text for row in answer.details.rows} == {"0 (certified)"}
+
+
+def test_cells_that_are_not_proved_keep_their_sampled_bound() -> None:
+    rows = table(parse=9)
+    others = [row for row in rows if row.disagreements == 0]
+    found = proved(rows, *(row.name for row in others))
+    bound = significant(rows[0].epsilon_simultaneous)
+    assert answer_confirmed(found).verdict == f"Confirmed, up to simultaneous ε = {bound}"
+    assert "Proved: 7 of 8 distinct cells" in answer_confirmed(found).sentences[0]
+    assert answer_weakest(found).verdict == "Prefix equivalence of first"
+    assert "All other 7 cells have no disagreement" in answer_weakest(found).sentences[1]
+
+
+def test_a_proof_does_not_save_a_cell_that_a_constant_answer_meets_too() -> None:
+    rows = cells({})
+    rows[-1] = cell(REPLACED, "second", 0, verdict=Verdict.NOT_BETTER)
+    found = proved(rows, *(row.name for row in rows))
+    assert answer_confirmed(found).verdict == "Not confirmed"
+    assert answer_failure(found).verdict == "1 of 8 cells fail already"
+
+
+def test_a_proof_of_another_interpretation_says_nothing() -> None:
+    rows = table()
+    found = Judged(rows, {}, BAR, {f"another/{row.name}" for row in rows})
+    assert answer_confirmed(found) == answer_confirmed(judged(rows))
+
+
 def test_null_networks_are_judged_by_the_same_rule() -> None:
     replaced = Axiom.PREFIX_REPLACEABILITY
     constant = cell(replaced, "first", 0, verdict=Verdict.CONSTANT_NETWORK)

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure as Drawing
 
 from mechval.axioms import Axiom, Cell
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import file_names
 from mechval.reporting.html.index import build_index
 from mechval.reporting.html.page import PageRun, build_page
+from mechval.reporting.report import Figure, Section
 from tests.unit.reporting.html.toy_run import alter, cell, cells, content, toy_run, write_run
 
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
@@ -47,6 +49,29 @@ def test_evidence_is_folded_and_the_axioms_are_not(folder: Path) -> None:
     text = build(folder)
     assert '<details class="section">' in section(text, "circuit-evidence")
     assert '<details class="section">' not in section(text, "axioms")
+
+
+def beside(run: PageRun) -> Section:
+    return Section("Circuit evidence", "circuit.md", {"table": "", "figures": [DRAWN]})
+
+
+DRAWN = Figure("drawn", Drawing, "Before and after.")
+
+
+def test_a_run_beside_another_is_drawn_with_the_page(folder: Path) -> None:
+    text = section(build(folder, makers=(), beside=beside), "circuit-evidence")
+    assert 'src="data:image/svg+xml,' in text
+    assert "<figcaption>Before and after.</figcaption>" in text
+    assert "figures/drawn.svg" not in text
+
+
+def test_what_a_comparison_lacks_is_told(folder: Path) -> None:
+    def refuse(run: PageRun) -> Section:
+        raise MechvalError("This run has no stage train.")
+
+    assert "This run has no stage train." in section(
+        build(folder, beside=refuse), "before-and-after"
+    )
 
 
 def test_deviations_are_a_page_that_all_pages_link(folder: Path, tmp_path: Path) -> None:
