@@ -30,6 +30,8 @@ from mechval.pipeline import Workspace, run_stages, verify_stages
 from mechval.pipeline.places import require_writable
 
 MULTIRUN = {"-m", "--multirun"}
+# Hydra's own commands, which run nothing.
+ASKED = {"-c", "--cfg", "-i", "--info", "-sc", "--shell-completion"}
 CONF = packaged("conf")
 
 OmegaConf.register_new_resolver("explained", explain_settings, replace=True)
@@ -48,6 +50,10 @@ def main() -> None:
         try:
             run()
         except (HydraException, OmegaConfBaseException) as error:
+            raise refused_by_hydra(error, words) from None
+        except (ValueError, LookupError) as error:
+            if ASKED.isdisjoint(word.partition("=")[0] for word in words):
+                raise
             raise refused_by_hydra(error, words) from None
 
 

@@ -83,6 +83,14 @@ WRONG = {
         "training.neuron_decay has no value yet in this preset; allowed: with a plus, +training.",
     ),
     "unknown key of Hydra": (("+stage=data", "hydra.foo=3"), "the command line is refused (Could "),
+    "completion of no shell": (
+        ("--shell-completion",),
+        "the command line is refused (Expecting one subcommand from ",
+    ),
+    "two of Hydra's commands": (
+        ("--shell-completion", "--cfg=job"),
+        "the command line is refused (Only one of --run, --multirun, --cfg, ",
+    ),
     "unknown launcher": (
         ("+stage=data", "hydra/launcher=x", "-m"),
         "the command line is refused (In 'hydra/config': Could not find 'hydra/launcher/x'",

@@ -4,6 +4,7 @@ After a change that is meant, ``python -m tests.unit.test_dashboard`` writes the
 """
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from tests.unit.axioms import toy
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-SPECS = Path(__file__).resolve().parents[1] / "golden" / "dashboard"
+ROOT = Path(__file__).resolve().parents[2]
+SPECS = ROOT / "tests" / "golden" / "dashboard"
 KEY = "ax1_evaluate/epsilon/trees/calibrated/resid_mid"
 SHOWN = Shown(
     study="two_sat",
@@ -226,6 +228,17 @@ def test_a_failure_of_w_and_b_is_one_sentence(
         "the dashboard of acme/p is not published (ConnectionError: wrong key); "
         "needed: the network and a valid key, see `wandb login`."
     )
+
+
+@pytest.mark.parametrize("run", ["published", "proved"])
+def test_a_committed_run_answers_the_four_questions(run: str) -> None:
+    found = dashboard.answers(Workspace(ROOT), "two_sat", run)
+    assert len(found) == 4
+    assert all(question and re.match(r"\*\*[^*]+\.\*\* \S", answer) for question, answer in found)
+
+
+def test_a_run_without_a_page_answers_nothing() -> None:
+    assert dashboard.answers(Workspace(ROOT), "two_sat", "none") == []
 
 
 if __name__ == "__main__":

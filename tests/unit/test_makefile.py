@@ -1,0 +1,19 @@
+"""What ``make`` says of itself."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("words", [(), ("help",)])
+def test_make_lists_every_target_and_does_nothing(words: tuple[str, ...]) -> None:
+    command = ["make", "--no-print-directory", *words]
+    answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    (targets,) = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    listed = [re.fullmatch(r"make (\w+) +(\S.*)", line) for line in answer.stdout.splitlines()]
+    assert [line[1] for line in listed if line] == targets.split()
+    assert all(listed)
