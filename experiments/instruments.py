@@ -1,6 +1,6 @@
 """What instruments catch: every instrument on every organism, beside what was predicted.
 
-``python -m experiments.instruments`` measures the rows that ``results/instruments/matrix.csv``
+``python -m experiments.instruments`` measures the rows and columns that ``matrix.csv``
 does not have (all of them with ``--again``) and writes the tables, the heat map and the page.
 ``python -m experiments.instruments --partial RUN … [--checkpoint FILE]`` measures all partial cells
 of the main 2-SAT claim on the networks of finished runs, on 80 000 formulas.
@@ -22,6 +22,8 @@ from mechval import axioms as mv
 from mechval.axioms.lookup import LOOKUPS, lookup_curve
 from mechval.axioms.partial import evaluate_partial_cells
 from mechval.instruments import matrix, planted, two_sat
+from mechval.instruments.columns import COLUMNS
+from mechval.instruments.das import SEARCHES, Search, SearchRow, search
 from mechval.instruments.mutants import MUTANTS, count_mutants
 from mechval.instruments.organism import Organism
 from mechval.instruments.page import write_pages
@@ -80,24 +82,35 @@ def measure_matrix(workspace: Workspace, folder: Path, *, again: bool) -> None:
     is_there = (folder / Path(matrix.ENTRIES.file).name).is_file() and not again
     entries = list(matrix.ENTRIES.read(folder)) if is_there else []
     seconds = list(matrix.SECONDS.read(folder)) if is_there else []
-    done = {entry.organism for entry in entries}
+    rows = matrix.by_organism(entries)
     organisms = list(make_organisms(workspace))
-    for organism in track([each for each in organisms if each.name not in done], "organisms"):
-        found, times = matrix.measure(organism, predictions)
+    left = [each for each in organisms if len(rows.get(each.name, ())) < len(COLUMNS)]
+    for organism in track(left, "organisms"):
+        found, times = matrix.measure(organism, predictions, rows.get(organism.name, ()))
         entries += found
         seconds += times
         matrix.ENTRIES.write(entries, folder)
         matrix.SECONDS.write(seconds, folder)
     order = [organism.name for organism in organisms]
-    entries.sort(key=lambda entry: order.index(entry.organism))
+    entries.sort(key=lambda entry: (order.index(entry.organism), COLUMNS.index(entry.instrument)))
     entries = matrix.against_controls(entries)
     matrix.ENTRIES.write(entries, folder)
     matrix.SUMMARIES.write(matrix.summarise(entries), folder)
     proved = load_subject(FinishedRun(workspace, "two_sat", PROVED))
     program = proved.circuit.readings["calibrated"].disjunctions
     MUTANTS.write(count_mutants(proved.problem, program), folder)
+    if again or not (folder / Path(SEARCHES.file).name).is_file():
+        SEARCHES.write(_searches(organisms, proved), folder)
     matrix.ORGANISMS.write([matrix.OrganismRow(each.name, each.told) for each in organisms], folder)
     write_pages(folder)
+
+
+def _searches(organisms: Sequence[Organism], proved: Subject) -> Iterator[SearchRow]:
+    """Every search and control on the honest network, as trained and untrained."""
+    for organism in (each for each in organisms if each.name == PROVED):
+        bare = planted.untrained("untrained", proved, CLAIM, organism.inputs, SEED)
+        for kind in Search:
+            yield from search(replace(organism, untrained=bare), kind)
 
 
 def make_organisms(workspace: Workspace) -> Iterator[Organism]:

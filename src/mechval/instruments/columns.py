@@ -1,7 +1,8 @@
 """The instruments: what each finds in an organism, in disagreements out of samples.
 
 All are judged by one rule (`Reading.is_detected`). The unit of every instrument is an answer of
-the network that is not what the claim says; none is trained, so none has a budget but samples.
+the network that is not what the claim says. Those that are trained (`mechval.instruments.das`) have
+a budget of steps, the others of samples alone.
 """
 
 from collections import Counter
@@ -34,6 +35,7 @@ from mechval.axioms.interchange import POOLED
 from mechval.axioms.partial import PartialCell, replace_partially
 from mechval.axioms.unmapped import Fill, Filler, differs
 from mechval.errors import MechvalError
+from mechval.instruments.das import Search, search
 from mechval.instruments.organism import Organism
 
 BAR = 0.01
@@ -50,6 +52,7 @@ ABLATIONS = {
     "independent resample ablation": Fill.INDEPENDENT,
     "optimal constant ablation": Fill.CONSTANT,
 }
+SEARCHES = (Search.DAS, Search.BOUNDLESS)
 _REPLACED = {cell: str(cell) for cell in PartialCell if cell not in (PartialCell.REACHED,)}
 
 
@@ -233,6 +236,20 @@ def read_ablations(organism: Organism) -> dict[str, Reading]:
     )
 
 
+def read_searches(organism: Organism) -> dict[str, Reading]:
+    """Both searches for the organism's variables, a cell each."""
+    found = {}
+    for kind in SEARCHES:
+        try:
+            rows = [*search(organism, kind)]
+        except MechvalError as error:
+            found[kind.value] = Reading([], str(error))
+        else:
+            cells = [Tally(row.disagreements, row.n, is_exact=False) for row in rows]
+            found[kind.value] = Reading(cells)
+    return found
+
+
 INSTRUMENTS: Mapping[str, Callable[[Organism], dict[str, Reading]]] = {
     "axioms": read_axioms,
     "interchange": read_interchange,
@@ -240,15 +257,18 @@ INSTRUMENTS: Mapping[str, Callable[[Organism], dict[str, Reading]]] = {
     "interchange accuracy": read_interchange_accuracy,
     "scrubbing": read_scrubbing,
     "ablations": read_ablations,
+    "searches": read_searches,
 }
-COLUMNS = (
-    *(axiom.value for axiom in Axiom),
-    *(cell.value for cell in InterchangeCell),
-    *_REPLACED.values(),
-    INTERCHANGE_ACCURACY,
-    SCRUBBING,
-    *ABLATIONS,
-)
+COLUMNS_OF: Mapping[str, tuple[str, ...]] = {
+    "axioms": tuple(axiom.value for axiom in Axiom),
+    "interchange": tuple(cell.value for cell in InterchangeCell),
+    "replaced": tuple(_REPLACED.values()),
+    "interchange accuracy": (INTERCHANGE_ACCURACY,),
+    "scrubbing": (SCRUBBING,),
+    "ablations": tuple(ABLATIONS),
+    "searches": tuple(kind.value for kind in SEARCHES),
+}
+COLUMNS = tuple(name for columns in COLUMNS_OF.values() for name in columns)
 
 
 @guarding.tracking()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mechval import tables
-from mechval.instruments.columns import COLUMNS, INSTRUMENTS, Reading
+from mechval.instruments.columns import COLUMNS, COLUMNS_OF, INSTRUMENTS, Reading
 from mechval.instruments.organism import Organism
 
 MOST_FALSE_ALARMS = 0.05
@@ -100,19 +100,25 @@ SUMMARIES = tables.Table("instruments/instruments.csv", InstrumentSummary)
 
 
 def measure(
-    organism: Organism, predictions: Iterable[Prediction]
+    organism: Organism, predictions: Iterable[Prediction], known: Iterable[str] = ()
 ) -> tuple[list[Entry], list[Seconds]]:
-    """All instruments on one organism, in the order of the columns."""
+    """All instruments on one organism but those known, in the order of the columns."""
     expected = {
         each.instrument: each.outcome for each in predictions if each.organism == organism.name
     }
     readings: dict[str, Reading] = {}
-    seconds = []
+    seconds, known = [], set(known)
     for group, instrument in INSTRUMENTS.items():
+        if known.issuperset(COLUMNS_OF[group]):
+            continue
         start = time.perf_counter()
         readings |= instrument(organism)
         seconds.append(Seconds(organism.name, group, time.perf_counter() - start))
-    entries = [_entry(organism, name, readings[name], expected.get(name)) for name in COLUMNS]
+    entries = [
+        _entry(organism, name, readings[name], expected.get(name))
+        for name in COLUMNS
+        if name in readings
+    ]
     return entries, seconds
 
 

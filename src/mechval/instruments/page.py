@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mechval.instruments import matrix
 from mechval.instruments.columns import BAR, COLUMNS
+from mechval.instruments.das import SEARCHES
 from mechval.instruments.matrix import Entry, InstrumentSummary, Outcome
 from mechval.instruments.mutants import MUTANTS
 from mechval.instruments.planted import CONTROL
@@ -24,13 +25,15 @@ SHORT = dict(
             *("1", "2", "3", "4", "N", "G", "X", "W"),
             *("γ fills", "joint", "indep.", "worst", "constant", "IIA", "scrub"),
             *("zero", "mean", "resample", "indep. a.", "optimal"),
+            *("DAS", "boundless"),
         ),
         strict=True,
     )
 )
 """Columns as the heat map names them."""
 _AXIOMS = COLUMNS[:4]
-_ANSWER_ONLY = COLUMNS[13:]
+_ANSWER_ONLY = COLUMNS[13:20]
+_TRAINED = COLUMNS[20:]
 _PARTIAL = COLUMNS[4:13]
 _TOLD = {Outcome.PASSED: "", Outcome.REFUSED: "–", Outcome.NO_VERDICT: "="}
 HEAT_MAP, DOSES = "matrix", "bypass"
@@ -53,6 +56,7 @@ def counted_faults(entries: Sequence[Entry]) -> dict[str, int]:
     """How many false claims there are, and how many of them each group of columns detects."""
     faults = _faults(entries)
     groups = {"axioms": _AXIOMS, "both": (*_AXIOMS, *_PARTIAL), "answer": _ANSWER_ONLY}
+    groups["trained"] = _TRAINED
     counts = {
         name: sum(_sees(row, columns) for row in faults.values())
         for name, columns in groups.items()
@@ -74,8 +78,8 @@ def conclusions(entries: Sequence[Entry]) -> str:
     return (
         f"Of {counts['all']} false claims the four axioms catch {counts['axioms']}, with the "
         f"partial cells {counts['both']}; interchange accuracy, scrubbing and five ablations "
-        f"together {counts['answer']}. {missed}. False alarms on true claims above 5 %: "
-        f"{alarms or 'none'}."
+        f"together {counts['answer']}, DAS and boundless DAS {counts['trained']}. {missed}. "
+        f"False alarms on true claims above 5 %: {alarms or 'none'}."
     )
 
 
@@ -129,6 +133,9 @@ def render_text(folder: Path) -> str:
         matrix=markdown_of(_matrix(entries)),
         instruments=markdown_of(_summary(summaries)),
         organisms=markdown_of(show(matrix.ORGANISMS.read(folder), "organism told")),
+        searches=markdown_of(
+            show(SEARCHES.read(folder), "organism variable search disagreements n rate")
+        ),
         mutants=markdown_of(_mutants(folder)),
         surprises=markdown_of(_surprises(entries)),
         n_wrong=len(matrix.surprises(entries)),

@@ -6,6 +6,7 @@ Each takes idle neurons, which no answer depends on, and makes them copies of th
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -15,11 +16,19 @@ from mechval.axioms import Interpretation
 from mechval.axioms.partial import Domain
 from mechval.errors import MechvalError
 from mechval.instruments.organism import Organism
-from mechval.instruments.two_sat import bit_variables, clause_variables, few_bits, variables_of
+from mechval.instruments.two_sat import (
+    answer_scores,
+    bit_variables,
+    clause_variables,
+    few_bits,
+    searched_for,
+    variables_of,
+)
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.interpretation import EVALUATE, formula_evaluator, reading_of
 from mechval.two_sat.network.components import AnswerState
+from mechval.two_sat.network.training import untrained_network
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.single.subject import Subject, make_subject
 
@@ -33,6 +42,19 @@ def honest(name: str, subject: Subject, claim: str, tokens: Int[Tensor, "formula
     """The claim about the network as it is."""
     made = subject.interpretations[claim]
     return _organism(name, f"as trained / {claim}", made, subject, tokens, is_sound=True)
+
+
+def untrained(
+    name: str, subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"], seed: int
+) -> Organism:
+    """The same claim about a network of the same shape that is not trained."""
+    problem, shape = subject.problem, subject.components.model.architecture
+    return honest(
+        name,
+        _remade(subject, untrained_network(problem, shape, seed), subject.circuit),
+        claim,
+        tokens,
+    )
 
 
 def bypassed(
@@ -169,6 +191,8 @@ def _organism(
         inputs=tokens,
         domains=domains,
         control="" if is_sound else CONTROL,
+        scores=partial(answer_scores, subject.components),
+        searched=searched_for(variables),
     )
 
 

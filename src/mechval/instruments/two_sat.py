@@ -1,26 +1,29 @@
 """The 2-SAT claim as instruments see it: its variables, states to try, the length of its maps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import Interpretation, Part, Variable, program_size
 from mechval.axioms.partial import Domain
+from mechval.instruments.organism import Searched
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.claim.sizes import WEIGHT_BITS
 from mechval.two_sat.formulas.generation import draw_budget, draw_distinct
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.interpretation import EVALUATE, PARSE, reading_of
+from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import lengths
 
 MOST_ON = 2
+CLAUSE_RANK = 64
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,26 @@ def variables_of(problem: Problem, circuit: Circuit, claim: Interpretation) -> l
     """All variables of a main interpretation."""
     neurons = circuit.readings[reading_of(claim.tags)].neurons
     return [*clause_variables(problem), *bit_variables(neurons)]
+
+
+def searched_for(variables: Sequence[Variable]) -> list[Searched]:
+    """The first clause, in half of its place's dimensions; the first bit, in all neurons."""
+    clause, bit = (
+        next(each for each in variables if each.component == component)
+        for component in (PARSE, EVALUATE)
+    )
+    anywhere = Part("all neurons", output="hidden")
+    return [Searched(clause, clause.carrier, CLAUSE_RANK), Searched(bit, anywhere, rank=1)]
+
+
+def answer_scores(
+    components: Components, cut: int, state: Float[Tensor, "batch pos d_model"] | AnswerState
+) -> Float[Tensor, "batch label"]:
+    """The logit of *satisfiable*, behind the largest of all others (a `Scores` of a network)."""
+    answer = state if isinstance(state, AnswerState) else components.evaluate(state)
+    logits, place = components.answer_logits(answer), components.vocabulary.satisfiable
+    others = torch.cat([logits[:, :place], logits[:, place + 1 :]], dim=1)
+    return torch.stack([others.max(dim=1).values, logits[:, place]], dim=1)
 
 
 def few_bits(n_bits: int) -> dict[str, Domain]:

@@ -29,9 +29,9 @@ def test_rows_that_are_there_are_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     toys = [toy for toy in make_toys() if toy.name in ("E5", "E6")]
     measured: list[str] = []
 
-    def measure(organism: Organism, predictions: object) -> tuple:
+    def measure(organism: Organism, predictions: object, known: object) -> tuple:
         measured.append(organism.name)
-        return matrix.measure(organism, [])
+        return matrix.measure(organism, [], known)
 
     class Remembering:
         def __getattr__(self, name: str) -> object:

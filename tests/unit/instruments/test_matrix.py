@@ -10,6 +10,7 @@ from mechval.axioms import Interpretation
 from mechval.errors import MechvalError
 from mechval.instruments import matrix, planted, two_sat
 from mechval.instruments.columns import COLUMNS, INSTRUMENTS, Reading, Tally
+from mechval.instruments.das import SEARCHES
 from mechval.instruments.matrix import Entry, Outcome, Prediction
 from mechval.instruments.mutants import MUTANTS, count_mutants
 from mechval.instruments.organism import Organism
@@ -42,15 +43,15 @@ def measured() -> dict[str, list[Entry]]:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    # axioms 1 to 4, N G, X W, unmapped in five ways, interchange accuracy, scrubbing, ablations
+    # axioms 1 to 4, N G, X W, unmapped in five ways, accuracy, scrubbing, ablations, DAS
     [
-        ("E2", "....  .. .- ..D.. . . ...D."),
-        ("E3", "DDDD  .D D- DDDDD . . ....."),
-        ("E4 (γ with x at its mean)", "..DD  DD D- DDDDD D D DDDDD"),
-        ("E4 (γ rebuilds x)", "....  D- .- .DDDD D D DDDDD"),
-        ("E5", "....  .. .D ..... . . ....."),
-        ("E6", "....  DD D- ..... D . ....."),
-        ("illusion", "....  .- .- ..D.. . . ...D."),
+        ("E2", "....  .. .- ..D.. . . ...D. --"),
+        ("E3", "DDDD  .D D- DDDDD . . ..... --"),
+        ("E4 (γ with x at its mean)", "..DD  DD D- DDDDD D D DDDDD --"),
+        ("E4 (γ rebuilds x)", "....  D- .- .DDDD D D DDDDD --"),
+        ("E5", "....  .. .D ..... . . ..... --"),
+        ("E6", "....  DD D- ..... D . ..... --"),
+        ("illusion", "....  .- .- ..D.. . . ...D. --"),
     ],
 )
 def test_every_instrument_says_what_the_fault_makes_it_say(
@@ -183,6 +184,7 @@ def test_the_page_is_made_from_tables(tmp_path: Path, measured: dict[str, list[E
     program = DisjunctionProgram(torch.eye(8, dtype=torch.bool))
     problem = Problem(n_variables=3, n_clauses=4)
     MUTANTS.write(count_mutants(problem, program), tmp_path)
+    SEARCHES.write([], tmp_path)
     write_pages(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".md", ".svg", ".html"}
     assert "Of 7 false claims the four axioms catch 2, with the partial cells 7;" in (
