@@ -1,6 +1,9 @@
 """What pages say: blocks count from 0, as in the weights' names, and links lead somewhere."""
 
+import ast
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,3 +63,63 @@ def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = re.findall(r"\]\(([^)#\s]+)", prose)
     assert [to for to in targets if "://" not in to and not (page.parent / to).exists()] == []
+
+
+NAMES_FILE = re.compile(
+    r"(?<![\w/:<>{}*-])((?:[\w.-]+/)*[\w-]+\.(?:py|md|svg|html|png|csv|json|yaml|toml|txt|pth|sh|ipynb|cff))\b"
+)
+MADE = {
+    *("run.json", "results/index.html", "cells.svg", "gpu.json", "controls.csv"),
+    *("interpretation.json", "theorem_listing.csv", "../../../deviations.html"),
+    *(f"mechanism_{part}.csv" for part in ("attention", "heads", "neurons")),
+    *("../x.csv", "reporting.html"),  # an example of a link, and a package
+}
+"""Written by commands, and not committed."""
+OWED = "PAPER.md"
+"""What docstrings of the package still cite, but is not in the repository."""
+
+
+def unknown_files(text: str, place: str, known: set[str]) -> set[str]:
+    """The files that a text names and that are neither beside its own nor anywhere below."""
+    found = set()
+    for name in NAMES_FILE.findall(text):
+        beside = os.path.normpath(f"{Path(place).parent.as_posix()}/{name}")
+        ends = any(f"/{path}".endswith(f"/{name}") for path in known)
+        if not ends and beside not in known and name not in MADE:
+            found.add(name)
+    return found
+
+
+def told() -> Iterator[tuple[str, str]]:
+    """Pages and docstrings, each with the path of its file."""
+    for path in [*PAGES, ROOT / "benchmarks" / "README.md", *(ROOT / "src").rglob("README.md")]:
+        yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
+    for folder in ("src", "experiments", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                    yield path.relative_to(ROOT).as_posix(), ast.get_docstring(node) or ""
+
+
+@pytest.fixture(scope="module")
+def committed() -> set[str]:
+    return set(subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines())
+
+
+def test_pages_and_docstrings_name_no_file_that_is_not_here(committed: set[str]) -> None:
+    found = {
+        (place, name) for place, text in told() for name in unknown_files(text, place, committed)
+    }
+    assert {each for each in found if not each[1].endswith(OWED)} == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("see NOTES.md section 2", {"NOTES.md"}),
+        ("[drawn](../docs/GONE.svg)", {"../docs/GONE.svg"}),
+        ("[drawn](../docs/axioms.svg), README.md, axioms.csv and run.json", set()),
+    ],
+)
+def test_a_file_that_is_not_here_is_found(text: str, names: set[str], committed: set[str]) -> None:
+    assert unknown_files(text, "docs/PAGE.md", committed) == names
