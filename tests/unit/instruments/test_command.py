@@ -1,5 +1,6 @@
 """``python -m experiments.instruments``: what it refuses, and that it resumes."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_rows_that_are_there_are_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     toys = [toy for toy in make_toys() if toy.name in ("E5", "E6")]
     measured: list[str] = []
 
-    def measure(organism: Organism, predictions: object, known: object) -> tuple:
+    def measure(organism: Organism, predictions: object, known: Iterable[str]) -> tuple:
         measured.append(organism.name)
         return matrix.measure(organism, [], known)
 
