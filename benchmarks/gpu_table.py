@@ -22,8 +22,7 @@ rate that was measured.
 
 Side by side on one card, by the pipeline. *Smallest* and *largest bound* are the closed form's,
 over all formulas, of a neuron that has to be on and of one that has to be off, in units of the
-level it was trained to: nothing is proved where they lie on the wrong side of 0. *Weights not
-kept*: the figures are all that is left of the network, and there is no theorem about it.
+level it was trained to: nothing is proved where they lie on the wrong side of 0.
 
 {networks}
 """
@@ -67,13 +66,13 @@ def _steps(card: dict[str, Any]) -> list[tuple[str, ...]]:
 def _networks(card: dict[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for name, network in card.get("consolidation", {}).get("networks", {}).items():
-        result, is_kept = network["result"], network.get("weights_kept", True)
+        result = network["result"]
         rows.append(
             (
-                name if is_kept else f"{name} (weights not kept)",
+                name,
                 f"{network['n_variables']}, {network['n_clauses']}",
                 f"{network['seconds']:.0f}",
-                str(network["wrong_of_100000"]) if is_kept else "",
+                str(network["wrong_of_100000"]),
                 f"{result['lower_bound']:.3f}",
                 f"{result['upper_bound']:.3f}",
             )

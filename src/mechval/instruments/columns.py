@@ -53,7 +53,7 @@ ABLATIONS = {
     "optimal constant ablation": Fill.CONSTANT,
 }
 SEARCHES = (Search.DAS, Search.BOUNDLESS)
-_REPLACED = {cell: str(cell) for cell in PartialCell if cell not in (PartialCell.REACHED,)}
+_REPLACED = {cell: str(cell) for cell in PartialCell if cell is not PartialCell.REACHED}
 
 
 @dataclass(frozen=True)
