@@ -280,5 +280,8 @@ def test_without_a_network_the_dashboard_is_not_published_and_says_so(
         timeout=HANG_SECONDS,
     )
     assert answer.returncode == 2
-    assert answer.stderr.startswith("the dashboard of acme/mechval is not published (")
+    assert answer.stderr.startswith(
+        "the dashboard of acme/mechval is not published "
+        "(ConnectionError: http://127.0.0.1:9 does not answer); "
+    )
     assert answer.stderr.count("\n") == 1
