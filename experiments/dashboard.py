@@ -20,6 +20,7 @@ from experiments.tracking import (
     artifact_name,
     group_name,
     import_wandb,
+    reach_server,
     tracking_folder,
 )
 from mechval.axioms import Axiom
@@ -155,7 +156,7 @@ def publish(request: Request) -> None:
     owner = (options.wandb.entity or "", options.wandb.project)
     try:
         # Asked first, because the libraries below wait and repeat for long.
-        reach_server()
+        reach_server(API_SECONDS)
         api = wandb.Api(timeout=API_SECONDS)
         owner = (options.wandb.entity or api.default_entity, options.wandb.project)
         replay_lineage(api, shown, *owner)
@@ -168,21 +169,6 @@ def publish(request: Request) -> None:
             f"the dashboard of {place} is not published ({type(error).__name__}: "
             f"{reason}); needed: the network and a valid key, see `wandb login`."
         ) from None
-
-
-def reach_server() -> None:
-    """Raise OSError if W&B's server does not answer, in whatever words.
-
-    W&B's own process would go on asking, and now and then never end with ours.
-    """
-    import requests
-    from wandb.sdk import wandb_setup
-
-    url = wandb_setup.singleton().settings.base_url
-    try:
-        requests.head(url, timeout=API_SECONDS)
-    except requests.RequestException as error:
-        raise ConnectionError(f"{url} does not answer") from error
 
 
 def replay_lineage(api: Any, shown: Shown, entity: str, project: str) -> None:

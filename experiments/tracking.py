@@ -270,6 +270,21 @@ def import_wandb(folder: Path) -> Any:
     return wandb
 
 
+def reach_server(seconds: float) -> None:
+    """Raise OSError if W&B's server does not answer, in whatever words.
+
+    W&B's own process would go on asking, and now and then never end with ours.
+    """
+    import requests
+    from wandb.sdk import wandb_setup
+
+    url = wandb_setup.singleton().settings.base_url
+    try:
+        requests.head(url, timeout=seconds)
+    except requests.RequestException as error:
+        raise ConnectionError(f"{url} does not answer") from error
+
+
 def _log_contents(
     wandb: Any, tracked: Any, contents: stage_contents.Contents, directory: Path
 ) -> None:

@@ -185,7 +185,7 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
         dashboard.publish(request)  # type: ignore[arg-type]
 
     write_stage(tmp_path / "results" / "two_sat" / "mine", "data", {})
-    monkeypatch.setattr(dashboard, "reach_server", lambda: None)
+    monkeypatch.setattr(dashboard, "reach_server", lambda seconds: None)
     return call
 
 
