@@ -16,7 +16,7 @@ from transformer_lens.model_bridge.sources import (  # pyright: ignore[reportMis
 
 from experiments.gallery.hugging_face import gpt2
 from mechval import axioms as mv
-from mechval.axioms.cutting import Cuts
+from mechval.axioms.cut_network import Cuts
 
 WHOLE = ["blocks.0.hook_resid_post", "blocks.1.hook_resid_post"]
 HEAD = [mv.Cut("blocks.1.attn.hook_z", index=np.s_[-1, 0])]

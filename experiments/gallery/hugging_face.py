@@ -20,7 +20,7 @@ from transformers import (  # pyright: ignore[reportMissingImports]
 )
 
 from mechval import axioms as mv
-from mechval.axioms.cutting import Cuts
+from mechval.axioms.cut_network import Cuts
 
 SIZES = {"vocab_size": 20, "eos_token_id": 0, "bos_token_id": 0, "pad_token_id": 0}
 

@@ -24,10 +24,10 @@ from mechval.axioms.controls import CONTROLS as CONTROLS
 from mechval.axioms.controls import ControlCell as ControlCell
 from mechval.axioms.controls import Controls as Controls
 from mechval.axioms.controls import run_controls as run_controls
+from mechval.axioms.cut_network import CutNetwork as CutNetwork
 from mechval.axioms.cuts import Cut as Cut
 from mechval.axioms.cuts import Part as Part
 from mechval.axioms.cuts import PartialState as PartialState
-from mechval.axioms.cutting import CutNetwork as CutNetwork
 from mechval.axioms.disagreements import DISAGREEMENTS as DISAGREEMENTS
 from mechval.axioms.disagreements import Disagreements as Disagreements
 from mechval.axioms.disagreements import load_disagreements as load_disagreements

@@ -18,8 +18,8 @@ from torch import Tensor
 from mechval import tables
 from mechval.axioms import equations, guarding, rendering, states, statistics
 from mechval.axioms.base import CellKey, Interpretation, Map, State, Trajectory
+from mechval.axioms.cut_network import Component
 from mechval.axioms.cuts import carried, claimed
-from mechval.axioms.cutting import Component
 from mechval.axioms.report import CellName, Estimate
 from mechval.errors import MechvalError
 from mechval.progress import track

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mechval.axioms.base import Map
-from mechval.axioms.cutting import Component
+from mechval.axioms.cut_network import Component
 from mechval.axioms.result import RECORD
 from mechval.axioms.spec_format import ProvenanceSpec
 from mechval.errors import MechvalError

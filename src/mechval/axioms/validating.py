@@ -15,7 +15,7 @@ from mechval.axioms.baselines import (
     measure_baseline,
     strongest_constant,
 )
-from mechval.axioms.cutting import Component
+from mechval.axioms.cut_network import Component
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.paired import PairedRow, compare_pairs
 from mechval.axioms.report import AxiomReport

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mechval.axioms import CutNetwork
 from mechval.errors import MechvalError
-from tests.unit.axioms.test_cutting import INPUTS, argmax, cut
+from tests.unit.axioms.test_cut_network import INPUTS, argmax, cut
 
 
 class Centred(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mechval.axioms import CutNetwork, guarding
-from mechval.axioms.cutting import Cuts
+from mechval.axioms.cut_network import Cuts
 from mechval.axioms.equations import run_components
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.tokens import encode_formulas
