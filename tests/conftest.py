@@ -49,6 +49,8 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
             import_module(name)
 
 
+# First, because the workers read the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One worker gets all tests of a file, and all that share a run."""
     for item in items:

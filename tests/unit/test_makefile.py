@@ -20,3 +20,9 @@ def test_make_lists_every_target_and_does_nothing(words: tuple[str, ...]) -> Non
     listed = [re.fullmatch(r"make (\w+) +(\S.*)", line) for line in answer.stdout.splitlines()]
     assert [line[1] for line in listed if line] == targets.split()
     assert all(listed)
+
+
+def test_a_worker_keeps_its_groups_together(request: pytest.FixtureRequest) -> None:
+    """Else each worker makes every shared run anew; pytest-xdist 3.8 fails to group from 9.2 on."""
+    if getattr(request.config.option, "loadgroup", False):
+        assert request.node.nodeid.endswith(f"@{Path(__file__)}")
