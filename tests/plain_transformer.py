@@ -1,6 +1,6 @@
 """The network once more, one token and one head at a time, in two weight layouts.
 
-Written for clarity and for float64, from the description in PAPER.md section 2 alone.
+Written for clarity and for float64, from the paper's description (section 4) alone.
 """
 
 from collections.abc import Mapping

@@ -75,8 +75,6 @@ MADE = {
     *("../x.csv", "reporting.html"),  # an example of a link, and a package
 }
 """Written by commands, and not committed."""
-OWED = "PAPER.md"
-"""What docstrings of the package still cite, but is not in the repository."""
 
 
 def unknown_files(text: str, place: str, known: set[str]) -> set[str]:
@@ -110,7 +108,7 @@ def test_pages_and_docstrings_name_no_file_that_is_not_here(committed: set[str])
     found = {
         (place, name) for place, text in told() for name in unknown_files(text, place, committed)
     }
-    assert {each for each in found if not each[1].endswith(OWED)} == set()
+    assert found == set()
 
 
 @pytest.mark.parametrize(

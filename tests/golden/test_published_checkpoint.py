@@ -1,4 +1,4 @@
-"""The published checkpoint gives what the paper reports (PAPER.md section 2).
+"""The published checkpoint gives what the paper reports (section 4).
 
 Sizes are smaller than the paper's, so each published ε is turned back into its rate and must lie
 in the two-sided 99.9 % interval of the rate measured here.
@@ -25,7 +25,7 @@ PAPER_N = 80_001
 QUESTION = Question(TWO_SAT.circuit, changed(TWO_SAT.axioms, residuals=("attn_out",)), 0.7387)
 COMPONENTS = ("parse", "evaluate", "output")
 
-# PAPER.md section 2, published axiom table, in the order of COMPONENTS.
+# The axiom table of paper section 4, in the order of COMPONENTS.
 PUBLISHED_EPSILONS = {
     "trees": {
         "prefix equivalence": (3.74e-5, 0.182, 0.0128),

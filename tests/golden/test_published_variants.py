@@ -1,4 +1,4 @@
-"""The published checkpoint gives the variants that the paper reports (PAPER.md section 2).
+"""The published checkpoint gives the variants that the paper reports (section 4).
 
 As in `test_published_checkpoint`, a published ε is turned back into its rate, which must lie in the
 two-sided 99.9 % interval of what is measured here on fewer formulas.

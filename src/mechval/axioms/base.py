@@ -127,7 +127,7 @@ class Interpretation:
     Raises MechvalError if lengths do not fit together, component names are not unique or the name
     is not that of the tags.
 
-    Source: paper section 3; PAPER.md section 1.
+    Source: paper section 3 (interpretations, α and γ).
     """
 
     name: str

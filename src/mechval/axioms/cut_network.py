@@ -6,7 +6,7 @@ is what the paper calls mechanistic derivability: each component is a contiguous
 network's own computation. At a partial cut the state is a part of the network's computation, and
 everything else is carried from the network's own run.
 
-Source: paper section 3; PAPER.md section 1.
+Source: paper section 3 (axioms).
 """
 
 import copy

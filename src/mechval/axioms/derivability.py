@@ -1,6 +1,6 @@
 """Trying out that a network's components are functions of the state at their cut alone.
 
-Source: paper section 3 (mechanistic derivability); PAPER.md section 1.
+Source: paper section 3 (mechanistic derivability).
 """
 
 import itertools

@@ -3,7 +3,7 @@
 Every user goes through :func:`sides`: counting, looking at single inputs, the search for
 counterexamples. Components are 1-based: component i leads from cut i - 1 to cut i.
 
-Source: paper section 3; PAPER.md section 1.
+Source: paper section 3 (axioms).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ def representative_cells(interpretation: Interpretation) -> dict[CellKey, CellKe
     network to run, so axiom 3 repeats 1 and 4 repeats 2. That leaves 4·d - 4 distinct cells for
     d > 1, and a single one for d = 1.
 
-    Source: PAPER.md section 1.
+    Source: own; it follows from the axioms (paper section 3).
     """
     return dict(_representatives(interpretation.n_components, interpretation.output_is_label))
 

@@ -1,1 +1,1 @@
-"""Case study 2: addition modulo p in a one-block transformer (PAPER.md section 3)."""
+"""Case study 2: addition modulo p in a one-block transformer (paper section 5)."""

@@ -6,7 +6,7 @@ same at cut 2. The α_1
 that carries the claim is the pseudo-inverse of γ_1, which can fail; the paper's is kept beside it
 (deviation D4).
 
-Source: PAPER.md section 3.
+Source: paper section 5.
 """
 
 from collections.abc import Iterator, Sequence

@@ -3,7 +3,7 @@
 A number is its token id; the token after the last number is ``=``. An input is the pair
 ``(a, b)``, read by the network as the three tokens ``a b =``; a pair's index is ``a * p + b``.
 
-Source: PAPER.md section 3 (Nanda et al., ICLR 2023).
+Source: Nanda et al., ICLR 2023; paper section 5.
 """
 
 import torch

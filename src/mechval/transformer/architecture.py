@@ -6,7 +6,7 @@ from mechval.config import Config
 
 
 class Architecture(Config):
-    """Widths and heads per block (defaults: paper section on 2-SAT, PAPER.md section 2)."""
+    """Widths and heads per block (defaults: paper section 4)."""
 
     d_model: int = Field(default=128, ge=8, le=4096, description="an integer from 8 to 4096")
     d_mlp: int = Field(default=512, ge=8, le=16384, description="an integer from 8 to 16384")

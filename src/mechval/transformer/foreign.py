@@ -38,7 +38,7 @@ def load_foreign_checkpoint(model: Transformer, path: Path) -> None:
 
     Layout and precision are told, half precision is widened. Raises MechvalError if the file is
     missing or damaged, contains code, or holds other tensors than this architecture's. Source: the
-    original layout is in PAPER.md sections 2 and 3; both published models have it.
+    authors' code; both published models have its layout.
     """
     weights = _without_prefixes(_weights_in(_read(path), path))
     expected, layout = model.state_dict(), _OWN

@@ -166,7 +166,7 @@ class Transformer(HookedModule):
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights afresh: N(0, 1/d_model), the unembedding N(0, 1/d_vocab), biases 0.
-        Source: PAPER.md section 2, published training run."""
+        Source: paper section 4 (training) and the authors' code."""
         for name, parameter in self.named_parameters():
             variance = 1 / self.d_vocab if name == "W_U" else 1 / self.architecture.d_model
             with torch.no_grad():

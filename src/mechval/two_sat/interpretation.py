@@ -1,6 +1,6 @@
 """The paper's interpretation of the 2-SAT network: parse, evaluate, output.
 
-Source: paper section 4; PAPER.md section 2.
+Source: paper section 4 (α, γ and the program of each component).
 """
 
 from collections.abc import Iterable, Mapping

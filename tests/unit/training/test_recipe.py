@@ -8,7 +8,7 @@ from mechval.config import parse_config
 from mechval.errors import MechvalError
 from mechval.training.recipe import Recipe
 
-# PAPER.md section 2: batches of 10 000, 1.2 M formulas per epoch, warm-up over 10 epochs.
+# Paper section 4: batches of 10 000, 1.2 M formulas per epoch, warm-up over 10 epochs.
 PUBLISHED = Recipe(
     examples=1_200_000_000,
     batch_size=10_000,

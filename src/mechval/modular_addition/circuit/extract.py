@@ -4,7 +4,7 @@ Key frequencies are those at which the hidden neurons write waves of a + b into 
 p² inputs (deviation U16). Those that stand out of the embedding, and what the logits and the loss
 say, are measured beside and choose nothing. The circuit is its tables.
 
-Source: Nanda et al., ICLR 2023; PAPER.md section 3.
+Source: Nanda et al., ICLR 2023; paper section 5.
 """
 
 import math

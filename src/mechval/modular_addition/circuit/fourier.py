@@ -3,7 +3,7 @@
 Wave number k has the angle w_k = 2πk/p; k runs from 1 to the largest one below p/2, beyond which
 waves repeat. (With p even, k = p/2 is left out: its sine is zero everywhere.)
 
-Source: Nanda et al., ICLR 2023; PAPER.md section 3.
+Source: Nanda et al., ICLR 2023; paper section 5.
 """
 
 import math

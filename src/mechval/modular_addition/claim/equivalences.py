@@ -2,7 +2,7 @@
 
 A state holds, per part, K pairs of a cosine and a sine; its last axis is (cosine, sine).
 
-Source: PAPER.md section 3, D5 (the authors' rounded state has no equality; here it has one).
+Source: paper section 5; deviation D5 (the authors' rounded state has no equality, this one has).
 """
 
 import math

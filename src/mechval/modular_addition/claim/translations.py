@@ -4,7 +4,7 @@ Every translation is an affine map fitted by least squares; where several fit eq
 features than points), the one of least norm. Such a map reproduces *any* targets on the points it
 was fitted on, so an equivalence measured there cannot fail: it is vacuous (deviation D4).
 
-Source: PAPER.md section 3.
+Source: paper section 5.
 """
 
 from collections.abc import Mapping

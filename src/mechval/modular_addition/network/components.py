@@ -3,7 +3,7 @@
 Embed: token embedding; hidden: position embedding, attention and the MLP's hidden layer, read at
 ``=``; output: the MLP's output, the unembedding and the argmax over all tokens.
 
-Source: PAPER.md section 3.
+Source: paper section 5.
 """
 
 from dataclasses import dataclass

@@ -3,8 +3,7 @@
 A row's key is ``<interpretation>|<axiom>|<component>``; N is that of the held-out inputs. The
 paper's mainline network is not available to this project, so no row is a reproduction.
 
-Source: "Validating Mechanistic Interpretations: An Axiomatic Approach", ICML 2025, as restated in
-PAPER.md section 3.
+Source: "Validating Mechanistic Interpretations: An Axiomatic Approach", ICML 2025, section 5.
 """
 
 from collections.abc import Iterable, Mapping

@@ -63,7 +63,7 @@ class Levels:
 def neuron_effects(
     model: Transformer, problem: Problem, hidden: Float[Tensor, "formula d_mlp"]
 ) -> NeuronEffects:
-    """Measure the effects on the fitting split's activations (PAPER.md section 2, component 2)."""
+    """Measure the effects on the fitting split's activations (paper section 4, evaluate)."""
     direction = model.W_U[:, Vocabulary(problem).satisfiable]
     coefficient = (model.block(1).mlp.W_out @ direction).detach().cpu()
     return NeuronEffects(coefficient, hidden.max(dim=0).values)

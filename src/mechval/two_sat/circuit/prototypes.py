@@ -16,7 +16,7 @@ def clause_prototypes(model: Transformer, problem: Problem) -> Float[Tensor, "pa
     """Residual stream after block 0 at a clause's second literal, for every literal pair. Block 0
     is evaluated at the second literal with attention to the two literals of its own clause only,
     and averaged over the clause positions. Pair ``first * n_literals + second``. Source: paper
-    section 4 (clause parsing); PAPER.md section 2, component 1."""
+    section 4 (clause parsing)."""
     return prototypes_by_position(model, problem).mean(dim=0)
 
 

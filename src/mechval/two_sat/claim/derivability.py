@@ -9,7 +9,7 @@ residual stream at the second literals alone, evaluate in the evaluating neurons
 is put to its mean on the fitting split. Beside the claims stand controls, in which the named parts
 are replaced and all else is kept: where these change as few labels, the claim says nothing.
 
-Source: paper section 3, mechanistic derivability; PAPER.md section 2.
+Source: paper section 3 (mechanistic derivability); section 4 and appendix (ablations of the skip).
 """
 
 import copy

@@ -4,7 +4,7 @@ For each cut the bits are read anew, trees and disjunctions fitted to them anew,
 tried. None of this needs the network's first two components again, and a program runs once for
 each truth table.
 
-Source: paper section 4 (constants 0.5 and 2.0); PAPER.md section 2.
+Source: paper section 4 (constants 0.5 and 2.0).
 """
 
 from collections.abc import Iterable, Iterator

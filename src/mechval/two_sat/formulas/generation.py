@@ -44,8 +44,8 @@ class DrawnFormulas:
 def generate_corpora(problem: Problem, config: DataConfig, seed: int) -> Corpora:
     """Draw, label, split and shuffle both corpora; the same arguments give the same formulas.
     Raises MechvalError where a split would be empty, where a class has fewer formulas than asked
-    for, or where a class is too rare for :func:`draw_budget`. Source: paper section 4;
-    shared/docs/PAPER.md section 2."""
+    for, or where a class is too rare for :func:`draw_budget`. Source: paper section 4
+    (data)."""
     per_class = formulas_per_class(config)
     wanted = sum(per_class.values())
     _refuse_impossible(problem, wanted)

@@ -2,7 +2,7 @@
 
 Parse is embeddings plus block 0; evaluate is block 1's attention plus its MLP's hidden layer, read
 at the answer position; output is the MLP's output plus the unembedding and the argmax. Source:
-paper section 4; PAPER.md section 2. TransformerLens counts blocks from 0, the paper from 1.
+paper section 4 (components). TransformerLens counts blocks from 0, the paper from 1.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Disjunction only: a neuron's bit is the OR of the assignments whose formulas activate it.
 
-Source: paper section 4; PAPER.md section 2.
+Source: paper section 4 (interpretation with disjunctions only).
 """
 
 from collections.abc import Sequence

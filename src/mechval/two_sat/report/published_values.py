@@ -4,7 +4,7 @@ The numbers are in ``published_values.csv``, one row each, with their source. A 
 ``<version>[/<family> <setting>]/<axiom>/<component>``.
 
 Source: "Validating Mechanistic Interpretations: An Axiomatic Approach", ICML 2025, section 4 and
-its training log, as restated in PAPER.md sections 2 and 4.
+appendix, and the training log of its published network.
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,7 @@ Positions are treated as if they drifted independently, and the functionals too;
 the bound. Neurons whose effect is below `_NEGLIGIBLE` of the largest are bounded crudely by the
 largest value that anything can have there.
 
-Source: own; PAPER.md section 2, component 1, says what γ_1 is.
+Source: own; paper section 4 (clause parsing) says what γ_1 is.
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ confirmed bounds together. Rounding is bounded anew: all intermediate numbers ar
 off by at most γ = K u / (1 - K u) times the same sum of absolute values, attention weights by a
 further factor; see `_Rounding`.
 
-Source: PAPER.md section 2 (network, prototypes); the layout of the file is in `certificate`.
+Source: paper section 4 (network, prototypes); the layout of the file is in `certificate`.
 """
 
 import hashlib

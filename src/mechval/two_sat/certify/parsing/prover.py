@@ -18,7 +18,7 @@ exceeds a bound of the error of every float64 operation (`rounding`). The float3
 the same function with rounding errors of its own. The same analysis with u = 2^-24 bounds those
 by far more than the margins, so about float32 nothing is proved: it would have to err by a margin.
 
-Source: own; PAPER.md section 2, component 1, says what is claimed.
+Source: own; paper section 4 (clause parsing) says what is claimed.
 """
 
 from collections.abc import Callable, Iterator

@@ -2,7 +2,7 @@
 
 Written anew, in interval arithmetic on numpy arrays: what stands at second literals and at ``:``
 after block 0, what of it is disturbed by attention elsewhere, and block 1 at ``:`` as sums over
-clauses. Source: PAPER.md section 2 (network); the mathematics is told in `first_block`,
+clauses. Source: paper section 4 (network); the mathematics is told in `first_block`,
 `second_block` and `fractions` of this package.
 """
 

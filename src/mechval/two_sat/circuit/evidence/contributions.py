@@ -2,8 +2,8 @@
 
 The pre-activation is b_in plus the residual stream's share plus, for every head of block 1, a
 softmax-weighted sum over positions. Each position adds ``exp(score)`` to the head's denominator and
-``exp(score)`` times its value along the neuron's input weights to the numerator. Source: PAPER.md
-section 2, circuit evidence ("how one neuron evaluates").
+``exp(score)`` times its value along the neuron's input weights to the numerator. Source: paper
+section 4 and appendix (circuit evidence: how one neuron evaluates).
 """
 
 from collections.abc import Iterator, Mapping

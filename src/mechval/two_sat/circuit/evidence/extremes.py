@@ -4,7 +4,7 @@ From a fixed asking token the other positions' scores are independent, so a soft
 N / (N + D) is extreme where N and every term of D are: a choice per position, or per clause, that
 needs no search. Deviation D2: the authors' score from ``:`` to a token adds, where the
 token-to-token entry belongs, the token-to-position entry at the position whose number is the
-token's id. Source: PAPER.md section 2, circuit evidence.
+token's id. Source: paper section 4 and appendix (circuit evidence).
 """
 
 import math

@@ -61,7 +61,7 @@ def gather_evidence(
     seed: int,
     device: torch.device,
 ) -> Filled:
-    """Measure everything PAPER.md lists as circuit evidence for a 2-SAT network of two blocks.
+    """Measure all circuit evidence of the paper (section 4, appendix) on a network of two blocks.
     ``circuit`` was extracted from block 1's activations ``hidden`` on ``fit``, and its trees were
     fitted with ``max_leaves`` and ``seed``; further trees are fitted on the same. Every other
     number is measured on ``test``. Returns the rows of each of ``TABLES``."""

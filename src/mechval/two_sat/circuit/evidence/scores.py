@@ -2,8 +2,8 @@
 
 Block 0 sees token plus position embeddings, so each score is a sum of four table entries: from the
 token or the position asking to the token or the position asked. Block 1's scores are unscaled, and
-the answer token's query assumes uniform attention in block 0. Source: PAPER.md section 2, circuit
-evidence; blocks counted from 0.
+the answer token's query assumes uniform attention in block 0. Source: paper section 4 and
+appendix (circuit evidence); blocks counted from 0.
 """
 
 import math

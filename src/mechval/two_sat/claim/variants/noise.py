@@ -3,7 +3,7 @@
 What is drawn for a formula depends on the seed and on that formula alone, so a cell has one value
 however the formulas are batched, ordered or repeated (deviation U4).
 
-Source: paper section 4; PAPER.md section 2, variants.
+Source: paper section 4 and appendix (variants; deviation U11).
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 Each says which cells it bears on; in all others it agrees with its base by construction.
 Tolerated wrong neurons need no variants of their own: one measurement gives the whole curve.
 
-Source: paper section 4; PAPER.md section 2, variants.
+Source: paper section 4 and appendix (variants).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
