@@ -176,6 +176,12 @@ def test_tables_are_read_and_written_by_their_declarations() -> None:
     assert users - PLAIN_FILES == set()
 
 
+def test_no_file_is_written_for_its_owner_alone() -> None:
+    """``save_file`` of safetensors gives its files the mode 0600, whatever the umask."""
+    paths = [path for name in ("src", "experiments") for path in sources(ROOT / name)]
+    assert [relative(path) for path in paths if "save_file" in path.read_text("utf-8")] == []
+
+
 def test_packages_have_no_import_cycle() -> None:
     graph: dict[str, set[str]] = {}
     for path in sources(PACKAGE):

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from tracr.compiler import compiling, lib  # pyright: ignore[reportMissingImports]
 from tracr.rasp import rasp  # pyright: ignore[reportMissingImports]
 
@@ -34,7 +34,8 @@ def main() -> None:
             for parameter, value in parameters.items()
         }
         labels = {"labels": json.dumps(model.residual_labels)}
-        save_file(tensors, Path(__file__).with_name(f"{name}.safetensors"), labels)
+        path = Path(__file__).with_name(f"{name}.safetensors")
+        path.write_bytes(save(tensors, labels))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ arXiv 2406.11779 (2024): no MLP, no norm, no biases, 3 000 steps of AdamW on 128
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 PATH = Path(__file__).with_name("maximum.safetensors")
@@ -41,7 +41,7 @@ def train() -> None:
         numbers, _ = torch.randint(64, (128, 4)), descent.zero_grad()
         nn.functional.cross_entropy(model(numbers), numbers.amax(dim=1)).backward()
         descent.step()
-    save_file(model.state_dict(), PATH)
+    PATH.write_bytes(save(model.state_dict()))
 
 
 def trained() -> Maximum:

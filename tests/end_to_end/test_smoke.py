@@ -1,6 +1,7 @@
 """All stages through the real command line, in an empty directory, with the smoke preset."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def test_nothing_lands_outside_results_data_and_build(session: Session) -> None:
 def test_no_unfinished_checkpoint_is_left(session: Session) -> None:
     scratch = session.directory / "build" / "scratch"
     assert not [path for path in scratch.rglob("*") if path.is_file()]
+
+
+def test_files_have_the_mode_that_the_umask_leaves(session: Session) -> None:
+    os.umask(mask := os.umask(0))
+    paths = [path for name in ("results", "data") for path in (session.directory / name).rglob("*")]
+    modes = {path.stat().st_mode & 0o777 for path in paths if path.is_file()}
+    assert modes == {0o666 & ~mask}
 
 
 def test_a_second_run_skips_every_stage(session: Session) -> None:

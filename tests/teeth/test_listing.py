@@ -1,5 +1,6 @@
 """Listing the neurons: it agrees with the closed form, and proves what that cannot."""
 
+import os
 import shutil
 from collections.abc import Callable
 from copy import deepcopy
@@ -194,6 +195,11 @@ def uneven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, model = tmp_path_factory.mktemp("uneven"), uneven_network()
     proved(model, FOUR, folder, listing=listed(model, folder))
     return folder
+
+
+def test_the_mode_of_its_file_follows_the_umask(uneven: Path) -> None:
+    os.umask(mask := os.umask(0))
+    assert (uneven / LISTING).stat().st_mode & 0o777 == 0o666 & ~mask
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)

@@ -25,7 +25,6 @@ from mechval.axioms.report import Estimate
 from mechval.axioms.suite import refuse_part
 from mechval.errors import MechvalError
 
-_BATCH = 1024
 POOLED = "all"
 
 
@@ -143,7 +142,7 @@ def interchange_variables(
         refuse_part(inputs, domain_size)
     _check(interpretation, variables)
     counts = {(each, cell): _Counts() for each in range(len(variables)) for cell in InterchangeCell}
-    for bases, sources in _pairs(states.n_samples(inputs), is_domain=domain_size is not None):
+    for bases, sources in states.pairs(states.n_samples(inputs), is_domain=domain_size is not None):
         base, source = (
             equations.make_trajectory(interpretation, equations.run_network(interpretation, some))
             for some in (states.pick(inputs, bases), states.pick(inputs, sources))
@@ -187,19 +186,6 @@ def _check(interpretation: Interpretation, variables: Sequence[Variable]) -> Non
                 f"variable {variable.value.name!r} stands behind {variable.component!r}; allowed: "
                 f"one of {', '.join(interpretation.components[:-1])}."
             )
-
-
-def _pairs(n: int, *, is_domain: bool) -> Iterator[tuple[list[int], list[int]]]:
-    """Numbers of bases and their sources: all ordered pairs, or each input in one pair at most."""
-    n_pairs = n * n if is_domain else n // 2
-    if n_pairs == 0:
-        raise MechvalError(f"inputs holds {n} samples; allowed: at least 2, for one pair.")
-    for start in range(0, n_pairs, _BATCH):
-        pairs = range(start, min(start + _BATCH, n_pairs))
-        if is_domain:
-            yield [pair // n for pair in pairs], [pair % n for pair in pairs]
-        else:
-            yield [*pairs], [n_pairs + pair for pair in pairs]
 
 
 def _interchange(

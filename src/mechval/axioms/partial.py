@@ -191,7 +191,7 @@ def replace_partially(
     domains = domains or {}
     made = _Cells(claim, _by_cut(claim, variables, domains), domains, seed)
     n = states.n_samples(inputs)
-    pairs = list(_pairs(n, is_domain=domain_size is not None))
+    pairs = list(states.pairs(n, is_domain=domain_size is not None))
     for bases, sources in track(pairs, "partial cells"):
         base, source = (
             equations.make_trajectory(claim, equations.run_network(claim, some))
@@ -200,18 +200,6 @@ def replace_partially(
         made.add(base, source, is_listed=domain_size is not None)
     made.add_domains(inputs)
     return tuple(made.rows(confidence, is_listed=domain_size is not None))
-
-
-def _pairs(n: int, *, is_domain: bool) -> Iterator[tuple[list[int], list[int]]]:
-    n_pairs = n * n if is_domain else n // 2
-    if n_pairs == 0:
-        raise MechvalError(f"inputs holds {n} samples; allowed: at least 2, for one pair.")
-    for start in range(0, n_pairs, _BATCH):
-        pairs = range(start, min(start + _BATCH, n_pairs))
-        if is_domain:
-            yield [pair // n for pair in pairs], [pair % n for pair in pairs]
-        else:
-            yield [*pairs], [n_pairs + pair for pair in pairs]
 
 
 def _by_cut(

@@ -16,6 +16,8 @@ from torch import Tensor
 from mechval.axioms import guarding
 from mechval.errors import MechvalError
 
+_PAIRS = 1024
+
 
 class OpaqueError(Exception):
     """A state holds something whose samples cannot be told apart."""
@@ -93,6 +95,23 @@ def others(n: int, generator: torch.Generator) -> Int[Tensor, " sample"]:
     """For each of n samples the number of another one, each once (itself if there is but one)."""
     order = torch.randperm(n, generator=generator)
     return torch.empty_like(order).scatter(0, order, order.roll(1))
+
+
+def pairs(n: int, *, is_domain: bool) -> Iterator[tuple[list[int], list[int]]]:
+    """Numbers of bases and their sources among n samples, batch by batch: all ordered pairs of a
+    whole domain, else each sample in one pair at most.
+
+    Raises MechvalError if there is no pair.
+    """
+    n_pairs = n * n if is_domain else n // 2
+    if n_pairs == 0:
+        raise MechvalError(f"inputs holds {n} samples; allowed: at least 2, for one pair.")
+    for start in range(0, n_pairs, _PAIRS):
+        some = range(start, min(start + _PAIRS, n_pairs))
+        if is_domain:
+            yield [pair // n for pair in some], [pair % n for pair in some]
+        else:
+            yield [*some], [n_pairs + pair for pair in some]
 
 
 def pieces(inputs: Any, batch_size: int) -> Iterator[Any]:

@@ -17,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from mechval.errors import MechvalError
+from mechval.files import write_whole
 from mechval.two_sat.certify.counting import chunks
 from mechval.two_sat.certify.theorem import balls
 from mechval.two_sat.certify.theorem.balls import Ball
@@ -235,7 +236,8 @@ def save_listing(listing: Listing, folder: Path) -> None:
     """Write what was listed; same listing, same bytes."""
     arrays = {f"tables.{name}": part for name, part in listing.tables._asdict().items()}
     arrays |= {name: getattr(listing, name) for name in ("neurons", "prefixes", "extremes")}
-    save_file({name: np.ascontiguousarray(part) for name, part in arrays.items()}, folder / LISTING)
+    content = save({name: np.ascontiguousarray(part) for name, part in arrays.items()})
+    write_whole(folder / LISTING, content)
 
 
 def load_listing(folder: Path, problem: Problem) -> Listing:
