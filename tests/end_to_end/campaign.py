@@ -3,58 +3,84 @@
 ``python -m tests.end_to_end.campaign [PART …] [JOB …]``. Parts are ``kills`` (before each
 operation), ``disks`` (full from an operation on) and ``moments`` (SIGKILL at random, over and over
 until the command is done). A job is named as it is told (``train``, ``experiments.validate``); all
-are done unless some are named. Told is at how many places each was stopped; the first thing that is
-not as it should be ends the campaign. All of it takes an hour or more;
-:mod:`tests.unit.pipeline.test_faults` is the part of it that takes seconds.
+are done unless some are named. What was tried is written to ``benchmarks/faults.csv`` and, from
+there, into ``benchmarks/README.md`` after every job; a job that is there, of the same code, is not
+tried again. The first thing that is not as it should be ends the campaign. All of it takes an hour
+or more; :mod:`tests.unit.pipeline.test_faults` is the part of it that takes seconds.
 """
 
 import hashlib
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mechval import tables
+from mechval.files import write_whole
 from mechval.pipeline import Workspace
-from tests.end_to_end.commands import QUIET, ROOT, SMALL, Answer, run_module
+from mechval.reporting.readme import fill
+from mechval.reporting.shown import markdown_of, show
+from tests.end_to_end.campaign_jobs import (
+    Job,
+    command_jobs,
+    fresh,
+    modular_jobs,
+    moment_jobs,
+    stage_jobs,
+)
+from tests.end_to_end.commands import ROOT
 from tests.end_to_end.conftest import STAGES
 from tests.faults import Fault
 
 UNCOMPARED = ("run.json", "index.html", "deviations.html")
 """They say when, or depend on what else there is."""
-FEWEST_MOMENTS = 50
-FORMULA = "(x0|~x1)&(~x2|x4)"
-
+FOLDER = ROOT / "benchmarks"
 Tree = dict[str, str]
 
 
-@dataclass(frozen=True)
-class Job:
-    """A command, the folder that it starts from, and how many full disks are enough."""
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """How often a job was stopped, and each time ended by the same command with the same bytes.
 
-    name: str
-    module: str
-    words: tuple[str, ...]
-    base: Path
-    disks: int = 1000
+    Attributes:
+        operations: how many there are on files, of the kind that the part stops; none at random.
+        stopped: at how many of them it was stopped, or how often at random.
+        commands: how often the command was given again: once for all operations that leave the
+            same, once for each full disk, and at random until it was done.
+        code: git's name of the tree ``src`` that was tried.
+    """
 
-    def run(self, place: Path, **fault: object) -> Answer:
-        """Give the command in a folder."""
-        return run_module(place, self.module, *self.words, **fault)  # pyright: ignore
+    part: str = tables.told()
+    job: str = tables.told()
+    operations: int | None = tables.told()
+    stopped: int = tables.told()
+    commands: int = tables.told()
+    code: str = tables.told()
 
-    def expected(self, scratch: Path) -> tuple[Tree, int, int]:
-        """What it makes, and how many operations that takes: all, and those that need space."""
-        counts = []
-        for kind in ("kill", "full disk"):
-            place = fresh(self.base, scratch / "expected")
-            answer = self.run(place, fault=Fault(kind, str(place), 0, every=True))
-            require(answer.code == 0, self, answer)
-            counts.append(answer.operations)
-        return tree(place), counts[0], counts[1]
+
+FAULTS = tables.Table("benchmarks/faults.csv", Tried)
+TOLD = {
+    "kills": "a kill before an operation on files",
+    "disks": "a full disk, from an operation on",
+    "moments": "SIGKILL at random moments",
+}
+
+
+def expected(job: Job, scratch: Path) -> tuple[Tree, int, int]:
+    """What it makes, and how many operations that takes: all, and those that need space."""
+    counts = []
+    for kind in ("kill", "full disk"):
+        place = fresh(job.base, scratch / "expected")
+        answer = job.run(place, fault=Fault(kind, str(place), 0, every=True))
+        job.require(answer.code == 0, answer)
+        counts.append(answer.operations)
+    return tree(place), counts[0], counts[1]
 
 
 def tree(place: Path) -> Tree:
@@ -69,19 +95,6 @@ def tree(place: Path) -> Tree:
     return found
 
 
-def fresh(base: Path, place: Path) -> Path:
-    """A copy of a folder, in the place of what is there."""
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(base, place, symlinks=True)
-    return place
-
-
-def require(condition: bool, job: Job, found: object) -> None:
-    """Stop the campaign unless something holds."""
-    if not condition:
-        sys.exit(f"{job.name}: {found}")
-
-
 def differing(first: Tree, second: Tree) -> list[str]:
     """The names that are not the same in both."""
     return sorted(name for name in first | second if first.get(name) != second.get(name))
@@ -91,11 +104,11 @@ def whole(place: Path) -> str:
     """One digest of all that the next command can see, once it has recovered."""
     for study in (place / "results").glob("*"):
         for run in filter(Path.is_dir, study.glob("*")):
-            for stage in STAGES:
+            for stage in (*STAGES, "consolidate"):
                 Workspace(place).stage(study.name, run.name, stage).recover()
     found = [(path.relative_to(place), path) for path in place.rglob("*") if path.is_file()]
     parts = sorted(
-        (str(name), path.read_bytes())
+        (str(name), hashlib.sha256(path.read_bytes()).digest())
         for name, path in found
         if not any(map(_goes_first, name.parts)) and not is_log(name)
     )
@@ -112,139 +125,154 @@ def _goes_first(part: str) -> bool:
     return part.startswith(".") and not part.endswith(".old")
 
 
-def try_kills(job: Job, scratch: Path) -> str:
+def evenly(found: Sequence[str], most: int) -> set[str]:
+    """At most so many of them, the first and the last among these."""
+    n = min(most, len(found))
+    return {found[number * (len(found) - 1) // max(n - 1, 1)] for number in range(n)}
+
+
+def try_kills(job: Job, scratch: Path) -> Iterator[Tried]:
     """Kill before each operation; the same command then gives the same bytes and leaves nothing."""
-    expected, n, _ = job.expected(scratch)
+    wanted, n, _ = expected(job, scratch)
     place = fresh(job.base, scratch / "killed")
     states = Path(f"{place}.before")
     answer = job.run(place, fault=Fault("copy", str(place), every=True))
-    require(answer.code == 0, job, answer)
-    seen = set()
-    for state in sorted(states.iterdir(), key=lambda path: int(path.name)):
-        # Where recovery leaves what it left before, the rest is the same command from there.
-        if (digest := whole(state)) not in seen:
-            seen.add(digest)
-            fresh(state, place)
-            answer = job.run(place)
-            require(answer.code == 0, job, answer)
-            require(not (names := differing(tree(place), expected)), job, (state.name, names))
+    job.require(answer.code == 0, answer)
+    # Where recovery leaves what it left before, the rest is the same command from there.
+    digests = {state: whole(state) for state in sorted(states.iterdir(), key=_number)}
+    tried = evenly([*dict.fromkeys(digests.values())], job.states)
+    for digest in tried:
+        state = next(state for state, found in digests.items() if found == digest)
+        answer = job.run(fresh(state, place))
+        job.require(answer.code == 0, (state.name, answer))
+        job.require(not (names := differing(tree(place), wanted)), (state.name, names))
     shutil.rmtree(states)
-    return f"before each of {n} operations, {len(seen)} states once recovered"
+    stopped = sum(digest in tried for digest in digests.values())
+    yield made("kills", job, n, stopped, len(tried))
 
 
-def try_disks(job: Job, scratch: Path) -> str:
+def _number(path: Path) -> int:
+    return int(path.name)
+
+
+def try_disks(job: Job, scratch: Path) -> Iterator[Tried]:
     """Fill the disk from an operation on: one sentence, the old results, then the new ones."""
-    before, (expected, _, n) = tree(job.base), job.expected(scratch)
-    places = sorted(set(range(1, n + 1)[:: max(1, n // job.disks)]))
+    before, (wanted, _, n) = tree(job.base), expected(job, scratch)
     stopped = 0
-    for number in places:
+    for number in sorted(set(range(1, n + 1)[:: max(1, n // job.disks)])):
         place = fresh(job.base, scratch / "full")
         answer = job.run(place, fault=Fault("full disk", str(place), number, every=True))
         if answer.code == 0:
-            require(not differing(tree(place), expected), job, (number, answer))
+            job.require(not differing(tree(place), wanted), (number, answer))
             continue
         stopped += 1
         is_told = answer.code == 2 and answer.stderr.count("\n") == 1
-        require(is_told and "Traceback" not in answer.stderr, job, (number, answer))
+        job.require(is_told and "Traceback" not in answer.stderr, (number, answer))
         changed = [name for name in differing(tree(place), before) if name in before]
-        require(not changed, job, (number, changed))
-        answer = job.run(place)
-        require(answer.code == 0, job, (number, answer))
-        require(not (names := differing(tree(place), expected)), job, (number, names))
-    return f"full at {stopped} of {n} places"
+        job.require(not changed, (number, changed))
+        job.finish(place)
+        job.require(not (names := differing(tree(place), wanted)), (number, names))
+    yield made("disks", job, n, stopped, stopped)
 
 
-def stage_jobs(bases: Path) -> Iterator[Job]:
-    """Every stage, for the first time and again."""
-    base = bases / "nothing"
-    (base / "results").mkdir(parents=True)
-    for stage in STAGES:
-        words = (f"+stage={stage}", *SMALL)
-        job = Job(f"{stage}", "experiments.run", words, base, disks=4)
-        yield job
-        base = fresh(base, bases / stage)
-        require(job.run(base).code == 0, job, "cannot be made")
-        again = (*words, f"force={stage}")
-        yield Job(f"{stage} again", "experiments.run", again, base, disks=4)
-    yield Job("pages", "experiments.pages", (), base)
-
-
-def command_jobs(bases: Path) -> Iterator[Job]:
-    """What writes results without being a stage, over what it wrote before."""
-    committed, unread = bases / "committed", shutil.ignore_patterns("*.svg", "*.html")
-    for name in ("results", "docs"):
-        shutil.copytree(ROOT / name, committed / name, ignore=unread)
-    shutil.copy(ROOT / "README.md", committed)
-    runs = ("two_sat/published/report", "two_sat/reference")
-    jobs = (
-        ("experiments.validate", ("experiments.bring_your_own:question",), ()),
-        ("experiments.paper_table", ("two_sat",), runs),
-        ("experiments.explain", (FORMULA, "--html", "page.html"), runs),
-        ("experiments.theorems", ("--check", "proved-n6-m12"), ("theorems/proved-n6-m12",)),
-        ("experiments.readme", (), ("",)),
-    )
-    for module, words, read in jobs:
-        base = bases / module
-        for name in (".", *read):
-            (base / "results" / name).parent.mkdir(parents=True, exist_ok=True)
-            if name != ".":
-                shutil.copytree(committed / "results" / name, base / "results" / name)
-        (base / "results").mkdir(exist_ok=True)
-        shutil.copytree(committed / "docs", base / "docs")
-        stale = (committed / "README.md").read_text("utf-8").replace("<!-- /", "stale\n<!-- /")
-        (base / "README.md").write_text(stale, "utf-8")
-        job = Job(module, module, words, base)
-        # What is up to date is not written again.
-        if module != "experiments.readme":
-            require((answer := job.run(base)).code == 0, job, answer)
-        yield job
-
-
-def try_moments(job: Job, scratch: Path) -> str:
-    """Kill at random moments, each time giving the same command again, until it is done."""
-    expected, _, _ = job.expected(scratch)
+def try_moments(job: Job, scratch: Path) -> Iterator[Tried]:
+    """Kill at random moments, each time giving the same command again, until it is done; told
+    each time that it was."""
+    wanted, _, _ = expected(job, scratch)
     started = time.monotonic()
-    job.run(fresh(job.base, scratch / "moments"))
+    job.finish(fresh(job.base, scratch / "moments"))
     longest, rng = time.monotonic() - started, random.Random(0)
     kills = runs = 0
-    while kills < FEWEST_MOMENTS:
+    while kills < job.moments:
         place = fresh(job.base, scratch / "moments")
         while (answer := job.run(place, seconds=rng.uniform(0, longest))).code == -signal.SIGKILL:
             kills += 1
         runs += 1
-        require(answer.code == 0, job, answer)
-        require(not (names := differing(tree(place), expected)), job, (runs, names))
-    return f"{kills} kills at random, {runs} times until it was done"
+        job.require(answer.code == 0, answer)
+        job.require(not (names := differing(tree(place), wanted)), (runs, names))
+        yield made("moments", job, None, kills, kills + runs)
 
 
-def moment_jobs(bases: Path) -> Iterator[Job]:
-    """A claim, and all stages at once."""
-    nothing = bases / "nowhere"
-    (nothing / "results").mkdir(parents=True)
-    question = ("experiments.bring_your_own:question",)
-    yield Job("claim", "experiments.validate", question, nothing)
-    yield Job("small", "experiments.run", ("+stage=all", *SMALL), nothing)
-    words = ("+stage=all", "preset=smoke", "run=smoke", *QUIET)
-    yield Job("smoke", "experiments.run", words, nothing)
+def made(part: str, job: Job, operations: int | None, stopped: int, commands: int) -> Tried:
+    """What was tried, of the code as it is."""
+    return Tried(
+        part=part,
+        job=job.name,
+        operations=operations,
+        stopped=stopped,
+        commands=commands,
+        code=code(),
+    )
 
 
-PARTS: dict[str, tuple[Callable[[Job, Path], str], tuple[Callable[[Path], Iterator[Job]], ...]]] = {
-    "kills": (try_kills, (stage_jobs, command_jobs)),
-    "disks": (try_disks, (stage_jobs, command_jobs)),
+def code() -> str:
+    """Git's name of the sources' tree."""
+    words = ("git", "rev-parse", "--short=12", "HEAD:src")
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout[:-1]
+
+
+def render(rows: Sequence[Tried]) -> str:
+    """One row for each part: where, and how often."""
+    parts = [[row for row in rows if row.part == part] for part in TOLD]
+    return markdown_of(
+        show(
+            [part for part in parts if part],
+            ("stopped by", lambda part: TOLD[part[0].part]),
+            ("in: how often, if not everywhere of how many", lambda part: _places(part)),
+            ("stopped", lambda part: sum(row.stopped for row in part)),
+            ("given again", lambda part: sum(row.commands for row in part)),
+        )
+    )
+
+
+def _places(rows: Sequence[Tried]) -> str:
+    def told(row: Tried) -> str:
+        is_sample = row.operations is not None and row.stopped < row.operations
+        return f"{row.job} {row.stopped}{f' of {row.operations}' if is_sample else ''}"
+
+    return ", ".join(map(told, rows))
+
+
+def keep(row: Tried, folder: Path = FOLDER) -> None:
+    """Write a row in the place of the one before, and the table of the README."""
+    rows = {(each.part, each.job): each for each in (*FAULTS.read(folder), row)}
+    kept = sorted(rows.values(), key=lambda each: [*TOLD].index(each.part))
+    FAULTS.write(kept, folder)
+    readme = folder / "README.md"
+    text = fill(readme.read_text("utf-8"), {"faults": lambda: render(kept)})
+    write_whole(readme, text.encode())
+
+
+Make = Callable[[Path], Iterator[Job]]
+OF_FILES: tuple[Make, ...] = (stage_jobs, modular_jobs, command_jobs)
+PARTS: dict[str, tuple[Callable[[Job, Path], Iterator[Tried]], tuple[Make, ...]]] = {
+    "kills": (try_kills, OF_FILES),
+    "disks": (try_disks, OF_FILES),
     "moments": (try_moments, (moment_jobs,)),
 }
 
 
 def main(words: list[str]) -> None:
     """Do the parts and the jobs that are named, or all."""
-    names = [word for word in words if word not in PARTS]
+    names, now = [word for word in words if word not in PARTS], code()
+    done = {(row.part, row.job): row.stopped for row in FAULTS.read(FOLDER) if row.code == now}
     for part in [word for word in words if word in PARTS] or PARTS:
-        attempt, makers = PARTS[part]
         with tempfile.TemporaryDirectory() as folder:
-            for job in (job for make in makers for job in make(Path(folder) / "bases")):
-                if not names or job.name in names:
-                    sys.stdout.write(f"{job.name}, {part}: {attempt(job, Path(folder) / part)}\n")
-                    sys.stdout.flush()
+            for job in _named(part, names, Path(folder) / "bases"):
+                enough = job.moments if part == "moments" else 0
+                if done.get((part, job.name), -1) < enough:
+                    for row in PARTS[part][0](job, Path(folder) / part):
+                        keep(row)
+
+
+def _named(part: str, names: Sequence[str], bases: Path) -> Iterator[Job]:
+    left = set(names)
+    for job in (job for make in PARTS[part][1] for job in make(bases)):
+        if not names or job.name in left:
+            yield job
+            left.discard(job.name)
+        if names and not left:
+            return
 
 
 if __name__ == "__main__":
