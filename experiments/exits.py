@@ -40,8 +40,6 @@ def exit_codes() -> Iterator[None]:
     except MechvalError as error:
         _leave(WRONG_INPUT, str(error))
     except BrokenPipeError:
-        # Else the interpreter fails once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(UNREAD)
     except OSError as error:
         _leave(WRONG_INPUT, f"the operating system refuses: {error}.")
@@ -52,6 +50,7 @@ def exit_codes() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, handler)
         logging.raiseExceptions = is_loud
+        _drop_what_cannot_be_written()
 
 
 def tell_interruption(
@@ -62,6 +61,14 @@ def tell_interruption(
         sys.stderr.write(f"{_INTERRUPTED_TOLD}\n")
     else:
         sys.__excepthook__(kind, error, trace)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Else the interpreter fails once more when it flushes at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(*_: Any) -> NoReturn:

@@ -82,10 +82,12 @@ def _is_asked(word: str) -> bool:
 
 
 def _require_place(page: Path) -> None:
-    if page.is_dir() or not page.absolute().parent.is_dir():
+    # What stands in the place is replaced, were it a device.
+    is_other = page.exists() and not page.is_file()
+    if is_other or not page.absolute().parent.is_dir():
         raise MechvalError(
-            f"--html {page} is a folder, or its folder does not exist; allowed: a file in one that "
-            "does."
+            f"--html {page} is a folder or a device, or its folder does not exist; allowed: a file "
+            "in one that does."
         )
     require_writable(page.absolute().parent)
 

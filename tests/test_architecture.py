@@ -176,6 +176,13 @@ def test_tables_are_read_and_written_by_their_declarations() -> None:
     assert users - PLAIN_FILES == set()
 
 
+def test_no_checkout_turns_line_ends() -> None:
+    """Results are known by the digests of their bytes."""
+    words = ("git", "check-attr", "text", "README.md", "results/two_sat/reference/config.json")
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.rpartition(" ")[2] for line in told.splitlines()] == ["unset", "unset"]
+
+
 def test_no_file_is_written_for_its_owner_alone() -> None:
     """``save_file`` of safetensors gives its files the mode 0600, whatever the umask."""
     paths = [path for name in ("src", "experiments") for path in sources(ROOT / name)]

@@ -38,8 +38,6 @@ from tests.end_to_end.commands import ROOT
 from tests.end_to_end.conftest import STAGES
 from tests.faults import Fault
 
-UNCOMPARED = ("run.json", "index.html", "deviations.html")
-"""They say when, or depend on what else there is."""
 FOLDER = ROOT / "benchmarks"
 Tree = dict[str, str]
 
@@ -80,15 +78,15 @@ def expected(job: Job, scratch: Path) -> tuple[Tree, int, int]:
         answer = job.run(place, fault=Fault(kind, str(place), 0, every=True))
         job.require(answer.code == 0, answer)
         counts.append(answer.operations)
-    return tree(place), counts[0], counts[1]
+    return tree(place, job), counts[0], counts[1]
 
 
-def tree(place: Path) -> Tree:
+def tree(place: Path, job: Job) -> Tree:
     """The digest of every file that is a result, and the names of those that should be gone."""
     found = {}
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
-        if path.is_file() and path.name not in UNCOMPARED and not name.startswith("build/"):
+        if path.is_file() and path.name not in job.uncompared and not name.startswith("build/"):
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         elif name.startswith("build/scratch/") and path.is_file():
             found[name] = "a leftover"
@@ -145,7 +143,7 @@ def try_kills(job: Job, scratch: Path) -> Iterator[Tried]:
         state = next(state for state, found in digests.items() if found == digest)
         answer = job.run(fresh(state, place))
         job.require(answer.code == 0, (state.name, answer))
-        job.require(not (names := differing(tree(place), wanted)), (state.name, names))
+        job.require(not (names := differing(tree(place, job), wanted)), (state.name, names))
     shutil.rmtree(states)
     stopped = sum(digest in tried for digest in digests.values())
     yield made("kills", job, n, stopped, len(tried))
@@ -157,21 +155,21 @@ def _number(path: Path) -> int:
 
 def try_disks(job: Job, scratch: Path) -> Iterator[Tried]:
     """Fill the disk from an operation on: one sentence, the old results, then the new ones."""
-    before, (wanted, _, n) = tree(job.base), expected(job, scratch)
+    before, (wanted, _, n) = tree(job.base, job), expected(job, scratch)
     stopped = 0
     for number in sorted(set(range(1, n + 1)[:: max(1, n // job.disks)])):
         place = fresh(job.base, scratch / "full")
         answer = job.run(place, fault=Fault("full disk", str(place), number, every=True))
         if answer.code == 0:
-            job.require(not differing(tree(place), wanted), (number, answer))
+            job.require(not differing(tree(place, job), wanted), (number, answer))
             continue
         stopped += 1
         is_told = answer.code == 2 and answer.stderr.count("\n") == 1
         job.require(is_told and "Traceback" not in answer.stderr, (number, answer))
-        changed = [name for name in differing(tree(place), before) if name in before]
+        changed = [name for name in differing(tree(place, job), before) if name in before]
         job.require(not changed, (number, changed))
         job.finish(place)
-        job.require(not (names := differing(tree(place), wanted)), (number, names))
+        job.require(not (names := differing(tree(place, job), wanted)), (number, names))
     yield made("disks", job, n, stopped, stopped)
 
 
@@ -189,7 +187,7 @@ def try_moments(job: Job, scratch: Path) -> Iterator[Tried]:
             kills += 1
         runs += 1
         job.require(answer.code == 0, answer)
-        job.require(not (names := differing(tree(place), wanted)), (runs, names))
+        job.require(not (names := differing(tree(place, job), wanted)), (runs, names))
         yield made("moments", job, None, kills, kills + runs)
 
 

@@ -32,6 +32,7 @@ class Job:
         states: in how many of the states that a kill can leave it is given again, at most.
         disks: at how many operations the disk is full, at most.
         moments: how many kills at random it has to survive.
+        uncompared: files that say when, or depend on what else there is.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Job:
     states: int = 1000
     disks: int = 1000
     moments: int = 50
+    uncompared: tuple[str, ...] = ("run.json", "index.html", "deviations.html")
 
     def run(self, place: Path, **fault: object) -> Answer:
         """Give the command in a folder."""
@@ -70,7 +72,7 @@ def stage_jobs(bases: Path) -> Iterator[Job]:
     nothing = bases / "nothing"
     (nothing / "results").mkdir(parents=True)
     base = yield from _stages("", STAGES, SMALL, nothing)
-    yield Job("pages", "experiments.pages", (), base)
+    yield Job("pages", "experiments.pages", (), base, uncompared=("run.json",))
     brought = bases / "brought"
     (brought / "results").mkdir(parents=True)
     shutil.copy(base / "results/two_sat/small/train/weights.safetensors", brought)
@@ -83,20 +85,20 @@ def modular_jobs(bases: Path) -> Iterator[Job]:
     """Every stage of modular addition, for the first time and again, and the pages."""
     nothing = bases / "no sums"
     (nothing / "results").mkdir(parents=True)
-    base = yield from _stages("modular ", MODULAR_STAGES, MODULAR, nothing)
-    yield Job("modular pages", "experiments.pages", (), base)
+    base = yield from _stages("modular ", MODULAR_STAGES, MODULAR, nothing, states=40)
+    yield Job("modular pages", "experiments.pages", (), base, uncompared=("run.json",))
 
 
 def _stages(
-    start: str, stages: Sequence[str], words: tuple[str, ...], base: Path
+    start: str, stages: Sequence[str], words: tuple[str, ...], base: Path, states: int = 1000
 ) -> Generator[Job, None, Path]:
     for stage in stages:
         name, first = f"{start}{stage}", (f"+stage={stage}", *words)
-        job = Job(name, "experiments.run", first, base, states=40, disks=4)
+        job = Job(name, "experiments.run", first, base, states, disks=4)
         yield job
         base = job.finish(fresh(base, base.with_name(name)))
         again = (*first, f"force={stage}")
-        yield Job(f"{name} again", "experiments.run", again, base, states=40, disks=4)
+        yield Job(f"{name} again", "experiments.run", again, base, states, disks=4)
     return base
 
 

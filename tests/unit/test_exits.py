@@ -75,6 +75,28 @@ def test_a_reader_that_is_gone_is_no_traceback(line: str, code: int) -> None:
     assert (done.returncode, done.stderr) == (code, "")
 
 
+@pytest.mark.parametrize("line", ["print('line')", "print('line'); raise MechvalError('no.')"])
+def test_output_onto_a_full_device_is_one_sentence(line: str) -> None:
+    program = (
+        "from experiments.exits import exit_codes\n"
+        "from mechval.errors import MechvalError\n"
+        f"with exit_codes():\n    {line}\n"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=HANG_SECONDS,
+            cwd=Path(__file__).resolve().parents[2],
+        )
+    sentence = "no." if "raise" in line else "the operating system refuses: [Errno 28] No space"
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(sentence)
+
+
 @pytest.mark.parametrize(
     ("line", "code", "told"),
     [

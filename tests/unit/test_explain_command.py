@@ -1,6 +1,7 @@
 """``python -m experiments.explain`` on the committed runs, and what it refuses."""
 
 import html
+import os
 import subprocess
 import sys
 from io import BytesIO, TextIOWrapper
@@ -126,6 +127,13 @@ def test_wrong_words_are_refused(
     monkeypatch.chdir(ROOT)
     with pytest.raises(MechvalError, match=message):
         main(words, ROOT)
+
+
+def test_a_page_takes_the_place_of_no_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MechvalError, match="is a folder or a device"):
+        main([FORMULA, "--html", str(tmp_path / "pipe")], ROOT)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("name", ["formula (1).cnf", "n=5.cnf", "é.txt"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import StrictUndefined, Template
 from matplotlib.figure import Figure
 
+from mechval.files import write_whole
 from mechval.instruments import matrix
 from mechval.instruments.columns import BAR, COLUMNS
 from mechval.instruments.das import SEARCHES
@@ -48,7 +49,7 @@ def write_pages(folder: Path) -> None:
     with figures.figure_style():
         figures.save_figure(draw_matrix(entries), folder, HEAT_MAP)
         figures.save_figure(draw_doses(entries), folder, DOSES)
-    (folder / "README.md").write_text(render_text(folder), encoding="utf-8")
+    write_whole(folder / "README.md", render_text(folder).encode())
     _write_page(folder, entries)
 
 

@@ -119,11 +119,20 @@ def _without_extras(
     weights: dict[str, Tensor], expected: Mapping[str, Tensor], path: Path
 ) -> dict[str, Tensor]:
     """Without buffers, and without biases that are zero; raises MechvalError for other names."""
+    most = max(tensor.numel() for tensor in expected.values())
+
+    def is_zero(name: str, weight: Tensor) -> bool:
+        check_values(name, weight, f"model.path={path}")
+        return not weight.any()
+
     kept = {
         name: weight
         for name, weight in weights.items()
         if name in expected
-        or not (name.endswith(_BUFFERS) or (name.endswith(_BIASES) and not weight.any()))
+        or not (
+            name.endswith(_BUFFERS)
+            or (name.endswith(_BIASES) and weight.numel() <= most and is_zero(name, weight))
+        )
     }
     for name in sorted(expected.keys() - kept.keys()):
         raise MechvalError(f"{path} lacks the tensor {name}; allowed: all of {list(expected)}.")

@@ -263,6 +263,14 @@ def hugely_expanded(weights: Weights) -> object:
     return {"model": weights | {"unembed.W_U": torch.zeros(1).expand(2**40)}}
 
 
+def on_no_device(weights: Weights) -> object:
+    return {"model": weights | {"unembed.W_U": torch.zeros(16, 12, device="meta")}}
+
+
+def with_a_bias_like(tensor: Callable[[], torch.Tensor]) -> Callable[[Weights], object]:
+    return lambda weights: {"model": weights | {"blocks.0.attn.b_Q": tensor()}}
+
+
 def with_numbered_names(weights: Weights) -> object:
     return {"model": dict(enumerate(weights.values()))}
 
@@ -294,6 +302,19 @@ def not_a_dictionary(weights: Weights) -> object:
         (sparse, "unembed.W_U is a tensor of kind sparse_coo"),
         (quantised, "unembed.W_U is a tensor of kind qint8"),
         (hugely_expanded, "unembed.W_U has shape (1099511627776,); allowed: (16, 12)"),
+        (on_no_device, "unembed.W_U is a tensor of kind meta"),
+        (
+            with_a_bias_like(lambda: torch.zeros(16, device="meta")),
+            "blocks.0.attn.b_Q is a tensor of kind meta",
+        ),
+        (
+            with_a_bias_like(lambda: torch.zeros(16).to_sparse()),
+            "blocks.0.attn.b_Q is a tensor of kind sparse_coo",
+        ),
+        (
+            with_a_bias_like(lambda: torch.zeros(1).expand(2**40)),
+            "has an extra tensor blocks.0.attn.b_Q",
+        ),
         (with_numbered_names, "has no entry 'model' of tensors"),
         (with_a_bias, "has an extra tensor blocks.0.attn.b_Q"),
         (without_the_entry, "has no entry 'model' of tensors"),
