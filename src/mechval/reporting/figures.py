@@ -6,6 +6,7 @@ the style stand the panels that several figures share.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 
+from mechval.files import write_whole
 from mechval.reporting.palette import EPSILON_COLOURS
 from mechval.reporting.shown import by, significant
 
@@ -64,10 +66,10 @@ def figure_style() -> Iterator[None]:
 
 
 def save_figure(figure: Figure, directory: Path, name: str) -> None:
-    """Write ``<name>.svg``; equal figures give equal bytes. Call it inside :func:`figure_style`."""
-    FigureCanvasSVG(figure).print_svg(
-        directory / f"{name}.svg", metadata={"Date": None, "Creator": None}
-    )
+    """Write ``<name>.svg`` whole; equal figures give equal bytes. Call it in `figure_style`."""
+    drawn = BytesIO()
+    FigureCanvasSVG(figure).print_svg(drawn, metadata={"Date": None, "Creator": None})
+    write_whole(directory / f"{name}.svg", drawn.getvalue())
 
 
 def panels(n_panels: int, columns: int = 1, panel_height: float = 2.6) -> tuple[Figure, list[Axes]]:

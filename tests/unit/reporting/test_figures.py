@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import matplotlib
@@ -39,3 +40,19 @@ def test_the_style_is_put_back(tmp_path):
 @pytest.mark.parametrize("stamp", [b"dc:date", b"Software", b"Matplotlib v"])
 def test_a_figure_says_neither_when_nor_with_what_it_was_drawn(tmp_path, stamp):
     assert stamp not in (draw(tmp_path / "a") / NAME).read_bytes()
+
+
+def test_a_figure_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = draw(tmp_path / "a") / NAME
+    path.write_text("old", "utf-8")
+
+    def fail_half_way(place: Path, content: bytes) -> int:
+        with place.open("wb") as file:
+            file.write(content[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", fail_half_way)
+    with pytest.raises(OSError, match="No space"), figure_style():
+        save_figure(Figure(), path.parent, "figure")
+    assert [each.name for each in path.parent.iterdir()] == [NAME]
+    assert path.read_text("utf-8") == "old"

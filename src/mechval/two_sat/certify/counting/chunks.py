@@ -6,6 +6,7 @@ stopped.
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ SECONDS_PER_MULTISET = 1e-7
 _VERIFIED_EVERY = 16
 _VERIFIED_SHARE = 1 / 2000
 _INT64_LIMIT = 2**63
+_logger = logging.getLogger(__name__)
 
 Prefix: TypeAlias = tuple[int, int]
 Formula: TypeAlias = tuple[int, ...]
@@ -155,14 +157,16 @@ class ChunkFile(Generic[Found]):
         self._kind = TypeAdapter(kind)
 
     def read(self) -> dict[Prefix, Found]:
-        """The chunks that are done; none if the file is another enumeration's."""
+        """The chunks that are done; none if the file is another enumeration's or damaged."""
         if not self._path.exists():
             return {}
-        header, *lines = self._path.read_text(encoding="utf-8").split("\n")
-        if header != self._header:
+        try:
+            header, *lines = self._path.read_text(encoding="utf-8").split("\n")
+            # What follows the last line break was cut off while it was written.
+            chunks = [*map(self._kind.validate_json, lines[:-1])] if header == self._header else []
+        except ValueError:
+            _logger.warning("%s is damaged; its chunks are counted anew.", self._path)
             return {}
-        # What follows the last line break was cut off while it was written.
-        chunks = map(self._kind.validate_json, lines[:-1])
         return {chunk.prefix: chunk for chunk in chunks}
 
     def start(self, done: Mapping[Prefix, Found]) -> None:

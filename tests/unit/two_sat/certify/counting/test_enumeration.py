@@ -277,6 +277,23 @@ def test_an_interrupted_enumeration_resumes_and_counts_the_same(
     assert resumed.chunks == counted.chunks
 
 
+@pytest.mark.parametrize("damage", [b"\0\0\n", b"\xff\n", b'{"prefix":[0,0]}\n'])
+def test_a_damaged_file_of_chunks_is_told_and_counted_anew(
+    counted: Enumeration,
+    seed: int,
+    tmp_path: Path,
+    damage: bytes,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arguments = (network(seed), PROBLEM, circuit(seed))
+    enumerate_multisets(*arguments, scratch=tmp_path, n_threads=1)
+    with (tmp_path / CHUNK_FILE).open("ab") as file:
+        file.write(damage)
+    again = enumerate_multisets(*arguments, scratch=tmp_path, n_threads=1)
+    assert again.chunks == counted.chunks
+    assert "is damaged; its chunks are counted anew." in caplog.text
+
+
 def test_chunks_of_another_network_are_not_resumed(tmp_path: Path) -> None:
     first, second = (
         enumerate_multisets(network(seed), PROBLEM, circuit(seed), scratch=tmp_path, n_threads=1)
