@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer, save_weights
@@ -19,6 +19,7 @@ from mechval.two_sat.certify.parsing.certificate import (
     ParsingCase,
     ParsingCertificate,
     content_digest,
+    load_certificate,
     save_certificate,
 )
 from mechval.two_sat.certify.parsing.checker import check_parsing
@@ -255,6 +256,15 @@ def test_the_checker_rejects_a_file_whose_content_was_changed(
     certificate.write_bytes(content)
     with pytest.raises(MechvalError, match="another hash"):
         check_parsing(certificate, weights)
+
+
+def test_the_checker_rejects_a_header_that_is_too_deep(mixed: Subject, tmp_path: Path) -> None:
+    certificate, weights = files(mixed, tmp_path)
+    save_file(load_file(certificate), certificate, {"certificate": "[" * 100_000})
+    with pytest.raises(MechvalError, match=r"cannot be read \(RecursionError\)"):
+        check_parsing(certificate, weights)
+    with pytest.raises(MechvalError, match=r"cannot be read \(RecursionError\)"):
+        load_certificate(certificate)
 
 
 def test_the_checker_rejects_the_certificate_of_another_checkpoint(

@@ -202,6 +202,15 @@ def test_the_mode_of_its_file_follows_the_umask(uneven: Path) -> None:
     assert (uneven / LISTING).stat().st_mode & 0o777 == 0o666 & ~mask
 
 
+@pytest.mark.parametrize("change", [lambda content: content[:-9], lambda content: b""])
+def test_a_damaged_listing_is_not_read(
+    uneven: Path, tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / LISTING).write_bytes(change((uneven / LISTING).read_bytes()))
+    with pytest.raises(MechvalError, match=f"{LISTING} cannot be read"):
+        listings.load_listing(tmp_path, FOUR)
+
+
 @pytest.mark.parametrize("name", TAMPERINGS)
 def test_the_checker_rejects_a_tampered_listing(name: str, uneven: Path, tmp_path: Path) -> None:
     shutil.copytree(uneven, tmp_path / "copy")

@@ -283,6 +283,15 @@ def test_the_checker_rejects_an_edit_that_leaves_the_hash(
         check_theorem(edited, right[0] / "weights.safetensors", right[0])
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "{"], ids=["deep", "list", "cut off"])
+def test_the_checker_rejects_what_is_no_theorem(
+    right: tuple[Path, Theorem, Circuit], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "theorem.json").write_text(text, encoding="utf-8")
+    with pytest.raises(MechvalError, match=r"theorem\.json cannot be read"):
+        check_theorem(tmp_path / "theorem.json", right[0] / "weights.safetensors", right[0])
+
+
 def test_the_checker_rejects_a_theorem_of_other_weights_or_another_circuit(
     right: tuple[Path, Theorem, Circuit], tmp_path: Path
 ) -> None:

@@ -223,9 +223,10 @@ def _read(path: Path) -> bytes:
 
 
 def _read_spec(path: Path) -> InterpretationSpec:
+    content = _read(path)
     try:
-        values = json.loads(_read(path))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        values = json.loads(content)
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         raise MechvalError(f"{path} is no JSON object; allowed: what save_interpretation wrote.")

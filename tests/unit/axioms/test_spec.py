@@ -248,6 +248,14 @@ def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
         reload(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b"[]"], ids=["deep", "bytes", "list"])
+def test_what_is_no_object_is_refused(tmp_path: Path, content: bytes) -> None:
+    saved(tmp_path)
+    (tmp_path / SPEC).write_bytes(content)
+    with pytest.raises(MechvalError, match="is no JSON object"):
+        reload(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "message"), [(SPEC, "is no JSON object"), (TENSORS, "is damaged")]
 )

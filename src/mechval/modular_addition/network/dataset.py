@@ -76,7 +76,7 @@ def load_split(directory: Path, problem: ModularAddition) -> Split:
         with safe_open(path, framework="pt") as file:
             modulus = json.loads((file.metadata() or {})[_HEADER])["p"]
             split = Split(train=file.get_tensor("train"), test=file.get_tensor("test"))
-    except (SafetensorError, LookupError, TypeError, ValueError):
+    except (SafetensorError, LookupError, TypeError, ValueError, RecursionError):
         raise _damaged(path, "it cannot be read") from None
     if modulus != problem.p:
         raise MechvalError(f"{path} holds a split for p={modulus}; allowed: p={problem.p}.")

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import safetensors.numpy
 from jaxtyping import Bool, UInt8
-from pydantic import NonNegativeInt, ValidationError
+from pydantic import NonNegativeInt
 from safetensors import SafetensorError, safe_open
 
 from mechval import tables
@@ -145,7 +145,7 @@ def _read_header(path: Path, problem: Problem) -> _Header:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
         header = _Header.model_validate(json.loads(metadata["mechval"]))
-    except (SafetensorError, KeyError, ValidationError, json.JSONDecodeError):
+    except (SafetensorError, KeyError, ValueError, RecursionError):
         raise _damaged(path, "its header cannot be read") from None
     if header.problem != problem:
         raise MechvalError(

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from mechval.errors import MechvalError
 from mechval.modular_addition.configs import DataConfig
@@ -94,7 +94,10 @@ def test_a_split_that_leaks_is_refused(tmp_path: Path) -> None:
         load_split(tmp_path, PROBLEM)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a tensor file"])
+DEEP = save({"train": torch.arange(3)}, {"mechval": "[" * 100_000})
+
+
+@pytest.mark.parametrize("content", [b"", b"not a tensor file", DEEP], ids=["", "text", "deep"])
 def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(MechvalError, match="it cannot be read"):

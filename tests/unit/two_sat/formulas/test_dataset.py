@@ -111,7 +111,9 @@ def test_one_flipped_bit_is_refused_by_name(stored, share):
 
 
 @pytest.mark.parametrize(
-    "metadata", [None, {"mechval": "{"}, {"mechval": "{}"}, {"other": "1"}], ids=str
+    "metadata",
+    [None, {"mechval": "{"}, {"mechval": "{}"}, {"other": "1"}, {"mechval": "[" * 100_000}],
+    ids=lambda metadata: str(metadata)[:20],
 )
 def test_a_foreign_safetensors_file_is_refused_by_name(tmp_path, metadata):
     path = tmp_path / FILE_NAME

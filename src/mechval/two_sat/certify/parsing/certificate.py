@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -158,7 +158,7 @@ def load_certificate(path: Path) -> ParsingCertificate:
         cases = TypeAdapter(tuple[ParsingCase, ...]).validate_python(header["cases"])
         of = (problem, header["weights_sha256"], prototypes)
         return ParsingCertificate(*of, cases, Leaves(**tensors))
-    except (OSError, SafetensorError, ValidationError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise MechvalError(
             f"{path} cannot be read ({type(error).__name__}); allowed: a whole certificate of "
             "parsing, as save_certificate writes it."

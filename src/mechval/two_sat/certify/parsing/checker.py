@@ -327,7 +327,7 @@ def _read_certificate(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]
             header = json.loads(file.metadata()["certificate"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         is_whole = set(arrays) == _ARRAYS and _digest(arrays) == header["content_sha256"]
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise _refused(f"{path} cannot be read ({type(error).__name__})") from None
     if not is_whole:
         raise _refused(f"{path} is damaged: its content has another hash than it says")

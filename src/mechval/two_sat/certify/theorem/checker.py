@@ -272,7 +272,7 @@ def _read_theorem(path: Path) -> Content:
         rest = {name: value for name, value in content.items() if name != "content_sha256"}
         digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
         is_whole = set(content) == _FIELDS and digest == content["content_sha256"]
-    except (OSError, ValueError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, RecursionError) as error:
         raise _refused(f"{path} cannot be read ({type(error).__name__})") from None
     if not is_whole:
         raise _refused(f"{path} is damaged: its content has another hash than it says")
@@ -305,7 +305,7 @@ def _read_circuit(
         tensors, programs = folder / "circuit.safetensors", folder / "programs.json"
         digest = hashlib.sha256(tensors.read_bytes() + programs.read_bytes()).hexdigest()
         arrays, stated = load_file(tensors), json.loads(programs.read_text(encoding="utf-8"))
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise _refused(f"the circuit's files cannot be read ({type(error).__name__})") from None
     if digest != content["circuit_sha256"]:
         raise _refused(f"it is of another circuit than {folder}: the hashes differ")

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from torch import Tensor
 
@@ -241,10 +242,16 @@ def save_listing(listing: Listing, folder: Path) -> None:
 
 
 def load_listing(folder: Path, problem: Problem) -> Listing:
-    """Read what was listed."""
-    arrays = load_file(folder / LISTING)
-    parts = {name: arrays[name] for name in ("neurons", "prefixes", "extremes")}
-    listed = Tables(*(arrays[f"tables.{name}"] for name in Tables._fields))
+    """Read what was listed; raises MechvalError if the file is damaged or lacks a part."""
+    try:
+        arrays = load_file(folder / LISTING)
+        parts = {name: arrays[name] for name in ("neurons", "prefixes", "extremes")}
+        listed = Tables(*(arrays[f"tables.{name}"] for name in Tables._fields))
+    except (OSError, SafetensorError, KeyError) as error:
+        raise MechvalError(
+            f"{folder / LISTING} cannot be read ({type(error).__name__}); allowed: the listing "
+            "that stage certify writes."
+        ) from None
     return Listing(problem, listed, **parts)
 
 
