@@ -1,15 +1,17 @@
 """Every command stopped at every file operation.
 
 ``python -m tests.end_to_end.campaign [PART …] [JOB …]``. Parts are ``kills`` (before each
-operation), ``disks`` (full from an operation on) and ``moments`` (SIGKILL at random, over and over
-until the command is done). A job is named as it is told (``train``, ``experiments.validate``); all
-are done unless some are named. What was tried is written to ``benchmarks/faults.csv`` and, from
-there, into ``benchmarks/README.md`` after every job; a job that is there, of the same code, is not
-tried again. The first thing that is not as it should be ends the campaign. All of it takes an hour
-or more; :mod:`tests.unit.pipeline.test_faults` is the part of it that takes seconds.
+operation), ``disks`` (full from an operation on), ``room`` (a file system that is too small, which
+takes root) and ``moments`` (SIGKILL at random, over and over until the command is done). A job is
+named as it is told (``train``, ``experiments.validate``); all are done unless some are named. What
+was tried is written to ``benchmarks/faults.csv`` and, from there, into ``benchmarks/README.md``
+after every job; a job that is there, of the same code, is not tried again. The first thing that is
+not as it should be ends the campaign. All of it takes hours;
+:mod:`tests.unit.pipeline.test_faults` is the part of it that takes seconds.
 """
 
 import hashlib
+import os
 import random
 import shutil
 import signal
@@ -19,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from mechval import tables
@@ -34,7 +37,7 @@ from tests.end_to_end.campaign_jobs import (
     moment_jobs,
     stage_jobs,
 )
-from tests.end_to_end.commands import ROOT
+from tests.end_to_end.commands import ROOT, Answer
 from tests.end_to_end.conftest import STAGES
 from tests.faults import Fault
 
@@ -48,7 +51,7 @@ class Tried:
 
     Attributes:
         operations: how many there are on files, of the kind that the part stops; none at random.
-        stopped: at how many of them it was stopped, or how often at random.
+        stopped: at how many of them it was stopped, or how often.
         commands: how often the command was given again: once for all operations that leave the
             same, once for each full disk, and at random until it was done.
         code: git's name of the tree ``src`` that was tried.
@@ -66,6 +69,7 @@ FAULTS = tables.Table("benchmarks/faults.csv", Tried)
 TOLD = {
     "kills": "a kill before an operation on files",
     "disks": "a full disk, from an operation on",
+    "room": "a disk with 4, 8, 16 … KB to spare, until all fits",
     "moments": "SIGKILL at random moments",
 }
 
@@ -155,24 +159,55 @@ def _number(path: Path) -> int:
 
 def try_disks(job: Job, scratch: Path) -> Iterator[Tried]:
     """Fill the disk from an operation on: one sentence, the old results, then the new ones."""
-    before, (wanted, _, n) = tree(job.base, job), expected(job, scratch)
+    wanted, _, n = expected(job, scratch)
     stopped = 0
     for number in sorted(set(range(1, n + 1)[:: max(1, n // job.disks)])):
         place = fresh(job.base, scratch / "full")
         answer = job.run(place, fault=Fault("full disk", str(place), number, every=True))
-        if answer.code == 0:
-            job.require(not differing(tree(place, job), wanted), (number, answer))
-            continue
-        stopped += 1
-        is_told = answer.code == 2 and answer.stderr.count("\n") == 1
-        job.require(is_told and "Traceback" not in answer.stderr, (number, answer))
-        # A stage has its old results until it has all; other commands replace file by file.
-        found, also = tree(place, job), before if job.module == "experiments.run" else wanted
-        changed = [each for each in before if found.get(each) not in (before[each], also.get(each))]
-        job.require(not changed, (number, changed))
-        job.finish(place)
-        job.require(not (names := differing(tree(place, job), wanted)), (number, names))
+        stopped += answer.code != 0
+        check_refusal(job, place, wanted, answer)
     yield made("disks", job, n, stopped, stopped)
+
+
+def try_room(job: Job, scratch: Path) -> Iterator[Tried]:
+    """The same on a file system with 4, 8, 16 … KB to spare, until all fits."""
+    wanted, _, _ = expected(job, scratch)
+    disk = scratch / "disk"
+    disk.mkdir()
+    for stopped in count():
+        mount("-t", "tmpfs", "tmpfs", disk)
+        try:
+            place = fresh(job.base, disk / "place")
+            found = os.statvfs(disk)
+            used = (found.f_blocks - found.f_bfree) * found.f_frsize
+            mount("-o", f"remount,size={used + 4096 * 2**stopped}", disk)
+            answer = job.run(place)
+            mount("-o", "remount,size=50%", disk)
+            check_refusal(job, place, wanted, answer)
+        finally:
+            subprocess.run(("umount", disk), check=True)
+        if answer.code == 0:
+            yield made("room", job, None, stopped, stopped)
+            return
+
+
+def mount(*words: str | Path) -> None:
+    """Of Linux; it takes root."""
+    subprocess.run(("mount", *words), check=True)
+
+
+def check_refusal(job: Job, place: Path, wanted: Tree, answer: Answer) -> None:
+    """The answer to a full disk; where it was one, the command is given again."""
+    if answer.code != 0:
+        is_told = answer.code == 2 and answer.stderr.count("\n") == 1
+        job.require(is_told and "Traceback" not in answer.stderr, answer)
+        before, found = tree(job.base, job), tree(place, job)
+        # A stage has its old results until it has all; other commands replace file by file.
+        also = before if job.module == "experiments.run" else wanted
+        changed = [each for each in before if found.get(each) not in (before[each], also.get(each))]
+        job.require(not changed, (answer, changed))
+        job.finish(place)
+    job.require(not (names := differing(tree(place, job), wanted)), (answer, names))
 
 
 def try_moments(job: Job, scratch: Path) -> Iterator[Tried]:
@@ -248,6 +283,7 @@ OF_FILES: tuple[Make, ...] = (stage_jobs, modular_jobs, command_jobs)
 PARTS: dict[str, tuple[Callable[[Job, Path], Iterator[Tried]], tuple[Make, ...]]] = {
     "kills": (try_kills, OF_FILES),
     "disks": (try_disks, OF_FILES),
+    "room": (try_room, OF_FILES),
     "moments": (try_moments, (moment_jobs,)),
 }
 
