@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from experiments import stage_contents
+from experiments import epsilon_chart, stage_contents
 from experiments.pages import page_runs
 from experiments.settings import Request
 from experiments.tracking import (
@@ -23,7 +23,6 @@ from experiments.tracking import (
     reach_server,
     tracking_folder,
 )
-from mechval.axioms import Axiom
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage, Workspace
 from mechval.reporting.html.page import four_questions
@@ -42,15 +41,18 @@ _COSTS = {
 class Shown:
     """What a run has to show: whether its accuracy is known, and keys of what else there is.
 
-    ``epsilons`` are those of every interpretation, by axiom and component; ``curves`` are prefixes;
-    ``settings`` are the numbers among the settings, dotted; ``last_stage`` has the longest lineage;
-    ``answers`` are a reviewer's questions, answered.
+    ``cells`` and ``against_paper`` are parts of the table of ε, one chart each; ``epsilons`` those
+    of the first interpretation in each cell; ``curves`` are prefixes; ``settings`` are the numbers
+    among the settings, dotted; ``last_stage`` has the longest lineage; ``answers`` are a
+    reviewer's questions, answered.
     """
 
     study: str
     run: str
     accuracy: bool
-    epsilons: dict[str, list[str]]
+    cells: list[str]
+    against_paper: list[str]
+    epsilons: list[str]
     curves: list[str]
     figures: list[str]
     tables: list[str]
@@ -76,11 +78,15 @@ def read_shown(
         )
     contents = [stage_contents.read_contents(item, directory / item.name) for item in finished]
     numbers = [key for content in contents for key in content.numbers()]
+    parts = dict.fromkeys(part for content in contents for part, *_ in content.epsilons())
+    printed = stage_contents.AGAINST_PAPER.values()
     return Shown(
         study,
         run,
         accuracy="train/accuracy" in numbers,
-        epsilons=_by_cell(numbers),
+        cells=[part for part in parts if part not in printed],
+        against_paper=[part for part in parts if part in printed],
+        epsilons=_first_epsilons(numbers),
         curves=[curve.prefix for content in contents for curve in content.curves()],
         figures=[key for item in finished for key in stage_contents.figures(directory / item.name)],
         tables=[key for content in contents for key in content.tables()],
@@ -100,7 +106,9 @@ def build_workspace(shown: Shown, entity: str, project: str) -> Any:
         name=f"mechval: {group_name(shown.study, shown.run)}",
         sections=[
             ws.Section(name=title, panels=panels, is_open=index < 2)
-            for index, (title, _, panels) in enumerate((*_topics(shown), *_comparison(shown)))
+            for index, (title, _, panels) in enumerate(
+                (*_topics(shown, entity), *_comparison(shown, entity).values())
+            )
         ],
     )
 
@@ -111,17 +119,16 @@ def build_report(shown: Shown, entity: str, project: str) -> Any:
     where = {"entity": entity, "project": project}
     of_run = wr.Runset(**where, name=shown.run, filters=_filter(shown))
     summaries = f"JobType == '{SUMMARY}' and Tags in ['{shown.study}']"
-    spread = [
-        wr.Runset(**where, name=f"by {by}", filters=summaries, groupby=[f"config.{by}"])
-        for by in ("preset", "seed")
-    ]
     blocks: list[Any] = [wr.TableOfContents()]
     for question, answer in shown.answers:
         blocks += [wr.H2(question), wr.MarkdownBlock(text=answer)]
-    for topics, runsets in ((_topics(shown), [of_run]), (_comparison(shown), spread)):
-        for title, sentence, panels in topics:
-            grid = wr.PanelGrid(runsets=runsets, panels=panels, hide_run_sets=runsets == [of_run])
-            blocks += [wr.H2(title), wr.P(sentence), grid]
+    grids = [(topic, of_run) for topic in _topics(shown, entity)]
+    for by, topic in _comparison(shown, entity).items():
+        spread = wr.Runset(**where, name=f"by {by}", filters=summaries, groupby=[f"config.{by}"])
+        grids.append((topic, spread))
+    for (title, sentence, panels), runset in grids:
+        grid = wr.PanelGrid(runsets=[runset], panels=panels, hide_run_sets=runset is of_run)
+        blocks += [wr.H2(title), wr.P(sentence), grid]
     lineage = artifact_name(shown.study, shown.run, shown.last_stage)
     blocks += [
         wr.H2("Lineage"),
@@ -160,6 +167,7 @@ def publish(request: Request) -> None:
         api = wandb.Api(timeout=API_SECONDS)
         owner = (options.wandb.entity or api.default_entity, options.wandb.project)
         replay_lineage(api, shown, *owner)
+        epsilon_chart.keep_chart(api, owner[0])
         build_workspace(shown, *owner).save()
         build_report(shown, *owner).save()
     except Exception as error:
@@ -187,16 +195,14 @@ def _filter(shown: Shown) -> str:
     return f"Group == '{group_name(shown.study, shown.run)}'"
 
 
-def _by_cell(numbers: Sequence[str]) -> dict[str, list[str]]:
-    """Keys ``ax<number>_<component>/epsilon/<interpretation>`` by axiom and component."""
-    found: dict[str, list[str]] = {}
+def _first_epsilons(numbers: Iterable[str]) -> list[str]:
+    """Of the keys ``ax<number>_<component>/epsilon/<interpretation>`` the first of each cell."""
+    found: dict[str, str] = {}
     for key in numbers:
         cell, _, interpretation = key.partition("/epsilon/")
         if interpretation:
-            number, _, component = cell.removeprefix("ax").partition("_")
-            axiom = list(Axiom)[int(number) - 1]
-            found.setdefault(f"{number} {axiom} of {component}", []).append(key)
-    return found
+            found.setdefault(cell, key)
+    return list(found.values())
 
 
 def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -207,7 +213,7 @@ def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def _topics(shown: Shown) -> list[tuple[str, str, list[Any]]]:
+def _topics(shown: Shown, entity: str) -> list[tuple[str, str, list[Any]]]:
     """Title, sentence and panels of what there is to show, in the order a reviewer asks in."""
     topics = [
         (
@@ -218,13 +224,13 @@ def _topics(shown: Shown) -> list[tuple[str, str, list[Any]]]:
         (
             "Paper versus measured",
             "Every number that the paper prints, the same number measured here, and the verdict; "
-            "printed and measured ε on a logarithmic axis, by row of the table.",
-            [*_tables(shown, _FIRST_TABLES[:1]), *_against_paper(shown)],
+            "ε on a logarithmic axis, a tick where the paper's stands.",
+            [*_tables(shown, _FIRST_TABLES[:1]), *_charts(entity, shown.against_paper, "preset")],
         ),
         (
             "ε by axiom and component",
             "One chart for each axiom and component, one bar for each interpretation: the bound.",
-            [_bars(f"ε, {cell}", keys) for cell, keys in shown.epsilons.items()],
+            _charts(entity, shown.cells, "preset"),
         ),
         (
             "Accuracy and training",
@@ -247,36 +253,39 @@ def _topics(shown: Shown) -> list[tuple[str, str, list[Any]]]:
     return [topic for topic in topics if topic[-1]]
 
 
-def _comparison(shown: Shown) -> list[tuple[str, str, list[Any]]]:
-    """What summary runs show together: the spread of seeds and presets, and each setting's part."""
+def _comparison(shown: Shown, entity: str) -> dict[str, tuple[str, str, list[Any]]]:
+    """What summary runs show together: the spread over presets and over seeds, and each setting's
+    part; nothing where there is no ε."""
+    if not shown.epsilons:
+        return {}
+    sentence = "One run for each config and seed: the mean as a bar, the range as a line."
+    parts = (*shown.against_paper, *shown.cells)
+    found = {by: _charts(entity, parts, by) for by in ("preset", "seed")}
+    found["preset"] += _against_settings(shown)
+    return {by: (f"ε by {by}", sentence, panels) for by, panels in found.items()}
+
+
+def _against_settings(shown: Shown) -> list[Any]:
     wr = _library()
-    first = [keys[0] for keys in shown.epsilons.values()]
-    how = {"groupby_aggfunc": "mean", "groupby_rangefunc": "minmax", "aggregate": True}
-    layout = wr.Layout(w=12, h=10)
-    bars = [
-        wr.BarPlot(title=f"ε, {cell}", metrics=[*keys[:1]], layout=layout, **how)
-        for cell, keys in shown.epsilons.items()
-    ]
+    epsilons = [wr.SummaryMetric(key) for key in shown.epsilons]
     accuracy = [wr.SummaryMetric("train/accuracy")] if shown.accuracy else []
     scattered = [
-        wr.ScatterPlot(title=f"Accuracy and {key}", x=accuracy[0], y=key, log_y=True, layout=layout)
-        for key in map(wr.SummaryMetric, first)
-        if accuracy
+        wr.ScatterPlot(
+            title=f"Accuracy and {y.name}", x=x, y=y, log_y=True, layout=wr.Layout(w=12, h=10)
+        )
+        for x in accuracy
+        for y in epsilons
     ]
     settings = [wr.Config(f"settings.{name}") for name in shown.settings]
-    against = [
-        wr.ParallelCoordinatesPlot(
-            title="Settings, accuracy and ε",
-            columns=[
-                wr.ParallelCoordinatesPlotColumn(metric=metric)
-                for metric in (*settings, *accuracy, *map(wr.SummaryMetric, first))
-            ],
-            layout=wr.Layout(w=_WHOLE_WIDTH, h=14),
-        )
+    columns = [
+        wr.ParallelCoordinatesPlotColumn(metric=metric)
+        for metric in (*settings, *accuracy, *epsilons)
     ]
-    panels = [*bars, *scattered, *against]
-    sentence = "One run for each config and seed: mean and range over presets, then over seeds."
-    return [("Presets, seeds and settings", sentence, panels)] if first else []
+    layout = wr.Layout(w=_WHOLE_WIDTH, h=14)
+    together = wr.ParallelCoordinatesPlot(
+        title="Settings, accuracy and ε", columns=columns, layout=layout
+    )
+    return [*scattered, together]
 
 
 def answers(workspace: Workspace, study: str, run: str) -> list[tuple[str, str]]:
@@ -298,20 +307,8 @@ def _tables(shown: Shown, keys: Sequence[str]) -> list[Any]:
     return [wr.WeavePanelSummaryTable(table_name=key, layout=layout) for key in there]
 
 
-def _against_paper(shown: Shown) -> list[Any]:
-    wr, prefix = _library(), stage_contents.AGAINST_PAPER
-    if "tables/paper" not in shown.tables:
-        return []
-    return [
-        wr.LinePlot(
-            title="ε, printed and measured",
-            x=f"{prefix}/row",
-            y=[f"{prefix}/printed", f"{prefix}/measured"],
-            log_y=True,
-            title_x="row",
-            layout=wr.Layout(w=_WHOLE_WIDTH, h=10),
-        )
-    ]
+def _charts(entity: str, parts: Iterable[str], by: str) -> list[Any]:
+    return [epsilon_chart.make_panel(entity, part, by) for part in parts]
 
 
 def _bars(title: str, keys: list[str]) -> Any:

@@ -18,7 +18,12 @@ from mechval.reporting import paper
 
 MAX_TABLE_ROWS = 10_000
 CURVE_FILE = "learning_curve.csv"
-AGAINST_PAPER = "against_paper"
+EPSILONS = "tables/epsilon"
+EPSILON_COLUMNS = ("part", "row", "measured", "printed")
+AGAINST_PAPER = {
+    "measured": "neurons read as in the paper",
+    "calibrated": "neurons read by rules",
+}
 EXACT_FLOATS = 2**53
 
 
@@ -78,18 +83,24 @@ class Contents:
                 found.setdefault(prefix, Curve(prefix, [])).rows.append(point)
         return list(found.values())
 
-    def against_paper(self) -> list[dict[str, float]]:
-        """Of each printed ε its place in the table, the printed value and the measured one."""
-        rows = [
-            (float(row.published.printed), row.measured.value)
-            for table, found in self.rows.items()
-            for row in (found if table is paper.COMPARISONS else ())
-            if row.published.kind == "epsilon" and row.measured.value is not None
+    def epsilons(self) -> list[tuple[str, str, float, float | None]]:
+        """Every ε as a row of ``EPSILON_COLUMNS``: of each cell the interpretations, then those
+        that the paper prints, under both ways of reading neurons."""
+        found: list[tuple[str, str, float, float | None]] = [
+            (f"{cell.axiom} of {cell.component}", cell.interpretation, cell.epsilon, None)
+            for cell in self.rows.get(axioms.CELLS, ())
+            if cell.is_distinct
         ]
-        names = ("row", "printed", "measured")
-        return [
-            {f"{AGAINST_PAPER}/{name}": x for name, x in zip(names, (place, *row), strict=True)}
-            for place, row in enumerate(rows)
+        compared = [
+            (part, row.published, getattr(row, reading).value)
+            for reading, part in AGAINST_PAPER.items()
+            for row in self.rows.get(paper.COMPARISONS, ())
+            if row.published.kind == "epsilon"
+        ]
+        return found + [
+            (part, published.key, value, float(published.printed))
+            for part, published, value in compared
+            if value is not None
         ]
 
     def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:

@@ -133,12 +133,19 @@ class WandbObserver:
     def _sum_up(self, wandb: Any, page: Path | None) -> None:
         study, settings = self.request.study, self.request.settings
         config = {**self._about_run, "settings": settings.model_dump(mode="json")}
+        preset, seed = config["preset"], config["seed"]
+        epsilons: list[tuple[Any, ...]] = []
         with self._open(wandb, SUMMARY, "", config) as tracked:
             for stage in study.stages(settings):
                 directory = self._run_directory / stage.name
                 if (directory / "manifest.json").is_file():
                     contents = stage_contents.read_contents(stage, directory)
                     tracked.summary.update(contents.numbers())
+                    epsilons += ((*row, preset, seed) for row in contents.epsilons())
+            if epsilons:
+                columns = [*stage_contents.EPSILON_COLUMNS, "preset", "seed"]
+                table = wandb.Table(columns=columns, data=[*map(list, epsilons)])
+                tracked.log({stage_contents.EPSILONS: table})
             if page is not None and page.is_file():
                 tracked.log({PAGE: wandb.Html(page.read_text(encoding="utf-8"))})
 
@@ -288,12 +295,6 @@ def reach_server(seconds: float) -> None:
 def _log_contents(
     wandb: Any, tracked: Any, contents: stage_contents.Contents, directory: Path
 ) -> None:
-    against = stage_contents.AGAINST_PAPER
-    rows = contents.against_paper()
-    if rows:
-        tracked.define_metric(f"{against}/*", step_metric=f"{against}/row")
-    for row in rows:
-        tracked.log(row)
     for key, path in stage_contents.figures(directory).items():
         tracked.log({key: wandb.Html(path.read_text(encoding="utf-8"))})
     for key, (columns, rows) in contents.tables().items():

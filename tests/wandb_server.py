@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +15,14 @@ from typing import Any
 ENTITY = "acme"
 _OPERATION = re.compile(r"(?:query|mutation)\s+(\w+)")
 _OWNER = {"id": "e", "name": ENTITY}
+_PROJECT = {
+    "id": "p",
+    "name": "mechval",
+    "entityName": ENTITY,
+    "createdAt": "2025-01-01T00:00:00Z",
+    "isBenchmark": False,
+    "user": None,
+}
 
 
 @dataclass
@@ -50,6 +58,11 @@ class Recorded:
         lines = self.streams[run, "wandb-summary.json"]
         return lines[max(lines)] if lines else {}
 
+    def events(self, run: str) -> dict[str, Any]:
+        """What the client has told of the machine of a run, the last value of each key."""
+        lines = self.streams[run, "wandb-events.jsonl"]
+        return {key: value for place in sorted(lines) for key, value in lines[place].items()}
+
     def made(self, run: str) -> set[str]:
         """Names of the artifacts that a run made."""
         made = [call["input"] for call in self.calls["CreateArtifact"]]
@@ -57,7 +70,7 @@ class Recorded:
 
     def used(self, run: str) -> set[str]:
         """Names of the artifacts that a run used."""
-        told = [call["input"] for call in self.calls["UseArtifact"]]
+        told = [call.get("input", call) for call in self.calls["UseArtifact"]]
         made = [call["input"]["artifactCollectionName"] for call in self.calls["CreateArtifact"]]
         places = [each["artifactID"].rpartition("-")[2] for each in told if each["runName"] == run]
         return {made[int(place)] for place in places}
@@ -71,8 +84,18 @@ class Recorded:
             "UpsertBucket": lambda: {"upsertBucket": {"bucket": _bucket(variables)}},
             "ArtifactType": lambda: {"project": {"artifact": None}},
             "CreateArtifact": self._created,
+            "UseArtifact": lambda: {"useArtifact": {"artifact": {"id": "a"}}},
             "ArtifactByID": lambda: {"artifact": self._artifact(variables["id"])},
             "CreateRunFiles": lambda: self._run_files(variables),
+            "GetDefaultEntity": lambda: {"viewer": {"id": "u", "entity": ENTITY}},
+            "GetProjects": lambda: {"models": _connection([_PROJECT])},
+            "ProjectInternalId": lambda: {"project": {"id": "p", "internalId": "p"}},
+            "Runs": lambda: self._runs(json.loads(variables["filters"])["group"]),
+            "Run": lambda: {"project": {"run": self._run(variables["name"])}},
+            "ArtifactMembershipByName": lambda: self._membership(variables["name"]),
+            "UpsertView2": lambda: {"upsertView": {"view": {"id": "v", "name": "w"}}},
+            "upsertView": lambda: {"upsertView": {"view": _report(variables)}},
+            "CreateCustomChart": lambda: {"createCustomChart": {"chart": {"id": "c"}}},
         }.get(operation, dict)()
 
     def stream(self, path: str, body: Mapping[str, Any]) -> None:
@@ -102,6 +125,32 @@ class Recorded:
         }
         found = bucket if history else None
         return {"model": {"id": "p", "name": "mechval", "entity": _OWNER, "bucket": found}}
+
+    def _runs(self, group: str) -> Mapping[str, Any]:
+        names = [call["name"] for call in self.calls["UpsertBucket"] if call["groupName"] == group]
+        nodes = [self._run(name) for name in dict.fromkeys(names)]
+        return {"project": {"runCount": len(nodes), "runs": _connection(nodes)}}
+
+    def _run(self, name: str) -> Mapping[str, Any]:
+        told = [call for call in self.calls["UpsertBucket"] if call["name"] == name]
+        (*_, config) = [call["config"] for call in told if call["config"]]
+        bucket = _bucket({"name": name, "project": "mechval"})
+        return {**bucket, "projectId": 1, "config": config, "state": "finished", "tags": []}
+
+    def _membership(self, name: str) -> Mapping[str, Any]:
+        """The artifact that a name with an alias means: the last of that name."""
+        made = [call["input"]["artifactCollectionName"] for call in self.calls["CreateArtifact"]]
+        place = max(i for i, each in enumerate(made) if each == name.partition(":")[0])
+        artifact = self._artifact(f"artifact-{place}")
+        member = {
+            "id": "m",
+            "versionIndex": 0,
+            "createdAt": artifact["createdAt"],
+            "aliases": [],
+            "artifactCollection": {**artifact["artifactSequence"], "id": "s"},
+            "artifact": artifact,
+        }
+        return {"project": {"artifactCollectionMembership": member}}
 
     def _created(self) -> Mapping[str, Any]:
         name = f"artifact-{len(self.calls['CreateArtifact']) - 1}"
@@ -143,6 +192,17 @@ class Recorded:
         ]
         made = {"runID": variables["run"], "uploadHeaders": [], "files": files}
         return {"createRunFiles": made}
+
+
+def _connection(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    edges = [{"node": node, "cursor": str(place)} for place, node in enumerate(nodes)]
+    return {"edges": edges, "pageInfo": {"endCursor": None, "hasNextPage": False}}
+
+
+def _report(variables: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: variables[key] for key in ("name", "displayName", "description", "spec")}
+    project = {"id": "p", "name": variables["projectName"], "entityName": variables["entityName"]}
+    return {**kept, "id": "r", "project": project}
 
 
 def _bucket(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,24 +14,29 @@ from typing import Any
 
 import pytest
 
-from experiments import dashboard, settings
+from experiments import dashboard, epsilon_chart, settings
 from experiments.dashboard import Shown, build_report, build_workspace, read_shown, replay_lineage
-from experiments.stage_contents import read_contents
+from experiments.stage_contents import AGAINST_PAPER, EPSILONS, read_contents
 from mechval import axioms, tables
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage, Workspace
+from mechval.reporting import paper
 from tests.unit.axioms import toy
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = ROOT / "tests" / "golden" / "dashboard"
+CELL = "prefix equivalence of evaluate"
+AGAINST = AGAINST_PAPER["measured"]
 KEY = "ax1_evaluate/epsilon/trees/calibrated/resid_mid"
 SHOWN = Shown(
     study="two_sat",
     run="mine",
     accuracy=True,
-    epsilons={"1 prefix equivalence of evaluate": [KEY]},
+    cells=[CELL],
+    against_paper=[AGAINST],
+    epsilons=[KEY],
     curves=["learning_curve/training"],
     figures=["figures/axioms"],
     tables=["tables/axioms", "tables/other", "tables/ledger", "tables/paper"],
@@ -84,11 +89,11 @@ def test_a_reviewer_finds_every_promised_topic(name: str) -> None:
     text = (SPECS / f"{name}.json").read_text(encoding="utf-8")
     for key in (
         *(KEY, "train/accuracy", "tables/paper", "tables/ledger", "figures/axioms", '"page"'),
-        *("cost/train/seconds", "cost/train/peak_memory_gb", "axioms.confidence", "minmax"),
-        *("against_paper/printed", "against_paper/measured"),
+        *("cost/train/seconds", "cost/train/peak_memory_gb", "axioms.confidence"),
+        *(EPSILONS, CELL, AGAINST, epsilon_chart.chart_name()),
     ):
         assert key in text
-    assert text.index("tables/ledger") < text.index("tables/paper") < text.index(KEY)
+    assert text.index("tables/ledger") < text.index("tables/paper") < text.index(CELL)
 
 
 def test_the_report_answers_in_words_compares_runs_and_shows_the_lineage() -> None:
@@ -136,16 +141,29 @@ def test_the_panels_ask_for_the_keys_that_are_logged(tmp_path: Path) -> None:
     shown = read_shown("two_sat", "mine", tmp_path, STAGES, {"axioms": {"confidence": 0.95}})
     assert shown.settings == ["axioms.confidence"]
     contents = [read_contents(item, tmp_path / item.name) for item in STAGES]
-    logged = {key for content in contents for key in (*content.numbers(), *content.tables())}
-    asked = [*shown.tables, *(key for keys in shown.epsilons.values() for key in keys)]
+    numbers = {key for content in contents for key in content.numbers()}
     assert shown.accuracy
-    named = {
-        f"{cell.axiom.number} {cell.axiom} of {cell.component}"
-        for cell in cells
-        if cell.is_distinct
-    }
-    assert shown.epsilons.keys() == named
-    assert set(asked) | {"train/accuracy"} == logged
+    assert {*shown.epsilons, "train/accuracy"} <= numbers
+    assert shown.tables == [key for content in contents for key in content.tables()]
+    distinct = [cell for cell in cells if cell.is_distinct]
+    assert len(shown.epsilons) == len(distinct)
+    assert shown.cells == [f"{cell.axiom} of {cell.component}" for cell in distinct]
+    assert shown.against_paper == []
+
+
+def test_what_the_paper_prints_stands_beside_both_ways_of_reading_neurons() -> None:
+    declared = stage("report", paper.COMPARISONS)
+    run = ROOT / "results" / "two_sat" / "published"
+    rows = read_contents(declared, run / "report").epsilons()
+    epsilons = [
+        row for row in paper.COMPARISONS.read(run / "report") if row.published.kind == "epsilon"
+    ]
+    as_printed, by_rules = AGAINST_PAPER.values()
+    assert [row for row in rows if row[0] == as_printed] == [
+        (as_printed, row.published.key, row.measured.value, float(row.published.printed))
+        for row in epsilons
+    ]
+    assert {part for part, *_ in rows} == {as_printed, by_rules}
 
 
 def test_a_run_without_results_is_refused(tmp_path: Path) -> None:
@@ -201,6 +219,7 @@ def test_without_an_entity_the_dashboard_goes_to_the_account_s_own(
 
     api = SimpleNamespace(default_entity="me", runs=lambda path, filters: [])
     monkeypatch.setattr(dashboard, "answers", lambda *_: [])
+    monkeypatch.setattr(epsilon_chart, "keep_chart", lambda *_: None)
     monkeypatch.setattr(
         dashboard, "import_wandb", lambda folder: SimpleNamespace(Api=lambda timeout: api)
     )
@@ -236,6 +255,15 @@ def test_a_committed_run_answers_the_four_questions(run: str) -> None:
     found = dashboard.answers(Workspace(ROOT), "two_sat", run)
     assert len(found) == 4
     assert all(question and re.match(r"\*\*[^*]+\.\*\* \S", answer) for question, answer in found)
+
+
+def test_a_chart_that_cannot_be_made_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(**chart: object) -> None:
+        raise ValueError("it is there.\nhint")
+
+    epsilon_chart.keep_chart(SimpleNamespace(create_custom_chart=refuse), "acme")
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert warning.startswith("the chart of ε is not made anew (ValueError: it is there.); one")
 
 
 def test_a_run_without_a_page_answers_nothing() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from experiments import tracking
-from experiments.stage_contents import CURVE_FILE
+from experiments.stage_contents import CURVE_FILE, EPSILON_COLUMNS, EPSILONS, Contents
 from experiments.tracking import WandbObserver
 from mechval import tables
 from mechval.pipeline import Manifest, Stage, Workspace
@@ -301,6 +301,16 @@ def test_the_summary_run_has_all_settings_numbers_and_the_page(log_stage: Log) -
     assert (config["preset"], config["seed"]) == ("smoke", 0)
     assert recorder.summary["axioms/n"] == 4
     assert recorder.history == [{"page": "<svg/>"}]
+
+
+def test_the_summary_run_has_every_epsilon_in_one_table(
+    log_stage: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ("equivalence of parse", "trees", 0.5, None)
+    monkeypatch.setattr(Contents, "epsilons", lambda contents: [row])
+    recorder = log_stage(sums_up=True)
+    columns = [*EPSILON_COLUMNS, "preset", "seed"]
+    assert recorder.logged[EPSILONS] == (columns, [[*row, "smoke", 0]])
 
 
 def test_learning_curves_are_history_with_the_steps_of_each_phase(log_stage: Log) -> None:
