@@ -4,13 +4,16 @@
 does not have (all of them with ``--again``) and writes the tables, the heat map and the page.
 ``python -m experiments.instruments --partial RUN … [--checkpoint FILE]`` measures all partial cells
 of the main 2-SAT claim on the networks of finished runs, on 80 000 formulas.
+``python -m experiments.instruments --null RUN … [--study STUDY] [--checkpoint FILE]`` holds every
+cell of a run's claims against null networks; those that are measured are kept.
 """
 
 import argparse
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,12 +27,16 @@ from mechval.axioms.partial import evaluate_partial_cells
 from mechval.instruments import matrix, planted, two_sat
 from mechval.instruments.columns import COLUMNS
 from mechval.instruments.das import SEARCHES, Search, SearchRow, search
+from mechval.instruments.modular_nulls import ModularNulls
 from mechval.instruments.mutants import MUTANTS, count_mutants
+from mechval.instruments.null_networks import NullStudy, measure_nulls
 from mechval.instruments.organism import Organism
 from mechval.instruments.page import write_pages
 from mechval.instruments.toys import make_toys
+from mechval.instruments.two_sat_nulls import TwoSatNulls
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.progress import track
+from mechval.transformer import Transformer
 from mechval.two_sat.single.subject import Subject, load_subject
 
 FOLDER = Path("results") / "instruments"
@@ -38,6 +45,11 @@ PROVED, REFERENCE = "proved", "reference"
 N_FORMULAS, N_PARTIAL = 4096, 80_000
 N_LOOKED_UP, TABLE_SIZES = 1024, (16, 128, 1024)
 SEED = 17
+NULL_STUDIES: Mapping[str, Callable[[FinishedRun, Path | None], NullStudy[Transformer]]] = {
+    "two_sat": partial(TwoSatNulls.of, main=CLAIM),
+    "modular_addition": ModularNulls.of,
+}
+FOLDERS = {"two_sat": FOLDER, "modular_addition": FOLDER / "modular_addition"}
 
 
 def main(arguments: Sequence[str], root: Path) -> None:
@@ -45,10 +57,19 @@ def main(arguments: Sequence[str], root: Path) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.instruments")
     parser.add_argument("--again", action="store_true", help="measure rows anew that there are")
     parser.add_argument("--partial", nargs="+", metavar="RUN", help="partial cells of these runs")
+    parser.add_argument("--null", nargs="+", metavar="RUN", help="null networks of these runs")
+    parser.add_argument("--study", choices=[*NULL_STUDIES], default="two_sat", help="of --null")
     parser.add_argument("--checkpoint", type=Path, help="of a run of a published model")
     options = parser.parse_args(arguments)
     workspace = Workspace(root)
-    if options.partial:
+    if options.null:
+        for run in options.null:
+            finished = FinishedRun(workspace, options.study, run)
+            study = NULL_STUDIES[options.study](finished, options.checkpoint)
+            measure_nulls(study, root / FOLDERS[options.study] / run)
+        if (root / FOLDER / Path(matrix.ENTRIES.file).name).is_file():
+            write_pages(root / FOLDER)
+    elif options.partial:
         for run in options.partial:
             finished = FinishedRun(workspace, "two_sat", run)
             measure_partial(load_subject(finished, options.checkpoint), root / FOLDER / run)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from mechval import tables
 from mechval.two_sat.formulas.truth_tables import reachable_tables
@@ -41,29 +42,58 @@ class MutantRow:
 
 
 MUTANTS = tables.Table("instruments/mutants.csv", MutantRow)
+OPERATORS = {"assignment dropped": True, "assignment added": False}
+"""And whether what is changed is an assignment that the neuron stands for."""
 
 
-def count_mutants(problem: Problem, program: DisjunctionProgram) -> Iterator[MutantRow]:
+@dataclass(frozen=True)
+class Mutant:
+    """A program with one entry of one neuron's set of assignments changed.
+
+    Attributes:
+        bits: the share of formulas on which its bits are others; none says that it is equivalent.
+        answer: on which its answer is another.
+    """
+
+    operator: str
+    program: DisjunctionProgram
+    bits: float
+    answer: float
+
+
+def make_mutants(problem: Problem, program: DisjunctionProgram) -> Iterator[Mutant]:
     """Drop every assignment a neuron stands for, then add every one that it does not."""
     reachable = reachable_tables(problem)
     truth, weight = reachable.truth, reachable.formulas.astype(float) / problem.n_formulas
     stands_for = program.assignments.numpy()
     on = np.stack([truth[:, each].any(axis=1) for each in stands_for])
     n_on = on.sum(axis=0)
-    for operator, is_dropped in (("assignment dropped", True), ("assignment added", False)):
-        found = []
-        for neuron, each in enumerate(stands_for):
-            for assignment in np.flatnonzero(each == is_dropped):
-                changed = each.copy()
-                changed[assignment] = not is_dropped
-                differs = truth[:, changed].any(axis=1) != on[neuron]
-                answer = differs & (n_on == int(is_dropped))
-                found.append((float(weight[differs].sum()), float(weight[answer].sum())))
-        yield _row(operator, found)
+    for operator, is_dropped in OPERATORS.items():
+        for neuron, assignment in np.argwhere(stands_for == is_dropped):
+            changed = stands_for.copy()
+            changed[neuron, assignment] = not is_dropped
+            differs = truth[:, changed[neuron]].any(axis=1) != on[neuron]
+            answer = differs & (n_on == int(is_dropped))
+            yield Mutant(
+                operator,
+                DisjunctionProgram(torch.from_numpy(changed)),
+                bits=float(weight[differs].sum()),
+                answer=float(weight[answer].sum()),
+            )
 
 
-def _row(operator: str, found: list[tuple[float, float]]) -> MutantRow:
-    bits, answers = ([each[place] for each in found if each[place]] for place in (0, 1))
+def count_mutants(problem: Problem, program: DisjunctionProgram) -> Iterator[MutantRow]:
+    """All of them, by operator."""
+    made = [*make_mutants(problem, program)]
+    for operator in OPERATORS:
+        yield _row(operator, [mutant for mutant in made if mutant.operator == operator])
+
+
+def _row(operator: str, found: list[Mutant]) -> MutantRow:
+    bits, answers = (
+        [share for share in shares if share]
+        for shares in ([each.bits for each in found], [each.answer for each in found])
+    )
     least = min(bits, default=None)
     return MutantRow(
         operator=operator,

@@ -13,6 +13,7 @@ from mechval.instruments.columns import BAR, COLUMNS
 from mechval.instruments.das import SEARCHES
 from mechval.instruments.matrix import Entry, InstrumentSummary, Outcome
 from mechval.instruments.mutants import MUTANTS
+from mechval.instruments.null_page import compared, nulls, write_nulls
 from mechval.instruments.planted import CONTROL
 from mechval.reporting import figures
 from mechval.reporting.html import page, render
@@ -49,6 +50,7 @@ def write_pages(folder: Path) -> None:
     with figures.figure_style():
         figures.save_figure(draw_matrix(entries), folder, HEAT_MAP)
         figures.save_figure(draw_doses(entries), folder, DOSES)
+        write_nulls(folder)
     write_whole(folder / "README.md", render_text(folder).encode())
     _write_page(folder, entries)
 
@@ -139,6 +141,8 @@ def render_text(folder: Path) -> str:
         ),
         mutants=markdown_of(_mutants(folder)),
         surprises=markdown_of(_surprises(entries)),
+        null_figures=[each.study for each in compared(folder)],
+        nulls=nulls(folder),
         n_wrong=len(matrix.surprises(entries)),
         n_predicted=sum(entry.predicted is not None for entry in entries),
     )
@@ -152,6 +156,11 @@ def _write_page(folder: Path, entries: Sequence[Entry]) -> None:
             "instruments",
             "Instruments",
             render.table(_summary(matrix.SUMMARIES.read(folder)), "table-instruments"),
+        ),
+        *(
+            [Rendered("nulls", "Null networks", render.markdown(text))]
+            if (text := nulls(folder))
+            else []
         ),
         *(_opened(each, [*rows[each.organism].values()]) for each in matrix.ORGANISMS.read(folder)),
     ]

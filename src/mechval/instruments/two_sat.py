@@ -15,8 +15,10 @@ from mechval.axioms.partial import Domain
 from mechval.instruments.organism import Searched
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.claim.sizes import WEIGHT_BITS
+from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.generation import draw_budget, draw_distinct
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
+from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
 from mechval.two_sat.interpretation import EVALUATE, PARSE, reading_of
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem
@@ -38,12 +40,18 @@ MAP_BITS = tables.Table("instruments/map_bits.csv", MapBits)
 
 
 def draw_tokens(problem: Problem, n_formulas: int, seed: int) -> Int[Tensor, "formula pos"]:
+    """The formulas of `draw_formulas`, written out."""
+    clause_ids = draw_formulas(problem, n_formulas, seed).clause_ids
+    return encode_formulas(problem, torch.from_numpy(clause_ids))
+
+
+def draw_formulas(problem: Problem, n_formulas: int, seed: int) -> Split:
     """Distinct formulas, half of them satisfiable, shuffled; the corpora have other seeds."""
     rng = np.random.default_rng([seed, n_formulas])
     wanted = n_formulas // 2
     drawn = draw_distinct(problem, wanted, rng, budget=draw_budget(wanted))
-    clause_ids = np.concatenate([drawn.satisfiable, drawn.unsatisfiable])
-    return encode_formulas(problem, torch.from_numpy(rng.permutation(clause_ids)))
+    clause_ids = rng.permutation(np.concatenate([drawn.satisfiable, drawn.unsatisfiable]))
+    return Split(clause_ids, is_satisfiable(truth_tables(problem, clause_ids)))
 
 
 def clause_variables(problem: Problem) -> list[Variable]:

@@ -1,0 +1,109 @@
+"""Null networks of a run of modular addition: waves found, translations fitted, cells counted."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from mechval.axioms.nulls import NullCell
+from mechval.instruments.null_networks import Budget, Measured, axiom_cells, shortened
+from mechval.modular_addition.circuit.selection import MAIN
+from mechval.modular_addition.claim.assess import EQUIVALENCE, READING, assess_network
+from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, GrokkingRecipe
+from mechval.modular_addition.interpretation import rounding
+from mechval.modular_addition.network.dataset import FILE_NAME, Split, load_split
+from mechval.modular_addition.network.model import logits_at_equals, make_network
+from mechval.modular_addition.network.training import labelled_inputs, precise_cross_entropy
+from mechval.modular_addition.problem import ModularAddition
+from mechval.pipeline import FinishedRun
+from mechval.training.fit import fit
+from mechval.training.module import LabelledInputs, Task
+from mechval.training.recipe import Recipe
+from mechval.transformer import Transformer
+from mechval.transformer.finished import load_finished
+
+STEPS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class ModularNulls:
+    """The networks of a run's shape, on the run's own split of the inputs.
+
+    Attributes:
+        model: the network of the run.
+        recipe: the run's own, shortened to `STEPS`.
+    """
+
+    model: Transformer
+    problem: ModularAddition
+    split: Split
+    circuit: CircuitConfig
+    axioms: AxiomsConfig
+    recipe: Recipe
+
+    @classmethod
+    def of(cls, run: FinishedRun, checkpoint: Path | None) -> "ModularNulls":
+        """Those of a finished run; raises MechvalError as `load_finished`."""
+        settings = run.config["settings"]
+        problem = ModularAddition.model_validate(settings["problem"])
+        split = load_split(run.file("data", FILE_NAME).parent, problem)
+        recipe = GrokkingRecipe.model_validate(settings["training"])
+        return cls(
+            load_finished(run, partial(make_network, problem), checkpoint),
+            problem,
+            split,
+            CircuitConfig.model_validate(settings["circuit"]),
+            AxiomsConfig.model_validate(settings["axioms"]),
+            shortened(recipe.full_batch(len(split.train)), STEPS),
+        )
+
+    @property
+    def budget(self) -> Budget:
+        shape = (self.problem, self.model.architecture, self.circuit, self.axioms, self.recipe)
+        parts = (self.split.train.tolist(), STEPS)
+        digest = hashlib.sha256(repr((shape, parts)).encode()).hexdigest()[:8]
+        names = (MAIN, READING, rounding(self.axioms.embedding_decimals), EQUIVALENCE)
+        return Budget(
+            networks=f"modular_addition-{digest}",
+            main="/".join(names),
+            fit=len(self.split.train),
+            test=len(self.split.test),
+            partial=0,
+            shuffled=len(self.split.train),
+            steps=self.recipe.n_steps,
+        )
+
+    def untrained(self, seed: int) -> Transformer:
+        model = make_network(self.problem, self.model.architecture)
+        model.initialise(torch.Generator().manual_seed(seed))
+        return model
+
+    def train_shuffled(self, model: Transformer, seed: int, scratch: Path) -> None:
+        true = labelled_inputs(self.problem, self.split.train)
+        order = torch.randperm(len(self.split.train), generator=torch.Generator().manual_seed(seed))
+        shuffled = LabelledInputs(true.inputs, true.answers[order])
+        fit(
+            model,
+            self.recipe,
+            Task(
+                lambda network, pairs, _: logits_at_equals(self.problem, network, pairs),
+                loss=precise_cross_entropy,
+            ),
+            train=shuffled,
+            selection=shuffled,
+            seed=seed,
+            directory=scratch / "shuffled",
+            device=torch.device("cpu"),
+        )
+
+    def measure(self, model: Transformer) -> Measured:
+        found = assess_network(model, self.problem, self.split, self.circuit, self.axioms)
+        cells = axiom_cells(cell for report in found.reports for cell in report.cells)
+        return cells, next(iter(found.refusals.values()), "")
+
+    def mutants(self) -> Iterator[list[NullCell]]:
+        """There are no operators on a program of waves yet."""
+        return iter(())
