@@ -7,17 +7,16 @@ function is looked up among the parts that the caller hands in.
 
 import hashlib
 import inspect
-import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.torch import save
+from torch import Tensor, nn
 
+from mechval.axioms import equivalences
 from mechval.axioms.base import (
     Equivalence,
     Interpretation,
@@ -28,18 +27,28 @@ from mechval.axioms.base import (
 )
 from mechval.axioms.provenance import changes, reference_of, trace
 from mechval.axioms.spec_format import (
+    SPEC,
+    TENSORS,
     EquivalenceSpec,
     InterpretationSpec,
     ObjectSpec,
     PartSpec,
-    TensorSpec,
+    from_plain,
+    plain,
+    read_spec,
+    read_tensors,
+    spec_text,
+    tensor_spec,
 )
-from mechval.config import parse_config
+from mechval.axioms.spec_modules import describe_module, restore_module
 from mechval.errors import MechvalError
 from mechval.files import write_whole
 
-SPEC, TENSORS = "interpretation.json", "interpretation.safetensors"
-_BUILT_IN = (identity, n_differing, exact_labels.distance)
+_BUILT_IN = (
+    *(identity, n_differing, exact_labels.distance, equivalences.largest_difference),
+    *(equivalences.largest_logit_difference, equivalences.total_variation),
+    equivalences.kl_divergence,
+)
 _MAPS = ("abstract", "alphas", "gammas")
 
 
@@ -50,11 +59,12 @@ def save_interpretation(interpretation: Interpretation, directory: str | Path) -
     components are a `CutNetwork`'s), and of the result that stands in the same folder, if one does.
 
     Its maps and distances must be functions at the top of a module, or instances, or methods of
-    instances, of a dataclass there whose fields are tensors, numbers, texts, booleans, None or
-    tuples of such plain values.
+    instances: of a dataclass there whose fields are tensors, numbers, texts, booleans, None or
+    tuples of such plain values, or of a `torch.nn.Module`, whose state dict is written.
 
     Raises MechvalError naming the part that cannot be written, or could not be loaded: a method
-    that its class inherits, an object that its fields do not make, a part of a script.
+    that its class inherits, an object that its fields do not make, a part of a script, a module
+    with more to it than its state dict, classes and plain attributes (`describe_module`).
     """
     directory, writer = Path(directory), _Writer()
     maps = {field: tuple(map(writer.part, getattr(interpretation, field))) for field in _MAPS}
@@ -74,11 +84,10 @@ def save_interpretation(interpretation: Interpretation, directory: str | Path) -
         tensors_sha256=hashlib.sha256(tensors).hexdigest(),
         provenance=trace(interpretation.concrete, writer.sources, directory),
     )
-    text = json.dumps(spec.model_dump(mode="json"), indent=1, sort_keys=True)
     directory.mkdir(parents=True, exist_ok=True)
     # The spec last: it tells by its digest whether the tensors beside it are its own.
     write_whole(directory / TENSORS, tensors)
-    write_whole(directory / SPEC, f"{text}\n".encode())
+    write_whole(directory / SPEC, spec_text(spec))
 
 
 def load_interpretation(
@@ -86,19 +95,26 @@ def load_interpretation(
 ) -> Interpretation:
     """Read an interpretation back, to be that of the network with the components t_1 … t_d.
 
-    The spec may name no function or dataclass but ``parts``, among which `identity`, the distance
-    of `exact_labels` and `n_differing` always are. A UserWarning says what has changed since it
-    was saved: the version of mechval, the source of a part, the network, the result beside it.
+    The spec may name no function or dataclass but ``parts``, among which `identity` and the
+    distances of the ready-made equivalences always are. A module's state is put into a copy of one
+    of the same make among the parts, whatever its numbers. A UserWarning says what has changed
+    since it was saved: the version of mechval, the source of a part, the network, the result beside
+    it.
 
     Raises MechvalError if a file is missing or damaged, for a function that is not among the parts,
-    for a tensor of another shape or type, or if the lengths do not fit together.
+    for a module without one of its make there, for a tensor of another shape or type, or if the
+    lengths do not fit together.
     """
     directory = Path(directory)
-    spec = _read_spec(directory / SPEC)
-    tensors = _read_tensors(directory / TENSORS, spec)
-    known = {reference_of(part): part for part in (*_BUILT_IN, *parts)}
-    made = [_make_object(known, told, at, tensors) for at, told in enumerate(spec.objects)]
-    for change in changes(spec.provenance, concrete, known, directory):
+    spec = read_spec(directory / SPEC)
+    tensors = read_tensors(directory / TENSORS, spec)
+    parts = tuple(parts)
+    modules = [part for part in parts if isinstance(part, nn.Module)]
+    named = (part for part in (*_BUILT_IN, *parts) if not isinstance(part, nn.Module))
+    known = {reference_of(part): part for part in named}
+    made = [_make_object(known, modules, told, at, tensors) for at, told in enumerate(spec.objects)]
+    classes = {reference_of(type(each)): type(each) for part in modules for each in part.modules()}
+    for change in changes(spec.provenance, concrete, {**classes, **known}, directory):
         warnings.warn(f"{directory / SPEC}: {change}", stacklevel=2)
 
     def find(part: PartSpec) -> Callable[..., Any]:
@@ -133,12 +149,12 @@ class _Writer:
         is_method = inspect.ismethod(applied)
         owner = applied.__self__ if is_method else applied
         name = applied.__name__ if is_method else "__call__"
-        if isinstance(owner, type) or not is_dataclass(owner):
+        if isinstance(owner, type) or not (is_dataclass(owner) or isinstance(owner, nn.Module)):
             raise MechvalError(
                 f"part {applied!r} cannot be saved; allowed: a function, or (a method of) an "
-                "instance of a dataclass."
+                "instance of a dataclass or torch.nn.Module."
             )
-        if name not in vars(type(owner)):
+        if not _defines(type(owner), name):
             raise MechvalError(
                 f"part {type(owner).__name__}.{name} cannot be saved, as its class inherits it; "
                 "allowed: a method that the class itself defines."
@@ -159,6 +175,12 @@ class _Writer:
         return number
 
     def _object(self, owner: Any, number: int) -> ObjectSpec:
+        if isinstance(owner, nn.Module):
+            described = describe_module(owner)
+            for part in owner.modules():
+                self._noted(type(part))
+            self._keep(owner.state_dict(), number)
+            return described
         for field in fields(owner):
             if not field.init:
                 raise MechvalError(
@@ -168,17 +190,27 @@ class _Writer:
         values = {field.name: getattr(owner, field.name) for field in fields(owner)}
         _refuse_unmakeable(owner, values)
         tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-        for name, value in tensors.items():
-            self.tensors[f"objects.{number}.{name}"] = value.detach().cpu().contiguous().clone()
+        self._keep(tensors, number)
         return ObjectSpec(
             reference=reference_of(type(owner)),
             values={
-                name: _plain(value, f"{type(owner).__name__}.{name}")
+                name: plain(value, f"{type(owner).__name__}.{name}")
                 for name, value in values.items()
                 if name not in tensors
             },
-            tensors={name: _tensor_spec(value) for name, value in tensors.items()},
+            tensors={name: tensor_spec(value) for name, value in tensors.items()},
         )
+
+    def _keep(self, tensors: Mapping[str, Tensor], number: int) -> None:
+        for name, value in tensors.items():
+            self.tensors[f"objects.{number}.{name}"] = value.detach().cpu().contiguous().clone()
+
+
+def _defines(kind: type, method: str) -> bool:
+    """Whether a class itself has the method; every module is called by way of `nn.Module`."""
+    return callable(vars(kind).get(method)) or (
+        method == "__call__" and issubclass(kind, nn.Module)
+    )
 
 
 def _refuse_unmakeable(owner: Any, values: Mapping[str, Any]) -> None:
@@ -192,74 +224,6 @@ def _refuse_unmakeable(owner: Any, values: Mapping[str, Any]) -> None:
         ) from None
 
 
-def _plain(value: Any, place: str) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(entry, place) for entry in value]
-    is_number = isinstance(value, int | float) and abs(value) < float("inf")
-    if not (value is None or is_number or isinstance(value, str)):
-        raise MechvalError(
-            f"{place}={value!r} cannot be saved; allowed: tensors, finite numbers, texts, "
-            "booleans, None, or tuples of these but tensors."
-        )
-    return value
-
-
-def _from_plain(value: Any) -> Any:
-    return tuple(map(_from_plain, value)) if isinstance(value, list) else value
-
-
-def _tensor_spec(tensor: Tensor) -> TensorSpec:
-    return TensorSpec(shape=tuple(tensor.shape), dtype=str(tensor.dtype))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise MechvalError(
-            f"{path} cannot be read ({type(error).__name__}); allowed: a file that "
-            "save_interpretation wrote."
-        ) from None
-
-
-def _read_spec(path: Path) -> InterpretationSpec:
-    content = _read(path)
-    try:
-        values = json.loads(content)
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict):
-        raise MechvalError(f"{path} is no JSON object; allowed: what save_interpretation wrote.")
-    return parse_config(InterpretationSpec, values, prefix=path.name)
-
-
-def _read_tensors(path: Path, spec: InterpretationSpec) -> dict[str, Tensor]:
-    content = _read(path)
-    try:
-        tensors = load(content)
-    except SafetensorError as error:
-        raise MechvalError(
-            f"{path} is damaged ({error}); allowed: what save_interpretation wrote."
-        ) from None
-    expected = {
-        f"objects.{number}.{field}": told
-        for number, described in enumerate(spec.objects)
-        for field, told in described.tensors.items()
-    }
-    if expected.keys() != tensors.keys():
-        raise MechvalError(f"{path} holds {sorted(tensors)}; allowed: {sorted(expected)}.")
-    for name, told in expected.items():
-        found = _tensor_spec(tensors[name])
-        if found != told:
-            raise MechvalError(
-                f"{path}: {name} has shape {found.shape} and type {found.dtype}; allowed: "
-                f"{told.shape} and {told.dtype}, as {SPEC} says."
-            )
-    if hashlib.sha256(content).hexdigest() != spec.tensors_sha256:
-        raise MechvalError(f"{path} is not the file that {SPEC} was written with; allowed: it.")
-    return tensors
-
-
 def _look_up(known: Mapping[str, Callable[..., Any]], reference: str) -> Callable[..., Any]:
     if reference not in known:
         raise MechvalError(
@@ -271,10 +235,14 @@ def _look_up(known: Mapping[str, Callable[..., Any]], reference: str) -> Callabl
 
 def _make_object(
     known: Mapping[str, Callable[..., Any]],
+    modules: Sequence[nn.Module],
     described: ObjectSpec,
     number: int,
     tensors: Mapping[str, Tensor],
 ) -> Any:
+    own = {field: tensors[f"objects.{number}.{field}"] for field in described.tensors}
+    if described.modules is not None:
+        return restore_module(described, modules, own)
     make = kind = _look_up(known, described.reference)
     expected = {field.name for field in fields(kind)} if is_dataclass(kind) else set()
     found = {*described.values, *described.tensors}
@@ -283,8 +251,7 @@ def _make_object(
             f"object {number}, a {described.reference}, has the fields {sorted(found)}; allowed: "
             f"{sorted(expected)}."
         )
-    own = {field: tensors[f"objects.{number}.{field}"] for field in described.tensors}
-    return make(**{name: _from_plain(value) for name, value in described.values.items()}, **own)
+    return make(**{name: from_plain(value) for name, value in described.values.items()}, **own)
 
 
 def _resolve(
@@ -302,7 +269,7 @@ def _resolve(
         )
     class_name, _, method = part.reference.rpartition(".")
     owner, told = objects[part.object], spec.objects[part.object].reference
-    if class_name != told or not callable(vars(type(owner)).get(method)):
+    if class_name != told or not _defines(type(owner), method):
         raise MechvalError(
             f"part {part.reference} is no method of object {part.object}, a {told}; "
             "allowed: one that its class defines."
