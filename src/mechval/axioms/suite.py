@@ -21,6 +21,7 @@ from mechval.axioms.base import (
     exact_labels,
 )
 from mechval.axioms.baselines import strongest_constant
+from mechval.axioms.gathering import Gathered
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.memory import Memory, Recall, refuse_memory
 from mechval.axioms.report import AxiomReport, Cell
@@ -130,29 +131,21 @@ def measure_axioms(
     Raises MechvalError as `evaluate_axioms`, but for strata, mixtures and confidence.
     """
     _check_interpretations(interpretations)
-    measured, recall = [], Recall()
+    gathered, recall = [Gathered() for _ in interpretations], Recall()
+    n_batches = 0
     for batch in batches:
-        if not measured:
+        if n_batches == 0:
             refuse_memory(interpretations, batch.inputs)
-        measured.append(_measure_batch(interpretations, batch, recall))
+        for own, piece in zip(
+            gathered, _measure_batch(interpretations, batch, recall), strict=True
+        ):
+            own.add(piece)
         recall.close()
-    if not measured:
+        n_batches += 1
+    if n_batches == 0:
         raise MechvalError("batches is empty; allowed: at least one batch.")
     recall.repeat()
-    return [
-        Measurements(
-            labels=torch.cat([piece.labels for piece in pieces]),
-            strata=torch.cat([piece.strata for piece in pieces]),
-            distances=_joined([piece.distances for piece in pieces]),
-            shuffled=_joined([piece.shuffled for piece in pieces]),
-        )
-        for pieces in zip(*measured, strict=True)
-    ]
-
-
-def _joined(pieces: Sequence[Mapping[CellKey, Tensor]]) -> dict[CellKey, Tensor]:
-    keys = dict.fromkeys(key for piece in pieces for key in piece)
-    return {key: torch.cat([piece[key] for piece in pieces if key in piece]) for key in keys}
+    return [own.whole() for own in gathered]
 
 
 def _check_interpretations(interpretations: Sequence[Interpretation]) -> None:
