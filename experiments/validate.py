@@ -25,11 +25,12 @@ from mechval.pipeline.code_digest import code_digest
 from mechval.pipeline.manifest import StageKey, hash_files, make_manifest, manifest_text
 from mechval.progress import track
 from mechval.reporting.figures import figure_style, save_figure
-from mechval.reporting.html.claim_page import FIGURE, build_claim_page
+from mechval.reporting.html.claim_page import build_claim_page
 
 CLAIMS = Path("results") / "claims"
 CONFIDENCE = 0.95
 MANIFEST = "manifest.json"
+FIGURE = "cells"
 
 
 def main(reference: str) -> Path:
@@ -46,15 +47,14 @@ def main(reference: str) -> Path:
         domain_size=asked.domain_size,
     )
     controls = [mv.run_controls(each, asked.inputs) for each in track(asked.claims, "controls")]
-    failures = [mv.locate_failures(each, asked.inputs) for each in track(asked.claims, "failures")]
     with replacing(CLAIMS / _folder_name(asked.claims[0].name)) as folder:
-        _write(folder, result, controls, failures)
+        _write(folder, result, controls)
         facts = {
             "command": f"python -m experiments.validate {reference}",
             **_save_specs(asked.claims, folder),
             **{name: digest[:12] for name, digest in hash_files(folder).items()},
         }
-        page = build_claim_page(folder, reference, result, controls, failures, facts)
+        page = build_claim_page(folder, reference, asked.claims, result, controls, facts)
         manifest = make_manifest("validate", _key(reference, asked), folder, folder / "none")
         write_whole(folder / MANIFEST, manifest_text(manifest).encode())
     folder = CLAIMS / folder.name
@@ -66,14 +66,13 @@ def _write(
     folder: Path,
     result: mv.ValidationResult,
     controls: Sequence[mv.Controls],
-    failures: Sequence[mv.Failures],
 ) -> None:
     """Tables, figure and text."""
     result.save(folder)
     mv.CONTROLS.write([cell for each in controls for cell in each.cells], folder)
     with figure_style():
         save_figure(result.figure(), folder, FIGURE)
-    text = "\n".join(each.to_markdown() for each in (result, *controls, *failures))
+    text = "\n".join(each.to_markdown() for each in (result, *controls))
     title = f"# {result.reports[0].interpretation}"
     write_whole(folder / "README.md", f"{title}\n\n{text}".encode())
 

@@ -14,7 +14,7 @@ from transformer_lens.model_bridge.sources import (  # pyright: ignore[reportMis
     build_bridge_from_module,
 )
 
-from experiments.gallery.hugging_face import gpt2
+from experiments.gallery.hugging_face import gpt2, interpret
 from mechval import axioms as mv
 from mechval.axioms.cut_network import Cuts
 
@@ -37,3 +37,7 @@ def cut(cuts: Sequence[Cuts]) -> mv.CutNetwork:
     )
     network.verify(draw(16))
     return network
+
+
+def question() -> mv.Question:
+    return mv.Question(interpret(cut(WHOLE)), draw(256))

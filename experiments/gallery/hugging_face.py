@@ -6,7 +6,7 @@ keyword, so that inputs are a dict; some of its layers return tuples; and a cach
 is an output that everything reaches, so that it is turned off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,3 +78,11 @@ def interpret(network: mv.CutNetwork) -> mv.Interpretation:
         equivalences=(mv.Equivalence("numbers", mv.n_differing),) * (n_cuts - 1)
         + (mv.exact_labels,),
     )
+
+
+def question(make: Callable[[], nn.Module] = gpt2) -> mv.Question:
+    return mv.Question(interpret(cut(make(), WHOLE[make])), draw(256))
+
+
+def bert_question() -> mv.Question:
+    return question(bert)

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiments import validate
 from experiments.gallery import addition, brackets, compiled, induction, maximum
 from experiments.gallery.published import Published
 from mechval import axioms as mv
+from mechval.axioms.base import State
 from mechval.axioms.paired import PairedRow, compare_pairs
+from mechval.axioms.states import n_samples, pick
 from mechval.errors import MechvalError
 
 GALLERY = Path(addition.__file__).parent
@@ -36,6 +39,45 @@ def test_an_exhibit_has_at_most_70_lines_of_code(path: Path) -> None:
 def test_a_checkpoint_that_is_not_there_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(MechvalError, match=r"net\.pth does not exist; allowed: a published"):
         Published(tmp_path / "net.pth")
+
+
+QUESTIONS = {
+    "experiments.gallery.compiled:reverse": "reverse",
+    "experiments.gallery.compiled:sort": "sort",
+    "experiments.gallery.maximum:question": "maximum",
+    "experiments.gallery.brackets:question": "count-and-horizon",
+    "experiments.gallery.induction:question": "first-chunk",
+    "experiments.gallery.addition:question": "one-digit",
+    "experiments.gallery.hugging_face:question": "itself",
+    "experiments.gallery.hugging_face:bert_question": "itself",
+    "experiments.gallery.bridge:question": "itself",
+}
+
+
+@pytest.mark.parametrize("reference", QUESTIONS)
+def test_an_exhibit_has_its_page(
+    reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        asked = validate.load_question(reference)
+    except MechvalError as refusal:
+        # A checkpoint or a package that is not here.
+        if not re.search(r"does not exist|No module named 'transformer", str(refusal)):
+            raise
+        pytest.skip(str(refusal))
+    # As few inputs as tell the same: how many there are in full is the exhibit's own affair.
+    some = asked if asked.domain_size else replace(asked, inputs=few(asked.inputs))
+    monkeypatch.setattr(validate, "load_question", lambda _: some)
+    folder = validate.main(reference)
+    assert folder.name == QUESTIONS[reference]
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert "Is the claim confirmed?" in page
+    assert "What else would pass?" in page
+
+
+def few(inputs: State) -> State:
+    return pick(inputs, range(min(60, n_samples(inputs))))
 
 
 MUTANTS = {  # by program and variable, what is wrong and stands in its place

@@ -191,6 +191,12 @@ class Component:
     network: CutNetwork
     index: int
 
+    @property
+    def told(self) -> str:
+        """Where it leads to: the tensors of its cut, or the network's output."""
+        cuts = self.network._cuts
+        return " and ".join(cuts[self.index]) if self.index < len(cuts) else "output"
+
     def __call__(self, state: State) -> State:
         """The state at one cut to the state at the next."""
         return self.network.run(self.index, self.index, state)[0]

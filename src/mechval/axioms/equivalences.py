@@ -5,10 +5,10 @@ in `base`; the last equivalence of a claim decides which outputs the suite takes
 """
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from mechval.axioms.base import Equivalence, n_differing
+from mechval.axioms.base import Equivalence, State, exact_labels, n_differing
 from mechval.errors import MechvalError
 
 _SUM_ERROR = 1e-3
@@ -65,39 +65,78 @@ def largest_difference(
     first: Shaped[Tensor, "batch ..."], second: Shaped[Tensor, "batch ..."]
 ) -> Float[Tensor, " batch"]:
     """The largest absolute difference of two states' entries."""
-    _refuse_shapes(first, second)
-    return (first.double() - second.double()).abs().reshape(len(first), -1).amax(dim=1)
+    return _largest(_differences(first, second))
 
 
 def largest_logit_difference(
     first: Float[Tensor, "batch ... vocab"], second: Float[Tensor, "batch ... vocab"]
 ) -> Float[Tensor, " batch"]:
     """The largest difference of two states' logits, each less its mean over the vocabulary."""
-    _refuse_shapes(first, second)
-    centred = (
-        state.double() - state.double().mean(dim=-1, keepdim=True) for state in (first, second)
-    )
-    return largest_difference(*centred)
+    return _largest(_logit_differences(first, second))
 
 
 def total_variation(
     first: Float[Tensor, "batch ... vocab"], second: Float[Tensor, "batch ... vocab"]
 ) -> Float[Tensor, " batch"]:
     """Half the sum of absolute differences of two distributions, at most 1."""
-    _refuse_no_distributions(first, second)
-    each = (first.double() - second.double()).abs().sum(dim=-1) / 2
-    return each.reshape(len(first), -1).amax(dim=1)
+    return _largest(_total_variations(first, second))
 
 
 def kl_divergence(
     first: Float[Tensor, "batch ... vocab"], second: Float[Tensor, "batch ... vocab"]
 ) -> Float[Tensor, " batch"]:
     """KL(first ‖ second) in nats; a 0 of the second counts as the smallest number of its type."""
+    return _largest(_kl_divergences(first, second)).clamp_min(0)
+
+
+def differing_parts(
+    equivalence: Equivalence, first: State, second: State
+) -> Bool[Tensor, "batch ..."] | None:
+    """Which parts of two states count as different: positions, numbers, logits, distributions.
+
+    None for an equivalence whose distance is not one of the ready-made ones.
+    """
+    if equivalence.distance in (n_differing, exact_labels.distance):
+        return first != second
+    of_parts = [parts for distance, parts in _OF_PARTS if distance is equivalence.distance]
+    return of_parts[0](first, second) > equivalence.tolerance if of_parts else None
+
+
+def _largest(of_parts: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+    return of_parts.reshape(len(of_parts), -1).amax(dim=1)
+
+
+def _differences(first: Tensor, second: Tensor) -> Tensor:
+    _refuse_shapes(first, second)
+    return (first.double() - second.double()).abs()
+
+
+def _logit_differences(first: Tensor, second: Tensor) -> Tensor:
+    _refuse_shapes(first, second)
+    centred = (
+        state.double() - state.double().mean(dim=-1, keepdim=True) for state in (first, second)
+    )
+    return _differences(*centred)
+
+
+def _total_variations(first: Tensor, second: Tensor) -> Tensor:
+    _refuse_no_distributions(first, second)
+    return _differences(first, second).sum(dim=-1) / 2
+
+
+def _kl_divergences(first: Tensor, second: Tensor) -> Tensor:
     _refuse_no_distributions(first, second)
     least = torch.finfo(second.dtype).tiny
     known, tried = first.double(), second.double().clamp_min(least)
-    each = (torch.xlogy(known, known) - known * tried.log()).sum(dim=-1)
-    return each.reshape(len(first), -1).amax(dim=1).clamp_min(0)
+    return (torch.xlogy(known, known) - known * tried.log()).sum(dim=-1)
+
+
+_OF_PARTS = (
+    (largest_difference, _differences),
+    (largest_logit_difference, _logit_differences),
+    (total_variation, _total_variations),
+    (kl_divergence, _kl_divergences),
+)
 
 
 def _refuse_shapes(first: Tensor, second: Tensor) -> None:

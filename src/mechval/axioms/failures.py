@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mechval import tables
-from mechval.axioms import equations, guarding, rendering, states, statistics
-from mechval.axioms.base import CellKey, Interpretation, Sides, State
+from mechval.axioms import differing, equations, guarding, rendering, states, statistics
+from mechval.axioms.base import CellKey, Interpretation, State
 from mechval.errors import MechvalError
 
 _BATCH = 4096
@@ -25,7 +25,10 @@ _WIDTH = 72
 
 @dataclass(frozen=True)
 class PartFailure:
-    """How often the two sides of a cell differ in one part: a position, a digit, a neuron."""
+    """How often the two sides of a cell differ in one part: a position, a digit, a neuron.
+
+    The cell's own equivalence decides: numbers within its tolerance do not differ.
+    """
 
     part: str = tables.told()
     n: int = tables.told("N")
@@ -120,7 +123,9 @@ def locate_failures(
         strata: by the name of a factor, each sample's value of it. Every entry of an input with
             at most 32 different values is a factor by itself.
         part_names: by component, names of the parts of the state that follows it, in the order of
-            its flattened tensors; otherwise a part is called by its place, such as ``[3]``.
+            its flattened tensors; otherwise a part is called by its place, such as ``[3]``. Of
+            distributions each is one part. By a distance of one's own, an entry differs if it
+            alone, put into the network's state, makes that another one.
         n_worst: how many samples to show for each cell.
 
     Raises MechvalError as `mechval.axioms.examine_cells`, for a factor that is not one value per
@@ -143,7 +148,7 @@ def locate_failures(
                 disagreements=int(found.disagrees.sum()),
                 parts=_part_failures(found, names.get(_judged(interpretation, key), ())),
                 strata=_stratum_failures(found.disagrees, factors),
-                worst=_worst(interpretation, inputs, key, found.distance, n_worst),
+                worst=_worst(interpretation, inputs, key, found, n_worst),
             )
             for key, found in measured.items()
         ),
@@ -164,8 +169,11 @@ def _measure(interpretation: Interpretation, inputs: State, n: int) -> dict[Cell
     for start in range(0, n, _BATCH):
         rows = range(start, min(start + _BATCH, n))
         for sides in equations.examine_cells(interpretation, states.pick(inputs, rows)):
-            distance = sides.distance.cpu().double()
-            piece = _Measured(distance, sides.disagrees.cpu(), _differing_parts(sides))
+            piece = _Measured(
+                sides.distance.cpu().double(),
+                sides.disagrees.cpu(),
+                differing.differing_parts(interpretation, sides),
+            )
             pieces.setdefault(sides.key, []).append(piece)
     return {
         key: _Measured(
@@ -174,22 +182,10 @@ def _measure(interpretation: Interpretation, inputs: State, n: int) -> dict[Cell
             {
                 path: torch.cat([piece.differs[path] for piece in found])
                 for path in found[0].differs
+                if all(path in piece.differs for piece in found)
             },
         )
         for key, found in pieces.items()
-    }
-
-
-def _differing_parts(sides: Sides) -> dict[str, Bool[Tensor, "sample ..."]]:
-    network, program = (dict(guarding.leaves(side)) for side in (sides.network, sides.program))
-    n = len(sides.distance)
-    return {
-        path: (leaf != program[path]).cpu()
-        for path, leaf in network.items()
-        if isinstance(leaf, Tensor)
-        and leaf.shape[:1] == (n,)
-        and isinstance(program.get(path), Tensor)
-        and program[path].shape == leaf.shape
     }
 
 
@@ -272,21 +268,21 @@ def _worst(
     interpretation: Interpretation,
     inputs: State,
     key: CellKey,
-    distance: Float[Tensor, " sample"],
+    found: _Measured,
     n_worst: int,
 ) -> tuple[WorstSample, ...]:
     """The samples are run again, all at once, so that no states need be kept."""
-    order = distance.argsort(descending=True, stable=True)[:n_worst].tolist()
-    rows = [row for row in order if distance[row] > 0]
+    order = found.distance.argsort(descending=True, stable=True)[:n_worst].tolist()
+    rows = [row for row in order if found.disagrees[row]]
     if not rows:
         return ()
     some = states.pick(inputs, rows)
     sides = equations.cell_sides(interpretation, some, key)
-    differs = _differing_parts(sides)
+    differs = differing.differing_parts(interpretation, sides)
     return tuple(
         WorstSample(
             sample=row,
-            distance=float(distance[row]),
+            distance=float(found.distance[row]),
             inputs=_spelled(some, at, {}),
             network=_spelled(sides.network, at, differs),
             program=_spelled(sides.program, at, differs),
@@ -303,7 +299,7 @@ def _spelled(state: State, row: int, differs: Mapping[str, Tensor]) -> str:
     text = "; ".join(f"{path} {leaf[row].tolist()}".strip() for path, leaf in leaves.items())
     if len(text) > _WIDTH and differs:
         text = "; ".join(
-            f"{path}{index or ''} {leaves[path][row][tuple(index)].item()}".strip()
+            f"{path}{index or ''} {leaves[path][row][tuple(index)].tolist()}".strip()
             for path, where in differs.items()
             for index in where[row].nonzero().tolist()
         )

@@ -6,9 +6,10 @@ has no verdict.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from mechval import tables
 from mechval.axioms import rendering
 from mechval.axioms.baselines import BASELINES, Baseline
 from mechval.axioms.disagreements import DISAGREEMENTS, load_disagreements, save_disagreements
+from mechval.axioms.failures import Failures
 from mechval.axioms.paired import PAIRED, PairedRow
 from mechval.axioms.report import (
     CELLS,
@@ -87,12 +89,27 @@ class ValidationResult:
         baselines: constant outputs, the best ones on these very inputs.
         comparisons: of every two claims, in every distinct cell (McNemar).
         cuts: whether the cuts were verified, and on how many samples.
+        locate: finds where the claims fail, if their inputs can be run again.
     """
 
     reports: tuple[AxiomReport, ...]
     baselines: tuple[Baseline, ...]
     comparisons: tuple[PairedRow, ...]
     cuts: str
+    locate: Callable[[], tuple[Failures, ...]] | None = None
+
+    @cached_property
+    def failures(self) -> tuple[Failures, ...]:
+        """Where each claim fails (`mechval.axioms.locate_failures`), looked for when asked for.
+
+        Raises MechvalError if the inputs came from an iterator, or the result was read from files.
+        """
+        if self.locate is None:
+            raise MechvalError(
+                "this result holds no inputs to run again, so where a claim fails is not known; "
+                "allowed: one of validate, on inputs that are no iterator (or locate_failures)."
+            )
+        return self.locate()
 
     def __str__(self) -> str:
         """The table of cells, then verdict and rule."""
@@ -121,9 +138,11 @@ class ValidationResult:
         )
 
     def to_markdown(self) -> str:
-        """The table of cells, those of the comparisons, and the verdict."""
+        """The table of cells, those of the comparisons, the verdict, and where claims fail."""
         parts = [self._table(), *([_paired(self.comparisons)] if self.comparisons else [])]
-        return "\n\n".join([*(rendering.as_markdown(*part) for part in parts), self.verdict]) + "\n"
+        failing = [each.to_markdown() for each in self.failures] if self.locate else []
+        tables = (rendering.as_markdown(*part) for part in parts)
+        return "\n\n".join([*tables, self.verdict, *failing]) + "\n"
 
     def to_latex(self) -> str:
         """The table of cells as a ``tabular`` that needs no package."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from mechval.axioms.baselines import (
     strongest_constant,
 )
 from mechval.axioms.cut_network import Component
+from mechval.axioms.failures import Failures, locate_failures
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.paired import PairedRow, compare_pairs
 from mechval.axioms.report import AxiomReport
@@ -53,7 +55,8 @@ def validate(
 ) -> ValidationResult:
     """Validate one claim, or several of one network against each other, on inputs.
 
-    The cuts are verified on some inputs if the components are those of a `CutNetwork`. The
+    The cuts are verified on some inputs if the components are those of a `CutNetwork`. Where the
+    claims fail is looked for once `ValidationResult.failures` or ``to_markdown`` asks. The
     baselines are the best constant outputs on these very inputs, which is to the claim's
     disadvantage.
 
@@ -88,7 +91,15 @@ def validate(
         ),
         comparisons=tuple(_comparisons(reports, confidence)),
         cuts=cuts.told,
+        locate=None if isinstance(inputs, Iterator) else partial(_failures, claims, inputs, strata),
     )
+
+
+def _failures(
+    claims: Sequence[Interpretation], inputs: State, strata: Sequence[str] | None
+) -> tuple[Failures, ...]:
+    factors = {} if strata is None else {"stratum": strata}
+    return tuple(locate_failures(claim, inputs, strata=factors) for claim in claims)
 
 
 class _Cuts:

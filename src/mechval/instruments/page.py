@@ -169,6 +169,7 @@ def _write_page(folder: Path, entries: Sequence[Entry]) -> None:
         title="What instruments catch",
         reference="results/instruments",
         verdict=conclusions(entries),
+        claims={},
         sections=sections,
     )
     page.write(folder / "index.html", text)

@@ -79,6 +79,82 @@ def test_markdown_tells_both_what_fails_and_what_holds(failures: mv.Failures) ->
     assert widths == {5}
 
 
+OUTPUTS = {  # equivalence, the network's outputs, the program's, and where how many differ
+    "numbers": (
+        mv.numbers_within(0.1),
+        lambda x: torch.stack([x, x, x], dim=1),
+        lambda x: torch.stack([x, x + 0.05, x + (x > 0.5)], dim=1),
+        {"[2]": 49},
+    ),
+    "logits": (
+        mv.logits_within(0.25),
+        lambda x: torch.stack([x, -x, 0 * x], dim=1),
+        # A constant for all makes no difference; the mean of what one logit gains is taken off.
+        lambda x: torch.stack([x + 5, 5 - x, 5 + 0.6 * (x > 0.5)], dim=1),
+        {"[2]": 49},
+    ),
+    "distributions": (
+        mv.total_variation_within(0.2),
+        lambda x: torch.stack([x, 1 - x], dim=1)[:, None].expand(-1, 2, -1),
+        lambda x: torch.stack(
+            [torch.stack([x, 1 - x], 1), torch.stack([x + 0.1, 0.9 - x], 1).clamp(0, 1)], 1
+        ).where(x[:, None, None] < 0.9, torch.tensor([[0.5, 0.5], [0.5, 0.5]])),
+        {"[0]": 10, "[1]": 10},
+    ),
+    "positions": (
+        mv.sequences(3, tolerance=1),
+        lambda x: torch.zeros(len(x), 3, dtype=torch.long),
+        lambda x: torch.stack([(x > 0.5), (x > 0.7), (x > 2)], dim=1).long(),
+        {"[0]": 49, "[1]": 29},
+    ),
+    "one's own": (
+        mv.Equivalence("rounded", lambda a, b: (a.round() != b.round()).any(dim=1)),
+        lambda x: torch.stack([x * 0, x * 0], dim=1),
+        lambda x: torch.stack([x * 0.4, (x > 0.5) * 0.9], dim=1),
+        {"[1]": 49},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_what_the_equivalence_tolerates_is_no_difference(kind: str) -> None:
+    equivalence, network, program, expected = OUTPUTS[kind]
+    claim = mv.Interpretation(
+        name=kind,
+        components=("all",),
+        concrete=(network,),
+        abstract=(program,),
+        alphas=(mv.identity,) * 2,
+        gammas=(mv.identity,) * 2,
+        equivalences=(mv.exact_labels, equivalence),
+    )
+    inputs = torch.arange(100) / 100
+    (found,) = mv.locate_failures(claim, inputs).cells
+    (cell,) = (each for each in mv.validate(claim, inputs).reports[0].cells if each.is_distinct)
+    assert {part.part: part.disagreements for part in found.parts} == expected
+    assert found.disagreements == cell.disagreements
+    assert all(each.distance > equivalence.tolerance for each in found.worst)
+
+
+def test_a_distance_that_takes_no_mixed_state_names_no_part() -> None:
+    def of_equal_sums(first: Tensor, second: Tensor) -> Tensor:
+        if (first.sum(dim=1) != 3).any() or (second.sum(dim=1) != 3).any():
+            raise ValueError("these are no shares of 3")
+        return (first != second).any(dim=1)
+
+    claim = mv.Interpretation(
+        name="shares",
+        components=("all",),
+        concrete=(lambda x: torch.stack([x, 3 - x], dim=1),),
+        abstract=(lambda x: torch.stack([3 - x, x], dim=1),),
+        alphas=(mv.identity,) * 2,
+        gammas=(mv.identity,) * 2,
+        equivalences=(mv.exact_labels, mv.Equivalence("shares", of_equal_sums)),
+    )
+    (found,) = mv.locate_failures(claim, torch.arange(4)).cells
+    assert (found.disagreements, found.parts) == (4, ())
+
+
 def test_errors_spread_evenly_concentrate_in_no_stratum(claim: mv.Interpretation) -> None:
     def wrong_everywhere(symbols: Tensor) -> Tensor:
         return (reverse(symbols) + 1) % 3

@@ -119,6 +119,27 @@ def test_the_size_of_the_domain_is_held_against_the_inputs() -> None:
         mv.validate(toy.make_toy(), iter([NUMBERS]), domain_size=200)
 
 
+def test_the_result_tells_where_a_claim_fails(rivals: mv.ValidationResult, tmp_path: Path) -> None:
+    holds, fails = rivals.failures
+    assert not any(cell.disagreements for cell in holds.cells)
+    assert [part.part for part in fails["component equivalence/attend"].parts] == [
+        *("[0]", "[1]", "[2]", "[3]")
+    ]
+    assert "## component equivalence/attend: 72 of 81" in rivals.to_markdown()
+    rivals.save(tmp_path)
+    for without in (mv.load_result(tmp_path), mv.validate(toy.make_toy(), iter([NUMBERS]))):
+        assert "fails\n" not in without.to_markdown()
+        with pytest.raises(MechvalError, match="holds no inputs to run again"):
+            _ = without.failures
+
+
+def test_the_strata_are_a_factor_of_the_failures() -> None:
+    strata = ["first" if number in toy.A else "rest" for number in range(toy.N)]
+    (found,) = mv.validate(toy.make_toy(), NUMBERS, strata=strata).failures
+    (stratum,) = found["prefix equivalence/parse"].strata
+    assert (stratum.factor, stratum.stratum, stratum.n) == ("stratum", "first", toy.a)
+
+
 def test_it_prints_as_a_table(rivals: mv.ValidationResult) -> None:
     lines = str(rivals).splitlines()
     assert lines[0].split()[-5:] == ["ε", "of", "all", "shuffled", "constant"]

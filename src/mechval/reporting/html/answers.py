@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy.stats import binom
 
-from mechval.axioms import Axiom, Cell, EvidenceKind, simultaneous_confidence
+from mechval.axioms import Axiom, Cell, CellName, EvidenceKind, simultaneous_confidence
 from mechval.reporting.html.charts import evidence, is_trivial, strongest
 from mechval.reporting.report import paragraphs
 from mechval.reporting.shown import Pick, Shown, by, show, significant
@@ -33,13 +33,15 @@ class Judged:
     """The claimed interpretation's cells, repetitions too, and those of null networks, by network.
 
     An ε at or below the ``bar`` counts as holding; cells that are ``proved``, named as
-    ``interpretation/axiom/component``, hold on every input with ε = 0.
+    ``interpretation/axiom/component``, hold on every input with ε = 0. ``is_shuffled`` says that
+    the verdicts tell of every cell whether a shuffled program passes it.
     """
 
     cells: Sequence[Cell]
     nulls: Mapping[str, Sequence[Cell]]
     bar: float
     proved: Collection[str] = ()
+    is_shuffled: bool = False
 
     @property
     def distinct(self) -> list[Cell]:
@@ -55,7 +57,7 @@ class Judged:
         return 0.0 if self.is_proved(cell) else cell.epsilon_simultaneous
 
     def holds(self, cell: Cell) -> bool:
-        """Whether the bound is at or below the bar and no constant answer does as well."""
+        """Whether the bound is at or below the bar and no constant or shuffled program passes."""
         return self.bound(cell) <= self.bar and not is_trivial(cell)
 
 
@@ -65,7 +67,7 @@ def claimed(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def holds(cell: Cell, bar: float) -> bool:
-    """Whether the bound is at or below the bar and no constant answer does as well."""
+    """Whether the bound is at or below the bar and no constant or shuffled program passes."""
     return cell.epsilon_simultaneous <= bar and not is_trivial(cell)
 
 
@@ -74,7 +76,7 @@ def counted(cell: Cell) -> str:
     return f"{cell.disagreements:,} of {cell.n:,}, {cell.kind}"
 
 
-def name_of(cell: Cell) -> str:
+def name_of(cell: CellName) -> str:
     """How a cell is called in sentences."""
     return f"{cell.component}, {cell.axiom}"
 
@@ -167,6 +169,7 @@ def _answer(
         "n": len(judged.distinct),
         "proved": sum(map(judged.is_proved, judged.distinct)),
         "bar": f"{judged.bar:g}",
+        "is_shuffled": judged.is_shuffled,
         "nulls": list(judged.nulls) if of_nulls else (),
         "n_nulls": len(of_nulls),
         "held_on_nulls": sum(holds(cell, judged.bar) for cell in of_nulls),

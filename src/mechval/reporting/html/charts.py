@@ -11,7 +11,7 @@ from mechval.reporting.shown import by, significant
 SMALLEST = 1e-5
 """ε at and below this have the palest colour."""
 MEANINGLESS = "✗"
-"""Marks an ε that a program which always answers the same has too, however pale its cell."""
+"""Marks an ε that a constant or shuffled program has too, however pale its cell."""
 
 _STRONGEST_FIRST = (
     EvidenceKind.CERTIFIED,
@@ -29,7 +29,9 @@ def cells_chart(name: str, caption: str, groups: Mapping[str, Sequence[Cell]]) -
     """
     shown = {group: strongest(own) for group, own in groups.items()}
     cells = [cell for own in shown.values() for cell in own]
-    note = f" {MEANINGLESS}: a constant answer does as well." if any(map(is_trivial, cells)) else ""
+    shuffled = any(cell.verdict is Verdict.SHUFFLED_PASSES for cell in cells)
+    as_well = f"a constant answer{' or a shuffled program' if shuffled else ''} does as well"
+    note = f" {MEANINGLESS}: {as_well}." if any(map(is_trivial, cells)) else ""
 
     def html(place: str) -> str:
         parts = {
@@ -58,8 +60,8 @@ def evidence(cells: Iterable[Cell]) -> str:
 
 
 def is_trivial(cell: Cell) -> bool:
-    """Whether a program that always answers the same does as well: a small ε says nothing there."""
-    return cell.verdict in (Verdict.NOT_BETTER, Verdict.CONSTANT_NETWORK)
+    """Whether a constant or a shuffled program does as well: a small ε says nothing there."""
+    return cell.verdict not in (Verdict.NOT_JUDGED, Verdict.BETTER)
 
 
 def shade(epsilon: float) -> float:

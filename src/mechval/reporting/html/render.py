@@ -147,6 +147,7 @@ def environment() -> Environment:
     )
     made.filters["inline"] = _inline
     made.filters["on_page"] = on_page
+    made.filters["identifier"] = identifier
     return made
 
 
