@@ -34,6 +34,7 @@ from mechval.two_sat.circuit.files import save_circuit
 from mechval.two_sat.configs import CircuitConfig
 from mechval.two_sat.consolidate.formulas import balanced_formulas
 from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import WEIGHTS, load_network, make_network
 from mechval.two_sat.problem import Problem
 
@@ -123,12 +124,12 @@ def _circuit(model: Transformer, problem: Problem, size: Problem) -> Circuit:
     With fewer clauses `:` has more of its own attention, and no neuron may tell assignments apart.
     """
     wide = Problem(n_variables=size.n_variables, n_clauses=problem.n_clauses)
-    generator, cpu = torch.Generator().manual_seed(0), torch.device("cpu")
+    generator = torch.Generator().manual_seed(0)
     formulas, satisfiable = balanced_formulas(wide, N_FORMULAS, generator)
     split = Split(formulas.numpy().astype(np.uint8), satisfiable.numpy())
     config = CircuitConfig(readings=("calibrated",), max_leaves=4)
     network = restricted(model, problem, wide)
-    circuit = extract_circuit(network, wide, split, config=config, seed=0, device=cpu)
+    circuit = extract_circuit(Components(network, wide), split, config=config, seed=0)
     return replace(circuit, mean_resid_post=circuit.mean_resid_post[_places(problem, size)])
 
 

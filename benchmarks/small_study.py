@@ -10,8 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-
 from mechval.config import parse_config
 from mechval.pipeline import load_run_config
 from mechval.two_sat.circuit import extract as circuit
@@ -19,6 +17,7 @@ from mechval.two_sat.claim import assess
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas import generation
 from mechval.two_sat.network import training as network
+from mechval.two_sat.network.components import Components
 
 N_FORMULAS = 20_000
 BOUND_SECONDS = 20.0
@@ -28,18 +27,17 @@ def main(run: Path) -> None:
     """Print the CPU seconds of both parts and whether they keep the bound."""
     config = load_run_config(run / "config.json") or {}
     settings = parse_config(TwoSatSettings, config["settings"])
-    problem, cpu = settings.problem, torch.device("cpu")
+    problem = settings.problem
     sizes = {"training_formulas": 600, "analysis_formulas": N_FORMULAS}
     data = settings.data.model_copy(update=sizes)
     splits = generation.generate_corpora(problem, data, 0).splits
     model = network.load_network(problem, settings.architecture, run / "train" / network.WEIGHTS)
     question = assess.Question(settings.circuit, settings.axioms, natural_share=0.7387)
     started = time.process_time()
-    found = circuit.extract_circuit(
-        model, problem, splits["analysis.fit"], config=settings.circuit, seed=0, device=cpu
-    )
+    components, fit = Components(model, problem), splits["analysis.fit"]
+    found = circuit.extract_circuit(components, fit, config=settings.circuit, seed=0)
     extracted = time.process_time()
-    assess.validate(model, problem, found, splits["analysis.test"], question=question, device=cpu)
+    assess.validate(components, found, splits["analysis.test"], question)
     ended = time.process_time()
     report = {
         "formulas": N_FORMULAS,

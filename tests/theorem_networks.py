@@ -127,12 +127,10 @@ def circuit_of(model: Transformer, problem: Problem) -> Circuit:
     kept = np.concatenate([np.flatnonzero(satisfiable)[:n], np.flatnonzero(~satisfiable)[:n]])
     split = Split(drawn[kept].astype(np.uint8), satisfiable[kept])
     return extract_circuit(
-        model,
-        problem,
+        Components(model, problem),
         split,
         config=CircuitConfig(readings=("calibrated", "paper"), max_leaves=4),
         seed=0,
-        device=torch.device("cpu"),
     )
 
 

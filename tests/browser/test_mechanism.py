@@ -17,10 +17,11 @@ from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.formulas.text import read_formula
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import Interpretation
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.single.mechanism import Recorded, draw_mechanism
 from mechval.two_sat.single.subject import Subject, load_subject, make_subject
 from tests.browser.test_pages import WIDTHS, open_page
-from tests.networks import CPU, SMALL_PROBLEM, Architecture, hand_made_circuit, random_network
+from tests.networks import SMALL_PROBLEM, Architecture, hand_made_circuit, random_network
 
 ROOT = Path(__file__).resolve().parents[2]
 N_FORMULAS = 20
@@ -46,7 +47,7 @@ def small_subject() -> Subject:
     circuit = replace(
         hand_made_circuit(SMALL_PROBLEM), prototypes=clause_prototypes(model, SMALL_PROBLEM)
     )
-    return make_subject(model, SMALL_PROBLEM, circuit, device=CPU)
+    return make_subject(Components(model, SMALL_PROBLEM), circuit)
 
 
 def committed_subject() -> Subject:

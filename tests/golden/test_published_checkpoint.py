@@ -14,8 +14,9 @@ from mechval.axioms import AxiomReport, disagreements_from_epsilon
 from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.claim.assess import Question, validate
 from mechval.two_sat.configs import ReadingName
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import measure_accuracy
-from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.networks import PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 
 pytestmark = pytest.mark.slow
@@ -62,19 +63,13 @@ def measured(published_checkpoint: Path) -> Reproduction:
     model = published_network(published_checkpoint)
     corpora = small_corpora(PUBLISHED_PROBLEM, 2 * N_TEST)
     test = corpora.splits["analysis.test"]
-    circuit = extract_circuit(
-        model,
-        PUBLISHED_PROBLEM,
-        corpora.splits["analysis.fit"],
-        config=QUESTION.circuit,
-        seed=0,
-        device=CPU,
-    )
-    reports = validate(model, PUBLISHED_PROBLEM, circuit, test, question=QUESTION, device=CPU)
+    network, fit = Components(model, PUBLISHED_PROBLEM), corpora.splits["analysis.fit"]
+    circuit = extract_circuit(network, fit, config=QUESTION.circuit, seed=0)
+    reports = validate(network, circuit, test, QUESTION)
     return Reproduction(
         circuit=circuit,
         reports={report.interpretation: report for report in reports},
-        accuracy=measure_accuracy(model, PUBLISHED_PROBLEM, test, CPU).accuracy,
+        accuracy=measure_accuracy(network, test).accuracy,
     )
 
 

@@ -12,9 +12,9 @@ from scipy.stats import binomtest
 
 from mechval.two_sat.circuit.evidence.gather import circuit_facts, gather_evidence
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.network.components import record_answer_states
+from mechval.two_sat.network.components import Components, record_answer_states
 from tests.evidence_facts import Fact, evidence_facts
-from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.networks import PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 
 pytestmark = pytest.mark.slow
@@ -46,18 +46,10 @@ def facts(published_checkpoint: Path) -> dict[str, Fact]:
     splits = small_corpora(PUBLISHED_PROBLEM, 2 * N_TEST).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
     config = changed(TWO_SAT.circuit, readings=("paper",))
-    circuit = extract_circuit(model, PUBLISHED_PROBLEM, fit, config=config, seed=0, device=CPU)
-    evidence = gather_evidence(
-        model,
-        PUBLISHED_PROBLEM,
-        circuit,
-        fit,
-        record_answer_states(model, PUBLISHED_PROBLEM, fit, CPU).hidden,
-        test,
-        max_leaves=config.max_leaves,
-        seed=0,
-        device=CPU,
-    )
+    circuit = extract_circuit(Components(model, PUBLISHED_PROBLEM), fit, config=config, seed=0)
+    network = Components(model, PUBLISHED_PROBLEM)
+    hidden = record_answer_states(network, fit).hidden
+    evidence = gather_evidence(network, circuit, fit, hidden, test, config.max_leaves, seed=0)
     return evidence_facts(evidence, circuit_facts(model, PUBLISHED_PROBLEM, circuit))
 
 

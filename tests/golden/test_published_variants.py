@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from mechval.axioms import Batch, disagreements_from_epsilon
+from mechval.axioms import disagreements_from_epsilon
 from mechval.axioms.judging import JudgingRule
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim import measure
+from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow
 from mechval.two_sat.claim.variants.variant import make_variants
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.components import token_batches
-from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from mechval.two_sat.network.components import Components
+from tests.networks import PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 
 pytestmark = pytest.mark.slow
@@ -54,21 +55,19 @@ def measured(published_checkpoint: Path) -> Measured:
     splits = small_corpora(problem, 2 * N_TEST).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
     config = changed(TWO_SAT.circuit, readings=("paper",))
-    circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
-    fitting, testing = (observe(model, problem, split, CPU) for split in (fit, test))
-    bench = Bench(model, problem, circuit, fitting, testing, 0, 0.95, CPU)
+    circuit = extract_circuit(Components(model, problem), fit, config=config, seed=0)
+    fitting, testing = (observe(Components(model, problem), split) for split in (fit, test))
+    bench = Bench(Components(model, problem), circuit, fitting, testing, 0, 0.95)
     mains = make_interpretations(
         bench.components,
-        problem,
         circuit,
         versions=("trees", "disjunction"),
         residuals=("attn_out", "resid_mid"),
-        device=CPU,
     )
     measured = measure.measure(
         mains,
         make_variants(bench, mains, CONFIG),
-        (Batch(tokens, sat.long()) for tokens, sat in token_batches(problem, test, CPU, "test")),
+        axiom_batches(bench.components, test),
         JudgingRule(("UNSAT", "SAT"), {}, 0.95, circuit.majority_label),
     )
     surface = Surface(bench, ("trees", "disjunction"), ("attn_out",), max_leaves=4)

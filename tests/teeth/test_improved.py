@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mechval.axioms import AxiomReport, Batch, evaluate_axioms
+from mechval.axioms import AxiomReport, evaluate_axioms
 from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.improved.fits import Descent, fit_voting_program
 from mechval.two_sat.claim.improved.fitted import fit_targets, table_widths
 from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon
@@ -15,8 +16,8 @@ from mechval.two_sat.claim.improved.improver import with_parse_gamma
 from mechval.two_sat.claim.improved.starts import voting_start
 from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.components import Components, record_cuts, token_batches
-from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from mechval.two_sat.network.components import Components, record_cuts
+from tests.networks import PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 from tests.teeth.wrong import counts
 
@@ -36,16 +37,14 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     splits = small_corpora(problem, FORMULAS).splits
     fit = splits["analysis.fit"]
     config = changed(TWO_SAT.circuit, readings=("paper",))
-    circuit = extract_circuit(model, problem, fit, config=config, seed=0, device=CPU)
+    circuit = extract_circuit(Components(model, problem), fit, config=config, seed=0)
     (base,) = make_interpretations(
         Components(model, problem),
-        problem,
         circuit,
         versions=("trees",),
         residuals=("resid_mid",),
-        device=CPU,
     )
-    resid_post, states = record_cuts(model, problem, fit, CPU)
+    resid_post, states = record_cuts(Components(model, problem), fit)
     program = fit_voting_program(
         problem,
         fit_targets(model, problem, circuit.readings["paper"], fit, states),
@@ -72,10 +71,7 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     }
     found = evaluate_axioms(
         [replace(made, name=name, tags={}) for name, made in named.items()],
-        (
-            Batch(tokens, satisfiable.long())
-            for tokens, satisfiable in token_batches(problem, splits["analysis.test"], CPU, "teeth")
-        ),
+        axiom_batches(Components(model, problem), splits["analysis.test"]),
         strata_names=("UNSAT", "SAT"),
         mixtures={},
         confidence=0.95,

@@ -7,7 +7,7 @@ import pytest
 from mechval.axioms import AxiomReport, Verdict, clopper_pearson_lower
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.network.components import Components
-from tests.networks import CPU, PUBLISHED_PROBLEM, published_network, small_corpora
+from tests.networks import PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 from tests.teeth.wrong import RIGHT, WRONG, Subject, counts, judge_all, moved_cells
 
@@ -58,12 +58,10 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     model = published_network(published_checkpoint)
     splits = small_corpora(PUBLISHED_PROBLEM, FORMULAS).splits
     circuit = extract_circuit(
-        model,
-        PUBLISHED_PROBLEM,
+        Components(model, PUBLISHED_PROBLEM),
         splits["analysis.fit"],
         config=changed(TWO_SAT.circuit, readings=("paper",)),
         seed=0,
-        device=CPU,
     )
     subject = Subject(PUBLISHED_PROBLEM, circuit, "paper", Components(model, PUBLISHED_PROBLEM))
     return judge_all(subject, splits["analysis.test"])

@@ -5,7 +5,7 @@ import pytest
 from mechval.axioms import AxiomReport, Cell, Verdict, clopper_pearson_upper
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.network.components import Components
-from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, random_network, small_corpora
 from tests.settings import TWO_SAT, changed
 from tests.teeth.wrong import RIGHT, Subject, judge_all
 
@@ -15,12 +15,10 @@ def report() -> AxiomReport:
     model = random_network(SMALL_PROBLEM, seed=0)
     splits = small_corpora(SMALL_PROBLEM, 400).splits
     circuit = extract_circuit(
-        model,
-        SMALL_PROBLEM,
+        Components(model, SMALL_PROBLEM),
         splits["analysis.fit"],
         config=changed(TWO_SAT.circuit, readings=("calibrated",)),
         seed=0,
-        device=CPU,
     )
     subject = Subject(SMALL_PROBLEM, circuit, "calibrated", Components(model, SMALL_PROBLEM))
     return judge_all(subject, splits["analysis.test"])[RIGHT]

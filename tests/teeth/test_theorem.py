@@ -71,14 +71,7 @@ def test_a_proved_network_is_right_in_every_cell_on_all_formulas(seed: int, tmp_
     assert n_wrong_answers(model, FOUR) == 0
     everything = torch.tensor(all_formulas(FOUR))
     batch = Batch(encode_formulas(FOUR, everything), torch.zeros(len(everything), dtype=torch.long))
-    interpretations = make_interpretations(
-        Components(model, FOUR),
-        FOUR,
-        circuit,
-        versions=("trees", "disjunction"),
-        residuals=("resid_mid", "attn_out"),
-        device=CPU,
-    )
+    interpretations = make_interpretations(Components(model, FOUR), circuit)
     wrong = {
         (interpretation.name, str(key.axiom), interpretation.components[key.component - 1])
         for interpretation, found in zip(

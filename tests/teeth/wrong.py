@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from mechval.axioms import AxiomReport, Batch, Interpretation, evaluate_axioms
+from mechval.axioms import AxiomReport, Interpretation, evaluate_axioms
 from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split as Formulas
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.components import Components, token_batches
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.trees import Leaf, Tree
 from mechval.two_sat.programs.trees import Split as Question
-from tests.networks import CPU
 
 RIGHT = "right"
 
@@ -36,11 +36,9 @@ class Subject:
         """The library's own interpretation (trees) of a circuit, right or tampered with."""
         return make_interpretations(
             self.components,
-            self.problem,
             replace(circuit, readings={self.reading: circuit.readings[self.reading]}),
             versions=("trees",),
             residuals=("resid_mid",),
-            device=CPU,
         )[0]
 
 
@@ -109,10 +107,7 @@ def judge_all(
     named = {RIGHT: right, **{name: make(subject) for name, make in WRONG.items()}}
     reports = evaluate_axioms(
         [replace(made, name=name, tags={}, concrete=network) for name, made in named.items()],
-        (
-            Batch(tokens, satisfiable.long())
-            for tokens, satisfiable in token_batches(subject.problem, formulas, CPU, "teeth")
-        ),
+        axiom_batches(subject.components, formulas),
         strata_names=("UNSAT", "SAT"),
         mixtures={},
         confidence=0.95,

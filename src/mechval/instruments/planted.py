@@ -27,7 +27,7 @@ from mechval.instruments.two_sat import (
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.interpretation import EVALUATE, formula_evaluator, reading_of
-from mechval.two_sat.network.components import AnswerState
+from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.network.training import untrained_network
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.single.subject import Subject, make_subject
@@ -220,7 +220,7 @@ def _with_copies(
 
 
 def _remade(subject: Subject, model: Transformer, circuit: Circuit) -> Subject:
-    return make_subject(model, subject.problem, circuit, device=subject.device)
+    return make_subject(Components(model, subject.problem), circuit)
 
 
 def _moved(

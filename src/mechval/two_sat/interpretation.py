@@ -6,7 +6,7 @@ Source: paper section 4 (α, γ and the program of each component).
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import cast
+from typing import cast, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -105,17 +105,15 @@ def any_bit(bits: Bool[Tensor, "batch neuron"]) -> Int[Tensor, " batch"]:
 
 def make_interpretations(
     components: Components,
-    problem: Problem,
     circuit: Circuit,
-    *,
-    versions: tuple[Version, ...],
-    residuals: tuple[Residual, ...],
-    device: torch.device,
+    versions: Iterable[Version] = get_args(Version),
+    residuals: Iterable[Residual] = get_args(Residual),
 ) -> list[Interpretation]:
     """One interpretation per reading, version of evaluate and γ_2 residual, of one network.
 
     Their tags are ``version``, ``reading`` and ``residual``.
     """
+    problem, device = components.problem, components.device
     # Bound once, so that the suite sees which maps the interpretations share.
     concrete = (components.parse, components.evaluate, components.output)
     parser = ClauseParser(

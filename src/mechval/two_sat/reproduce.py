@@ -17,6 +17,7 @@ from mechval.two_sat.claim import assess
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.generation import generate_corpora
 from mechval.two_sat.network import training
+from mechval.two_sat.network.components import Components
 
 CPU = torch.device("cpu")
 
@@ -78,13 +79,11 @@ def reproduce(
     run = training.TrainingRun(network, problem, settings.training, *seen, seed, scratch, device)
     training.train_phases(run, settings.phases)
 
-    circuit = extract_circuit(
-        network, problem, split["analysis.fit"], config=settings.circuit, seed=seed, device=device
-    )
+    components = Components(network.to(device), problem)
+    fit, test = split["analysis.fit"], split["analysis.test"]
+    circuit = extract_circuit(components, fit, config=settings.circuit, seed=seed)
     share = corpora.provenance.natural_share
     question = assess.Question(settings.circuit, settings.axioms, share)
-    reports = assess.validate(
-        network, problem, circuit, split["analysis.test"], question=question, device=device
-    )
+    reports = assess.validate(components, circuit, test, question)
     parsing = certify_parsing(network.cpu(), problem, settings.certify.parsing, circuit.prototypes)
     return Reproduction(network, circuit, reports, parsing)

@@ -152,14 +152,7 @@ def test_the_output_is_the_or_of_the_bits(bits: np.ndarray) -> None:
 
 
 def interpretations(problem: Problem = SMALL_PROBLEM) -> list[Interpretation]:
-    return make_interpretations(
-        Components(random_network(problem), problem),
-        problem,
-        CIRCUIT,
-        versions=("trees", "disjunction"),
-        residuals=("resid_mid", "attn_out"),
-        device=CPU,
-    )
+    return make_interpretations(Components(random_network(problem), problem), CIRCUIT)
 
 
 def test_there_is_one_interpretation_per_version_and_residual() -> None:

@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.transformer import Transformer
 from mechval.two_sat.circuit.neurons import (
     Levels,
     NeuronEffects,
@@ -23,8 +22,7 @@ from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.configs import CircuitConfig, ReadingName, Version
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import formula_truth
-from mechval.two_sat.network.components import Activations, record_activations
-from mechval.two_sat.problem import Problem
+from mechval.two_sat.network.components import Activations, Components, record_activations
 from mechval.two_sat.programs import evaluate
 from mechval.two_sat.programs.disjunctions import (
     DisjunctionProgram,
@@ -80,19 +78,18 @@ class Circuit:
 
 
 def extract_circuit(
-    model: Transformer,
-    problem: Problem,
+    components: Components,
     split: Split,
     *,
     config: CircuitConfig,
     seed: int,
-    device: torch.device,
     activations: Activations | None = None,
 ) -> Circuit:
-    """Extract the circuit of ``model`` from its weights and its activations on ``split``, which are
+    """Extract the circuit of a network from its weights and its activations on ``split``, which are
     recorded unless they are given. A reading that finds no neuron whose bit changes is left out;
     raises MechvalError if none finds one."""
-    activations = activations or record_activations(model, problem, split, device)
+    model, problem = components.model, components.problem
+    activations = activations or record_activations(components, split)
     truth = formula_truth(problem, split.clause_ids)
     effects = neuron_effects(model, problem, activations.hidden)
     found: dict[ReadingName, Reading | None] = {

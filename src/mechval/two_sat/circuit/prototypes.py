@@ -37,8 +37,7 @@ def prototypes_by_position(
 
 
 def nearest_prototype(
-    resid: Float[Tensor, "batch clause_position d_model"],
-    prototypes: Float[Tensor, "pair d_model"],
+    resid: Float[Tensor, "batch clause_position d_model"], prototypes: Float[Tensor, "pair d_model"]
 ) -> Int[Tensor, "batch clause_position"]:
     """The prototype with the highest cosine similarity to each residual."""
     directions = torch.nn.functional.normalize(prototypes, dim=-1)

@@ -39,7 +39,7 @@ def snapshot_rows(
     rows = []
     for path in track(sorted(folder.glob("*/*")), "snapshots"):
         load_weights(model, path)
-        state = record_answer_states(model, problem, split, device)
+        state = record_answer_states(Components(model.to(device), problem), split)
         model.cpu()
         effects = neuron_effects(model, problem, state.hidden)
         logits = Components(model, problem).answer_logits(state)

@@ -10,14 +10,12 @@ from mechval import tables
 from mechval.axioms import AxiomReport, Batch, evaluate_axioms
 from mechval.axioms.progress import Validation
 from mechval.errors import MechvalError
-from mechval.transformer import Transformer, answer_logits
+from mechval.transformer import answer_logits
 from mechval.two_sat.circuit.extract import READINGS, Circuit, extract_circuit
 from mechval.two_sat.configs import AxiomsConfig, CircuitConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.interpretation import interpretation_tags, make_interpretations
-from mechval.two_sat.network.components import Components, token_batches
-from mechval.two_sat.problem import Problem
+from mechval.two_sat.network.components import Components
 
 CLASSES = ("UNSAT", "SAT")
 
@@ -57,30 +55,20 @@ class NetworkFacts:
 
 
 def assess_network(
-    model: Transformer,
-    problem: Problem,
-    fit: Split,
-    test: Split,
-    *,
-    question: Question,
-    seed: int,
-    device: torch.device,
+    components: Components, fit: Split, test: Split, *, question: Question, seed: int
 ) -> Validation[NetworkFacts]:
-    """Extract the circuit of ``model`` on ``fit`` and measure the axioms on ``test``. Nothing that
+    """Extract the circuit of a network on ``fit`` and measure the axioms on ``test``. Nothing that
     the rules refuse raises: the interpretations of a reading without a changing bit are listed with
     the reason."""
-    model = model.to(device)
-    loss, n_right = _answer_quality(model, problem, test, device)
+    loss, n_right = _answer_quality(components, test)
     readings, circuit, why_none = question.circuit.readings, None, ""
     reports: list[AxiomReport] = []
     try:
-        circuit = extract_circuit(
-            model, problem, fit, config=question.circuit, seed=seed, device=device
-        )
+        circuit = extract_circuit(components, fit, config=question.circuit, seed=seed)
     except MechvalError as refusal:
         why_none = str(refusal)
     else:
-        reports = validate(model, problem, circuit, test, question=question, device=device)
+        reports = validate(components, circuit, test, question)
     return Validation(
         reports=tuple(reports),
         refusals={
@@ -112,28 +100,16 @@ def _neuron_counts(circuit: Circuit | None, name: ReadingName) -> NeuronCounts:
 
 
 def validate(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    test: Split,
-    *,
-    question: Question,
-    device: torch.device,
+    components: Components, circuit: Circuit, test: Split, question: Question
 ) -> list[AxiomReport]:
     """Run the axiom suite on ``test`` for every interpretation that the question names."""
+    asked = question.axioms
     return evaluate_axioms(
-        make_interpretations(
-            Components(model, problem),
-            problem,
-            circuit,
-            versions=question.axioms.versions,
-            residuals=question.axioms.residuals,
-            device=device,
-        ),
-        axiom_batches(problem, test, device),
+        make_interpretations(components, circuit, asked.versions, asked.residuals),
+        axiom_batches(components, test),
         strata_names=CLASSES,
         mixtures=mixtures(question.natural_share),
-        confidence=question.axioms.confidence,
+        confidence=asked.confidence,
         constant_label=circuit.majority_label,
     )
 
@@ -148,21 +124,19 @@ def mixtures(natural_share: float) -> dict[str, dict[str, float]]:
     }
 
 
-def axiom_batches(problem: Problem, split: Split, device: torch.device) -> Iterator[Batch]:
+def axiom_batches(components: Components, split: Split) -> Iterator[Batch]:
     """The suite's batches of a split, their strata the classes."""
-    for tokens, satisfiable in token_batches(problem, split, device, "axioms"):
+    for tokens, satisfiable in components.batches(split, "axioms"):
         yield Batch(tokens, satisfiable.long())
 
 
 @torch.inference_mode()
-def _answer_quality(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> tuple[float, int]:
+def _answer_quality(components: Components, split: Split) -> tuple[float, int]:
     """Mean loss of the answer token, and how often it is right (argmax over all tokens)."""
-    vocabulary = Vocabulary(problem)
+    vocabulary = components.vocabulary
     loss, n_right = 0.0, 0
-    for tokens, satisfiable in token_batches(problem, split, device, "loss"):
-        logits = answer_logits(model, tokens)
+    for tokens, satisfiable in components.batches(split, "loss"):
+        logits = answer_logits(components.model, tokens)
         answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
         loss += float(functional.cross_entropy(logits.double(), answers, reduction="sum"))
         n_right += int((logits.argmax(dim=-1) == answers).sum())

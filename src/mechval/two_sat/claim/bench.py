@@ -5,14 +5,12 @@ alone is then computed from its states.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
@@ -38,23 +36,17 @@ class Observations:
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """One network and its circuit; the model is on ``device``. What is fitted sees ``fitting``
+    """One network and its circuit. What is fitted sees ``fitting``
     alone; every ε outside the suite is counted on ``testing``. The seed is that of refitted trees
     and of the noise, the confidence that of one-sided bounds."""
 
-    model: Transformer
-    problem: Problem
+    components: Components
     circuit: Circuit
     fitting: Observations
     testing: Observations
     seed: int
     confidence: float
-    device: torch.device
     _trees: dict[tuple[bytes, int | None], TreeProgram] = field(default_factory=dict, init=False)
-
-    @cached_property
-    def components(self) -> Components:
-        return Components(self.model, self.problem)
 
     def bits(self, reading: ReadingName, seen: Observations) -> Bool[Tensor, "formula neuron"]:
         """What α_2 reads off the network."""
@@ -70,24 +62,21 @@ class Bench:
         return self._trees[key]
 
 
-def observe(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> Observations:
-    resid_post, states = record_cuts(model, problem, split, device)
+def observe(components: Components, split: Split) -> Observations:
+    resid_post, states = record_cuts(components, split)
     return Observations(
         split=split,
         resid_post=resid_post,
         states=states,
-        labels=predicted_labels(Components(model, problem), states, device),
-        tables=TruthTableCounts.of(formula_truth(problem, split.clause_ids)),
+        labels=predicted_labels(components, states),
+        tables=TruthTableCounts.of(formula_truth(components.problem, split.clause_ids)),
     )
 
 
 @torch.inference_mode()
-def predicted_labels(
-    components: Components, states: AnswerState, device: torch.device
-) -> Int[Tensor, " formula"]:
+def predicted_labels(components: Components, states: AnswerState) -> Int[Tensor, " formula"]:
     """What the network's last component makes of states at cut 2, on the CPU."""
+    device = components.device
     parts = zip(states.hidden.split(_BATCH), states.resid_mid.split(_BATCH), strict=True)
     labels = [
         components.output(AnswerState(hidden.to(device), resid.to(device))).cpu()

@@ -30,7 +30,7 @@ from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE, PARSE
-from mechval.two_sat.network.components import AnswerState, Components, token_batches
+from mechval.two_sat.network.components import AnswerState, Components
 
 _LAST_HOOKS = ("blocks.0.hook_resid_post", "blocks.1.mlp.hook_post", "blocks.1.hook_resid_post")
 _LAST_WEIGHTS = ("blocks.0.mlp.b_out", "blocks.1.mlp.b_in", "unembed.W_U")
@@ -113,11 +113,10 @@ def count_changed_labels(
     """How many of the network's labels on ``split`` each ablation changes. ``plans`` are ablations
     with the neurons that each calls its named ones, ``positions`` the named ones of the residual
     stream after block 0. Replaced parts get the circuit's means."""
-    problem, device = components.problem, components.device
     means = (circuit.mean_resid_post, circuit.mean_hidden, circuit.mean_resid_mid)
-    resid_post, hidden_mean, resid_mid = (mean.to(device) for mean in means)
+    resid_post, hidden_mean, resid_mid = (mean.to(components.device) for mean in means)
     changed = [0] * len(plans)
-    for tokens, _ in token_batches(problem, split, device, "derivability"):
+    for tokens, _ in components.batches(split, "derivability"):
         resid = components.parse(tokens)
         states: dict[Kept, AnswerState] = {"all": components.evaluate(resid)}
         labels = components.output(states["all"])
@@ -245,11 +244,11 @@ def part_rows(components: Components, split: Split) -> list[PartRow]:
 def composition_row(components: Components, split: Split, confidence: float) -> CompositionRow:
     """Whether the composed components are the network's forward pass, on the label and on logits.
     Computed in float64, so that the difference is not float32's rounding."""
-    problem, model = components.problem, copy.deepcopy(components.model).double()
-    components = Components(model, problem)
+    model = copy.deepcopy(components.model).double()
+    components = Components(model, components.problem)
     answer, satisfiable = components.layout.answer_position, components.vocabulary.satisfiable
     disagreements, difference, largest = 0, 0.0, 0.0
-    for tokens, _ in token_batches(problem, split, components.device, "composition"):
+    for tokens, _ in components.batches(split, "composition"):
         state = components.evaluate(components.parse(tokens))
         composed, whole = components.answer_logits(state), model(tokens)[:, answer]
         labels = (whole.argmax(dim=-1) == satisfiable).long()

@@ -64,21 +64,14 @@ def validate_completely(
     ``voting``: the better evaluate programs. ``natural_share``: of satisfiable formulas among
     independent draws, for reweighting."""
     circuit, asked = bench.circuit, settings.axioms
-    mains = make_interpretations(
-        bench.components,
-        bench.problem,
-        circuit,
-        versions=asked.versions,
-        residuals=asked.residuals,
-        device=bench.device,
-    )
+    mains = make_interpretations(bench.components, circuit, asked.versions, asked.residuals)
     reading = improved_reading(circuit)
     base = next(main for main in mains if main.tags["reading"] == reading)
     choice, better = improver.improve(bench, base, voting)
     variants = [*make_variants(bench, mains, settings.variants), *better]
     mixtures = assess.mixtures(natural_share)
     rule = JudgingRule(assess.CLASSES, mixtures, asked.confidence, circuit.majority_label)
-    batches = assess.axiom_batches(bench.problem, bench.testing.split, bench.device)
+    batches = assess.axiom_batches(bench.components, bench.testing.split)
     front = sizes.front_rows(bench, reading, voting)
     tried = surface.Surface(bench, asked.versions, asked.residuals, settings.circuit.max_leaves)
     grids = surface.grids(settings.variants, tuple(circuit.readings))
@@ -87,7 +80,7 @@ def validate_completely(
         surface=[row for grid in grids for row in tried.rows(grid)],
         front=front,
         choices=choice.rows,
-        sizes=sizes.size_rows(bench.model, bench.problem, circuit, front, reading),
+        sizes=sizes.size_rows(bench.components, circuit, front, reading),
     )
 
 

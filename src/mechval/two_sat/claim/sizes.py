@@ -12,12 +12,12 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import Estimate
-from mechval.transformer import Transformer
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.claim.bench import Bench, written_pairs
 from mechval.two_sat.claim.derivability import network_parts
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.interpretation import EVALUATE
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import lengths
 from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_lookup, fit_thresholds
@@ -47,7 +47,7 @@ class SizeRow:
     """How long one program is, or the weights; shares are of the bits of weights. The setting is
     that of a program fitted elsewhere; ``bits`` are None for a lookup table of too many entries."""
 
-    what: str = tables.told()
+    what: str = tables.told("program")
     setting: str | None = tables.told(default=None)
     reading: ReadingName | None = tables.told(default=None)
     neurons: int | None = tables.told(default=None)
@@ -68,14 +68,14 @@ def front_rows(
     split: component equivalence of evaluate, given that parsing is right."""
     read, seen = bench.bits(reading, bench.testing), bench.testing.tables
     distinct, table = torch.from_numpy(seen.distinct), torch.from_numpy(seen.index)
-    pairs = written_pairs(bench.problem, bench.testing.split)
+    pairs = written_pairs(bench.components.problem, bench.testing.split)
     found: list[tuple[str, str | None, int | None, Tensor]] = [
         (name, setting, length, program.bits(distinct)[table])
         for name, setting, length, program in _programs_of_tables(bench, reading)
     ]
     for setting, voter in voting.items():
         name = "voting" if isinstance(voter, VotingProgram) else "mirrored voting"
-        length = lengths.size_bits(voter, bench.problem)
+        length = lengths.size_bits(voter, bench.components.problem)
         found.append((name, setting, length, in_batches(voter.bits, pairs)))
     return [
         FrontRow(
@@ -92,7 +92,8 @@ def _programs_of_tables(
     bench: Bench, reading: ReadingName
 ) -> Iterator[tuple[str, str | None, int | None, EvaluateProgram]]:
     """Name, setting, length and the program itself, of each that reads the truth table."""
-    problem, seen, chosen = bench.problem, bench.fitting.tables, bench.circuit.readings[reading]
+    problem, seen = bench.components.problem, bench.fitting.tables
+    chosen = bench.circuit.readings[reading]
     bits = bench.bits(reading, bench.fitting)
     found = chosen.disjunctions
     yield "disjunction", None, lengths.size_bits(found, problem), found
@@ -117,14 +118,11 @@ def in_batches(
 
 
 def size_rows(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    front: Sequence[FrontRow],
-    front_reading: ReadingName,
+    components: Components, circuit: Circuit, front: Sequence[FrontRow], front_reading: ReadingName
 ) -> list[SizeRow]:
     """One row per program of the circuit, per rival that needs no fitting, per program of the front
     (fitted to ``front_reading``) that the circuit does not hold, and for the weights."""
+    model, problem = components.model, components.problem
     n_weights = {part.component: part.n_weights(model) for part in network_parts(model)}
     whole, evaluate = WEIGHT_BITS * sum(n_weights.values()), WEIGHT_BITS * n_weights[EVALUATE]
     found = {name: len(reading.neurons) for name, reading in circuit.readings.items()}

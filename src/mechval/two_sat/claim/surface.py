@@ -135,7 +135,7 @@ class Surface:
             reader = bit_reader(bench.circuit, grid.reading, residual, _CPU)
             levels = Levels(reader.levels.cut, grid.levels(high, reader.levels.high))
             states = replace(reader, levels=levels).gamma(distinct)
-            labels = predicted_labels(bench.components, states, bench.device)
+            labels = predicted_labels(bench.components, states)
             yield SurfaceRow(
                 **self._counted(at, labels[state] != bench.testing.labels),
                 axiom=Axiom.PREFIX_REPLACEABILITY,

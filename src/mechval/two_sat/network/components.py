@@ -36,8 +36,11 @@ class AnswerState:
     resid_mid: Float[Tensor, "batch d_model"]
 
 
+BATCH_SIZE = 256
+
+
 class Components:
-    """The three concrete components of one network."""
+    """The three concrete components of one network, which compute on its device."""
 
     def __init__(self, model: Transformer, problem: Problem):
         self.model = model
@@ -80,8 +83,17 @@ class Components:
         """The predicted label: 1 where the argmax over all tokens is ``s``, else 0."""
         return (self.answer_logits(state).argmax(dim=-1) == self.vocabulary.satisfiable).long()
 
-
-BATCH_SIZE = 256
+    def batches(
+        self, split: Split, description: str
+    ) -> Iterator[tuple[Int[Tensor, "batch pos"], Bool[Tensor, " batch"]]]:
+        """Yield tokens and satisfiability of consecutive formulas, with a progress bar."""
+        with progress_bar(None, description, total=len(split)) as bar:
+            for first in range(0, len(split), BATCH_SIZE):
+                rows = slice(first, first + BATCH_SIZE)
+                clause_ids = torch.from_numpy(split.clause_ids[rows]).to(self.device)
+                satisfiable = torch.from_numpy(split.satisfiable[rows]).to(self.device)
+                yield encode_formulas(self.problem, clause_ids), satisfiable
+                bar.update(len(clause_ids))
 
 
 @dataclass(frozen=True)
@@ -101,29 +113,13 @@ class Activations:
     own_clause_attention: Float[Tensor, "head_index clause_position"]
 
 
-def token_batches(
-    problem: Problem, split: Split, device: torch.device, description: str
-) -> Iterator[tuple[Int[Tensor, "batch pos"], Bool[Tensor, " batch"]]]:
-    """Yield tokens and satisfiability of consecutive formulas, with a progress bar."""
-    with progress_bar(None, description, total=len(split)) as bar:
-        for first in range(0, len(split), BATCH_SIZE):
-            rows = slice(first, first + BATCH_SIZE)
-            clause_ids = torch.from_numpy(split.clause_ids[rows]).to(device)
-            satisfiable = torch.from_numpy(split.satisfiable[rows]).to(device)
-            yield encode_formulas(problem, clause_ids), satisfiable
-            bar.update(len(clause_ids))
-
-
 @torch.inference_mode()
-def record_activations(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> Activations:
+def record_activations(components: Components, split: Split) -> Activations:
     """Run the network over ``split`` and keep what the interpretation is fitted on. Sums are
     accumulated in float64, so that the means do not depend on the order of formulas."""
-    components = Components(model, problem)
     sums: dict[str, Tensor] = {}
     hidden, labels = [], []
-    for tokens, _ in token_batches(problem, split, device, "activations"):
+    for tokens, _ in components.batches(split, "activations"):
         resid = components.parse(tokens)
         attn_out = components.answer_attention(resid)
         state = components.evaluate(resid, attn_out)
@@ -149,13 +145,12 @@ def record_activations(
 
 @torch.inference_mode()
 def record_cuts(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
+    components: Components, split: Split
 ) -> tuple[Float[Tensor, "formula d_model"], AnswerState]:
     """The residual stream after block 0 at ``:``, and the state at cut 2, on the CPU."""
-    components = Components(model.to(device), problem)
     position = components.layout.answer_position
     resids, states = [], []
-    for tokens, _ in token_batches(problem, split, device, "states at ':'"):
+    for tokens, _ in components.batches(split, "states at ':'"):
         resid = components.parse(tokens)
         # A clone, because a view would keep all positions in memory.
         resids.append(resid[:, position].clone().cpu())
@@ -166,11 +161,9 @@ def record_cuts(
     )
 
 
-def record_answer_states(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> AnswerState:
+def record_answer_states(components: Components, split: Split) -> AnswerState:
     """The concrete state at cut 2 of every formula, on the CPU."""
-    return record_cuts(model, problem, split, device)[1]
+    return record_cuts(components, split)[1]
 
 
 def _own_clause_attention(

@@ -20,12 +20,7 @@ from mechval.transformer import Architecture, Transformer, answer_logits, load_w
 from mechval.transformer.weights import WEIGHTS as WEIGHTS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
-from mechval.two_sat.network.components import (
-    AnswerState,
-    Components,
-    make_network,
-    token_batches,
-)
+from mechval.two_sat.network.components import AnswerState, Components, make_network
 from mechval.two_sat.problem import Problem
 
 
@@ -109,8 +104,9 @@ def finish_network(run: TrainingRun) -> Fit:
     trained = {id(weight) for weight in [*model.block(1).mlp.parameters(), model.W_U]}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in trained)
+    components = Components(model.to(run.device), run.problem)
     train, selection = (
-        _answer_residuals(model, run.problem, part, run.device)
+        _answer_residuals(components, part)
         for part in (run.train, run.selection.first(run.recipe.evaluation_examples))
     )
     return run.fit(_last_layers(run.problem), train, selection)
@@ -141,7 +137,7 @@ def estimate_finishing(
     """Seconds that :func:`finish_network` would take here, the residual streams included."""
     sample = train.first(recipe.batch_size)
     started = time.perf_counter()
-    residuals = _answer_residuals(model, problem, sample, device)
+    residuals = _answer_residuals(Components(model.to(device), problem), sample)
     per_formula = (time.perf_counter() - started) / len(sample)
     steps = estimate_seconds(model, recipe, _last_layers(problem), residuals, device)
     return steps + per_formula * len(train)
@@ -164,17 +160,14 @@ def _last_layers(problem: Problem) -> Task:
 
 
 @torch.no_grad()
-def _answer_residuals(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> LabelledInputs:
-    components = Components(model.to(device), problem)
-    streams = torch.empty(len(split), model.architecture.d_model)
+def _answer_residuals(components: Components, split: Split) -> LabelledInputs:
+    streams = torch.empty(len(split), components.model.architecture.d_model)
     first = 0
-    for tokens, _ in token_batches(problem, split, device, "residual stream at ':'"):
+    for tokens, _ in components.batches(split, "residual stream at ':'"):
         resid = components.parse(tokens)
         streams[first : first + len(tokens)] = components.evaluate(resid).resid_mid
         first += len(tokens)
-    return replace(labelled_inputs(problem, split), inputs=streams)
+    return replace(labelled_inputs(components.problem, split), inputs=streams)
 
 
 def _logits_from_residual(
@@ -215,14 +208,11 @@ ACCURACY = tables.Record("train/metrics.json", Accuracy)
 
 
 @torch.inference_mode()
-def measure_accuracy(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> Accuracy:
+def measure_accuracy(components: Components, split: Split) -> Accuracy:
     """Count wrong answers, the answer being the argmax over all tokens."""
-    components = Components(model.to(device), problem)
     vocabulary = components.vocabulary
     wrong = []
-    for tokens, satisfiable in token_batches(problem, split, device, "accuracy"):
+    for tokens, satisfiable in components.batches(split, "accuracy"):
         logits = components.answer_logits(components.evaluate(components.parse(tokens)))
         answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
         wrong.append((logits.argmax(dim=-1) != answers).cpu().numpy())

@@ -1,7 +1,7 @@
 """A network with its circuit and all that is claimed of it, asked about one formula at a time."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,6 @@ from torch import Tensor
 
 from mechval.axioms import Axiom, CellKey, Interpretation, Sides, cell_sides
 from mechval.pipeline.run import FinishedRun
-from mechval.transformer import Transformer
 from mechval.transformer.finished import load_finished
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.files import PROGRAMS, TENSORS, load_circuit
@@ -111,21 +110,15 @@ class Subject:
 
 
 def make_subject(
-    model: Transformer,
-    problem: Problem,
+    components: Components,
     circuit: Circuit,
-    *,
-    versions: tuple[Version, ...] = get_args(Version),
-    residuals: tuple[Residual, ...] = get_args(Residual),
-    device: torch.device,
+    versions: Iterable[Version] = get_args(Version),
+    residuals: Iterable[Residual] = get_args(Residual),
 ) -> Subject:
     """A network with its main interpretations, as stage ``axioms`` validates them."""
-    components = Components(model.to(device), problem)
-    interpretations = make_interpretations(
-        components, problem, circuit, versions=versions, residuals=residuals, device=device
-    )
-    named = {interpretation.name: interpretation for interpretation in interpretations}
-    return Subject(problem, components, circuit, named, device)
+    made = make_interpretations(components, circuit, versions, residuals)
+    named = {interpretation.name: interpretation for interpretation in made}
+    return Subject(components.problem, components, circuit, named, components.device)
 
 
 def load_subject(run: FinishedRun, checkpoint: Path | None = None) -> Subject:
@@ -139,7 +132,7 @@ def load_subject(run: FinishedRun, checkpoint: Path | None = None) -> Subject:
     directory = run.file("circuit", TENSORS).parent
     run.file("circuit", PROGRAMS.file.removeprefix("circuit/"))
     circuit = load_circuit(directory, problem)
-    return make_subject(model, problem, circuit, device=torch.device("cpu"))
+    return make_subject(Components(model, problem), circuit)
 
 
 def main_reading(circuit: Circuit) -> ReadingName:

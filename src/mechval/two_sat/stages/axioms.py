@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-
 from mechval import tables
 from mechval.axioms import save_disagreements
 from mechval.axioms.paired import PAIRED
@@ -69,21 +67,18 @@ def _better_programs(context: Context) -> Mapping[str, AnyVoting]:
 
 
 def _bench(context: Context) -> Bench:
-    problem, device = context.settings.problem, torch.device(context.device)
-    model = load_stage_network(context).to(device)
+    network = load_stage_network(context)
     fitting, testing = (
-        observe(model, problem, load_stage_split(context, name), device)
+        observe(network, load_stage_split(context, name))
         for name in ("analysis.fit", "analysis.test")
     )
     return Bench(
-        model=model,
-        problem=problem,
-        circuit=load_circuit(context.upstream["circuit"].directory, problem),
+        components=network,
+        circuit=load_circuit(context.upstream["circuit"].directory, network.problem),
         fitting=fitting,
         testing=testing,
         seed=context.seed,
         confidence=context.settings.axioms.confidence,
-        device=device,
     )
 
 

@@ -247,11 +247,6 @@ def _compare_programs(subject: Subject, directory: Path) -> list[Statement]:
 
 def _load_subject(context: Context) -> Subject:
     settings = context.settings
-    return make_subject(
-        load_stage_network(context),
-        settings.problem,
-        load_circuit(context.upstream["circuit"].directory, settings.problem),
-        versions=settings.axioms.versions,
-        residuals=settings.axioms.residuals,
-        device=torch.device(context.device),
-    )
+    circuit = load_circuit(context.upstream["circuit"].directory, settings.problem)
+    asked = settings.axioms
+    return make_subject(load_stage_network(context), circuit, asked.versions, asked.residuals)

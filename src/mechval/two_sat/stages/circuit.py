@@ -1,7 +1,5 @@
 """Stage ``circuit``: what the network computes with, read off its weights and activations."""
 
-import torch
-
 from mechval import tables
 from mechval.two_sat.circuit.evidence import gather
 from mechval.two_sat.circuit.extract import extract_circuit
@@ -14,28 +12,16 @@ TABLES: tuple[tables.Declared, ...] = (PROGRAMS, gather.FACTS, *gather.TABLES)
 
 def run(context: Context) -> None:
     """Extract the circuit on the fitting split; write it with its tables and the evidence."""
-    settings, device = context.settings, torch.device(context.device)
-    problem, config, seed = settings.problem, settings.circuit, context.seed
-    model = load_stage_network(context).to(device)
+    network, config, seed = load_stage_network(context), context.settings.circuit, context.seed
     fit = load_stage_split(context, "analysis.fit")
     test = load_stage_split(context, "analysis.test")
-    activations = record_activations(model, problem, fit, device)
-    circuit = extract_circuit(
-        model, problem, fit, config=config, seed=seed, device=device, activations=activations
-    )
+    activations = record_activations(network, fit)
+    circuit = extract_circuit(network, fit, config=config, seed=seed, activations=activations)
     save_circuit(circuit, context.directory)
-    gather.FACTS.write(gather.circuit_facts(model, problem, circuit), context.directory)
-    evidence = gather.gather_evidence(
-        model,
-        problem,
-        circuit,
-        fit,
-        activations.hidden,
-        test,
-        max_leaves=config.max_leaves,
-        seed=seed,
-        device=device,
-    )
+    facts = gather.circuit_facts(network.model, network.problem, circuit)
+    gather.FACTS.write(facts, context.directory)
+    measured_on = fit, activations.hidden, test
+    evidence = gather.gather_evidence(network, circuit, *measured_on, config.max_leaves, seed)
     (context.directory / "evidence").mkdir()
     for table, rows in evidence.items():
         table.write(rows, context.directory)

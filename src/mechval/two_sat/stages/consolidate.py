@@ -10,8 +10,15 @@ from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.consolidate import network
 from mechval.two_sat.consolidate.curve import CURVE, OUTCOME, Measurement, Outcome
 from mechval.two_sat.consolidate.roles import ROLES, roles_of
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import WEIGHTS, load_network, measure_accuracy
-from mechval.two_sat.stages.train import TEST_FORMULAS, Context, load_stage_split, stage_weights
+from mechval.two_sat.stages.train import (
+    TEST_FORMULAS,
+    Context,
+    load_components,
+    load_stage_split,
+    stage_weights,
+)
 
 TABLES: tuple[tables.Declared, ...] = (CURVE, ROLES, OUTCOME)
 
@@ -42,8 +49,7 @@ def estimate(context: Context) -> float:
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Measure finished weights again."""
     settings, device = context.settings, torch.device(context.device)
-    path = artifacts.directory / WEIGHTS
-    model = load_network(settings.problem, settings.architecture, path).to(device)
+    model = load_components(context, artifacts.directory / WEIGHTS).model
     roles = roles_of(ROLES.read(artifacts.directory), device)
     found = network.measure_network(model, settings.problem, roles, context.seed)
     _write_outcome(context, model, found)
@@ -56,7 +62,7 @@ def _start(context: Context) -> network.Run:
 
 
 def _write_outcome(context: Context, model: Transformer, found: Measurement) -> None:
-    problem, device = context.settings.problem, torch.device(context.device)
+    components = Components(model.to(context.device), context.settings.problem)
     split = load_stage_split(context, "training.test").first(TEST_FORMULAS)
-    accuracy = measure_accuracy(model, problem, split, device)
+    accuracy = measure_accuracy(components, split)
     OUTCOME.write(Outcome(accuracy, found), context.directory)

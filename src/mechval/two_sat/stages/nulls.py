@@ -12,6 +12,7 @@ from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.claim.assess import NetworkFacts
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network import training
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.stages.sampling import make_assessor
 from mechval.two_sat.stages.train import Context, load_stage_split
 
@@ -89,21 +90,20 @@ def _write_tables(context: Context, shuffled: Transformer) -> None:
     settings = context.settings
     untrained = training.untrained_network(settings.problem, settings.architecture, context.seed)
     assess = make_assessor(context, settings.nulls.formulas, settings.circuit, settings.axioms)
-    device, true_labels = torch.device(context.device), _true_labels(context)
+    true_labels = _true_labels(context)
     shuffled_labels = training.shuffled_labels(true_labels, len(true_labels), context.seed)
     cells: list[NullCell] = []
     facts: dict[str, NullFacts] = {}
     for name, model in (("untrained", untrained), ("shuffled", shuffled)):
-        found = assess(model)
+        components = Components(model.to(context.device), settings.problem)
+        found = assess(components)
         for report in found.reports:
             cells += (NullCell(**vars(cell), network=name) for cell in report.cells)
         facts[name] = NullFacts(
             **vars(found.facts),
             n_labels=max((report.n_labels for report in found.reports), default=None),
-            shuffled_labels=training.measure_accuracy(
-                model, settings.problem, shuffled_labels, device
-            ),
-            true_labels=training.measure_accuracy(model, settings.problem, true_labels, device),
+            shuffled_labels=training.measure_accuracy(components, shuffled_labels),
+            true_labels=training.measure_accuracy(components, true_labels),
             refusals=found.refusals,
         )
     NULLS.write(cells, context.directory)

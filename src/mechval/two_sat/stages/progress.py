@@ -10,11 +10,10 @@ from mechval.axioms import progress
 from mechval.axioms.progress import FINAL, Snapshot
 from mechval.pipeline.stage import StageArtifacts
 from mechval.training.callbacks import saved_snapshots
-from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts
-from mechval.two_sat.network.training import load_network
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.stages.sampling import make_assessor
-from mechval.two_sat.stages.train import Context, load_stage_network
+from mechval.two_sat.stages.train import Context, load_components, load_stage_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +45,8 @@ def _measure(context: Context) -> tuple[Sequence[Any], ...]:
     circuit = settings.circuit.model_copy(update={"readings": ("calibrated",)})
     axioms = settings.axioms.model_copy(update={"residuals": ("resid_mid",)})
     assess = make_assessor(context, settings.progress.formulas, circuit, axioms)
-    load = partial(load_network, settings.problem, settings.architecture)
-    networks: dict[Snapshot, Callable[[], Transformer]] = {
-        snapshot: partial(load, path) for snapshot, path in paths.items()
+    networks: dict[Snapshot, Callable[[], Components]] = {
+        snapshot: partial(load_components, context, path) for snapshot, path in paths.items()
     }
     networks[FINAL] = partial(load_stage_network, context)
     found = progress.measure_snapshots(networks, assess, SnapshotFacts)

@@ -3,32 +3,25 @@
 from collections.abc import Callable
 from functools import partial
 
-import torch
-
 from mechval.axioms.progress import Validation
-from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
 from mechval.two_sat.configs import AxiomsConfig, CircuitConfig
 from mechval.two_sat.formulas.dataset import load_provenance
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.stages.train import Context, load_stage_split
 
 
 def make_assessor(
-    context: Context,
-    formulas: int,
-    circuit: CircuitConfig,
-    axioms: AxiomsConfig,
-) -> Callable[[Transformer], Validation[NetworkFacts]]:
+    context: Context, formulas: int, circuit: CircuitConfig, axioms: AxiomsConfig
+) -> Callable[[Components], Validation[NetworkFacts]]:
     """Assess any network on the first analysis formulas, split in fit and test as all of them."""
     settings, data = context.settings, context.upstream["data"].bulk
     problem = settings.problem
     n_fit = round(formulas * settings.data.fit_fraction)
     return partial(
         assess_network,
-        problem=problem,
         fit=load_stage_split(context, "analysis.fit").first(n_fit),
         test=load_stage_split(context, "analysis.test").first(formulas - n_fit),
         question=Question(circuit, axioms, load_provenance(data, problem).natural_share),
         seed=context.seed,
-        device=torch.device(context.device),
     )

@@ -13,6 +13,7 @@ from mechval.two_sat.circuit.sparsity import SNAPSHOTS, snapshot_rows
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, SplitName, load_split
 from mechval.two_sat.network import training
+from mechval.two_sat.network.components import Components
 
 TEST_FORMULAS = 100_000
 SNAPSHOT_FORMULAS = 4_096
@@ -35,7 +36,7 @@ def run(context: Context) -> None:
         shutil.copytree(context.scratch / phase / "snapshots", context.bulk / "snapshots" / phase)
     save_weights(model, context.directory / training.WEIGHTS)
     training.LEARNING_CURVE.write(curve, context.directory)
-    _write_accuracy(context, model, device)
+    _write_accuracy(context, model)
     sample = selection.first(SNAPSHOT_FORMULAS)
     snapshots = snapshot_rows(context.bulk / "snapshots", model, problem, sample, device)
     SNAPSHOTS.write(snapshots, context.directory)
@@ -47,7 +48,7 @@ def import_published(context: Context) -> None:
     model = training.make_network(settings.problem, settings.architecture)
     load_foreign_checkpoint(model, settings.model.checkpoint())
     save_weights(model, context.bulk / training.WEIGHTS)
-    _write_accuracy(context, model, torch.device(context.device))
+    _write_accuracy(context, model)
 
 
 def draw(context: Context) -> None:
@@ -55,16 +56,13 @@ def draw(context: Context) -> None:
     settings = context.settings
     model = training.untrained_network(settings.problem, settings.architecture, context.seed)
     save_weights(model, context.bulk / training.WEIGHTS)
-    _write_accuracy(context, model, torch.device(context.device))
+    _write_accuracy(context, model)
 
 
 def reverify(context: Context, artifacts: StageArtifacts) -> None:
     """Recompute the accuracy of finished weights."""
-    settings = context.settings
-    model = training.load_network(
-        settings.problem, settings.architecture, artifacts.directory / training.WEIGHTS
-    )
-    _write_accuracy(context, model, torch.device(context.device))
+    finished = load_components(context, artifacts.directory / training.WEIGHTS)
+    _write_accuracy(context, finished.model)
 
 
 def estimate(context: Context) -> float:
@@ -79,10 +77,16 @@ def estimate(context: Context) -> float:
     return seconds
 
 
-def load_stage_network(context: Context) -> Transformer:
+def load_stage_network(context: Context) -> Components:
     """The network that this run is about: as consolidated where that is asked for, else trained."""
+    return load_components(context, stage_weights(context))
+
+
+def load_components(context: Context, path: Path) -> Components:
+    """The network whose weights lie in ``path``, on the run's device."""
     settings = context.settings
-    return training.load_network(settings.problem, settings.architecture, stage_weights(context))
+    model = training.load_network(settings.problem, settings.architecture, path)
+    return Components(model.to(context.device), settings.problem)
 
 
 def load_stage_split(context: Context, name: SplitName) -> Split:
@@ -98,7 +102,7 @@ def stage_weights(context: Context) -> Path:
     return path if path.exists() else artifacts.bulk / training.WEIGHTS
 
 
-def _write_accuracy(context: Context, model: Transformer, device: torch.device) -> None:
+def _write_accuracy(context: Context, model: Transformer) -> None:
     split = load_stage_split(context, "training.test").first(TEST_FORMULAS)
-    found = training.measure_accuracy(model, context.settings.problem, split, device)
-    training.ACCURACY.write(found, context.directory)
+    components = Components(model.to(context.device), context.settings.problem)
+    training.ACCURACY.write(training.measure_accuracy(components, split), context.directory)

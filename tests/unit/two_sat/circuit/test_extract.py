@@ -14,7 +14,8 @@ from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.configs import CircuitConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
-from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from mechval.two_sat.network.components import Components
+from tests.networks import SMALL_PROBLEM, random_network, small_corpora
 from tests.settings import TWO_SAT, changed
 
 
@@ -25,7 +26,7 @@ def split() -> Split:
 
 def extract(model: Transformer, split: Split, *readings: ReadingName, seed: int = 0) -> Circuit:
     config = changed(TWO_SAT.circuit, readings=readings or ("calibrated",))
-    return extract_circuit(model, SMALL_PROBLEM, split, config=config, seed=seed, device=CPU)
+    return extract_circuit(Components(model, SMALL_PROBLEM), split, config=config, seed=seed)
 
 
 def strong_network() -> Transformer:

@@ -8,8 +8,9 @@ from mechval.axioms.progress import Validation
 from mechval.transformer import Transformer
 from mechval.two_sat.claim.assess import NetworkFacts, Question, assess_network
 from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import measure_accuracy
-from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, random_network, small_corpora
 from tests.settings import TWO_SAT, changed
 
 QUESTION = Question(TWO_SAT.circuit, changed(TWO_SAT.axioms, residuals=("resid_mid",)), 0.85)
@@ -23,7 +24,7 @@ def splits() -> tuple[Split, Split]:
 
 def assess(model: Transformer, splits: tuple[Split, Split]) -> Validation[NetworkFacts]:
     fit, test = splits
-    return assess_network(model, SMALL_PROBLEM, fit, test, question=QUESTION, seed=0, device=CPU)
+    return assess_network(Components(model, SMALL_PROBLEM), fit, test, question=QUESTION, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_loss_and_accuracy_are_those_of_the_test_sample(splits: tuple[Split, Spl
     with torch.no_grad():
         model.W_U.zero_()
     facts = assess(model, splits).facts
-    n_wrong = measure_accuracy(model, SMALL_PROBLEM, splits[1], CPU).wrong_count
+    n_wrong = measure_accuracy(Components(model, SMALL_PROBLEM), splits[1]).wrong_count
     assert facts.accuracy == 1 - n_wrong / len(splits[1])
     # Without an unembedding every one of the 12 tokens is as likely as any other.
     assert facts.loss == pytest.approx(torch.log(torch.tensor(12.0)).item())

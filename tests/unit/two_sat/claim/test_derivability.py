@@ -26,7 +26,6 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.network.components import Components
 from tests.networks import (
-    CPU,
     PUBLISHED_PROBLEM,
     SMALL_PROBLEM,
     hand_made_circuit,
@@ -249,12 +248,10 @@ def published(published_checkpoint: Path) -> tuple[Transformer, Circuit, Split]:
     model = published_network(published_checkpoint)
     splits = small_corpora(PUBLISHED_PROBLEM, FORMULAS).splits
     circuit = extract_circuit(
-        model,
-        PUBLISHED_PROBLEM,
+        Components(model, PUBLISHED_PROBLEM),
         splits["analysis.fit"],
         config=changed(TWO_SAT.circuit, readings=("paper",)),
         seed=0,
-        device=CPU,
     )
     return model, circuit, splits["analysis.test"]
 

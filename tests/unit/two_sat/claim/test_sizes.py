@@ -1,5 +1,6 @@
 from mechval.axioms import Estimate
 from mechval.two_sat.claim.sizes import FrontRow, size_rows
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.lengths import lookup_bits, size_bits
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM, hand_made_circuit, random_network
 
@@ -11,7 +12,7 @@ def test_rows_put_programs_beside_the_weights() -> None:
         FrontRow(**estimate, program=program, setting=None, bits=77)
         for program in ("trees", "k of n")
     ]
-    rows = size_rows(model, SMALL_PROBLEM, circuit, front, "calibrated")
+    rows = size_rows(Components(model, SMALL_PROBLEM), circuit, front, "calibrated")
     bits = {row.what: row.bits for row in rows}
     d, hidden = SMALL_ARCHITECTURE.d_model, SMALL_ARCHITECTURE.d_mlp
     assert bits["all weights"] == 32 * sum(weight.numel() for weight in model.parameters())

@@ -11,7 +11,7 @@ from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow, grids
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components
-from tests.networks import CPU, random_network
+from tests.networks import random_network
 from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.claim.variants.own_program import FIT, PROBLEM, TEST, batches
 
@@ -22,13 +22,13 @@ GRID = Grid("calibrated", "multiple", (0.5, 1.0), (1.0, 3.0))
 @pytest.fixture(scope="module")
 def circuit() -> Circuit:
     config = changed(TWO_SAT.circuit, readings=("calibrated",))
-    return extract_circuit(MODEL, PROBLEM, FIT, config=config, seed=0, device=CPU)
+    return extract_circuit(Components(MODEL, PROBLEM), FIT, config=config, seed=0)
 
 
 @pytest.fixture(scope="module")
 def maker(circuit: Circuit) -> Surface:
-    fitting, testing = (observe(MODEL, PROBLEM, split, CPU) for split in (FIT, TEST))
-    bench = Bench(MODEL, PROBLEM, circuit, fitting, testing, 0, 0.95, CPU)
+    fitting, testing = (observe(Components(MODEL, PROBLEM), split) for split in (FIT, TEST))
+    bench = Bench(Components(MODEL, PROBLEM), circuit, fitting, testing, 0, 0.95)
     return Surface(bench, ("trees", "disjunction"), ("resid_mid", "attn_out"), max_leaves=4)
 
 
@@ -40,14 +40,7 @@ def rows(maker: Surface) -> list[SurfaceRow]:
 def test_the_readings_own_levels_give_the_axiom_table(
     rows: list[SurfaceRow], circuit: Circuit
 ) -> None:
-    made = make_interpretations(
-        Components(MODEL, PROBLEM),
-        PROBLEM,
-        circuit,
-        versions=("trees", "disjunction"),
-        residuals=("resid_mid", "attn_out"),
-        device=CPU,
-    )
+    made = make_interpretations(Components(MODEL, PROBLEM), circuit)
     reports = evaluate_axioms(
         made,
         batches(),

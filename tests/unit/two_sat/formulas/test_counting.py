@@ -33,7 +33,7 @@ def test_four_clauses_are_unsatisfiable_as_often_as_the_closed_form_says(
     n_variables, unsatisfiable
 ):
     problem = Problem(n_variables=n_variables, n_clauses=4)
-    assert class_sizes(problem).unsatisfiable == unsatisfiable
+    assert class_sizes(problem)["unsatisfiable"] == unsatisfiable
 
 
 @pytest.mark.parametrize(("n_variables", "n_clauses"), [(3, 4), (4, 13), (4, 14), (3, 20), (4, 20)])

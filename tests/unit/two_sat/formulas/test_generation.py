@@ -129,7 +129,7 @@ def test_asking_for_more_than_a_class_has_is_refused_before_drawing(monkeypatch)
 
 def test_the_satisfiable_class_can_be_the_one_that_is_too_small(monkeypatch):
     sizes = generation.class_sizes(SMALL)
-    swapped = type(sizes)(sizes.unsatisfiable, sizes.satisfiable)
+    swapped = dict(zip(sizes, reversed(sizes.values()), strict=True))
     monkeypatch.setattr(generation, "class_sizes", lambda _: swapped)
     with pytest.raises(MechvalError, match="asks for 217 satisfiable formulas"):
         generate_corpora(

@@ -6,8 +6,9 @@ import torch
 
 from mechval.axioms import clopper_pearson_upper
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import ClassCount, measure_accuracy
-from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, random_network, small_corpora
 
 
 @torch.no_grad()
@@ -20,7 +21,7 @@ def test_accuracy_counts_the_wrong_answers_of_each_class() -> None:
     model.W_U[:, answers] *= 20
     given = model(tokens)[:, -1].argmax(dim=-1).numpy()
     is_wrong = given != np.where(split.satisfiable, *answers)
-    found = measure_accuracy(model, SMALL_PROBLEM, split, CPU)
+    found = measure_accuracy(Components(model, SMALL_PROBLEM), split)
     assert found.classes == {
         "satisfiable": ClassCount(150, int(is_wrong[split.satisfiable].sum())),
         "unsatisfiable": ClassCount(150, int(is_wrong[~split.satisfiable].sum())),

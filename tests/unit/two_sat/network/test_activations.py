@@ -11,7 +11,7 @@ from mechval.two_sat.network.components import (
     record_activations,
     record_answer_states,
 )
-from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, random_network, small_corpora
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def split() -> Split:
 
 @pytest.fixture(scope="module")
 def recorded(split: Split) -> Activations:
-    return record_activations(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+    return record_activations(Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM), split)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_batch_size_does_not_matter(
     split: Split, recorded: Activations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mechval.two_sat.network.components.BATCH_SIZE", 37)
-    again = record_activations(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+    again = record_activations(Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM), split)
     torch.testing.assert_close(again.mean_resid_post, recorded.mean_resid_post)
     torch.testing.assert_close(again.hidden, recorded.hidden)
 
@@ -69,5 +69,5 @@ def test_the_batch_size_does_not_matter(
 def test_states_at_the_answer_position_keep_the_order_of_formulas(
     split: Split, recorded: Activations
 ) -> None:
-    states = record_answer_states(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+    states = record_answer_states(Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM), split)
     torch.testing.assert_close(states.hidden, recorded.hidden)

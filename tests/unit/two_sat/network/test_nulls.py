@@ -8,6 +8,7 @@ import pytest
 from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, named_weights
 from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import (
     TrainingRun,
     measure_accuracy,
@@ -77,4 +78,4 @@ def test_shuffled_labels_are_memorised_and_say_nothing_about_other_formulas(
 
 
 def n_wrong(model: Transformer, split: Split) -> int:
-    return measure_accuracy(model, SMALL_PROBLEM, split, CPU).wrong_count
+    return measure_accuracy(Components(model, SMALL_PROBLEM), split).wrong_count

@@ -10,9 +10,10 @@ from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim.assess import CLASSES, axiom_batches
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.single.counterexamples import Finding, find_cases
 from mechval.two_sat.single.subject import Subject, make_subject
-from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, random_network, small_corpora
 from tests.settings import TWO_SAT, changed
 
 LIMIT = 2
@@ -41,21 +42,13 @@ def subject() -> Subject:
     fit, _ = corpora_splits()
     model = loud_network()
     circuit = extract_circuit(
-        model,
-        SMALL_PROBLEM,
+        Components(model, SMALL_PROBLEM),
         fit,
         config=changed(TWO_SAT.circuit, readings=("calibrated",)),
         seed=0,
-        device=CPU,
     )
-    return make_subject(
-        model,
-        SMALL_PROBLEM,
-        circuit,
-        versions=("trees",),
-        residuals=("resid_mid", "attn_out"),
-        device=CPU,
-    )
+    network = Components(model, SMALL_PROBLEM)
+    return make_subject(network, circuit, ("trees",), ("resid_mid", "attn_out"))
 
 
 @cache
@@ -63,7 +56,7 @@ def audit() -> Disagreements:
     _, test = corpora_splits()
     reports = evaluate_axioms(
         list(subject().interpretations.values()),
-        axiom_batches(SMALL_PROBLEM, test, CPU),
+        axiom_batches(subject().components, test),
         strata_names=CLASSES,
         mixtures={},
         confidence=0.95,

@@ -11,10 +11,11 @@ from rich.console import Console
 from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.formulas.text import WrittenFormula, read_formula
 from mechval.two_sat.formulas.tokens import encode_formulas
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.single.explain import Explanation, explain_formula
 from mechval.two_sat.single.explain_view import explanation_parts
 from mechval.two_sat.single.subject import Subject, make_subject
-from tests.networks import CPU, SMALL_PROBLEM, Architecture, hand_made_circuit, random_network
+from tests.networks import SMALL_PROBLEM, Architecture, hand_made_circuit, random_network
 
 SAT = "(x0 | ~x1) & (x2 | x1)"
 UNSAT = "(x0 | x1) & (x0 | ~x1) & (~x0 | x1) & (~x0 | ~x1) & (x1 | x2)"
@@ -26,7 +27,7 @@ def subject() -> Subject:
     circuit = replace(
         hand_made_circuit(SMALL_PROBLEM), prototypes=clause_prototypes(model, SMALL_PROBLEM)
     )
-    return make_subject(model, SMALL_PROBLEM, circuit, device=CPU)
+    return make_subject(Components(model, SMALL_PROBLEM), circuit)
 
 
 def explain(subject: Subject, text: str) -> Explanation:

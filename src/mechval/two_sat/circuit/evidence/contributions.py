@@ -18,7 +18,6 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.progress import track
-from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence.recording import answer_attention
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.formulas.dataset import Split
@@ -112,23 +111,22 @@ def clause_positions(problem: Problem) -> tuple[list[int], list[int]]:
 
 
 def contribution_batches(
-    model: Transformer,
-    problem: Problem,
+    components: Components,
     split: Split,
     neurons: Int[Tensor, " neuron"],
     assignments: Bool[Tensor, "neuron assignment"],
-    device: torch.device,
 ) -> Iterator[Contributions]:
     """Take the pre-activations of neurons, which stand for ``assignments``, apart; iterate under
     ``inference_mode``."""
-    components, groups = Components(model, problem), violation_groups(problem, assignments)
+    model, groups = components.model, violation_groups(components.problem, assignments)
     attn, mlp = model.block(1).attn, model.block(1).mlp
-    neurons = neurons.to(device)
+    neurons = neurons.to(components.device)
     weights = mlp.W_in[:, neurons]
     along = torch.einsum("hde,hef,fn->hdn", attn.W_V, attn.W_O, weights)
     for first in track(range(0, len(split), BATCH_SIZE), "contributions to neurons"):
         clause_ids = torch.from_numpy(split.clause_ids[first : first + BATCH_SIZE].astype(np.int64))
-        resid = components.parse(encode_formulas(problem, clause_ids.to(device)))
+        tokens = encode_formulas(components.problem, clause_ids.to(components.device))
+        resid = components.parse(tokens)
         values = torch.einsum("bpd,hdn->bhpn", resid, along).double().cpu()
         denominator = answer_attention(model, resid).scores.double().cpu().exp()
         yield Contributions(
@@ -141,19 +139,18 @@ def contribution_batches(
 
 @torch.inference_mode()
 def contribution_tables(
-    model: Transformer, problem: Problem, circuit: Circuit, split: Split, device: torch.device
+    components: Components, circuit: Circuit, split: Split
 ) -> dict[tables.Table[Any], list[Any]]:
     """Take the shown neuron apart, on the first formulas of ``split``."""
     reading = next(iter(circuit.readings.values()))
     row = reading.neurons == shown_neuron(circuit)
     chosen, assignments = reading.neurons[row], neuron_assignments(reading)[row]
-    batches = list(
-        contribution_batches(model, problem, split.first(FORMULAS), chosen, assignments, device)
-    )
+    sample = split.first(FORMULAS)
+    batches = list(contribution_batches(components, sample, chosen, assignments))
     found = Contributions(
         *(torch.cat(parts) for parts in zip(*(vars(b).values() for b in batches), strict=True))
     )
-    parsed, others = clause_positions(problem)
+    parsed, others = clause_positions(components.problem)
     numerator = found.numerator[:, :, parsed, 0].transpose(1, 2).flatten(0, 1)
     denominator = found.denominator[:, :, parsed].transpose(1, 2).flatten(0, 1)
     groups = found.violated.flatten()

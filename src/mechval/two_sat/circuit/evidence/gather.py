@@ -23,6 +23,7 @@ from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import EFFECT_SHARE
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import formula_truth
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import TruthTableCounts
 
@@ -50,26 +51,23 @@ TABLES: tuple[tables.Table[Any], ...] = (
 
 
 def gather_evidence(
-    model: Transformer,
-    problem: Problem,
+    components: Components,
     circuit: Circuit,
     fit: Split,
     hidden: Float[Tensor, "formula d_mlp"],
     test: Split,
-    *,
     max_leaves: int,
     seed: int,
-    device: torch.device,
 ) -> Filled:
     """Measure all circuit evidence of the paper (section 4, appendix) on a network of two blocks.
     ``circuit`` was extracted from block 1's activations ``hidden`` on ``fit``, and its trees were
     fitted with ``max_leaves`` and ``seed``; further trees are fitted on the same. Every other
     number is measured on ``test``. Returns the rows of each of ``TABLES``."""
-    model = model.to(device)
+    model, problem = components.model, components.problem
     # Of sums that cancel, float32 leaves digits that differ between machines.
     precise = copy.deepcopy(model).double()
     of_first_block = scores.first_block_scores(model)
-    record = recording.record_answers(model, problem, test, device)
+    record = recording.record_answers(components, test)
     fit_truth, truth = (formula_truth(problem, split.clause_ids) for split in (fit, test))
     fit_tables, tables_seen = map(TruthTableCounts.of, (fit_truth, truth))
     coverage, quality = [], []
@@ -88,10 +86,8 @@ def gather_evidence(
             circuit, record.hidden, torch.from_numpy(truth)
         ),
         recording.OWN_CLAUSE_ATTENTION: recording.own_clause_rows(circuit),
-        recording.FORMULA_ATTENTION: recording.formula_attention_rows(model, problem, test, device),
-        recording.MEAN_ATTENTION: recording.mean_attention_rows(
-            model, problem, test, record, device
-        ),
+        recording.FORMULA_ATTENTION: recording.formula_attention_rows(components, test),
+        recording.MEAN_ATTENTION: recording.mean_attention_rows(components, test, record),
         scores.CLAUSE_SCORES: scores.clause_score_rows(precise, problem),
         ablations.ABLATIONS: ablations.ablation_rows(model, circuit, record),
         ablations.LOGIT_DIFFERENCES: ablations.logit_difference_rows(model, problem, record),
@@ -101,7 +97,7 @@ def gather_evidence(
         scores.EXPECTED_ATTENTION: scores.expected_pattern_rows(of_first_block, problem),
         extremes.WORST_CASES: extremes.worst_case_rows(of_first_block, problem),
         extremes.ANSWER_EXTREMES: extremes.answer_extreme_rows(of_first_block, problem),
-        **contributions.contribution_tables(precise, problem, circuit, test, device),
+        **contributions.contribution_tables(Components(precise, problem), circuit, test),
     }
 
 

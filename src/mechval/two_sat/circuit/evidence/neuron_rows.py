@@ -211,12 +211,7 @@ def program_rows(
     own, n_bits = (f"trees-{max_leaves}", DISJUNCTION), fit[0].distinct.shape[1]
     coverage = [
         CoverageRow(
-            name,
-            label,
-            label in own,
-            n_bits,
-            len(program.covered()),
-            len(unpruned.covered()),
+            name, label, label in own, n_bits, len(program.covered()), len(unpruned.covered())
         )
         for label, (program, unpruned) in programs.items()
     ]

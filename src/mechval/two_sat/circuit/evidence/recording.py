@@ -12,9 +12,7 @@ from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence.scores import PatternRow, pattern_rows
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
-from mechval.two_sat.network.components import Components, token_batches
-from mechval.two_sat.problem import Problem
+from mechval.two_sat.network.components import Components
 
 FIRST_BLOCK_FORMULAS = 10_000
 """Enough for block 0's means: weights lie in [0, 1], so their standard errors are below 0.005."""
@@ -68,15 +66,12 @@ def answer_attention(
 
 
 @torch.inference_mode()
-def record_answers(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> AnswerRecord:
+def record_answers(components: Components, split: Split) -> AnswerRecord:
     """Run the network over ``split``; sums are accumulated in float64."""
     resid_pre, attn_out, hidden = [], [], []
-    attn = model.block(1).attn
-    total = torch.zeros(attn.n_heads, FormulaLayout(problem).n_ctx, dtype=torch.float64)
-    components = Components(model, problem)
-    for tokens, _ in token_batches(problem, split, device, "evidence at ':'"):
+    model, attn = components.model, components.model.block(1).attn
+    total = torch.zeros(attn.n_heads, components.layout.n_ctx, dtype=torch.float64)
+    for tokens, _ in components.batches(split, "evidence at ':'"):
         resid = components.parse(tokens)
         attended = answer_attention(model, resid)
         # A copy: a view would keep the stream of every position alive.
@@ -94,13 +89,14 @@ def record_answers(
 
 @torch.inference_mode()
 def mean_first_pattern(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
+    components: Components, split: Split
 ) -> Float[Tensor, "head_index clause_position pos"]:
     """Mean attention of block 0 from every second literal, on the CPU."""
-    second = torch.tensor(FormulaLayout(problem).second_literal_positions, device=device)
+    model, second = components.model, components.layout.second_literal_positions
+    asking = torch.tensor(second, device=components.device)
     totals = [
-        model.block(0).attn.pattern(model.embed(tokens), second).sum(dim=0, dtype=torch.float64)
-        for tokens, _ in token_batches(problem, split, device, "attention of block 0")
+        model.block(0).attn.pattern(model.embed(tokens), asking).sum(dim=0, dtype=torch.float64)
+        for tokens, _ in components.batches(split, "attention of block 0")
     ]
     return (sum(totals, start=torch.zeros(())) / len(split)).float().cpu()
 
@@ -132,14 +128,12 @@ OWN_CLAUSE_ATTENTION = tables.Table("circuit/attention.csv", OwnClauseRow)
 
 
 @torch.inference_mode()
-def formula_attention_rows(
-    model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> list[PatternRow]:
+def formula_attention_rows(components: Components, split: Split) -> list[PatternRow]:
     """Attention of every head of both blocks, from every position, on the split's first formula."""
-    tokens = encode_formulas(problem, torch.from_numpy(split.first(1).clause_ids).to(device))
-    symbols = Vocabulary(problem).symbols
+    ((tokens, _),) = components.batches(split.first(1), "one formula")
+    model, symbols = components.model, components.vocabulary.symbols
     asking = {place: symbols[token] for place, token in enumerate(tokens[0].tolist())}
-    streams = (model.embed(tokens), Components(model, problem).parse(tokens))
+    streams = (model.embed(tokens), components.parse(tokens))
     return [
         row
         for block, stream in enumerate(streams)
@@ -148,12 +142,12 @@ def formula_attention_rows(
 
 
 def mean_attention_rows(
-    model: Transformer, problem: Problem, split: Split, record: AnswerRecord, device: torch.device
+    components: Components, split: Split, record: AnswerRecord
 ) -> list[MeanAttentionRow]:
     """Mean attention by position asked. Block 0 over the first ``FIRST_BLOCK_FORMULAS`` of the
     split, block 1 over all of it."""
     sample = split.first(FIRST_BLOCK_FORMULAS)
-    first = mean_first_pattern(model, problem, sample, device).mean(dim=1)
+    first = mean_first_pattern(components, sample).mean(dim=1)
     return [
         MeanAttentionRow(block, head, position, attention, n)
         for block, patterns, n in ((0, first, len(sample)), (1, record.mean_pattern, len(split)))

@@ -22,7 +22,7 @@ from mechval.two_sat.claim.improved.starts import mirrored_start, voting_start
 from mechval.two_sat.claim.sizes import in_batches
 from mechval.two_sat.configs import ImprovedConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.components import AnswerState, record_answer_states
+from mechval.two_sat.network.components import AnswerState, Components, record_answer_states
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.mirrored import AnyVoting, MirroredProgram
 from mechval.two_sat.programs.voting import TABLES, VotingProgram, clause_counts
@@ -88,22 +88,16 @@ def choosing_formulas(fit: Split) -> Split:
 
 
 def fit_programs(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    fit: Split,
-    *,
-    config: ImprovedConfig,
-    seed: int,
-    device: torch.device,
+    components: Components, circuit: Circuit, fit: Split, *, config: ImprovedConfig, seed: int
 ) -> FittedPrograms:
     """Fit a voting program for each of ``config.widths``, named ``<width> bits``, and mirrored ones
     named ``price <price>``, to the bits of the first reading on the first fitting formulas. The
     network comes back on the CPU. Nothing is fitted where that would cost more than ``BUDGET``, a
     cut is not positive, or some neuron's bit never changes."""
     first, chosen = fit.first(config.formulas), circuit.readings[improved_reading(circuit)]
-    states = record_answer_states(model, problem, first, device)
-    targets = fit_targets(model.cpu(), problem, chosen, first, states)
+    states, problem = record_answer_states(components, first), components.problem
+    model = components.model.cpu()
+    targets = fit_targets(model, problem, chosen, first, states)
     found: dict[str, AnyVoting] = {}
     try:
         _require_budget(config, len(chosen.neurons))
@@ -156,17 +150,12 @@ def table_widths(width: int) -> dict[str, int]:
 
 
 def measure_errors(
-    model: Transformer,
-    problem: Problem,
-    circuit: Circuit,
-    programs: Mapping[str, AnyVoting],
-    split: Split,
-    device: torch.device,
+    components: Components, circuit: Circuit, programs: Mapping[str, AnyVoting], split: Split
 ) -> FitMetrics:
     """Run every program on ``split`` beside the network."""
     chosen = circuit.readings[improved_reading(circuit)]
-    read = chosen.bits(record_answer_states(model, problem, split, device).hidden)
-    pairs = written_pairs(problem, split)
+    read = chosen.bits(record_answer_states(components, split).hidden)
+    pairs = written_pairs(components.problem, split)
     return FitMetrics(
         {
             name: ProgramErrors(

@@ -77,7 +77,7 @@ def improve(
     choice."""
     parse, evaluate, state = parts = _parts(bench, base, programs)
     last = choosing_formulas(bench.fitting.split)
-    choice = choose_parts(base, parts, axiom_batches(bench.problem, last, bench.device))
+    choice = choose_parts(base, parts, axiom_batches(bench.components, last))
     counting = parse.candidates[COUNTING](base)
     made = [
         *((name, change(base), parse) for name, change in parse.candidates.items()),
@@ -97,10 +97,11 @@ def _parts(
     bench: Bench, base: Interpretation, programs: Mapping[str, AnyVoting]
 ) -> tuple[Part, Part, Part]:
     """What may be replaced, in the order in which it is."""
-    problem, circuit, seen, device = bench.problem, bench.circuit, bench.fitting, bench.device
+    network, circuit, seen = bench.components, bench.circuit, bench.fitting
+    problem, device = network.problem, network.device
     own = (problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device))
     colon = fit_colon(problem, seen.split, seen.resid_post).to(device)
-    by_position = prototypes_by_position(bench.model, problem).to(device)
+    by_position = prototypes_by_position(network.model, problem).to(device)
     parsers = {
         COUNTING: RefinedParser(*own, colon=colon),
         "positions": RefinedParser(*own, by_position=by_position),

@@ -178,7 +178,7 @@ def make_variants(
     return [
         *(made for main in mains for made in _highs(bench, main, config)),
         *tolerances(chosen, config.tolerances),
-        ordered_clauses(chosen[0], bench.problem.n_clauses),
+        ordered_clauses(chosen[0], bench.components.problem.n_clauses),
         *_noises(bench, chosen, config),
         *(made for main in by_reading.values() for made in _leaves(bench, main, config)),
         *(made for main in by_reading.values() for made in _rivals(bench, main)),
@@ -216,7 +216,7 @@ def _gamma(
     name = reading_of(main.tags)
     changed = replace(reading, levels=Levels(reading.levels.cut, values))
     circuit = replace(bench.circuit, readings={name: changed})
-    return bit_reader(circuit, name, residual_of(main.tags), bench.device).gamma
+    return bit_reader(circuit, name, residual_of(main.tags), bench.components.device).gamma
 
 
 def tolerances(mains: Sequence[Interpretation], allowed: Sequence[int]) -> Iterator[Variant]:
@@ -242,7 +242,7 @@ def _noises(
     bench: Bench, mains: Sequence[Interpretation], config: VariantsConfig
 ) -> Iterator[Variant]:
     for kind in config.noise_kinds:
-        replacements = noise_replacements(bench.problem, kind)
+        replacements = noise_replacements(bench.components.problem, kind)
         parse = mains[0].abstract[0]
         program = NoisyParser(parse, replacements, config.noise_probability, bench.seed).program
         for main in mains:
@@ -252,13 +252,14 @@ def _noises(
 def _leaves(bench: Bench, main: Interpretation, config: VariantsConfig) -> Iterator[Variant]:
     bits = bench.bits(reading_of(main.tags), bench.fitting)
     for leaves in config.leaves:
-        program = formula_evaluator(bench.problem, bench.trees(bits, leaves), bench.device)
+        trees, network = bench.trees(bits, leaves), bench.components
+        program = formula_evaluator(network.problem, trees, network.device)
         changed, setting = with_evaluate(main, program=program), str(leaves or "unlimited")
         yield make_variant("leaves", setting, changed, about=EVALUATE_EQUIVALENCE[0])
 
 
 def _rivals(bench: Bench, main: Interpretation) -> Iterator[Variant]:
-    problem, fitting, device = bench.problem, bench.fitting, bench.device
+    problem, device, fitting = bench.components.problem, bench.components.device, bench.fitting
     reading = bench.circuit.readings[reading_of(main.tags)]
     bits = bench.bits(reading_of(main.tags), fitting)
     counts = fit_literal_counts(written_pairs(problem, fitting.split), bits, problem.n_literals)

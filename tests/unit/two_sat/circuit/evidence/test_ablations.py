@@ -16,7 +16,8 @@ from mechval.two_sat.circuit.evidence.recording import record_answers
 from mechval.two_sat.circuit.evidence.scores import analytic_answer_resid, clause_score_rows
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
-from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
+from mechval.two_sat.network.components import Components
+from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 
 VOCABULARY = Vocabulary(SMALL_PROBLEM)
 
@@ -27,7 +28,7 @@ def split() -> Split:
 
 
 def rows_of(model: Transformer, split: Split) -> list[AblationRow]:
-    record = record_answers(model, SMALL_PROBLEM, split, CPU)
+    record = record_answers(Components(model, SMALL_PROBLEM), split)
     return ablation_rows(model, hand_made_circuit(SMALL_PROBLEM), record)
 
 
@@ -54,7 +55,7 @@ def test_a_network_that_decides_in_its_last_mlp_does_not_need_the_skip(split: Sp
 @torch.inference_mode()
 def test_flips_are_counted_on_the_argmax_over_all_tokens(split: Split) -> None:
     model = random_network(SMALL_PROBLEM)
-    record = record_answers(model, SMALL_PROBLEM, split, CPU)
+    record = record_answers(Components(model, SMALL_PROBLEM), split)
     mlp = model.block(1).mlp.project(record.hidden)
     circuit = hand_made_circuit(SMALL_PROBLEM)
     full = ((record.resid_mid + mlp) @ model.W_U).argmax(dim=1)
@@ -86,7 +87,7 @@ def test_opposite_answer_vectors_add_up_to_nothing() -> None:
 
 def test_logit_differences_of_the_two_parts_add_up(split: Split) -> None:
     model = random_network(SMALL_PROBLEM)
-    record = record_answers(model, SMALL_PROBLEM, split, CPU)
+    record = record_answers(Components(model, SMALL_PROBLEM), split)
     pre, attn, mid = logit_difference_rows(model, SMALL_PROBLEM, record)
     assert mid.mean == pytest.approx(pre.mean + attn.mean, abs=1e-5)
     assert mid.smallest < mid.mean < mid.largest

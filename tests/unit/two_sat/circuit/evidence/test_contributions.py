@@ -25,7 +25,6 @@ from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from tests.networks import (
-    CPU,
     SMALL_PROBLEM,
     hand_made_circuit,
     one_neuron_per_assignment,
@@ -46,7 +45,7 @@ def split() -> Split:
 def test_the_parts_add_up_to_the_pre_activation(split: Split) -> None:
     reading = one_neuron_per_assignment(SMALL_PROBLEM.n_assignments)
     batches = contribution_batches(
-        MODEL, SMALL_PROBLEM, split, reading.neurons, neuron_assignments(reading), CPU
+        Components(MODEL, SMALL_PROBLEM), split, reading.neurons, neuron_assignments(reading)
     )
     parsed, others = clause_positions(SMALL_PROBLEM)
     total = torch.cat(
@@ -74,7 +73,7 @@ def test_a_neuron_without_a_disjunction_stands_for_its_strongest_assignment() ->
 
 @torch.inference_mode()
 def test_the_record_holds_what_the_components_compute(split: Split) -> None:
-    record = record_answers(MODEL, SMALL_PROBLEM, split, CPU)
+    record = record_answers(Components(MODEL, SMALL_PROBLEM), split)
     tokens = encode_formulas(SMALL_PROBLEM, torch.from_numpy(split.clause_ids))
     resid = COMPONENTS.parse(tokens)
     state = COMPONENTS.evaluate(resid)
@@ -90,13 +89,13 @@ def test_the_first_pattern_looks_from_the_second_literals(split: Split) -> None:
     tokens = encode_formulas(SMALL_PROBLEM, torch.from_numpy(split.clause_ids))
     with torch.inference_mode():
         pattern = MODEL.block(0).attn.pattern(MODEL.embed(tokens)).mean(dim=0)
-    found = mean_first_pattern(MODEL, SMALL_PROBLEM, split, CPU)
+    found = mean_first_pattern(Components(MODEL, SMALL_PROBLEM), split)
     torch.testing.assert_close(found, pattern[:, list(COMPONENTS.layout.second_literal_positions)])
 
 
 def test_clauses_and_formulas_are_all_counted(split: Split) -> None:
     circuit = hand_made_circuit(SMALL_PROBLEM)
-    tables = contribution_tables(MODEL, SMALL_PROBLEM, circuit, split, CPU)
+    tables = contribution_tables(Components(MODEL, SMALL_PROBLEM), circuit, split)
     n_clauses = len(split) * SMALL_PROBLEM.n_clauses
     for head in (0, 1):
         for quantity in ("numerator", "denominator"):

@@ -20,10 +20,10 @@ from mechval.two_sat.circuit.evidence.gather import (
 )
 from mechval.two_sat.circuit.evidence.neuron_rows import COVERAGE
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.network.components import record_activations
+from mechval.two_sat.network.components import Components, record_activations
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import network_sections
-from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.stages.test_stages import settings
 
@@ -45,12 +45,12 @@ def gather(problem: Problem, heads: tuple[int, ...]) -> Gathered:
     model = random_network(problem, architecture=Architecture(d_model=16, d_mlp=24, n_heads=heads))
     splits = small_corpora(problem, 200).splits
     fit, test = splits["analysis.fit"], splits["analysis.test"]
-    seen = record_activations(model, problem, fit, CPU)
+    seen = record_activations(Components(model, problem), fit)
     circuit = extract_circuit(
-        model, problem, fit, config=CONFIG, seed=0, device=CPU, activations=seen
+        Components(model, problem), fit, config=CONFIG, seed=0, activations=seen
     )
     evidence = gather_evidence(
-        model, problem, circuit, fit, seen.hidden, test, max_leaves=3, seed=0, device=CPU
+        Components(model, problem), circuit, fit, seen.hidden, test, 3, seed=0
     )
     return Gathered(evidence, circuit_facts(model, problem, circuit))
 

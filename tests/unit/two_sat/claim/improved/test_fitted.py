@@ -22,9 +22,8 @@ from mechval.two_sat.claim.improved.fitted import (
     save_programs,
 )
 from mechval.two_sat.formulas.dataset import Split
-from mechval.two_sat.network.components import AnswerState
+from mechval.two_sat.network.components import AnswerState, Components
 from tests.networks import (
-    CPU,
     HIGH,
     SMALL_PROBLEM,
     hand_made_circuit,
@@ -47,12 +46,12 @@ def errors_of_a_network(on: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> Pr
     circuit = hand_made_circuit(SMALL_PROBLEM)
     circuit = replace(circuit, readings={improved_reading(circuit): one_neuron_per_assignment(5)})
 
-    def states(model: object, problem: object, split: Split, device: object) -> AnswerState:
+    def states(components: object, split: Split) -> AnswerState:
         return AnswerState(hidden=HIGH * on.float(), resid_mid=torch.zeros(len(split), 16))
 
     monkeypatch.setattr(fitted, "record_answer_states", states)
     model = random_network(SMALL_PROBLEM)
-    errors = measure_errors(model, SMALL_PROBLEM, circuit, ONE_PROGRAM, FORMULAS, CPU)
+    errors = measure_errors(Components(model, SMALL_PROBLEM), circuit, ONE_PROGRAM, FORMULAS)
     return errors.programs["5 neurons"]
 
 
@@ -124,13 +123,11 @@ def test_programs_are_compared_on_the_last_formulas_of_the_fit(
 def test_what_the_rules_refuse_is_said_and_not_raised() -> None:
     circuit = hand_made_circuit(SMALL_PROBLEM)
     found = fit_programs(
-        random_network(SMALL_PROBLEM),
-        SMALL_PROBLEM,
+        Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM),
         circuit,
         FORMULAS.first(2),
         config=changed(TWO_SAT.improved, widths=(4,), formulas=2, steps=10),
         seed=0,
-        device=CPU,
     )
     assert not found.programs
     assert found.refusal is not None
@@ -145,7 +142,7 @@ def test_what_costs_more_than_the_budget_is_not_begun_and_says_why(
     circuit = hand_made_circuit(SMALL_PROBLEM)
     config = changed(TWO_SAT.improved, widths=(4,), formulas=2, steps=10)
     model, formulas = random_network(SMALL_PROBLEM), FORMULAS.first(2)
-    found = fit_programs(model, SMALL_PROBLEM, circuit, formulas, config=config, seed=0, device=CPU)
+    found = fit_programs(Components(model, SMALL_PROBLEM), circuit, formulas, config=config, seed=0)
     neurons = len(circuit.readings[improved_reading(circuit)].neurons)
     assert found == FittedPrograms(
         refusal=f"improved.steps=10 is not allowed here; {neurons} neurons cost {40 * neurons} "

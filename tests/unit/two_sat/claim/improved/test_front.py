@@ -8,7 +8,7 @@ from mechval.two_sat.claim.sizes import FrontRow, front_rows
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.interpretation import formula_evaluator
-from mechval.two_sat.network.components import AnswerState
+from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.programs.evaluate import TruthTableCounts
 from mechval.two_sat.programs.lengths import Kind
 from tests.networks import (
@@ -53,7 +53,7 @@ def bench(n_neurons: int = SMALL_PROBLEM.n_assignments) -> Bench:
     circuit = replace(hand_made_circuit(SMALL_PROBLEM), readings={"calibrated": narrow})
     fitting, testing = seen(splits["analysis.fit"]), seen(splits["analysis.test"])
     model = random_network(SMALL_PROBLEM)
-    return Bench(model, SMALL_PROBLEM, circuit, fitting, testing, 0, 0.95, CPU)
+    return Bench(Components(model, SMALL_PROBLEM), circuit, fitting, testing, 0, 0.95)
 
 
 def by_program(rows: list[FrontRow]) -> dict[tuple[str, str | None], FrontRow]:

@@ -5,7 +5,7 @@ from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.network.components import Components, record_cuts
-from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 
 N = 400
 
@@ -14,7 +14,7 @@ N = 400
 def parser() -> RefinedParser:
     circuit = hand_made_circuit(SMALL_PROBLEM)
     split = small_corpora(SMALL_PROBLEM, 2 * N).splits["analysis.fit"]
-    resid_post, _ = record_cuts(random_network(SMALL_PROBLEM), SMALL_PROBLEM, split, CPU)
+    resid_post, _ = record_cuts(Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM), split)
     colon = fit_colon(SMALL_PROBLEM, split, resid_post)
     return RefinedParser(SMALL_PROBLEM, circuit.prototypes, circuit.mean_resid_post, colon)
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool
 
 from mechval.axioms import Batch, Interpretation, Map
 from mechval.axioms.judging import JudgingRule
+from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.bench import Bench, Observations
 from mechval.two_sat.claim.measure import Measured, measure
 from mechval.two_sat.claim.variants.variant import make_variants
@@ -21,9 +22,9 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.interpretation import make_interpretations
-from mechval.two_sat.network.components import Components, token_batches
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.evaluate import TruthTableCounts
-from tests.networks import CPU, SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
+from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 from tests.settings import TWO_SAT
 
 PROBLEM = SMALL_PROBLEM
@@ -35,14 +36,7 @@ FIT, TEST = SPLITS["analysis.fit"], SPLITS["analysis.test"]
 
 def interpretations() -> list[Interpretation]:
     """The library's interpretations, with a network that is their program."""
-    made = make_interpretations(
-        Components(random_network(PROBLEM), PROBLEM),
-        PROBLEM,
-        CIRCUIT,
-        versions=("trees", "disjunction"),
-        residuals=("resid_mid", "attn_out"),
-        device=CPU,
-    )
+    made = make_interpretations(Components(random_network(PROBLEM), PROBLEM), CIRCUIT)
     concrete = network(made[0])
     return [replace(interpretation, concrete=concrete) for interpretation in made]
 
@@ -73,7 +67,8 @@ def tables(split: Split) -> Bool[np.ndarray, "formula assignment"]:
 def bench(made: list[Interpretation]) -> Bench:
     """Its model stands for none of the components: variants are made of the circuit alone."""
     fitting, testing = (observations(made[0], split) for split in (FIT, TEST))
-    return Bench(random_network(PROBLEM), PROBLEM, CIRCUIT, fitting, testing, 0, 0.95, CPU)
+    components = Components(random_network(PROBLEM), PROBLEM)
+    return Bench(components, CIRCUIT, fitting, testing, 0, 0.95)
 
 
 def measured(made: list[Interpretation], config: VariantsConfig | None = None) -> Measured:
@@ -82,5 +77,4 @@ def measured(made: list[Interpretation], config: VariantsConfig | None = None) -
 
 
 def batches(split: Split = TEST) -> Iterator[Batch]:
-    for tokens, satisfiable in token_batches(PROBLEM, split, CPU, "variants"):
-        yield Batch(tokens, satisfiable.long())
+    return axiom_batches(Components(random_network(PROBLEM), PROBLEM), split)
