@@ -34,8 +34,8 @@ class PairedComparison:
     """
 
     n: int = tables.told("N")
-    only_first: int = tables.count()
-    only_second: int = tables.count()
+    only_first: int = tables.count("only the first fails")
+    only_second: int = tables.count("only the second")
     both: int = tables.count()
     difference: float = tables.rate("difference of the rates")
     low: float = tables.rate("at least")

@@ -130,10 +130,7 @@ def label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None
 
 
 def epsilon_map(
-    axes: Axes,
-    values: Float[np.ndarray, "row column"],
-    rows: Sequence[str],
-    columns: Sequence[str],
+    axes: Axes, values: Float[np.ndarray, "row column"], rows: Sequence[str], columns: Sequence[str]
 ) -> None:
     """A heat map of ε with each value in its cell; the first row is the uppermost."""
     axes.imshow(np.maximum(values, EPSILONS[0]), norm=_SCALE, cmap=_COLOURS, aspect="auto")

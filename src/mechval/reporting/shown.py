@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeAlias, TypeVar
 
-from mechval.tables import Column, columns_of
+from mechval.tables import Column, columns_of, is_number
 
 Pick: TypeAlias = str | tuple[str, str | Callable[[Any], Any]]
 """Columns to show: fields (``epsilon strata.SAT.n``) under their declared titles; or a title of
@@ -43,7 +43,7 @@ def show(rows: Iterable[Any], *picks: Pick) -> Shown:
         header.append(told_title if title is None else title)
         columns.append([_cell(_value(row, source), column) for row in rows])
     numbers = [
-        bool(cells) and all(_is_number(cell.order) or not cell.text for cell in cells)
+        bool(cells) and all(is_number(cell.order) or not cell.text for cell in cells)
         for cells in columns
     ]
     return Shown(tuple(header), tuple(numbers), tuple(zip(*columns, strict=True)))
@@ -151,8 +151,4 @@ def _part(value: Any, name: str) -> Any:
 def _cell(value: Any, column: Column | None) -> CellText:
     if isinstance(value, CellText):
         return value
-    return CellText(told(value, column), value if _is_number(value) else "")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return CellText(told(value, column), value if is_number(value) else "")

@@ -10,7 +10,7 @@ from mechval.modular_addition.circuit import examples, losses
 from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.circuit.fourier import Frequencies
 from mechval.modular_addition.circuit.losses import LOSS_POINTS
-from mechval.modular_addition.circuit.selection import Selection, select_waves
+from mechval.modular_addition.circuit.selection import select_waves
 from mechval.modular_addition.claim import controls
 from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.claim.translations import HALF_TOKENS, NO_CLAIM
@@ -80,8 +80,8 @@ def the_circuit(files: RunFiles) -> Section:
         "frequencies": show(
             shown,
             "frequency",
-            ("used", lambda row: _mark(row.is_key)),
-            ("in the embedding", lambda row: _mark(row.is_embedded)),
+            ("used", "is_key"),
+            ("in the embedding", "is_embedded"),
             "neuron_sum_wave_share neurons neurons_explained logit_coefficient "
             "logit_variance_share embedding_power_share",
         ),
@@ -100,7 +100,8 @@ def _programs(files: RunFiles) -> Shown | None:
     found = by(files.rows(axioms.CELLS), "tags.program")
     if not found:
         return None
-    waves = {each.program: each for each in _selections(files)}
+    selections = select_waves(files.settings.problem.p, files.rows(circuit.FREQUENCIES))
+    waves = {each.program: each for each in selections}
     cells = {
         program: {cell.name: cell for cell in asked_for(rows) if cell.interpretation == first}
         for program, rows in found.items()
@@ -117,10 +118,6 @@ def _programs(files: RunFiles) -> Shown | None:
         ("adds", lambda program: _listed(waves[program].added)),
         *columns,
     )
-
-
-def _selections(files: RunFiles) -> list[Selection]:
-    return select_waves(files.settings.problem.p, files.rows(circuit.FREQUENCIES))
 
 
 def _listed(frequencies: Frequencies) -> str:
@@ -272,10 +269,6 @@ def beside_the_paper(files: RunFiles) -> Section:
 def _inputs(cell: Cell) -> str:
     is_half = cell.tags["reading"] == HALF_TOKENS
     return "pairs of unseen numbers" if is_half else "all inputs"
-
-
-def _mark(is_so: bool) -> str:
-    return "yes" if is_so else ""
 
 
 def _judged(count: int) -> str:

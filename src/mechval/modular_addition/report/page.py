@@ -19,22 +19,19 @@ def _neurons(files: RunFiles) -> Answer:
     keys = [row for row in files.rows(circuit.FREQUENCIES) if row.is_key]
     if not keys:
         return Answer("None: the claim cannot be stated", (NO_CLAIM,))
-    n_explained = sum(row.neurons_explained for row in keys)
-    computed, unused = (
-        ", ".join(str(row.frequency) for row in keys if bool(row.neurons_explained) is is_computed)
-        for is_computed in (True, False)
-    )
-    of_all = f"{n_explained} of {files.record(circuit.FACTS).neurons} neurons compute waves of "
-    verdict = of_all + (f"the key frequencies {computed}" if computed else "a key frequency")
-    if unused:
-        verdict += f"; no neuron computes those of {unused}"
-    sentence = (
-        f"Exact, N = {files.settings.problem.n_pairs:,} inputs: a neuron belongs to the frequency "
-        "that explains most of its variance, and counts if that is at least "
-        f"{circuit.EXPLAINED:.0%}."
+    computed = [row for row in keys if row.neurons_explained]
+    verdict, *told = paragraphs(
+        content.PACKAGE,
+        "neurons.md",
+        explained=sum(row.neurons_explained for row in keys),
+        neurons=files.record(circuit.FACTS).neurons,
+        computed=computed,
+        unused=[row for row in keys if row not in computed],
+        n=files.settings.problem.n_pairs,
+        least=f"{circuit.EXPLAINED:.0%}",
     )
     details = show(keys, "frequency neurons neurons_explained neuron_sum_wave_share")
-    return Answer(verdict, (sentence,), details, "good" if n_explained else "bad")
+    return Answer(verdict, tuple(told), details, "good" if computed else "bad")
 
 
 def _cells(files: RunFiles) -> list[Cell]:

@@ -66,11 +66,6 @@ def claimed(cells: Sequence[Cell]) -> list[Cell]:
     return strongest(cell for cell in cells if cell.interpretation == cells[0].interpretation)
 
 
-def holds(cell: Cell, bar: float) -> bool:
-    """Whether the bound is at or below the bar and no constant or shuffled program passes."""
-    return cell.epsilon_simultaneous <= bar and not is_trivial(cell)
-
-
 def counted(cell: Cell) -> str:
     """The count in words, e.g. ``29 of 80,000, sampled``."""
     return f"{cell.disagreements:,} of {cell.n:,}, {cell.kind}"
@@ -100,7 +95,7 @@ def answer_confirmed(judged: Judged) -> Answer:
 
 def answer_weakest(judged: Judged) -> Answer:
     """Which axiom is weakest, and by how much?"""
-    ordered = sorted(judged.distinct, key=_sampled, reverse=True)
+    ordered = sorted(judged.distinct, key=lambda cell: -cell.epsilon_simultaneous)
     ordered.sort(key=judged.bound, reverse=True)
     top, *others = (list(group) for _, group in groupby(ordered, judged.bound))
     rest = [cell for group in others for cell in group]
@@ -165,6 +160,7 @@ def _answer(
 ) -> Answer:
     """The template's first paragraph is the verdict."""
     of_nulls = [c for own in judged.nulls.values() for c in claimed(own) if c.is_distinct]
+    nulls = Judged(of_nulls, {}, judged.bar)
     common = {
         "n": len(judged.distinct),
         "proved": sum(map(judged.is_proved, judged.distinct)),
@@ -172,7 +168,7 @@ def _answer(
         "is_shuffled": judged.is_shuffled,
         "nulls": list(judged.nulls) if of_nulls else (),
         "n_nulls": len(of_nulls),
-        "held_on_nulls": sum(holds(cell, judged.bar) for cell in of_nulls),
+        "held_on_nulls": sum(map(nulls.holds, of_nulls)),
         "evidence_on_nulls": evidence(of_nulls),
     }
     verdict, *told = paragraphs("mechval.reporting", template, **parts, **common)
@@ -184,10 +180,6 @@ def _on_every_input(judged: Judged) -> list[Pick]:
     if not any(map(judged.is_proved, judged.cells)):
         return []
     return [("ε on every input", lambda cell: "0 (certified)" if judged.is_proved(cell) else "")]
-
-
-def _sampled(cell: Cell) -> float:
-    return cell.epsilon_simultaneous
 
 
 def _bounded(cell: Cell) -> str:

@@ -42,10 +42,7 @@ def build_index(
 
 
 def _study(
-    content: page.PageContent,
-    runs: Sequence[page.PageRun],
-    results: Path,
-    damaged: Sequence[str],
+    content: page.PageContent, runs: Sequence[page.PageRun], results: Path, damaged: Sequence[str]
 ) -> render.Rendered:
     notices, whole = list(damaged), []
     for run in runs:

@@ -61,8 +61,7 @@ def nulls(files: RunFiles) -> Section:
         ("interpretation", lambda row: f"`{row.interpretation}`"),
         ("cell", lambda row: f"{row.axiom}, {row.component}"),
         ("disagreements", lambda row: counted(row.disagreements, row.n)),
-        "epsilon",
-        ("verdict", "verdict"),
+        "epsilon verdict",
     )
     groups = {", ".join(key): own for key, own in by(rows, "network", "interpretation").items()}
     chart = charts.cells_chart("nulls", "ε on networks for which the claim is false", groups)

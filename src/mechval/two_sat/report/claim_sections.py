@@ -83,9 +83,7 @@ def derivability_and_size(files: RunFiles) -> Section:
             ("labels changed", lambda row: counted(row.disagreements, row.n)),
             "epsilon",
         ),
-        "sizes": files.show(
-            SIZES, ("program", "what"), "setting reading neurons", ("bits", "bits")
-        ),
+        "sizes": files.show(SIZES, "what setting reading neurons", ("bits", "bits")),
         "composition": files.rows(COMPOSITION)[0],
         "reaches": show(
             by(weights, "component", "reaches").items(),
@@ -125,9 +123,7 @@ def _paired(files: RunFiles) -> Shown:
         "cell",
         ("first", lambda row: f"`{row.first}`"),
         ("second", lambda row: f"`{row.second}`"),
-        ("only the first fails", "only_first"),
-        ("only the second", "only_second"),
-        "both difference p_value",
+        "only_first only_second both difference p_value",
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from matplotlib.figure import Figure
 
@@ -97,36 +96,15 @@ def side_by_side(runs: Mapping[str, RunFiles], package: str) -> str:
     found = {title: Mechanism.of(files) for title, files in runs.items()}
     *_, before, after = found.items()
     words = paragraphs(package, "consolidated.md", before=before, after=after)
-    lines: dict[str, Callable[[str], object]] = {
-        "block 0: least attention of a clause's end to its clause, any formula": (
-            lambda title: found[title].own_clause
-        ),
-        "block 0: attention of `:` to parentheses and itself, first test formula": (
-            lambda title: found[title].constants
-        ),
-        "block 1: heaviest over lightest clause, by head, the same formula": (
-            lambda title: ", ".join(map(_ratio, found[title].ratios))
-        ),
-        "block 1: what tells active from silent, by head, neuron of largest effect": (
-            lambda title: ", ".join(map(told, found[title].tells))
-        ),
-        **{text: partial(_about, text, runs) for text in _JUDGED},
-    }
-    table = show(
-        lines,
-        ("", str),
-        *((title, lambda line, title=title: lines[line](title)) for title in runs),
+    columns = (
+        (title, lambda line, title=title: _LINES[line](found[title], runs[title])) for title in runs
     )
-    return "\n\n".join([*words, markdown_of(table)])
+    return "\n\n".join([*words, markdown_of(show(_LINES, ("", str), *columns))])
 
 
 def _ratio(value: float) -> str:
     """With digits that tell it from 1."""
     return told(value) if value > 2 else f"{value:.4f}"
-
-
-def _about(text: str, runs: Mapping[str, RunFiles], title: str) -> object:
-    return _JUDGED[text](runs[title])
 
 
 def _largest(files: RunFiles) -> float:
@@ -140,13 +118,25 @@ def _certified(files: RunFiles) -> object:
     return counted(len(cells), 12)
 
 
-_JUDGED: Mapping[str, Callable[[RunFiles], object]] = {
-    "wrong answers on fresh formulas": lambda files: counted(
+_LINES: Mapping[str, Callable[[Mechanism, RunFiles], object]] = {
+    "block 0: least attention of a clause's end to its clause, any formula": (
+        lambda found, _: found.own_clause
+    ),
+    "block 0: attention of `:` to parentheses and itself, first test formula": (
+        lambda found, _: found.constants
+    ),
+    "block 1: heaviest over lightest clause, by head, the same formula": (
+        lambda found, _: ", ".join(map(_ratio, found.ratios))
+    ),
+    "block 1: what tells active from silent, by head, neuron of largest effect": (
+        lambda found, _: ", ".join(map(told, found.tells))
+    ),
+    "wrong answers on fresh formulas": lambda _, files: counted(
         measured.accuracy(files).wrong_count, measured.accuracy(files).n
     ),
-    "largest sampled ε of a cell, trees": _largest,
-    "cells that the theorem certifies, ε = 0": _certified,
-    "theorem": lambda files: files.record(THEOREM).failing_lemma or "proved",
+    "largest sampled ε of a cell, trees": lambda _, files: _largest(files),
+    "cells that the theorem certifies, ε = 0": lambda _, files: _certified(files),
+    "theorem": lambda _, files: files.record(THEOREM).failing_lemma or "proved",
 }
 
 

@@ -85,17 +85,7 @@ def theorem(files: RunFiles) -> Section | None:
         "terms": f"{found.terms:,}",
         "multisets": _written(comb(n_distinct + found.n_clauses - 1, found.n_clauses)),
         "neurons": len(found.neurons),
-        "lemmas": files.show(
-            LEMMAS,
-            ("lemma", "name"),
-            ("says of every formula", "statement"),
-            ("status", lambda row: row.status.value),
-            ("margin", "margin"),
-            ("contamination", "moved"),
-            ("rounding", "rounding"),
-            ("in", "unit"),
-            ("stopped by", "stopped_by"),
-        ),
+        "lemmas": files.show(LEMMAS, "name statement status margin moved rounding unit stopped_by"),
         "lengths": files.show(
             LENGTHS,
             ("route", "route"),
@@ -148,11 +138,9 @@ def drift(files: RunFiles) -> Section | None:
         "is_vacuous": all(row.certified == 0 for row in files.rows(DRIFT) if row.source == "all"),
         "drift": files.show(
             DRIFT,
-            ("what drifts", "source"),
+            "source",
             ("labels certified", lambda row: counted(row.certified, row.n)),
-            ("median drift bound", "median_drift"),
-            ("least", "least_drift"),
-            ("median margin", "median_margin"),
+            "median_drift least_drift median_margin",
         ),
     }
     title = "Drift: what links real formulas to the network after γ_1"

@@ -7,7 +7,7 @@ from mechval.reporting import paper
 from mechval.reporting.paper import Comparison, Measured
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
-from mechval.two_sat.certify.theorem.theorem import LemmaStatus
+from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus, Theorem
 from mechval.two_sat.circuit.evidence import ablations, extremes, gather, neuron_rows
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.circuit.neurons import PAPER_EFFECT
@@ -56,6 +56,12 @@ def proved_cells(files: RunFiles) -> frozenset[str]:
         for cell in files.rows(CELL_PROOFS)
         if cell.status is LemmaStatus.PROVED
     )
+
+
+def proved_theorem(files: RunFiles) -> Theorem | None:
+    """The theorem about the run's network; None where it is not proved, or there is none."""
+    theorem = files.record(THEOREM) if files.has(THEOREM) else None
+    return theorem if theorem and theorem.status is LemmaStatus.PROVED else None
 
 
 def main_values(files: RunFiles) -> dict[str, Measured]:

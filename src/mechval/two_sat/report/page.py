@@ -11,12 +11,10 @@ from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent, PageRun, whole_files
 from mechval.reporting.report import Figure, RunFiles, Section, paragraphs
 from mechval.reporting.shown import by, show
-from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
-from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.text import random_formula
 from mechval.two_sat.formulas.truth_tables import formula_truth
-from mechval.two_sat.report import consolidated, content, measured
+from mechval.two_sat.report import consolidated, content, measured, network_sections
 from mechval.two_sat.single.counterexamples import COUNTEREXAMPLES, load_cases
 from mechval.two_sat.single.mechanism import Recorded, draw_mechanism
 from mechval.two_sat.single.subject import load_subject
@@ -39,16 +37,16 @@ def _neurons(files: RunFiles) -> Answer:
     rows = [row for row in files.rows(NEURONS) if row.reading[reading].evaluates]
     sets = [row.reading[reading].assignments for row in rows]
     n_covered = len({assignment for own in sets for assignment in own})
-    verdict = (
-        f"{len(rows)} neurons evaluate {n_covered} of {n_assignments} assignments; "
-        f"{sum(len(own) == 1 for own in sets)} of them stand for exactly one"
-    )
-    splits = files.record(DATA).splits
-    n_formulas = next(split.formulas for split in splits if split.name == "analysis.fit")
-    sentence = (
-        f"Sampled, N = {n_formulas:,} formulas. φ9 is the assignment number 9: its bit v is the "
-        "value of variable v. A tree (φ9 ? 1 : 0) reads: fires if assignment 9 satisfies the "
-        "formula."
+    theorem = measured.proved_theorem(files)
+    verdict, *told = paragraphs(
+        content.PACKAGE,
+        "neurons.md",
+        neurons=len(rows),
+        covered=n_covered,
+        assignments=n_assignments,
+        single=sum(len(own) == 1 for own in sets),
+        certified=len(theorem.neurons) if theorem else 0,
+        n=network_sections.split_size(files, "analysis.fit"),
     )
     details = show(
         rows,
@@ -58,21 +56,8 @@ def _neurons(files: RunFiles) -> Answer:
         ("share of the effect", "effect_share"),
         ("fires on", f"reading.{reading}.on_rate"),
     )
-    certified = _certified_neurons(files)
     tone = "good" if n_covered == n_assignments else "mixed" if rows else "bad"
-    return Answer(verdict, (*certified, sentence), details, tone)
-
-
-def _certified_neurons(files: RunFiles) -> tuple[str, ...]:
-    """What is proved of the neurons, beside what samples tell; nothing where it is not proved."""
-    theorem = files.record(THEOREM) if files.has(THEOREM) else None
-    if theorem is None or theorem.status is not LemmaStatus.PROVED:
-        return ()
-    told = (
-        f"Certified, all formulas: each of {len(theorem.neurons)} live neurons is active exactly "
-        "if its one assignment satisfies the formula."
-    )
-    return (told,)
+    return Answer(verdict, tuple(told), details, tone)
 
 
 def _mechanism(run: FinishedRun) -> str:
@@ -96,8 +81,8 @@ def _mechanism(run: FinishedRun) -> str:
 def _claim(files: RunFiles) -> tuple[str, ...]:
     """What is claimed, and that it is proved, where it is."""
     claim = paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem)
-    theorem = files.record(THEOREM) if files.has(THEOREM) else None
-    if theorem is None or theorem.status is not LemmaStatus.PROVED:
+    theorem = measured.proved_theorem(files)
+    if theorem is None:
         return claim
     return (*claim, consolidated.told_theorem(theorem, content.PACKAGE, "Proved: this network"))
 

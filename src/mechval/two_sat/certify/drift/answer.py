@@ -76,13 +76,13 @@ class DriftRow:
     freezes.
     """
 
-    source: str
+    source: str = tables.told("what drifts")
     n: int
     certified: int = tables.count(of="n")
     share: float = tables.rate(unit="%")
     median_margin: float = tables.number(unit="logits")
-    median_drift: float = tables.number(unit="logits")
-    least_drift: float = tables.number(unit="logits")
+    median_drift: float = tables.number("median drift bound", unit="logits")
+    least_drift: float = tables.number("least", unit="logits")
     kind: EvidenceKind
 
 

@@ -32,20 +32,20 @@ class Lemma:
         stopped_by: for an unknown one, the inequality and the number that stopped it.
     """
 
-    name: str
+    name: str = tables.told("lemma")
     status: LemmaStatus
     margin: float | None = tables.number(default=None)
     moved: float | None = tables.number("contamination", default=None)
     rounding: float | None = tables.number(default=None)
-    unit: str = tables.told(default="")
-    stopped_by: str | None = tables.told("stopped by", default=None)
+    unit: str = tables.told("in", default="")
+    stopped_by: str | None = tables.told(default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LemmaRow(Lemma):
     """A lemma in a table, with its statement."""
 
-    statement: str
+    statement: str = tables.told("says of every formula")
 
 
 @dataclass(frozen=True, kw_only=True)
