@@ -77,15 +77,12 @@ def _group_words(arguments: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     for word in arguments:
         key, is_assignment, value = word.partition("=")
         group = key.lstrip("+")
-        if not is_assignment or group not in GROUPS or _is_sweep_function(value):
+        # With a parenthesis it is a function of a sweep.
+        if not is_assignment or group not in GROUPS or "(" in value:
             continue
         if group == "stage" and key == "stage":
             raise MechvalError(f"{word} is not allowed; allowed: with a plus, +{word}.")
         yield group, [option.strip(" '\"[]") for option in value.split(",")]
-
-
-def _is_sweep_function(value: str) -> bool:
-    return "(" in value
 
 
 def _options(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ Which panels there are follows from the run's results on disk, through the keys 
 interface is a preview. Building makes no network call as long as the report's runset is blank.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +26,7 @@ from experiments.tracking import (
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage, Workspace
 from mechval.reporting.html.page import four_questions
+from mechval.tables import is_number
 
 API_SECONDS = 10
 _WHOLE_WIDTH = 24
@@ -63,11 +64,7 @@ class Shown:
 
 
 def read_shown(
-    study: str,
-    run: str,
-    directory: Path,
-    stages: Iterable[Stage[Any]],
-    settings: Mapping[str, Any],
+    study: str, run: str, directory: Path, stages: Iterable[Stage[Any]], settings: Mapping[str, Any]
 ) -> Shown:
     """Look through the stages of a run; raises MechvalError if none is finished."""
     finished = [item for item in stages if (directory / item.name / "manifest.json").is_file()]
@@ -91,7 +88,7 @@ def read_shown(
         figures=[key for item in finished for key in stage_contents.figures(directory / item.name)],
         tables=[key for content in contents for key in content.tables()],
         costs=[key for key in numbers if key.startswith("cost/")],
-        settings=list(_numbers(settings)),
+        settings=[name for name, value in stage_contents.flat(settings) if is_number(value)],
         last_stage=finished[-1].name,
     )
 
@@ -203,14 +200,6 @@ def _first_epsilons(numbers: Iterable[str]) -> list[str]:
         if interpretation:
             found.setdefault(cell, key)
     return list(found.values())
-
-
-def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{name}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"{prefix}{name}"
 
 
 def _topics(shown: Shown, entity: str) -> list[tuple[str, str, list[Any]]]:

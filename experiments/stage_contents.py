@@ -58,11 +58,11 @@ class Contents:
         Keys: ``<stage>/<name>``, ``ax<number of the axiom>_<component>/epsilon/<interpretation>``,
         ``cost/<stage>/seconds`` and ``cost/<stage>/peak_memory_gb``.
         """
-        flat = (pair for value in self.values.values() for pair in _flat(value))
         found: dict[str, float] = {
             _key(f"{self.stage}/{name}"): value
-            for name, value in flat
-            if isinstance(value, int | float) and not isinstance(value, bool)
+            for record in self.values.values()
+            for name, value in flat(record)
+            if tables.is_number(value)
         }
         for cell in self.rows.get(axioms.CELLS, ()):
             if cell.is_distinct:
@@ -78,7 +78,7 @@ class Contents:
         found: dict[str, Curve] = {}
         for table, rows in self.rows.items():
             for row in rows if Path(table.file).name == CURVE_FILE else ():
-                values = dict(_flat(row))
+                values = dict(flat(row))
                 prefix, point = curve_point(values.get("phase"), values)
                 found.setdefault(prefix, Curve(prefix, [])).rows.append(point)
         return list(found.values())
@@ -108,7 +108,7 @@ class Contents:
         found = {}
         for table, rows in self.rows.items():
             if len(rows) <= MAX_TABLE_ROWS:
-                laid_out = [dict(_flat(row)) for row in rows]
+                laid_out = [dict(flat(row)) for row in rows]
                 header = list(dict.fromkeys(name for row in laid_out for name in row))
                 columns = [_column([row.get(name) for row in laid_out]) for name in header]
                 cells = [list(row) for row in zip(*columns, strict=True)]
@@ -140,14 +140,14 @@ def figures(directory: Path) -> dict[str, Path]:
     return {f"figures/{path.stem}": path for path in sorted(directory.rglob("*.svg"))}
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted names and plain values of a row, lists as words."""
     if dataclasses.is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        yield from _flat(parts, prefix)
+        yield from flat(parts, prefix)
     elif isinstance(value, Mapping):
         for name, part in value.items():
-            yield from _flat(part, f"{prefix}.{name}" if prefix else str(name))
+            yield from flat(part, f"{prefix}.{name}" if prefix else str(name))
     elif isinstance(value, list | tuple):
         yield prefix, " ".join(map(str, value))
     else:

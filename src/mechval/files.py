@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -40,11 +41,18 @@ def own_aside(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, or a folder with all in it, if it is there and as far as the system lets."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+    """Delete a file, or a folder with all in it, write-protected parts too, if it is there and as
+    far as the system lets."""
+    if not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.chmod(0o700)
+        for place, names, _ in os.walk(path):
+            for name in names:
+                Path(place, name).chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _is_another(process: int) -> bool:

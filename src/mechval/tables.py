@@ -220,6 +220,11 @@ def rounded(value: Any) -> Any:
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number; a flag is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _field(column: Column, default: Mapping[str, Any]) -> Any:
     return dataclasses.field(metadata={_KEY: column}, **default)
 

@@ -4,31 +4,19 @@ It knows no study, no Hydra and no experiment tracker. Stage bodies import their
 ``mechval.pipeline.stage``; callers use the names below.
 """
 
-from mechval.pipeline.comparison import Difference
-from mechval.pipeline.manifest import Manifest
-from mechval.pipeline.places import Workspace
-from mechval.pipeline.run import FinishedRun
-from mechval.pipeline.run_name import RunConfig, choose_run_name, load_run_config
-from mechval.pipeline.runner import Observer, run_stages
-from mechval.pipeline.session import RunOptions
-from mechval.pipeline.stage import CaseStudy, Stage, StageArtifacts, StageContext
-from mechval.pipeline.verification import VerificationReport, verify_stages
-
-__all__ = [
-    "CaseStudy",
-    "Difference",
-    "FinishedRun",
-    "Manifest",
-    "Observer",
-    "RunConfig",
-    "RunOptions",
-    "Stage",
-    "StageArtifacts",
-    "StageContext",
-    "VerificationReport",
-    "Workspace",
-    "choose_run_name",
-    "load_run_config",
-    "run_stages",
-    "verify_stages",
-]
+from mechval.pipeline.comparison import Difference as Difference
+from mechval.pipeline.manifest import Manifest as Manifest
+from mechval.pipeline.places import Workspace as Workspace
+from mechval.pipeline.run import FinishedRun as FinishedRun
+from mechval.pipeline.run_name import RunConfig as RunConfig
+from mechval.pipeline.run_name import choose_run_name as choose_run_name
+from mechval.pipeline.run_name import load_run_config as load_run_config
+from mechval.pipeline.runner import Observer as Observer
+from mechval.pipeline.runner import run_stages as run_stages
+from mechval.pipeline.session import RunOptions as RunOptions
+from mechval.pipeline.stage import CaseStudy as CaseStudy
+from mechval.pipeline.stage import Stage as Stage
+from mechval.pipeline.stage import StageArtifacts as StageArtifacts
+from mechval.pipeline.stage import StageContext as StageContext
+from mechval.pipeline.verification import VerificationReport as VerificationReport
+from mechval.pipeline.verification import verify_stages as verify_stages

@@ -12,7 +12,7 @@ from typing import Any
 
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import FIGURES, file_names, hash_file
-from mechval.tables import Column, Declared, columns_of
+from mechval.tables import Column, Declared, columns_of, is_number
 
 COUNT_TOLERANCE = 5 / 80_000
 RATE_TOLERANCE = 1.3 * COUNT_TOLERANCE
@@ -164,7 +164,7 @@ def _compare_leaf(
     theirs, ours = pair
     if type(theirs) is type(ours) and (theirs == ours or (theirs != theirs and ours != ours)):
         return
-    if column.kind == "told" or not (_is_number(theirs) and _is_number(ours)):
+    if column.kind == "told" or not (is_number(theirs) and is_number(ours)):
         yield Difference(path, key, theirs, ours, "equal", False)
         return
     if column.kind == "derived":
@@ -203,7 +203,3 @@ def _file_difference(name: str, theirs: str, ours: str, *, is_allowed: bool = Fa
 
 def _is_row(value: Any) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -7,7 +7,7 @@ from typing import Any
 
 from mechval.errors import MechvalError
 from mechval.pipeline.stage import Stage
-from mechval.tables import Record, Table, columns_of
+from mechval.tables import Record, Table, columns_of, is_number
 
 _SHOWN = 5
 
@@ -50,5 +50,5 @@ def _numbers(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, Mapping):
         for part, inner in value.items():
             yield from _numbers(inner, f"{name} {part}".strip())
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif is_number(value):
         yield f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.5g}"

@@ -63,10 +63,7 @@ def make_manifest(
     """Record the files that a stage wrote under ``directory`` and ``bulk``."""
     return Manifest(
         stage=stage,
-        config=key.config,
-        seed=key.seed,
-        code=key.code,
-        inputs=key.inputs,
+        **vars(key),
         tracked=hash_files(directory),
         bulk=hash_files(bulk),
         threads=threads,

@@ -8,7 +8,6 @@ within one parent directory, hence within one file system.
 
 import errno
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mechval.errors import MechvalError
+from mechval.files import remove
 from mechval.pipeline.stage import StageArtifacts
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -58,7 +58,7 @@ class StagePlaces(StageArtifacts):
                 _finish_swap(target)
         for target in targets:
             for state in ("new", "ready", "old"):
-                _remove(_sibling(target, state))
+                remove(_sibling(target, state))
             for path in target.rglob(".*"):
                 with suppress(OSError):
                     path.unlink()
@@ -191,24 +191,11 @@ def _finish_swap(target: Path) -> None:
 
 
 def _require_removed(folder: Path) -> None:
-    _remove(folder)
+    remove(folder)
     if folder.exists():
         raise MechvalError(
             f"{folder} cannot be removed; allowed: a leftover that this user can delete."
         )
-
-
-def _remove(folder: Path) -> None:
-    """Delete a folder with all in it, write-protected parts too, as far as the system lets."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.exists():
-        return
-    with suppress(OSError):
-        folder.chmod(0o700)
-        for place, names, _ in os.walk(folder):
-            for name in names:
-                Path(place, name).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sibling(target: Path, state: str) -> Path:

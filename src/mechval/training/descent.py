@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, IterableDataset
 
-from mechval.progress import progress_bar, publish
-from mechval.training.callbacks import require_finite
+from mechval.progress import publish
+from mechval.training.callbacks import StepProgress, require_finite
 from mechval.training.fit import make_trainer, run_trainer
 from mechval.training.recipe import Descent
 from mechval.transformer import Transformer
@@ -97,7 +97,7 @@ def descend(
         device,
         directory,
         config.steps,
-        [curve, _Progress(directory.name, config.steps)],
+        [curve, StepProgress(directory.name, config.steps)],
         gradient_clip_val=config.gradient_norm,
         # Where a CUDA kernel has no deterministic variant, the run goes on with the one there is.
         deterministic="warn" if device.type == "cuda" else None,
@@ -161,28 +161,10 @@ class _Descending(lightning.LightningModule):
             weights, lr=config.learning_rate, betas=config.betas, weight_decay=0.0
         )
         schedule = LambdaLR(optimizer, lambda step: config.rate_factor(step))
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["loss"] = self.loss.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.loss.restore(checkpoint["loss"])
-
-
-class _Progress(Callback):
-    """A bar over all steps."""
-
-    def __init__(self, description: str, n_steps: int) -> None:
-        self._bar = progress_bar(None, description, total=n_steps)
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: Any, outputs: Any, *batch: Any, **more: Any
-    ) -> None:
-        self._bar.update(trainer.global_step - self._bar.n)
-
-    def teardown(self, trainer: lightning.Trainer, pl_module: Any, stage: str) -> None:
-        self._bar.close()

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.transformer.model import Transformer
-from mechval.transformer.weights import check_values, weight_views
+from mechval.transformer.weights import check_names, check_values, weight_views
 
 _ENTRIES = ("model", "state_dict")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -51,7 +51,9 @@ def load_foreign_checkpoint(model: Transformer, path: Path) -> None:
         for name, tensor in expected.items()
     }
     for name, weight in weights.items():
-        _check_shape(name, weight, shapes, path)
+        if tuple(weight.shape) != shapes[name]:
+            found = f"{name} has shape {tuple(weight.shape)}"
+            raise MechvalError(f"model.path={path}: {found}; allowed: {shapes[name]}.")
         check_values(name, weight, f"model.path={path}")
     precisions = ", ".join(sorted({str(w.dtype).removeprefix("torch.") for w in weights.values()}))
     _logger.info("model.path=%s: %s layout, %s", path, layout, precisions)
@@ -134,10 +136,7 @@ def _without_extras(
             or (name.endswith(_BIASES) and weight.numel() <= most and is_zero(name, weight))
         )
     }
-    for name in sorted(expected.keys() - kept.keys()):
-        raise MechvalError(f"{path} lacks the tensor {name}; allowed: all of {list(expected)}.")
-    for name in sorted(kept.keys() - expected.keys()):
-        raise MechvalError(f"{path} has an extra tensor {name}; allowed: {list(expected)}.")
+    check_names(expected, kept, path)
     return kept
 
 
@@ -159,13 +158,6 @@ def _original_shape(name: str, shape: Shape) -> Shape:
     if name.endswith("W_O"):
         return shape[2], shape[0] * shape[1]
     return tuple(shape[::-1]) if name.endswith(("W_E", "W_in", "W_out")) else tuple(shape)
-
-
-def _check_shape(name: str, weight: Tensor, shapes: Mapping[str, Shape], path: Path) -> None:
-    if tuple(weight.shape) != shapes[name]:
-        raise MechvalError(
-            f"model.path={path}: {name} has shape {tuple(weight.shape)}; allowed: {shapes[name]}."
-        )
 
 
 def _turned(name: str, weight: Tensor, shape: Shape) -> Tensor:

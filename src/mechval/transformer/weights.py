@@ -1,5 +1,6 @@
 """Weights as safetensors under TransformerLens names and shapes, checked name by name."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -43,7 +44,7 @@ def assign_weights(model: Transformer, weights: dict[str, Tensor], source: str) 
     transposed tensor is found by its shape alone, so a transposed square matrix is not found.
     Raises MechvalError naming the first missing, extra, misshapen or non-finite tensor."""
     expected = weight_views(model)
-    _check_names(expected, weights, source)
+    check_names(expected, weights, source)
     for name, tensor in expected.items():
         if weights[name].shape != tensor.shape:
             raise MechvalError(
@@ -68,7 +69,10 @@ def weight_views(model: Transformer) -> dict[str, Tensor]:
     return {name: weight.detach() for name, weight in weights.items()}
 
 
-def _check_names(expected: dict[str, Tensor], found: dict[str, Tensor], source: str) -> None:
+def check_names(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], source: object
+) -> None:
+    """Raise MechvalError naming the first tensor that is missing or too many."""
     for name in sorted(expected.keys() - found.keys()):
         raise MechvalError(f"{source} lacks the tensor {name}; allowed: all of {list(expected)}.")
     for name in sorted(found.keys() - expected.keys()):

@@ -7,13 +7,7 @@ it imports no science, so that a stage depends on its settings and not on its si
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import (
-    Field,
-    NonNegativeInt,
-    PositiveFloat,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, NonNegativeInt, PositiveFloat, model_serializer, model_validator
 
 from mechval.config import Config, Distinct
 from mechval.pipeline.stage import ModelSource

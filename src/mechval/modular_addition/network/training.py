@@ -194,6 +194,5 @@ def _is_errorless(point: Measured) -> bool:
 def _task(problem: ModularAddition) -> Task:
     # In float32 whatever the precision: the recipe asks for nothing else.
     return Task(
-        lambda model, pairs, _: logits_at_equals(problem, model, pairs),
-        loss=precise_cross_entropy,
+        lambda model, pairs, _: logits_at_equals(problem, model, pairs), loss=precise_cross_entropy
     )

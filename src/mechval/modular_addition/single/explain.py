@@ -13,11 +13,7 @@ from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import FREQUENCIES
 from mechval.modular_addition.circuit.selection import select_waves
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING
-from mechval.modular_addition.claim.translations import (
-    NO_CLAIM,
-    Translations,
-    fit_translations,
-)
+from mechval.modular_addition.claim.translations import NO_CLAIM, Translations, fit_translations
 from mechval.modular_addition.configs import AxiomsConfig
 from mechval.modular_addition.interpretation import WaveProgram, make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations

@@ -214,18 +214,14 @@ def describe_corpora(corpora: Corpora, path: Path) -> DataFacts:
     problem, provenance = corpora.problem, corpora.provenance
     content = path.read_bytes()
     return DataFacts(
-        n_variables=problem.n_variables,
-        n_clauses=problem.n_clauses,
+        **problem.model_dump(),
+        **provenance.model_dump(exclude={"config"}),
         n_distinct_clauses=problem.n_distinct_clauses,
-        seed=provenance.seed,
         splits=tuple(
             SplitFacts(name, len(split), int(split.satisfiable.sum()))
             for name, split in corpora.splits.items()
         ),
-        formulas_drawn=provenance.formulas_drawn,
-        satisfiable_drawn=provenance.satisfiable_drawn,
         natural_satisfiable_share=provenance.natural_share,
-        duplicates_dropped=provenance.duplicates_dropped,
         sha256=hashlib.sha256(content).hexdigest(),
         file_bytes=len(content),
     )

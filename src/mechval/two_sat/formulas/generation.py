@@ -173,7 +173,7 @@ def _split(
 def _refuse_impossible(problem: Problem, wanted: int) -> None:
     if not is_countable(problem):
         return
-    for class_name, size in reversed(vars(class_sizes(problem)).items()):
+    for class_name, size in reversed(class_sizes(problem).items()):
         if wanted > size:
             raise MechvalError(
                 f"data asks for {wanted} {class_name} formulas of {problem.n_clauses} clauses over "

@@ -127,12 +127,6 @@ class ReachableTables:
         return np.where(self.words[index] == words, index, -1).astype(np.int32)
 
 
-@dataclass(frozen=True)
-class ClassSizes:
-    satisfiable: int
-    unsatisfiable: int
-
-
 def is_countable(problem: Problem) -> bool:
     """Whether counting is quick (about a second), judged by a bound on the reachable tables."""
     n_clauses = problem.n_distinct_clauses
@@ -167,15 +161,15 @@ def _reachable_tables(n_variables: int, n_clauses: int) -> ReachableTables:
     return counts
 
 
-def class_sizes(problem: Problem) -> ClassSizes:
+def class_sizes(problem: Problem) -> dict[str, int]:
     """Count the satisfiable and the unsatisfiable formulas.
 
     >>> class_sizes(Problem(n_variables=3, n_clauses=4))
-    ClassSizes(satisfiable=20520, unsatisfiable=216)
+    {'satisfiable': 20520, 'unsatisfiable': 216}
     """
     counts = reachable_tables(problem)
     unsatisfiable = counts.count(~counts.is_satisfiable)
-    return ClassSizes(problem.n_formulas - unsatisfiable, unsatisfiable)
+    return {"satisfiable": problem.n_formulas - unsatisfiable, "unsatisfiable": unsatisfiable}
 
 
 def _refuse_too_many(problem: Problem, n_tables: int, length: int) -> None:
