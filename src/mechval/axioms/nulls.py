@@ -3,8 +3,9 @@
 α and γ are fitted, and a procedure with enough freedom fits anything (`mechval.axioms.lookup`). So
 the procedure that made a claim is run, with the same budget, on *null networks*, about which the
 claim is false: untrained ones, ones trained on shuffled labels, the claim's own network with
-another program. The p-value of a cell is (1 + null networks whose ε is not above the claim's) /
-(1 + null networks). A network for which the procedure makes no claim counts as ε = 1.
+another program. The p-value of a cell is (1 + null networks that disagree no more often than the
+claim's) / (1 + null networks): by rates, which order as ε does where both have as many samples. A
+network for which the procedure makes no claim counts as ε = 1.
 
 Source: the rank p-value of a Monte Carlo test (Phipson and Smyth, 2010).
 """
@@ -25,7 +26,7 @@ from mechval.axioms.suite import measure_axioms
 from mechval.errors import MechvalError
 from mechval.progress import track
 
-LARGEST = "largest ε"
+LARGEST = "largest rate"
 """In place of a cell's name: the worst of all cells, one p-value for the whole claim."""
 
 _Place: TypeAlias = tuple[str, str, str]
@@ -61,7 +62,7 @@ class NullRow(Estimate):
     Attributes:
         networks: null networks.
         unfitted: those for which the procedure made no claim; they count as ε = 1.
-        as_good: those whose ε is not above the claim's.
+        as_good: those that disagree no more often than the claim's network.
         least: ε of the best null network, then quartiles, then that of the worst.
         p: (1 + as_good) / (1 + networks).
     """
@@ -176,9 +177,8 @@ def compare_with_nulls(
                 continue
             for cell in cells:
                 yield _row(cell, family, [*found[cell.place].values()], level)
-            worst = max(cells, key=lambda cell: cell.epsilon)
             networks = zip(*(found[cell.place].values() for cell in cells), strict=True)
-            largest = [max(each, key=lambda cell: cell.epsilon) for each in networks]
+            worst, *largest = (max(each, key=_rate) for each in (cells, *networks))
             yield replace(_row(worst, family, largest, level), component="all", cell=LARGEST)
 
 
@@ -195,11 +195,15 @@ def refuse_few(networks: int, level: float) -> None:
         )
 
 
+def _rate(cell: NullCell) -> float:
+    """As tables keep it: a tie must not depend on which of two was read from one."""
+    return tables.rounded(cell.rate)
+
+
 def _row(cell: NullCell, family: str, nulls: Sequence[NullCell], level: float) -> NullRow:
     refuse_few(len(nulls), level)
-    # As tables keep them: a tie must not depend on which of the two was read from one.
-    epsilons = np.array([tables.rounded(null.epsilon) for null in nulls])
-    as_good = int((epsilons <= tables.rounded(cell.epsilon)).sum())
+    epsilons = [null.epsilon for null in nulls]
+    as_good = sum(_rate(null) <= _rate(cell) for null in nulls)
     least, lower, median, upper, largest = np.quantile(epsilons, [0, 0.25, 0.5, 0.75, 1]).tolist()
     return NullRow(
         **{field.name: getattr(cell, field.name) for field in fields(Estimate)},

@@ -60,9 +60,10 @@ def compared(folder: Path) -> Iterator[Compared]:
 
 
 def draw_nulls(each: Compared) -> Figure:
-    """ε of every cell: null networks as dots, mutants as a line from the least, runs as marks."""
+    """ε of every cell: null networks as dots, mutants as a line from the least over the median to
+    the largest, runs as marks."""
     cells = each.cells
-    size = (figures.PAGE_WIDTH, _ROW_HEIGHT * len(cells) + 1.2)
+    size = (1.3 * figures.PAGE_WIDTH, _ROW_HEIGHT * len(cells) + 1.2)
     figure = Figure(figsize=size, layout="constrained")
     panel = figure.subplots()
     for height, (component, cell) in enumerate(cells):
@@ -72,9 +73,9 @@ def draw_nulls(each: Compared) -> Figure:
             _draw_run(panel, height, number, run, of_cell)
     panel.set_xscale("log")
     panel.set_yticks(range(len(cells)), [f"{cell}, {component}" for component, cell in cells])
-    panel.invert_yaxis()
+    panel.set_ylim(len(cells) - 0.4, -0.6)
     panel.set_xlabel("ε")
-    figures.legend_below(figure, [panel], 3)
+    figures.legend_below(figure, [panel], 6)
     return figure
 
 
@@ -88,7 +89,7 @@ def write_nulls(folder: Path) -> list[str]:
 
 
 def nulls(folder: Path) -> str:
-    """A table for each study: ε of each run, and its p-values by family of null networks."""
+    """A table for each study: ε of each run, and its p-values, family by family."""
     return "\n\n".join(f"{_told(each)}\n\n{_table(each)}" for each in compared(folder))
 
 
@@ -103,16 +104,13 @@ def _told(each: Compared) -> str:
     return (
         f"`{each.study}`, `{budget.main}`: fitted on {budget.fit:,} samples, measured on "
         f"{budget.test:,}{partly}; {counted}; shuffled labels: {budget.shuffled:,} samples, "
-        f"{budget.steps} steps."
+        f"{budget.steps} steps. In brackets p against {' / '.join(families)}."
     )
 
 
 def _table(each: Compared) -> str:
     families = list(dict.fromkeys(row.family for rows in each.runs.values() for row in rows))
-    picks = [
-        (f"{run}: ε (p against {' / '.join(families)})", _picked(rows, families))
-        for run, rows in each.runs.items()
-    ]
+    picks = [(f"{run}: ε (p)", _picked(rows, families)) for run, rows in each.runs.items()]
     shown = show(each.cells, ("behind", lambda at: at[0]), ("cell", lambda at: at[1]), *picks)
     return markdown_of(shown)
 
@@ -142,29 +140,18 @@ def _draw_networks(
     for number, (family, found) in enumerate(families.items()):
         epsilons = [max(each) for each in found.values()]
         place = height - 0.3 + 0.14 * number
-        label = None if height else family
-        panel.plot(
-            epsilons,
-            [place] * len(epsilons),
-            ".",
-            color=SERIES[number],
-            alpha=0.4,
-            label=label,
-        )
+        look = {"color": SERIES[number], "alpha": 0.4, "label": family}
+        panel.plot(epsilons, [place] * len(epsilons), ".", **look)
 
 
 def _draw_run(panel: Axes, height: int, number: int, run: str, rows: Sequence[NullRow]) -> None:
     place = height + 0.02 + 0.12 * number
     for row in rows:
-        if row.family == MUTANTS:
+        # The largest rate is of other cells than the run's.
+        if row.family == MUTANTS and row.cell != LARGEST:
             line = [row.least, row.median, row.largest]
-            panel.plot(line, [place] * 3, "|-", color=GREEN, linewidth=1, markersize=4)
+            look = {"color": GREEN, "linewidth": 1, "markersize": 4, "label": MUTANTS}
+            panel.plot(line, [place] * 3, "|-", **look)
     if rows:
-        panel.plot(
-            rows[0].epsilon,
-            place,
-            MARKERS[number],
-            color=BLACK,
-            markersize=4,
-            label=None if height else run,
-        )
+        look = {"color": BLACK, "markersize": 4, "label": run}
+        panel.plot(rows[0].epsilon, place, MARKERS[number], **look)

@@ -9,6 +9,7 @@ from mechval.axioms.lookup import LOOKUPS
 from mechval.axioms.partial import PARTIALS
 from mechval.axioms.report import Estimate
 from mechval.instruments import matrix
+from mechval.instruments.null_page import nulls
 from mechval.instruments.page import conclusions, counted_faults
 from mechval.instruments.two_sat import MAP_BITS
 from mechval.reporting.shown import CellText, markdown_of, show, told
@@ -83,6 +84,7 @@ BLOCKS: Mapping[str, Block] = {
     "instruments_found": found,
     "partial": partial,
     "lookup": lookup,
+    "nulls": nulls,
 }
 
 

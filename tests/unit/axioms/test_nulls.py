@@ -7,8 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from mechval.axioms import Interpretation, clopper_pearson_upper
-from mechval.axioms.nulls import LARGEST, NULLS, NullRow, null_distribution, refuse_few
+from mechval.axioms import Estimate, Interpretation, clopper_pearson_upper
+from mechval.axioms.nulls import (
+    LARGEST,
+    NULLS,
+    NullCell,
+    NullRow,
+    compare_with_nulls,
+    null_distribution,
+    refuse_few,
+)
 from mechval.errors import MechvalError
 from tests.unit.axioms import toy
 
@@ -91,3 +99,24 @@ def test_too_few_networks_are_refused(level: float, needed: int) -> None:
 def test_a_level_that_is_no_p_value_is_refused(level: float) -> None:
     with pytest.raises(MechvalError, match=r"level=.* is not allowed; allowed: strictly between"):
         null_distribution(CLAIM, {}, NUMBERS, level=level)
+
+
+def test_networks_are_ordered_by_rate_where_their_samples_differ() -> None:
+    """ε of 1 in 10 is above that of 15 in 100, but it disagrees less often."""
+
+    def cell(disagreements: int, n: int, network: str) -> NullCell:
+        return NullCell(
+            **vars(Estimate.of(disagreements, n, 0.95)),
+            family=network and "null",
+            network=network,
+            interpretation="claim",
+            component="part",
+            cell="interchange",
+            refusal="",
+        )
+
+    own = cell(1, 10, "")
+    nulls = [cell(15, 100, "worse"), cell(9, 100, "better")]
+    assert own.epsilon > nulls[0].epsilon
+    rows = [*compare_with_nulls([own], nulls, level=0.5)]
+    assert [row.as_good for row in rows] == [1, 1]
