@@ -173,7 +173,7 @@ def try_room(job: Job, scratch: Path) -> Iterator[Tried]:
     """The same on a file system with 4, 8, 16 … KB to spare, until all fits."""
     wanted, _, _ = expected(job, scratch)
     disk = scratch / "disk"
-    disk.mkdir()
+    disk.mkdir(exist_ok=True)
     for stopped in count():
         mount("-t", "tmpfs", "tmpfs", disk)
         try:
