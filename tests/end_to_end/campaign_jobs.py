@@ -15,11 +15,11 @@ MODULAR = ("study=modular_addition", "preset=smoke", "run=small", *QUIET)
 DRAWN_STAGES = ("data", "train", "consolidate")
 DRAWN = (
     *("preset=proved", *SMALL[1:], "problem.n_variables=3", "problem.n_clauses=6"),
-    *("consolidate.start=scratch", "consolidate.batch_size=16", "consolidate.pool_formulas=64"),
+    *("finishing.warmup_steps=0", "nulls.training.batch_size=64", "model.path=null"),
+    *("model.kind=own", "consolidate.start=scratch", "consolidate.batch_size=16"),
+    "consolidate.pool_formulas=64",
     *("consolidate.hard_batch_size=16", "consolidate.scratch.steps=4"),
-    *("consolidate.mechanism.steps=4", "consolidate.average.steps=4"),
-    *(f"consolidate.{phase}.measure_every_steps=2" for phase in ("scratch", "mechanism")),
-    "consolidate.average.measure_every_steps=2",
+    "consolidate.scratch.measure_every_steps=2",
 )
 """A network that is drawn, and trained by tables alone."""
 
