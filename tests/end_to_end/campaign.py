@@ -217,16 +217,18 @@ def try_moments(job: Job, scratch: Path) -> Iterator[Tried]:
     started = time.monotonic()
     job.finish(fresh(job.base, scratch / "moments"))
     # A command that goes on where it was has done half in few attempts.
-    most, rng = (time.monotonic() - started) / 2, random.Random(0)
-    kills = runs = 0
+    most = (time.monotonic() - started) / 2
+    former = [row for row in of_this_code() if (row.part, row.job) == ("moments", job.name)]
+    kills, given = (former[0].stopped, former[0].commands) if former else (0, 0)
+    rng = random.Random(kills)
     while kills < job.moments:
         place = fresh(job.base, scratch / "moments")
         while (answer := job.run(place, seconds=rng.uniform(0, most))).code == -signal.SIGKILL:
-            kills += 1
-        runs += 1
+            kills, given = kills + 1, given + 1
+        given += 1
         job.require(answer.code == 0, answer)
-        job.require(not (names := differing(tree(place, job), wanted)), (runs, names))
-        yield made("moments", job, None, kills, kills + runs)
+        job.require(not (names := differing(tree(place, job), wanted)), (kills, names))
+        yield made("moments", job, None, kills, given)
 
 
 def made(part: str, job: Job, operations: int | None, stopped: int, commands: int) -> Tried:
@@ -245,6 +247,12 @@ def code() -> str:
     """Git's name of the sources' tree."""
     words = ("git", "rev-parse", "--short=12", "HEAD:src")
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout[:-1]
+
+
+def of_this_code() -> list[Tried]:
+    """What was tried of the code as it is."""
+    now = code()
+    return [row for row in FAULTS.read(FOLDER) if row.code == now]
 
 
 def render(rows: Sequence[Tried]) -> str:
@@ -291,8 +299,8 @@ PARTS: dict[str, tuple[Callable[[Job, Path], Iterator[Tried]], tuple[Make, ...]]
 
 def main(words: list[str]) -> None:
     """Do the parts and the jobs that are named, or all."""
-    names, now = [word for word in words if word not in PARTS], code()
-    done = {(row.part, row.job): row.stopped for row in FAULTS.read(FOLDER) if row.code == now}
+    names = [word for word in words if word not in PARTS]
+    done = {(row.part, row.job): row.stopped for row in of_this_code()}
     for part in [word for word in words if word in PARTS] or PARTS:
         with tempfile.TemporaryDirectory() as folder:
             for job in _named(part, names, Path(folder) / "bases"):
