@@ -199,8 +199,9 @@ def mount(*words: str | Path) -> None:
 def check_refusal(job: Job, place: Path, wanted: Tree, answer: Answer) -> None:
     """The answer to a full disk; where it was one, the command is given again."""
     if answer.code != 0:
-        is_told = answer.code == 2 and answer.stderr.count("\n") == 1
-        job.require(is_told and "Traceback" not in answer.stderr, answer)
+        # Before it, a command may have said which files are done.
+        told = [line for line in answer.stderr.splitlines() if not line.endswith(": rewritten")]
+        job.require(answer.code == 2 and len(told) == 1, answer)
         before, found = tree(job.base, job), tree(place, job)
         # A stage has its old results until it has all; other commands replace file by file.
         also = before if job.module == "experiments.run" else wanted
