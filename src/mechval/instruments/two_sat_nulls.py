@@ -36,6 +36,7 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import EVALUATE, formula_evaluator, reading_of
 from mechval.two_sat.network import training
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.single.subject import load_subject, make_subject
 
@@ -119,9 +120,8 @@ class TwoSatNulls:
             circuit = self._circuit(model)
         except MechvalError as refusal:
             return [], str(refusal)
-        reports = assess.validate(
-            model, self.problem, circuit, self._test, question=self.question, device=_CPU
-        )
+        components = Components(model, self.problem)
+        reports = assess.validate(components, circuit, self._test, self.question)
         cells = axiom_cells(cell for report in reports for cell in report.cells)
         if self.main in {report.interpretation for report in reports}:
             claim = self._claim(model, circuit)
@@ -164,11 +164,11 @@ class TwoSatNulls:
 
     def _circuit(self, model: Transformer) -> Circuit:
         fit = self._formulas.first(N_TEST + N_FIT).last(N_FIT)
-        config = self.question.circuit
-        return extract_circuit(model, self.problem, fit, config=config, seed=SEED, device=_CPU)
+        components = Components(model, self.problem)
+        return extract_circuit(components, fit, config=self.question.circuit, seed=SEED)
 
     def _claim(self, model: Transformer, circuit: Circuit) -> Interpretation:
-        return make_subject(model, self.problem, circuit, device=_CPU).interpretations[self.main]
+        return make_subject(Components(model, self.problem), circuit).interpretations[self.main]
 
     def _replaced(self, claim: Interpretation, variables: Sequence[Variable]) -> Iterator[NullCell]:
         for row in replace_partially(claim, variables, self._tokens(N_PARTIAL)):
