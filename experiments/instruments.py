@@ -2,8 +2,9 @@
 
 ``python -m experiments.instruments`` measures the rows and columns that ``matrix.csv``
 does not have (all of them with ``--again``) and writes the tables, the heat map and the page.
-``python -m experiments.instruments --partial RUN … [--checkpoint FILE]`` measures all partial cells
-of the main 2-SAT claim on the networks of finished runs, on 80 000 formulas.
+``python -m experiments.instruments --lookup RUN … [--checkpoint FILE]`` measures the lookup pair
+beside the main 2-SAT claim of finished runs, and how long the maps of both are. The partial cells
+of that claim are the runs' own (stage ``partial``).
 ``python -m experiments.instruments --null RUN … [--study STUDY] [--checkpoint FILE]`` holds every
 cell of a run's claims against null networks; those that are measured are kept.
 """
@@ -23,7 +24,6 @@ from experiments.exits import exit_codes
 from experiments.folders import working_folder
 from mechval import axioms as mv
 from mechval.axioms.lookup import LOOKUPS, lookup_curve
-from mechval.axioms.partial import evaluate_partial_cells
 from mechval.instruments import matrix, planted, two_sat
 from mechval.instruments.columns import COLUMNS
 from mechval.instruments.das import SEARCHES, Search, SearchRow, search
@@ -42,7 +42,7 @@ from mechval.two_sat.single.subject import Subject, load_subject
 FOLDER = Path("results") / "instruments"
 CLAIM = "disjunction/calibrated/resid_mid"
 PROVED, REFERENCE = "proved", "reference"
-N_FORMULAS, N_PARTIAL = 4096, 80_000
+N_FORMULAS = 4096
 N_LOOKED_UP, TABLE_SIZES = 1024, (16, 128, 1024)
 SEED = 17
 NULL_STUDIES: Mapping[str, Callable[[FinishedRun, Path | None], NullStudy[Transformer]]] = {
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str], root: Path) -> None:
     """Do what the command line asks for; raises MechvalError for what a run lacks."""
     parser = argparse.ArgumentParser(prog="python -m experiments.instruments")
     parser.add_argument("--again", action="store_true", help="measure rows anew that there are")
-    parser.add_argument("--partial", nargs="+", metavar="RUN", help="partial cells of these runs")
+    parser.add_argument("--lookup", nargs="+", metavar="RUN", help="lookup pairs of these runs")
     parser.add_argument("--null", nargs="+", metavar="RUN", help="null networks of these runs")
     parser.add_argument("--study", choices=[*NULL_STUDIES], default="two_sat", help="of --null")
     parser.add_argument("--checkpoint", type=Path, help="of a run of a published model")
@@ -69,28 +69,24 @@ def main(arguments: Sequence[str], root: Path) -> None:
             measure_nulls(study, root / FOLDERS[options.study] / run)
         if (root / FOLDER / Path(matrix.ENTRIES.file).name).is_file():
             write_pages(root / FOLDER)
-    elif options.partial:
-        for run in options.partial:
+    elif options.lookup:
+        for run in options.lookup:
             finished = FinishedRun(workspace, "two_sat", run)
-            measure_partial(load_subject(finished, options.checkpoint), root / FOLDER / run)
+            measure_lookup(load_subject(finished, options.checkpoint), root / FOLDER / run)
     else:
         measure_matrix(workspace, root / FOLDER, again=options.again)
 
 
-def measure_partial(subject: Subject, folder: Path, n_formulas: int = N_PARTIAL) -> None:
-    """All partial cells of the main claim, how long its maps are, and its lookup, as tables."""
+def measure_lookup(subject: Subject, folder: Path) -> None:
+    """How long the maps of the main claim are, and its lookup pair, as tables."""
     claim = subject.interpretations[CLAIM]
-    variables = two_sat.variables_of(subject.problem, subject.circuit, claim)
-    n_bits = sum(variable.component == claim.components[1] for variable in variables)
-    tokens = two_sat.draw_tokens(subject.problem, n_formulas, SEED)
-    domains = two_sat.few_bits(n_bits)
-    evaluate_partial_cells(claim, variables, tokens, domains=domains).save(folder)
     two_sat.MAP_BITS.write(two_sat.map_bits(subject.problem, subject.circuit, claim), folder)
     half = N_LOOKED_UP
+    tokens = two_sat.draw_tokens(subject.problem, 2 * half, SEED)
     rows = lookup_curve(
         claim,
         tokens[:half],
-        tokens[half : 2 * half],
+        tokens[half:],
         sizes=TABLE_SIZES,
         input_bits=math.log2(subject.problem.n_formulas),
     )

@@ -56,6 +56,9 @@ CLAIMS = {
 }
 
 
+FAULTS = {"below": slice(LENGTH), "above": LENGTH}  # which neurons tell of each
+
+
 def is_balanced(faults: Tensor) -> Tensor:  # h_3
     return (~faults.any(dim=1)).long()
 
@@ -91,6 +94,10 @@ def interpret(model: Brackets) -> list[mv.Interpretation]:
             alphas=(mv.identity, read_depths, read_faults, mv.identity),
             gammas=(mv.identity, write_depths, write_faults, mv.identity),
             equivalences=(mv.exact_labels, differing, differing, mv.exact_labels),
+            variables=[
+                mv.Variable("check", mv.Part(each, index=i), mv.Part(each, index=at))
+                for i, (each, at) in enumerate(FAULTS.items())
+            ],
         )
         for name, check in CLAIMS.items()
     ]

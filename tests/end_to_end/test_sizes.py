@@ -8,7 +8,18 @@ from tests.end_to_end.commands import SMALL, run_commands
 
 pytestmark = pytest.mark.slow
 
-STAGES = {"data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report"}
+STAGES = {
+    "data",
+    "nulls",
+    "train",
+    "circuit",
+    "improve",
+    "axioms",
+    "partial",
+    "progress",
+    "certify",
+    "report",
+}
 
 
 @pytest.mark.parametrize(("n_variables", "n_clauses"), [(3, 4), (8, 8)])

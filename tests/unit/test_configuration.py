@@ -16,8 +16,8 @@ from mechval.pipeline import Workspace
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "settings.json"
 STAGES = (
-    "all, data, nulls, train, consolidate, circuit, improve, axioms, progress, certify, report, "
-    "dashboard"
+    "all, data, nulls, train, consolidate, circuit, improve, axioms, partial, progress, certify, "
+    "report, dashboard"
 )
 PRESETS = ("reference", "cpu", "paper", "smoke")
 

@@ -14,6 +14,7 @@ from mechval.axioms.base import Measurements as Measurements
 from mechval.axioms.base import Sides as Sides
 from mechval.axioms.base import State as State
 from mechval.axioms.base import Trajectory as Trajectory
+from mechval.axioms.base import Variable as Variable
 from mechval.axioms.base import exact_labels as exact_labels
 from mechval.axioms.base import identity as identity
 from mechval.axioms.base import n_differing as n_differing
@@ -28,6 +29,7 @@ from mechval.axioms.cut_network import CutNetwork as CutNetwork
 from mechval.axioms.cuts import Cut as Cut
 from mechval.axioms.cuts import Part as Part
 from mechval.axioms.cuts import PartialState as PartialState
+from mechval.axioms.cuts import Subspace as Subspace
 from mechval.axioms.disagreements import DISAGREEMENTS as DISAGREEMENTS
 from mechval.axioms.disagreements import Disagreements as Disagreements
 from mechval.axioms.disagreements import load_disagreements as load_disagreements
@@ -53,7 +55,6 @@ from mechval.axioms.interchange import INTERCHANGES as INTERCHANGES
 from mechval.axioms.interchange import InterchangeCell as InterchangeCell
 from mechval.axioms.interchange import InterchangeRow as InterchangeRow
 from mechval.axioms.interchange import Interchanges as Interchanges
-from mechval.axioms.interchange import Variable as Variable
 from mechval.axioms.interchange import interchange_variables as interchange_variables
 from mechval.axioms.judging import JudgingRule as JudgingRule
 from mechval.axioms.judging import make_report as make_report
@@ -62,6 +63,11 @@ from mechval.axioms.paired import PairedComparison as PairedComparison
 from mechval.axioms.paired import PairedRow as PairedRow
 from mechval.axioms.paired import compare_disagreements as compare_disagreements
 from mechval.axioms.paired import compare_pairs as compare_pairs
+from mechval.axioms.partial import PARTIALS as PARTIALS
+from mechval.axioms.partial import PartialCell as PartialCell
+from mechval.axioms.partial import PartialRow as PartialRow
+from mechval.axioms.partial_cells import PartialCells as PartialCells
+from mechval.axioms.partial_cells import evaluate_partial_cells as evaluate_partial_cells
 from mechval.axioms.report import CELLS as CELLS
 from mechval.axioms.report import INTERPRETATIONS as INTERPRETATIONS
 from mechval.axioms.report import AxiomReport as AxiomReport

@@ -10,16 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from mechval.axioms.cuts import Part
+from mechval.axioms.states import State as State
 from mechval.errors import MechvalError
-
-State: TypeAlias = Any
-"""A batch of concrete or abstract states: tensors, or any structure of them, batched first."""
 
 Map: TypeAlias = Callable[[State], State]
 
@@ -108,6 +107,22 @@ def n_differing(
 
 
 @dataclass(frozen=True)
+class Variable:
+    """One variable of the program's state behind a component, and what carries it there.
+
+    Attributes:
+        component: name of the component that computes it.
+        value: the variable in the program's state.
+        carrier: what carries it in the network's state (at a partial cut: in the claimed part).
+            γ must write it there and nowhere else.
+    """
+
+    component: str
+    value: Part
+    carrier: Part
+
+
+@dataclass(frozen=True)
 class Interpretation:
     """A decomposed network t, a program h with as many components, and how they correspond.
 
@@ -123,9 +138,11 @@ class Interpretation:
             the two replaceability axioms.
         tags: what distinguishes it from the others, by the name of the distinction
             (``{"reading": "paper"}``): a column each in every table.
+        variables: of the program's states, if it is claimed what carries each by itself; behind a
+            component that has any, all of them. `mechval.axioms.partial` tries them.
 
-    Raises MechvalError if lengths do not fit together, component names are not unique or the name
-    is not that of the tags.
+    Raises MechvalError if lengths do not fit together, component names are not unique, the name
+    is not that of the tags or a variable stands behind no component or the last one.
 
     Source: paper section 3 (interpretations, α and γ).
     """
@@ -138,6 +155,7 @@ class Interpretation:
     gammas: tuple[Map, ...]
     equivalences: tuple[Equivalence, ...]
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    variables: Sequence[Variable] = field(default=(), hash=False)
 
     def __post_init__(self) -> None:
         if self.tags and self.name != "/".join(self.tags.values()):
@@ -158,11 +176,23 @@ class Interpretation:
                     f"interpretation {self.name!r}: {part} has {found} entries; allowed: "
                     f"{expected}, for {self.n_components} components."
                 )
+        for variable in self.variables:
+            self.cut_of(variable)
 
     @property
     def n_components(self) -> int:
         """The number d of components."""
         return len(self.components)
+
+    def cut_of(self, variable: Variable) -> int:
+        """The cut behind a variable's component; raises MechvalError if that is no inner one."""
+        allowed = self.components[:-1]
+        if variable.component not in allowed:
+            raise MechvalError(
+                f"variable {variable.value.name!r} stands behind {variable.component!r}; allowed: "
+                f"one of {', '.join(allowed)}."
+            )
+        return allowed.index(variable.component) + 1
 
     @property
     def output_is_label(self) -> bool:

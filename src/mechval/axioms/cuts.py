@@ -8,15 +8,15 @@ import copy
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Float64, Int, Shaped
 from torch import Tensor
 
 from mechval.axioms import guarding
-from mechval.axioms.base import State
+from mechval.axioms.states import State
 from mechval.errors import MechvalError
 
 
@@ -59,17 +59,26 @@ class Part:
             return tensor
         return tensor.reshape(len(tensor), -1)[:, self._places(tensor)]
 
+    def holder(self, output: Any) -> Any:
+        """The whole tensor that it is a part of."""
+        return self._entry(output)
+
     def write(self, output: Any, state: Shaped[Tensor, "batch ..."]) -> Any:
         """The output with the state in the place of the tensor or part, which must fit it.
 
         Raises MechvalError as `read`, or for a state of another shape or type.
         """
-        current = self.read(output)
+        self._refuse_unfit(state, self.read(output))
+        return self._written(output, state)
+
+    def _refuse_unfit(self, state: Tensor, current: Tensor) -> None:
         if (state.shape, state.dtype) != (current.shape, current.dtype):
             raise MechvalError(
                 f"the state put in at {self._kind} {self.label!r} has shape {tuple(state.shape)} "
                 f"and type {state.dtype}; allowed: {tuple(current.shape)} and {current.dtype}."
             )
+
+    def _written(self, output: Any, state: Shaped[Tensor, "batch ..."]) -> Any:
         tensor = state.clone()
         if self.index is not None and self.index is not ...:
             whole = self._entry(output)
@@ -142,6 +151,34 @@ class Cut(Part):
         return self.index is not None
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subspace(Part):
+    """What some entries of a tensor are along a few directions, which need not be orthogonal.
+
+    Attributes:
+        directions: what 1 of each coordinate adds to the entries.
+        readers: how each coordinate is read off them. They are dual to the directions, and to those
+            of other subspaces of the same entries: each reads 1 off its own direction and 0 off all
+            others (the pseudo-inverse of all directions together has them as its columns).
+    """
+
+    directions: Float[Tensor, "coordinate entry"] = dataclasses.field(kw_only=True)
+    readers: Float[Tensor, "entry coordinate"] = dataclasses.field(kw_only=True)
+
+    def read(self, output: Any) -> Float64[Tensor, "batch coordinate"]:
+        """The coordinates; raises MechvalError as `Part.read`."""
+        entries = super().read(output)
+        return entries.reshape(len(entries), -1).double() @ self.readers.to(entries.device).double()
+
+    def write(self, output: Any, state: Float64[Tensor, "batch coordinate"]) -> Any:
+        """The output with these coordinates, and as it was along all other directions."""
+        current, entries = self.read(output), super().read(output)
+        self._refuse_unfit(state, current)
+        change = (state - current) @ self.directions.to(entries.device).double()
+        moved = entries.double() + change.reshape(entries.shape)
+        return self._written(output, moved.to(entries.dtype))
+
+
 @dataclasses.dataclass(frozen=True)
 class PartialState:
     """The concrete state at a partial cut: what is claimed, and the run that carries the rest.
@@ -155,6 +192,35 @@ class PartialState:
     part: State
     inputs: State
     put_in: Mapping[str, Tensor]
+
+
+def copy_parts(parts: Sequence[Part], source: State, target: State) -> State:
+    """The target with these parts of the source, which has the same structure.
+
+    Raises MechvalError for a part that does not fit, or states of other shapes or types.
+    """
+    found, allowed = _described(source), _described(target)
+    if found != allowed:
+        raise MechvalError(
+            f"γ gives {', '.join(found)}; allowed: what the network has at the cut, "
+            f"{', '.join(allowed)}."
+        )
+    plain: dict[int | str | None, list[Part]] = {}
+    for part in parts:
+        if type(part) is Part:
+            plain.setdefault(part.output, []).append(part)
+        else:
+            target = part.write(target, part.read(source))
+    for own in plain.values():
+        # One pass over each tensor, however many parts it has.
+        whole = dataclasses.replace(own[0], index=None)
+        tensor = whole.read(target)
+        chosen = torch.zeros_like(tensor[:1], dtype=torch.bool)
+        for part in own:
+            inner = dataclasses.replace(part, output=None)
+            chosen = inner.write(chosen, torch.ones_like(inner.read(chosen)))
+        target = whole.write(target, torch.where(chosen, whole.read(source), tensor))
+    return target
 
 
 def claimed(state: State) -> State:

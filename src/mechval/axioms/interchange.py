@@ -19,29 +19,16 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import equations, guarding, rendering, states, statistics
-from mechval.axioms.base import Interpretation, State, Trajectory
-from mechval.axioms.cuts import Part, carried, claimed
+from mechval.axioms.base import Interpretation, State, Trajectory, Variable
+from mechval.axioms.cuts import carried, claimed
+from mechval.axioms.evidence import EvidenceKind
 from mechval.axioms.report import Estimate
 from mechval.axioms.suite import refuse_part
 from mechval.errors import MechvalError
 
 POOLED = "all"
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable of the program's state behind a component, and what carries it there.
-
-    Attributes:
-        component: name of the component that computes it.
-        value: the variable in the program's state.
-        carrier: what carries it in the network's state (at a partial cut: in the claimed part).
-            γ must write it there and nowhere else.
-    """
-
-    component: str
-    value: Part
-    carrier: Part
+_ROUNDING = 1e-5
+"""Of numbers of type float32, as a share of the largest."""
 
 
 class InterchangeCell(StrEnum):
@@ -59,7 +46,8 @@ class InterchangeRow(Estimate):
     """One variable, or all of a component (`POOLED`), on informative pairs.
 
     Attributes:
-        n_pairs: all pairs tried; ``n`` counts the informative ones.
+        n_pairs: all pairs tried; ``n`` counts the informative ones. Without any nothing is known:
+            ε is 1.
         no_op_rate: how often the network disagrees on them with nothing interchanged.
     """
 
@@ -71,7 +59,7 @@ class InterchangeRow(Estimate):
     no_op_rate: float = tables.rate("no-op")
 
 
-INTERCHANGES = tables.Table("axioms/interchange.csv", InterchangeRow)
+INTERCHANGES = tables.Table("partial/interchange.csv", InterchangeRow)
 
 
 @dataclass(frozen=True)
@@ -140,25 +128,66 @@ def interchange_variables(
     statistics.check_confidence(confidence)
     if domain_size is not None:
         refuse_part(inputs, domain_size)
-    _check(interpretation, variables)
-    counts = {(each, cell): _Counts() for each in range(len(variables)) for cell in InterchangeCell}
-    for bases, sources in states.pairs(states.n_samples(inputs), is_domain=domain_size is not None):
-        base, source = (
-            equations.make_trajectory(interpretation, equations.run_network(interpretation, some))
-            for some in (states.pick(inputs, bases), states.pick(inputs, sources))
-        )
-        for number, variable in enumerate(variables):
-            for cell, judged in _interchange(interpretation, variable, base, source).items():
-                counts[number, cell].add(*judged)
-    for number, variable in enumerate(variables):
-        if not counts[number, InterchangeCell.NATIVE].n:
+    counting = Interchanging(interpretation, variables)
+    for base, source in run_pairs(interpretation, inputs, is_domain=domain_size is not None):
+        counting.add(base, source)
+    found = counting.found(confidence, is_exact=domain_size is not None)
+    for row in found.rows:
+        if not row.n and row.variable != POOLED:
             raise MechvalError(
-                f"variable {variable.value.name!r} has no informative pair among "
-                f"{counts[number, InterchangeCell.NATIVE].n_pairs}: the program's answer never "
-                "changes with it; allowed: more inputs, or a variable that the answer depends on."
+                f"variable {row.variable!r} has no informative pair among {row.n_pairs}: the "
+                "program's answer never changes with it; allowed: more inputs, or a variable that "
+                "the answer depends on."
             )
-    rows = _rows(interpretation, variables, counts, confidence)
-    return Interchanges(tuple(row.over_whole_domain() if domain_size else row for row in rows))
+    return found
+
+
+def run_pairs(
+    interpretation: Interpretation, inputs: State, *, is_domain: bool
+) -> Iterator[tuple[Trajectory, Trajectory]]:
+    """What network and program do on bases and on their sources (`states.pairs`)."""
+    for bases, sources in states.pairs(states.n_samples(inputs), is_domain=is_domain):
+        yield (
+            run_both(interpretation, states.pick(inputs, bases)),
+            run_both(interpretation, states.pick(inputs, sources)),
+        )
+
+
+def run_both(interpretation: Interpretation, inputs: State) -> Trajectory:
+    """The states of network and program at all cuts."""
+    concrete = equations.run_network(interpretation, inputs)
+    return equations.make_trajectory(interpretation, concrete)
+
+
+class Interchanging:
+    """Counts of every variable in both cells, as pairs of inputs pass by.
+
+    Raises MechvalError if there is no variable, or one that stands behind no inner component.
+    """
+
+    def __init__(self, interpretation: Interpretation, variables: Sequence[Variable]) -> None:
+        if not variables:
+            raise MechvalError("variables is empty; allowed: at least one.")
+        self._interpretation = replace(interpretation, variables=variables)
+        self._counts = {
+            (number, cell): _Counts()
+            for number in range(len(variables))
+            for cell in InterchangeCell
+        }
+
+    def add(self, base: Trajectory, source: Trajectory) -> None:
+        """Interchange every variable; raises MechvalError as `interchange_variables`."""
+        for number, variable in enumerate(self._interpretation.variables):
+            judged = _interchange(self._interpretation, variable, base, source)
+            for cell, counted in judged.items():
+                self._counts[number, cell].add(*counted)
+
+    def found(self, confidence: float, *, is_exact: bool) -> "Interchanges":
+        """Every variable and all of a component; exact if all pairs that there are were tried."""
+        rows = _rows(self._interpretation, self._counts, confidence)
+        return Interchanges(
+            tuple(row.over_whole_domain() if is_exact and row.n else row for row in rows)
+        )
 
 
 @dataclass
@@ -177,23 +206,12 @@ class _Counts:
         self.no_op += int((no_op & is_informative).sum())
 
 
-def _check(interpretation: Interpretation, variables: Sequence[Variable]) -> None:
-    if not variables:
-        raise MechvalError("variables is empty; allowed: at least one.")
-    for variable in variables:
-        if variable.component not in interpretation.components[:-1]:
-            raise MechvalError(
-                f"variable {variable.value.name!r} stands behind {variable.component!r}; allowed: "
-                f"one of {', '.join(interpretation.components[:-1])}."
-            )
-
-
 def _interchange(
     interpretation: Interpretation, variable: Variable, base: Trajectory, source: Trajectory
 ) -> dict[InterchangeCell, tuple[Bool[Tensor, " pair"], ...]]:
     """By cell: which pairs are informative, which disagree, and which do so with no interchange."""
     place = f"{interpretation.name!r}, variable {variable.value.name!r}"
-    i = interpretation.components.index(variable.component) + 1
+    i = interpretation.cut_of(variable)
     changed = variable.value.write(base.prefix[i], variable.value.read(source.prefix[i]))
     expected = changed
     for number, component in enumerate(interpretation.abstract[i:], start=i + 1):
@@ -231,7 +249,7 @@ def _written(
         guarding.translate(interpretation.gammas[i], place, state) for state in (before, changed)
     )
     content = variable.carrier.read(second)
-    if not states.is_equal(variable.carrier.write(first, content), second):
+    if not states.is_equal(variable.carrier.write(first, content), second, _ROUNDING):
         raise MechvalError(
             f"{place} writes more than {variable.carrier.label!r} when that variable alone "
             "changes; allowed: a γ that writes a variable in its carrier and nowhere else."
@@ -251,53 +269,33 @@ def _differs(
 
 def _rows(
     interpretation: Interpretation,
-    variables: Sequence[Variable],
     counts: Mapping[tuple[int, InterchangeCell], _Counts],
     confidence: float,
 ) -> Iterator[InterchangeRow]:
+    variables = interpretation.variables
     for component in dict.fromkeys(each.component for each in variables):
         own = [number for number, each in enumerate(variables) if each.component == component]
         for cell in InterchangeCell:
-            found = {variables[number].value.name: counts[number, cell] for number in own}
-            for name, count in found.items():
-                estimate = Estimate.of(count.disagreements, count.n, confidence)
-                yield _row(interpretation, component, name, cell, [count], estimate)
-            yield _row(
-                interpretation,
-                component,
-                POOLED,
-                cell,
-                [*found.values()],
-                _pooled([*found.values()], confidence),
-            )
+            found = [(variables[number].value.name, [counts[number, cell]]) for number in own]
+            for name, each in (*found, (POOLED, [counts[number, cell] for number in own])):
+                n = sum(count.n for count in each)
+                yield InterchangeRow(
+                    **vars(_estimate(each, n, confidence)),
+                    interpretation=interpretation.name,
+                    component=component,
+                    variable=name,
+                    cell=cell,
+                    n_pairs=sum(count.n_pairs for count in each),
+                    no_op_rate=sum(count.no_op for count in each) / max(n, 1),
+                )
 
 
-def _pooled(counts: Sequence[_Counts], confidence: float) -> Estimate:
-    """All variables, each with its share of the informative pairs; they share inputs, so that
-    each is bounded by itself.
-    """
-    n = sum(count.n for count in counts)
-    disagreements = [count.disagreements for count in counts]
-    sizes = [count.n for count in counts]
+def _estimate(counts: Sequence[_Counts], n: int, confidence: float) -> Estimate:
+    """Variables weigh as their informative pairs; they share inputs, so each is bounded alone."""
+    if not n:
+        return Estimate(n=0, disagreements=0, rate=0.0, epsilon=1.0, kind=EvidenceKind.SAMPLED)
+    tried = [count for count in counts if count.n]
+    disagreements, sizes = [each.disagreements for each in tried], [each.n for each in tried]
     weights = [size / n for size in sizes]
     bound = statistics.mixture_upper(disagreements, sizes, weights, confidence)
     return replace(Estimate.of(sum(disagreements), n, confidence), epsilon=bound)
-
-
-def _row(
-    interpretation: Interpretation,
-    component: str,
-    variable: str,
-    cell: InterchangeCell,
-    counts: Sequence[_Counts],
-    estimate: Estimate,
-) -> InterchangeRow:
-    return InterchangeRow(
-        **vars(estimate),
-        interpretation=interpretation.name,
-        component=component,
-        variable=variable,
-        cell=cell,
-        n_pairs=sum(count.n_pairs for count in counts),
-        no_op_rate=sum(count.no_op for count in counts) / estimate.n,
-    )

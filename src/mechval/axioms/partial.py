@@ -14,29 +14,28 @@ Source: the faults of causal-abstraction-eval (arXiv 2607.00267), E2 to E6, whic
 mostly pass; docs/INSTRUMENTS.md.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from mechval import tables
-from mechval.axioms import equations, guarding, rendering, states, statistics, unmapped
-from mechval.axioms.base import Interpretation, State, Trajectory
+from mechval.axioms import equations, guarding, states, statistics, unmapped
+from mechval.axioms.base import Interpretation, State, Trajectory, Variable
 from mechval.axioms.cuts import carried
-from mechval.axioms.interchange import Interchanges, Variable, interchange_variables
+from mechval.axioms.interchange import run_pairs
 from mechval.axioms.report import Estimate
 from mechval.axioms.suite import refuse_part
 from mechval.errors import MechvalError
-from mechval.progress import track
 
 _BATCH = 1024
-_MOST_SUBSETS = 64
+_MOST_SUBSETS, _MOST_STATES = 64, 4096
 
 
 class PartialCell(StrEnum):
@@ -86,73 +85,7 @@ class PartialRow(Estimate):
     described: str = tables.told("states")
 
 
-PARTIALS = tables.Table("axioms/partial.csv", PartialRow)
-
-
-@dataclass(frozen=True)
-class PartialCells:
-    """All partial cells of a claim."""
-
-    rows: tuple[PartialRow, ...]
-    interchanges: Interchanges
-
-    def __str__(self) -> str:
-        """Both tables, a row for each cell."""
-        return f"{rendering.as_text(*self._table())}\n\n{self.interchanges}"
-
-    def to_markdown(self) -> str:
-        """The same tables as Markdown."""
-        return f"{rendering.as_markdown(*self._table())}\n\n{self.interchanges.to_markdown()}"
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``partial.csv`` and ``interchange.csv``."""
-        PARTIALS.write(self.rows, Path(folder))
-        self.interchanges.save(folder)
-
-    def _table(self) -> tuple[list[str], list[list[str]]]:
-        return ["component", "cell", "disagree", "of", "ε", "evidence"], [
-            [
-                *(row.component, str(row.cell), str(row.disagreements), str(row.n)),
-                *(f"{row.epsilon:.3g}", str(row.kind)),
-            ]
-            for row in self.rows
-        ]
-
-
-def evaluate_partial_cells(
-    claim: Interpretation,
-    variables: Sequence[Variable],
-    inputs: State,
-    *,
-    interchanged: Sequence[Variable] | None = None,
-    domains: Mapping[str, Domain] | None = None,
-    confidence: float = 0.95,
-    domain_size: int | None = None,
-    seed: int = 0,
-) -> PartialCells:
-    """All partial cells: interchange of every variable, and `replace_partially`.
-
-    ``interchanged`` leaves out variables that the answer never depends on.
-
-    Raises MechvalError as `interchange_variables` and `replace_partially`.
-    """
-    rows = replace_partially(
-        claim,
-        variables,
-        inputs,
-        domains=domains,
-        confidence=confidence,
-        domain_size=domain_size,
-        seed=seed,
-    )
-    single = interchange_variables(
-        claim,
-        variables if interchanged is None else interchanged,
-        inputs,
-        confidence=confidence,
-        domain_size=domain_size,
-    )
-    return PartialCells(rows, single)
+PARTIALS = tables.Table("partial/partial.csv", PartialRow)
 
 
 @guarding.tracking()
@@ -166,56 +99,31 @@ def replace_partially(
     domain_size: int | None = None,
     seed: int = 0,
 ) -> tuple[PartialRow, ...]:
-    """The partial cells that put in whole states, behind every component that has variables.
+    """The partial cells that put in whole states, behind every component that has ``variables``.
 
-    The first half of the inputs are bases; the second half are what mixed states and the unmapped
-    state are taken from, each in one pair. If the inputs are the whole domain, all ordered pairs
-    are tried: cells with nothing random in them are then exact. The others are draws for fixed
-    bases, whose binomial bound is conservative.
-
-    Args:
-        variables: all variables of the program's state behind a component, with what carries them.
-        inputs: a tensor, or a tuple or dict of tensors, batched first.
-        domains: states of the program to try, by component.
-        confidence: of every one-sided bound.
-        domain_size: if the inputs are all there are, how many that is.
-        seed: of everything that is drawn.
-
-    Raises MechvalError if there is no variable or less than one pair, for a component that is not
-    there or the last one, for a part that does not fit, for a variable that γ does not write, or a
-    domain behind a component without variables.
+    Arguments and errors as `evaluate_partial_cells`, but that all pairs of a domain are tried.
     """
     statistics.check_confidence(confidence)
+    is_listed = domain_size is not None
     if domain_size is not None:
         refuse_part(inputs, domain_size)
     domains = domains or {}
-    made = _Cells(claim, _by_cut(claim, variables, domains), domains, seed)
-    n = states.n_samples(inputs)
-    pairs = list(states.pairs(n, is_domain=domain_size is not None))
-    for bases, sources in track(pairs, "partial cells"):
-        base, source = (
-            equations.make_trajectory(claim, equations.run_network(claim, some))
-            for some in (states.pick(inputs, bases), states.pick(inputs, sources))
-        )
-        made.add(base, source, is_listed=domain_size is not None)
+    made = Replacing(claim, by_cut(claim, variables, domains), domains, seed, is_listed)
+    for base, source in run_pairs(claim, inputs, is_domain=is_listed):
+        made.add(base, source)
     made.add_domains(inputs)
-    return tuple(made.rows(confidence, is_listed=domain_size is not None))
+    return tuple(made.rows(confidence))
 
 
-def _by_cut(
+def by_cut(
     claim: Interpretation, variables: Sequence[Variable], domains: Mapping[str, Domain]
 ) -> dict[int, list[Variable]]:
+    """The variables by their cut; raises MechvalError as `evaluate_partial_cells`."""
     if not variables:
         raise MechvalError("variables is empty; allowed: at least one.")
-    allowed = claim.components[:-1]
     found: dict[int, list[Variable]] = {}
     for variable in variables:
-        if variable.component not in allowed:
-            raise MechvalError(
-                f"variable {variable.value.name!r} stands behind {variable.component!r}; allowed: "
-                f"one of {', '.join(allowed)}."
-            )
-        found.setdefault(allowed.index(variable.component) + 1, []).append(variable)
+        found.setdefault(claim.cut_of(variable), []).append(variable)
     for component in domains:
         if component not in {variable.component for variable in variables}:
             raise MechvalError(
@@ -236,13 +144,14 @@ class _Count:
 
 
 @dataclass
-class _Cells:
-    """The counts of one claim, cut by cut."""
+class Replacing:
+    """Counts of the cells that put in whole states, cut by cut, as pairs of inputs pass by."""
 
     claim: Interpretation
     cuts: Mapping[int, Sequence[Variable]]
     domains: Mapping[str, Domain]
     seed: int
+    is_listed: bool
     counts: dict[tuple[int, PartialCell], _Count] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -250,13 +159,20 @@ class _Cells:
         self._fillers: dict[int, unmapped.Filler] = {}
         self._reached: dict[int, set[bytes]] = {i: set() for i in self.cuts}
 
-    def add(self, base: Trajectory, source: Trajectory, *, is_listed: bool) -> None:
+    def seek_domains(self, seen: Trajectory) -> None:
+        """Take as domains what the values seen combine to, where that is little."""
+        found = {
+            self._component(i): _combinations(variables, seen.prefix[i])
+            for i, variables in self.cuts.items()
+        }
+        self.domains = {name: domain for name, domain in found.items() if domain is not None}
+
+    def add(self, base: Trajectory, source: Trajectory) -> None:
+        """Count one batch of pairs; raises MechvalError for a variable that γ does not write."""
         for i, variables in self.cuts.items():
             if self._component(i) in self.domains:
                 self._reached[i] |= {*_keys(base.prefix[i]), *_keys(source.prefix[i])}
-            self._count(i, PartialCell.MIXED).add(
-                self._mixed(i, variables, base, source, is_listed=is_listed)
-            )
+            self._count(i, PartialCell.MIXED).add(self._mixed(i, variables, base, source))
             if i not in self._fillers:
                 carriers = [variable.carrier for variable in variables]
                 self._refuse_unwritten(i, variables, source)
@@ -265,6 +181,7 @@ class _Cells:
                 self._count(i, cell).add(self._fillers[i].disagrees(fill, base, source))
 
     def add_domains(self, inputs: State) -> None:
+        """Count the states of all domains, each put in beside the state of some input."""
         for i in self.cuts:
             domain = self.domains.get(self._component(i))
             if domain is None:
@@ -281,7 +198,8 @@ class _Cells:
                 if bool(is_reached.any()):
                     self._count(i, PartialCell.REACHED).add(disagrees[is_reached])
 
-    def rows(self, confidence: float, *, is_listed: bool) -> Iterator[PartialRow]:
+    def rows(self, confidence: float) -> Iterator[PartialRow]:
+        """All cells in the order of cuts; exact where nothing was drawn."""
         for (i, cell), count in sorted(
             self.counts.items(), key=lambda item: (item[0][0], list(PartialCell).index(item[0][1]))
         ):
@@ -298,7 +216,7 @@ class _Cells:
                 row = PartialRow(**{**vars(row), "described": domain.described})
                 is_exact = domain.n_states == states.n_samples(domain.states)
             else:
-                is_exact = is_listed and (
+                is_exact = self.is_listed and (
                     cell in (PartialCell.AS_WRITTEN, PartialCell.JOINT)
                     or (cell == PartialCell.MIXED and _is_listable(self.cuts[i]))
                 )
@@ -311,17 +229,11 @@ class _Cells:
         return self.counts.setdefault((i, cell), _Count())
 
     def _mixed(
-        self,
-        i: int,
-        variables: Sequence[Variable],
-        base: Trajectory,
-        source: Trajectory,
-        *,
-        is_listed: bool,
+        self, i: int, variables: Sequence[Variable], base: Trajectory, source: Trajectory
     ) -> Bool[Tensor, " pair"]:
         """All subsets of the variables if pairs are listed and they are few, else a random one."""
         n = states.n_samples(base.prefix[i])
-        if is_listed and _is_listable(variables):
+        if self.is_listed and _is_listable(variables):
             chosen = [torch.tensor(each).expand(n, -1) for each in _subsets(variables)]
         else:
             chosen = [torch.rand(n, len(variables), generator=self._generator) < 0.5]
@@ -365,6 +277,18 @@ def _is_listable(variables: Sequence[Variable]) -> bool:
 
 def _subsets(variables: Sequence[Variable]) -> Iterator[tuple[bool, ...]]:
     return product((False, True), repeat=len(variables))
+
+
+def _combinations(variables: Sequence[Variable], state: State) -> Domain | None:
+    values = [variable.value.read(state).unique(dim=0) for variable in variables]
+    sizes = [len(own) for own in values]
+    n = math.prod(sizes)
+    if n > _MOST_STATES:
+        return None
+    made, places = states.pick(state, [0] * n), torch.unravel_index(torch.arange(n), sizes)
+    for variable, own, chosen in zip(variables, values, places, strict=True):
+        made = variable.value.write(made, own[chosen.to(own.device)])
+    return Domain(made, "every combination of values in the first batch, each once", n)
 
 
 def _n_distinct(values: Shaped[Tensor, "sample ..."]) -> int:

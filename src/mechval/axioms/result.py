@@ -2,7 +2,8 @@
 
 A claim *holds* where every distinct cell does. A cell holds if its ε, all bounds holding together,
 is at most the bar and neither a constant nor a shuffled program does as well; if one does, the cell
-has no verdict.
+has no verdict. Partial cells, of claims that state their variables, are judged beside it, each ε by
+itself: one holds below the bar if leaving the variable as it is does not do as well.
 """
 
 from collections import Counter
@@ -20,7 +21,10 @@ from mechval.axioms import rendering
 from mechval.axioms.baselines import BASELINES, Baseline
 from mechval.axioms.disagreements import DISAGREEMENTS, load_disagreements, save_disagreements
 from mechval.axioms.failures import Failures
+from mechval.axioms.interchange import INTERCHANGES, POOLED, InterchangeRow, Interchanges
 from mechval.axioms.paired import PAIRED, PairedRow
+from mechval.axioms.partial import PARTIALS, PartialRow
+from mechval.axioms.partial_cells import PartialCells
 from mechval.axioms.report import (
     CELLS,
     INTERPRETATIONS,
@@ -49,6 +53,7 @@ _COLUMNS = (
     "ε of all",
     "shuffled",
     "constant",
+    "no-op",
     "",
 )
 
@@ -77,7 +82,7 @@ class ResultRecord:
 
 _RECORD = "result.json"
 RECORD = tables.Record(f"axioms/{_RECORD}", ResultRecord)
-_TABLES = (CELLS, INTERPRETATIONS, SHUFFLED, BASELINES, PAIRED)
+_TABLES = (CELLS, INTERPRETATIONS, SHUFFLED, BASELINES, PAIRED, PARTIALS, INTERCHANGES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +94,7 @@ class ValidationResult:
         baselines: constant outputs, the best ones on these very inputs.
         comparisons: of every two claims, in every distinct cell (McNemar).
         cuts: whether the cuts were verified, and on how many samples.
+        partial_cells: of every claim that states its variables.
         locate: finds where the claims fail, if their inputs can be run again.
     """
 
@@ -96,6 +102,7 @@ class ValidationResult:
     baselines: tuple[Baseline, ...]
     comparisons: tuple[PairedRow, ...]
     cuts: str
+    partial_cells: tuple[PartialCells, ...] = ()
     locate: Callable[[], tuple[Failures, ...]] | None = None
 
     @cached_property
@@ -118,8 +125,9 @@ class ValidationResult:
 
     @property
     def verdict(self) -> str:
-        """One sentence per claim, the cuts, and the rule."""
+        """One sentence per claim, one on its partial cells, the cuts, and the rule."""
         sentences = [_verdict(report) for report in self.reports]
+        sentences += [_partial_verdict(each) for each in self.partial_cells]
         cells = [cell for report in self.reports for cell in report.cells]
         bounded = next((cell.confidence for cell in cells if cell.confidence), None)
         bound = f"ε ({bounded:.0%}, all bounds of a claim together)" if bounded else "exact ε"
@@ -130,7 +138,7 @@ class ValidationResult:
         return " ".join([*sentences, f"Cuts: {self.cuts}.", rule])
 
     def status(self, interpretation: str) -> Status:
-        """What the claim of that name comes to; raises KeyError if there is none."""
+        """What the claim of that name comes to by the axioms; raises KeyError if there is none."""
         report = {each.interpretation: each for each in self.reports}[interpretation]
         found = {status for _, status in _judged(report)}
         return next(
@@ -163,25 +171,24 @@ class ValidationResult:
         return pandas.DataFrame(list(self.rows()))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every distinct cell as plain values by column."""
+        """Every distinct cell, then every partial one, as plain values by column."""
         for report in self.reports:
             beside = {cell.name: cell for cell in report.shuffled}
             for cell, status in _judged(report):
                 other = beside.get(cell.name)
-                yield {
-                    "claim": cell.interpretation,
-                    "axiom": cell.axiom.value,
-                    "component": cell.component,
-                    "disagreements": cell.disagreements,
-                    "n": cell.n,
-                    "rate": cell.rate,
-                    "epsilon": cell.epsilon,
-                    "epsilon_simultaneous": cell.epsilon_simultaneous,
-                    "shuffled_rate": other.rate if other else None,
-                    "constant_rate": cell.constant_rate if cell.verdict else None,
-                    "equivalence": cell.equivalence,
-                    "status": status.value,
-                }
+                yield _values(
+                    cell,
+                    cell.axiom,
+                    status,
+                    epsilon_simultaneous=cell.epsilon_simultaneous,
+                    shuffled_rate=other.rate if other else None,
+                    constant_rate=cell.constant_rate if cell.verdict else None,
+                    equivalence=cell.equivalence,
+                )
+        for cells in self.partial_cells:
+            for row in cells.all_rows:
+                own = {"no_op_rate": row.no_op_rate} if isinstance(row, InterchangeRow) else {}
+                yield _values(row, row.cell, judge_partial(row), variable=_variable(row), **own)
 
     def figure(self) -> "Figure":
         """The cells, axioms by components, shaded by ε; a panel for each claim.
@@ -209,6 +216,10 @@ class ValidationResult:
         SHUFFLED.write([cell for report in self.reports for cell in report.shuffled], folder)
         BASELINES.write(self.baselines, folder)
         PAIRED.write(self.comparisons, folder)
+        PARTIALS.write([row for each in self.partial_cells for row in each.rows], folder)
+        INTERCHANGES.write(
+            [row for each in self.partial_cells for row in each.interchanges.rows], folder
+        )
         save_disagreements(self.reports, folder)
         RECORD.write(ResultRecord(self.cuts, BAR, version("mechval"), _digests(folder)), folder)
 
@@ -217,13 +228,14 @@ class ValidationResult:
             (
                 row["claim"],
                 row["axiom"],
-                row["component"],
+                ", ".join(filter(None, (row["component"], row["variable"]))),
                 f"{row['disagreements']:,}",
                 f"{row['n']:,}",
                 f"{row['epsilon']:.3g}",
-                f"{row['epsilon_simultaneous']:.3g}",
+                _rate(row["epsilon_simultaneous"]),
                 _rate(row["shuffled_rate"]),
                 _rate(row["constant_rate"]),
+                _rate(row["no_op_rate"]),
                 row["status"],
             )
             for row in self.rows()
@@ -254,7 +266,22 @@ def load_result(folder: str | Path) -> ValidationResult:
         )
         for row in INTERPRETATIONS.read(folder)
     )
-    return ValidationResult(reports, BASELINES.read(folder), PAIRED.read(folder), record.cuts)
+    return ValidationResult(
+        reports,
+        BASELINES.read(folder),
+        PAIRED.read(folder),
+        record.cuts,
+        tuple(_load_partial_cells(folder)),
+    )
+
+
+def _load_partial_cells(folder: Path) -> Iterator[PartialCells]:
+    rows, single = PARTIALS.read(folder), INTERCHANGES.read(folder)
+    for name in dict.fromkeys(row.interpretation for row in rows):
+        yield PartialCells(
+            tuple(row for row in rows if row.interpretation == name),
+            Interchanges(tuple(row for row in single if row.interpretation == name)),
+        )
 
 
 def judge(cell: Cell, shuffled: ShuffledCell | None) -> Status:
@@ -265,23 +292,75 @@ def judge(cell: Cell, shuffled: ShuffledCell | None) -> Status:
     return Status.NO_VERDICT if is_trivial else Status.HOLDS
 
 
+def judge_partial(row: PartialRow | InterchangeRow) -> Status:
+    """What one partial cell comes to; without informative pairs it has no verdict."""
+    if row.n and row.epsilon > BAR:
+        return Status.FAILS
+    is_single = isinstance(row, InterchangeRow)
+    is_trivial = not row.n or (is_single and row.epsilon >= row.no_op_rate)
+    return Status.NO_VERDICT if is_trivial else Status.HOLDS
+
+
+def _values(
+    row: Cell | PartialRow | InterchangeRow, cell: StrEnum, status: Status, **own: Any
+) -> dict[str, Any]:
+    """A cell as plain values; None where it has none of ``own``."""
+    return {
+        "claim": row.interpretation,
+        "axiom": cell.value,
+        "component": row.component,
+        "variable": None,
+        "disagreements": row.disagreements,
+        "n": row.n,
+        "rate": row.rate,
+        "epsilon": row.epsilon,
+        **dict.fromkeys(("epsilon_simultaneous", "shuffled_rate", "constant_rate")),
+        **dict.fromkeys(("no_op_rate", "equivalence")),
+        "evidence": row.kind.value,
+        "status": status.value,
+        **own,
+    }
+
+
+def _variable(row: PartialRow | InterchangeRow) -> str | None:
+    if not isinstance(row, InterchangeRow):
+        return None
+    return "all variables" if row.variable == POOLED else row.variable
+
+
 def _judged(report: AxiomReport) -> list[tuple[Cell, Status]]:
     beside = {cell.name: cell for cell in report.shuffled}
     return [(cell, judge(cell, beside.get(cell.name))) for cell in report.cells if cell.is_distinct]
 
 
 def _verdict(report: AxiomReport) -> str:
-    judged = _judged(report)
-    worst = max((cell for cell, _ in judged), key=lambda cell: cell.epsilon_simultaneous)
-    told = f"largest ε {worst.epsilon_simultaneous:.3g} at {worst.name}"
-    counts = Counter(status for _, status in judged)
+    judged = [(cell.epsilon_simultaneous, cell.name, status) for cell, status in _judged(report)]
+    found, worst = _counted(judged)
+    return f"{report.interpretation} {found} ({worst}; N = {report.n:,})."
+
+
+def _partial_verdict(cells: PartialCells) -> str:
+    def named(row: PartialRow | InterchangeRow) -> str:
+        return ", ".join(filter(None, (row.cell, row.component, _variable(row))))
+
+    # Where nothing was tried ε is 1, which is no finding.
+    judged = [
+        (row.epsilon if row.n else 0.0, named(row), judge_partial(row)) for row in cells.all_rows
+    ]
+    found, worst = _counted(judged)
+    return f"Partial cells: {cells.rows[0].interpretation} {found} ({worst}, each ε by itself)."
+
+
+def _counted(judged: Sequence[tuple[float, str, Status]]) -> tuple[str, str]:
+    epsilon, name, _ = max(judged, key=lambda cell: cell[0])
+    counts = Counter(status for _, _, status in judged)
     if counts[Status.FAILS]:
         found = f"fails in {counts[Status.FAILS]} of {len(judged)} cells"
     elif counts[Status.NO_VERDICT]:
         found = f"has no verdict in {counts[Status.NO_VERDICT]} of {len(judged)} cells"
     else:
         found = f"holds in all {len(judged)} cells"
-    return f"{report.interpretation} {found} ({told}; N = {report.n:,})."
+    return found, f"largest ε {epsilon:.3g} at {name}"
 
 
 def _paired(rows: Sequence[PairedRow]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

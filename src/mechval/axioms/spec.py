@@ -41,6 +41,7 @@ from mechval.axioms.spec_format import (
     tensor_spec,
 )
 from mechval.axioms.spec_modules import describe_module, restore_module
+from mechval.axioms.spec_variables import describe_variable, restore_variable
 from mechval.errors import MechvalError
 from mechval.files import write_whole
 
@@ -60,7 +61,8 @@ def save_interpretation(interpretation: Interpretation, directory: str | Path) -
 
     Its maps and distances must be functions at the top of a module, or instances, or methods of
     instances: of a dataclass there whose fields are tensors, numbers, texts, booleans, None or
-    tuples of such plain values, or of a `torch.nn.Module`, whose state dict is written.
+    tuples of such plain values, or of a `torch.nn.Module`, whose state dict is written. For its
+    variables see `describe_variable`.
 
     Raises MechvalError naming the part that cannot be written, or could not be loaded: a method
     that its class inherits, an object that its fields do not make, a part of a script, a module
@@ -80,6 +82,7 @@ def save_interpretation(interpretation: Interpretation, directory: str | Path) -
         components=interpretation.components,
         **maps,
         equivalences=equivalences,
+        variables=tuple(map(describe_variable, interpretation.variables)),
         objects=tuple(writer.objects),
         tensors_sha256=hashlib.sha256(tensors).hexdigest(),
         provenance=trace(interpretation.concrete, writer.sources, directory),
@@ -130,6 +133,7 @@ def load_interpretation(
             Equivalence(told.name, find(told.distance), told.tolerance, told.n_parts)
             for told in spec.equivalences
         ),
+        variables=tuple(map(restore_variable, spec.variables)),
     )
 
 

@@ -53,6 +53,25 @@ class EquivalenceSpec(Config):
     n_parts: int = Field(description="an integer from 1 up")
 
 
+class PlaceSpec(Config):
+    """A `mechval.axioms.Part`: entries of a tensor of a state."""
+
+    name: str = Field(description="a text")
+    output: int | str | None = Field(description="null, a number or a name")
+    index: Any = Field(
+        description="null, an integer, a list of them, ..., {slice: [start, stop, step]} or "
+        "{axes: [one for each]}"
+    )
+
+
+class VariableSpec(Config):
+    """A variable of the program's states and its carrier."""
+
+    component: str = Field(description="a component's name")
+    value: PlaceSpec = Field(description="its place in the program's state")
+    carrier: PlaceSpec = Field(description="its place in the network's state")
+
+
 class ProvenanceSpec(Config):
     """Version and digests; None where there is nothing to take a digest of."""
 
@@ -73,6 +92,7 @@ class InterpretationSpec(Config):
     alphas: tuple[PartSpec, ...] = Field(description="a list of parts")
     gammas: tuple[PartSpec, ...] = Field(description="a list of parts")
     equivalences: tuple[EquivalenceSpec, ...] = Field(description="a list of equivalences")
+    variables: tuple[VariableSpec, ...] = Field(default=(), description="a list of variables")
     objects: tuple[ObjectSpec, ...] = Field(description="a list of objects")
     tensors_sha256: str = Field(description="the digest of the safetensors file")
     provenance: ProvenanceSpec = Field(description="version and digests")

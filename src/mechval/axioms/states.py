@@ -6,7 +6,7 @@ tensor and array in it is the batch.
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor
 
 from mechval.axioms import guarding
 from mechval.errors import MechvalError
+
+State: TypeAlias = Any
+"""A batch of concrete or abstract states: tensors, or any structure of them, batched first."""
 
 _PAIRS = 1024
 
@@ -127,9 +130,19 @@ def pieces(inputs: Any, batch_size: int) -> Iterator[Any]:
         yield pick(inputs, range(start, min(start + batch_size, n)))
 
 
-def is_equal(first: Any, second: Any) -> bool:
-    """Whether two structures of tensors hold the same at the same places."""
+def is_equal(first: Any, second: Any, rounding: float = 0.0) -> bool:
+    """Whether two structures of tensors hold the same at the same places, fractions to within a
+    share of the largest.
+    """
     pairs = [dict(guarding.leaves(state)) for state in (first, second)]
     return pairs[0].keys() == pairs[1].keys() and all(
-        torch.equal(leaf, pairs[1][path]) for path, leaf in pairs[0].items()
+        _is_close(leaf, pairs[1][path], rounding) for path, leaf in pairs[0].items()
     )
+
+
+def _is_close(first: Tensor, second: Tensor, rounding: float) -> bool:
+    if torch.equal(first, second):
+        return True
+    if first.shape != second.shape or not (rounding and first.is_floating_point()):
+        return False
+    return bool((first - second).abs().max() <= rounding * second.abs().max())

@@ -10,7 +10,7 @@ Source: ablations as in Wang et al. (2023) and Chan et al. (2022); the optimal o
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mechval.axioms import guarding, states
 from mechval.axioms.base import Interpretation, State, Trajectory
-from mechval.axioms.cuts import Part, carried, claimed
+from mechval.axioms.cuts import Part, carried, claimed, copy_parts
 
 N_DRAWS = 4
 """Other inputs tried for each sample, of which the worst counts."""
@@ -90,7 +90,7 @@ class Filler:
         if fill is Fill.JOINT:
             return other
         if fill is Fill.INDEPENDENT:
-            holders = {id(replace(each, index=None).read(other)) for each in self.carriers}
+            holders = {id(each.holder(other)) for each in self.carriers}
             return states.transform(other, lambda leaf: self._drawn(leaf, id(leaf) in holders))
         n = states.n_samples(claimed(base.concrete[self.cut]))
         if fill is Fill.CONSTANT:
@@ -120,8 +120,7 @@ class Filler:
 
     def _judge(self, rest: State, base: Trajectory) -> Bool[Tensor, " sample"]:
         kept = claimed(base.concrete[self.cut]) if self.is_native else self._written(base)
-        for carrier in self.carriers:
-            rest = carrier.write(rest, carrier.read(kept))
+        rest = copy_parts(self.carriers, kept, rest)
         place = f"{self.claim.name!r}, unmapped state at cut {self.cut}"
         state = carried(rest, base.concrete[self.cut], place)
         answer = guarding.translate(partial(self.claim.run_after, self.cut), place, state)

@@ -20,6 +20,7 @@ from mechval.axioms.cut_network import Component
 from mechval.axioms.failures import Failures, locate_failures
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.paired import PairedRow, compare_pairs
+from mechval.axioms.partial_cells import PartialCells, PartialCounts, evaluate_partial_cells
 from mechval.axioms.report import AxiomReport
 from mechval.axioms.result import ValidationResult
 from mechval.axioms.suite import exact_report, measure_axioms, refuse_part
@@ -58,7 +59,9 @@ def validate(
     The cuts are verified on some inputs if the components are those of a `CutNetwork`. Where the
     claims fail is looked for once `ValidationResult.failures` or ``to_markdown`` asks. The
     baselines are the best constant outputs on these very inputs, which is to the claim's
-    disadvantage.
+    disadvantage. Of a claim that states its variables the partial cells (`mechval.axioms.partial`)
+    are measured too: on all pairs if the inputs are the whole domain and few, else on those that
+    the first half of every batch makes with its second half.
 
     Args:
         claim: one, or several of the same components.
@@ -70,15 +73,16 @@ def validate(
         domain_size: if the inputs are all there are, how many that is: then every ε is exact.
         batch_size: samples evaluated together.
 
-    Raises MechvalError as `CutNetwork.verify` and `evaluate_axioms`; for strata or a domain size
-    with an iterator, or strata that are not one per sample.
+    Raises MechvalError as `CutNetwork.verify`, `evaluate_axioms` and `evaluate_partial_cells`; for
+    strata or a domain size with an iterator, or strata that are not one per sample.
     """
     claims = [claim] if isinstance(claim, Interpretation) else list(claim)
     if domain_size is not None:
         refuse_part(inputs, domain_size)
     names, indices = _strata(strata, inputs)
-    cuts = _Cuts(claims)
-    batches = _batches(cuts.verified(states.pieces(inputs, batch_size)), indices)
+    cuts, halves = _Cuts(claims), _Halves([] if domain_size is not None else claims)
+    pieces = halves.counted(cuts.verified(states.pieces(inputs, batch_size)))
+    batches = _batches(pieces, indices)
     measured = measure_axioms(claims, track(batches, "validate", _n_batches(inputs, batch_size)))
     judged = [_report(*each, names, confidence) for each in zip(claims, measured, strict=True)]
     reports = tuple(map(exact_report, judged)) if domain_size is not None else tuple(judged)
@@ -92,6 +96,13 @@ def validate(
         comparisons=tuple(_comparisons(reports, confidence)),
         cuts=cuts.told,
         locate=None if isinstance(inputs, Iterator) else partial(_failures, claims, inputs, strata),
+        partial_cells=halves.found(confidence)
+        if domain_size is None
+        else tuple(
+            evaluate_partial_cells(each, inputs, confidence=confidence, domain_size=domain_size)
+            for each in claims
+            if each.variables
+        ),
     )
 
 
@@ -118,6 +129,22 @@ class _Cuts:
                 self._network.verify(states.pick(piece, some))
                 self.told = f"verified on {len(some)} samples"
             yield piece
+
+
+class _Halves:
+    """Counts the partial cells of claims on the halves of every batch that passes by."""
+
+    def __init__(self, claims: Sequence[Interpretation]) -> None:
+        self._counts = [PartialCounts(each) for each in claims if each.variables]
+
+    def counted(self, pieces: Iterable[State]) -> Iterator[State]:
+        for piece in pieces:
+            for counts in self._counts:
+                counts.add_halves(piece)
+            yield piece
+
+    def found(self, confidence: float) -> tuple[PartialCells, ...]:
+        return tuple(counts.found(confidence) for counts in self._counts)
 
 
 def _n_batches(inputs: Any, batch_size: int) -> int | None:

@@ -13,20 +13,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mechval.axioms import Interpretation
-from mechval.axioms.partial import Domain
 from mechval.errors import MechvalError
 from mechval.instruments.organism import Organism
-from mechval.instruments.two_sat import (
-    answer_scores,
+from mechval.instruments.two_sat import answer_scores, searched_for
+from mechval.transformer import Transformer
+from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.interpretation import (
     bit_variables,
     clause_variables,
     few_bits,
-    searched_for,
-    variables_of,
+    formula_evaluator,
+    reading_of,
 )
-from mechval.transformer import Transformer
-from mechval.two_sat.circuit.extract import Circuit
-from mechval.two_sat.interpretation import EVALUATE, formula_evaluator, reading_of
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.network.training import untrained_network
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
@@ -180,8 +178,8 @@ def _organism(
     *,
     is_sound: bool | None,
 ) -> Organism:
-    variables = variables_of(subject.problem, subject.circuit, claim)
-    domains: dict[str, Domain] = few_bits(sum(each.component == EVALUATE for each in variables))
+    variables = claim.variables
+    domains = few_bits(claim, subject.device)
     return Organism(
         name=name,
         told=told,

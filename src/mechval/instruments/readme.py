@@ -15,6 +15,7 @@ from mechval.instruments.two_sat import MAP_BITS
 from mechval.reporting.shown import CellText, markdown_of, show, told
 
 Block: TypeAlias = Callable[[Path], str]
+STUDIES, RUNS = ("two_sat", "modular_addition"), ("proved", "published", "reference")
 
 
 def headline(folder: Path) -> str:
@@ -34,18 +35,21 @@ def found(folder: Path) -> str:
 
 
 def partial(folder: Path) -> str:
-    """Every partial cell of the main 2-SAT claim, network by network."""
-    runs = _runs(folder)
+    """Every partial cell of the main claims, network by network, from the runs' own tables."""
+    return "\n\n".join(_partial(folder.parent / study) for study in STUDIES)
+
+
+def _partial(folder: Path) -> str:
+    runs = [run for run in RUNS if (folder / run / PARTIALS.file).is_file()]
     rows: dict[tuple[str, str], dict[str, Estimate]] = {}
     for run in runs:
-        cells = [(row.component, str(row.cell), row) for row in PARTIALS.read(folder / run)]
-        cells += [
-            (row.component, f"{row.cell}, informative pairs of all variables", row)
-            for row in INTERCHANGES.read(folder / run)
-            if row.variable == POOLED
-        ]
-        for component, cell, row in cells:
-            rows.setdefault((component, cell), {})[run] = row
+        at = folder / run / PARTIALS.stage
+        for single in INTERCHANGES.read(at):
+            if single.variable == POOLED:
+                key = single.component, f"{single.cell}, all variables"
+                rows.setdefault(key, {})[run] = single
+        for whole in PARTIALS.read(at):
+            rows.setdefault((whole.component, str(whole.cell)), {})[run] = whole
     shown = show(
         list(rows.items()),
         ("behind", lambda each: each[0][0]),
@@ -89,7 +93,7 @@ BLOCKS: Mapping[str, Block] = {
 
 
 def _runs(folder: Path) -> list[str]:
-    return sorted(path.parent.name for path in folder.glob("*/partial.csv"))
+    return sorted(path.parent.name for path in folder.glob("*/map_bits.csv"))
 
 
 def _picked(run: str) -> Callable[[tuple[object, Mapping[str, Estimate]]], CellText]:

@@ -1,30 +1,27 @@
-"""The 2-SAT claim as instruments see it: its variables, states to try, the length of its maps."""
+"""The 2-SAT claim as instruments see it: what they search for, and the length of its maps."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import Interpretation, Part, Variable, program_size
-from mechval.axioms.partial import Domain
 from mechval.instruments.organism import Searched
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.claim.sizes import WEIGHT_BITS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.generation import draw_budget, draw_distinct
-from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
+from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
 from mechval.two_sat.interpretation import EVALUATE, PARSE, reading_of
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import lengths
 
-MOST_ON = 2
 CLAUSE_RANK = 64
 
 
@@ -54,37 +51,6 @@ def draw_formulas(problem: Problem, n_formulas: int, seed: int) -> Split:
     return Split(clause_ids, is_satisfiable(truth_tables(problem, clause_ids)))
 
 
-def clause_variables(problem: Problem) -> list[Variable]:
-    """Every clause, carried by the residual stream at its second literal."""
-    places = FormulaLayout(problem).second_literal_positions
-    return [
-        Variable(
-            PARSE,
-            Part(f"clause {clause}", index=clause),
-            Part(f"residual stream at {place}", index=place),
-        )
-        for clause, place in enumerate(places)
-    ]
-
-
-def bit_variables(neurons: Int[Tensor, " neuron"]) -> list[Variable]:
-    """Every bit, carried by its neuron."""
-    return [
-        Variable(
-            EVALUATE,
-            Part(f"bit of {neuron}", index=bit),
-            Part(f"neuron {neuron}", output="hidden", index=neuron),
-        )
-        for bit, neuron in enumerate(neurons.tolist())
-    ]
-
-
-def variables_of(problem: Problem, circuit: Circuit, claim: Interpretation) -> list[Variable]:
-    """All variables of a main interpretation."""
-    neurons = circuit.readings[reading_of(claim.tags)].neurons
-    return [*clause_variables(problem), *bit_variables(neurons)]
-
-
 def searched_for(variables: Sequence[Variable]) -> list[Searched]:
     """The first clause, in half of its place's dimensions; the first bit, in all neurons."""
     clause, bit = (
@@ -103,15 +69,6 @@ def answer_scores(
     logits, place = components.answer_logits(answer), components.vocabulary.satisfiable
     others = torch.cat([logits[:, :place], logits[:, place + 1 :]], dim=1)
     return torch.stack([others.max(dim=1).values, logits[:, place]], dim=1)
-
-
-def few_bits(n_bits: int) -> dict[str, Domain]:
-    """All states of the bits with at most two on: those in which each must count by itself."""
-    chosen = [on for size in range(MOST_ON + 1) for on in combinations(range(n_bits), size)]
-    bits: Bool[Tensor, "state bit"] = torch.zeros(len(chosen), n_bits, dtype=torch.bool)
-    for state, on in enumerate(chosen):
-        bits[state, list(on)] = True
-    return {EVALUATE: Domain(bits, f"at most {MOST_ON} bits on, each state once", len(bits))}
 
 
 def map_bits(problem: Problem, circuit: Circuit, claim: Interpretation) -> Iterator[MapBits]:

@@ -25,7 +25,7 @@ from mechval.instruments.null_networks import (
     null_cell,
     shortened,
 )
-from mechval.instruments.two_sat import draw_formulas, variables_of
+from mechval.instruments.two_sat import draw_formulas
 from mechval.pipeline import FinishedRun
 from mechval.training.recipe import Recipe
 from mechval.transformer import Transformer
@@ -125,7 +125,7 @@ class TwoSatNulls:
         cells = axiom_cells(cell for report in reports for cell in report.cells)
         if self.main in {report.interpretation for report in reports}:
             claim = self._claim(model, circuit)
-            variables = variables_of(self.problem, circuit, claim)
+            variables = claim.variables
             for partial_cells in (self._replaced, self._interchanged):
                 with suppress(MechvalError):
                     cells += partial_cells(claim, variables)

@@ -18,11 +18,20 @@ import torch
 from jaxtyping import Float64, Int
 from torch import Tensor
 
-from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity
+from mechval.axioms import (
+    Equivalence,
+    Interpretation,
+    Map,
+    Part,
+    Subspace,
+    Variable,
+    exact_labels,
+    identity,
+)
 from mechval.modular_addition.circuit.fourier import round_waves, waves
 from mechval.modular_addition.circuit.selection import Selection
 from mechval.modular_addition.claim import equivalences
-from mechval.modular_addition.claim.translations import Translations
+from mechval.modular_addition.claim.translations import Affine, Translations, pseudo_inverse
 from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.problem import ModularAddition
@@ -98,6 +107,7 @@ def make_interpretations(
     program = WaveProgram.of(problem.p, replace(selection, held=held))
     own, answer = {"program": selection.program}, program.best_residue
     first = first_cuts(program, translations, config, readings)
+    carried = wave_variables(translations)
     second = second_cuts(problem, program.add, translations, config, (concrete[-1], answer))
     return [
         Interpretation(
@@ -109,8 +119,50 @@ def make_interpretations(
             alphas=(identity, embedded.alpha, added.alpha, identity),
             gammas=(identity, embedded.gamma, added.gamma, identity),
             equivalences=(exact_labels, embedded.equivalence, added.equivalence, exact_labels),
+            variables=carried,
         )
         for embedded, added in product(first, list(second))
+    ]
+
+
+def wave_variables(translations: Translations) -> list[Variable]:
+    """Every wave of a, of b and of a + b, carried along the two directions that γ writes it in.
+
+    No entry carries one: γ_1 writes each wave into the whole embedding, γ_2 into every neuron.
+    """
+    numbers, sums = translations.writer, translations.sum_writer
+    held, added = translations.selection.held, translations.selection.added
+    carriers = {
+        name: _directions(numbers, len(held), Part(f"embedding of {name}", index=place))
+        for place, name in enumerate("ab")
+    }
+    hidden = _directions(sums, len(added), Part("hidden neurons", output="hidden"))
+    return [
+        *(
+            Variable(EMBED, Part(f"wave {frequency} of {name}", index=(place, wave)), carrier)
+            for place, (name, own) in enumerate(carriers.items())
+            for wave, (frequency, carrier) in enumerate(zip(held.tolist(), own, strict=True))
+        ),
+        *(
+            Variable(ADD, Part(f"wave {frequency} of a + b", index=wave), carrier)
+            for wave, (frequency, carrier) in enumerate(zip(added.tolist(), hidden, strict=True))
+        ),
+    ]
+
+
+def _directions(writer: Affine, n_waves: int, whole: Part) -> list[Subspace]:
+    """The plane of each wave in what a writer writes, read by the writer's pseudo-inverse."""
+    readers = pseudo_inverse(writer).weight
+    planes = [slice(2 * wave, 2 * wave + 2) for wave in range(n_waves)]
+    return [
+        Subspace(
+            whole.name,
+            whole.output,
+            whole.index,
+            directions=writer.weight[plane],
+            readers=readers[:, plane],
+        )
+        for plane in planes
     ]
 
 

@@ -10,6 +10,7 @@ from mechval.modular_addition.stages import (
     certify,
     circuit,
     data,
+    partial,
     progress,
     report,
     train,
@@ -32,12 +33,13 @@ def _stages(train_stage: Stage[Any]) -> tuple[Stage[Any], ...]:
         train_stage,
         module_stage(circuit, ("data", "train"), (*NETWORK, "circuit")),
         module_stage(axioms, ("data", "train", "circuit"), (*NETWORK, "axioms")),
+        module_stage(partial, ("train", "circuit", "data"), (*NETWORK, "axioms")),
         # The recipe is not among its keys: another one makes other weights, an input.
         module_stage(progress, ("data", "train"), (*NETWORK, "circuit", "axioms")),
         module_stage(certify, ("train", "axioms"), (*NETWORK, "certify")),
         module_stage(
             report,
-            ("data", "train", "circuit", "axioms", "progress", "certify"),
+            ("data", "train", "circuit", "axioms", "partial", "progress", "certify"),
             ("problem", "training"),
             _report_facts,
         ),

@@ -119,6 +119,15 @@ class AxiomsConfig(Config):
     )
 
 
+class PartialConfig(Config):
+    """On how many formulas the partial cells are measured."""
+
+    formulas: int = Field(
+        ge=2,
+        description="an integer from 2 up: formulas of the analysis test split, two for each pair",
+    )
+
+
 class VariantsConfig(Config):
     """The values that each family of variants takes; those of the paper are among the base's."""
 
@@ -248,6 +257,7 @@ class TwoSatSettings(Config):
     )
     circuit: CircuitConfig = Field(description="how neurons are read")
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
+    partial: PartialConfig = Field(description="on how many formulas partial cells are measured")
     model: ModelSource = Field(default=ModelSource(), description="own, published or weights")
     variants: VariantsConfig = Field(description="which variants are validated")
     improved: ImprovedConfig = Field(description="how far a better interpretation is searched for")
@@ -283,6 +293,7 @@ class TwoSatSettings(Config):
             ("nulls.shuffled_formulas", asked, 2 * there.train),
             ("nulls.training.evaluation_examples", self.nulls.training.evaluation_examples, asked),
             ("progress.formulas", self.progress.formulas, self.data.analysis_formulas),
+            ("partial.formulas", self.partial.formulas, 2 * there.analysis_test),
             ("improved.formulas", self.improved.formulas, 2 * there.fit),
             ("certify.drift_formulas", self.certify.drift_formulas, 2 * there.analysis_test),
         ):

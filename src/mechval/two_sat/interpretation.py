@@ -5,18 +5,28 @@ Source: paper section 4 (α, γ and the program of each component).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from typing import cast, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mechval.axioms import Equivalence, Interpretation, Map, exact_labels, identity, n_differing
+from mechval.axioms import (
+    Equivalence,
+    Interpretation,
+    Map,
+    Part,
+    Variable,
+    exact_labels,
+    identity,
+    n_differing,
+)
+from mechval.axioms.partial import Domain
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import Levels
 from mechval.two_sat.circuit.prototypes import nearest_prototype
-from mechval.two_sat.configs import ReadingName, Residual, Version
+from mechval.two_sat.configs import AxiomsConfig, ReadingName, Residual, Version
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
 from mechval.two_sat.network.components import AnswerState, Components
@@ -24,6 +34,7 @@ from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import EvaluateProgram
 
 PARSE, EVALUATE, OUTPUT = COMPONENT_NAMES = ("parse", "evaluate", "output")
+_MOST_ON = 2
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,7 @@ def make_interpretations(
         problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device)
     )
     parse, alpha, gamma, clauses = parser.program, parser.alpha, parser.gamma, parser.equivalence()
+    carried = clause_variables(problem)
     made = []
     for tags in interpretation_tags(circuit.readings, versions, residuals):
         reader = bit_reader(circuit, reading_of(tags), residual_of(tags), device)
@@ -135,9 +147,58 @@ def make_interpretations(
                 gammas=(identity, gamma, reader.gamma, identity),
                 equivalences=(exact_labels, clauses, reader.equivalence(), exact_labels),
                 tags=tags,
+                variables=[*carried, *bit_variables(chosen.neurons)],
             )
         )
     return made
+
+
+def main_interpretation(
+    components: Components, circuit: Circuit, config: AxiomsConfig
+) -> Interpretation:
+    """The run's shortest main one: by the main reading, by disjunctions if they are asked for."""
+    version: Version = "disjunction" if "disjunction" in config.versions else config.versions[0]
+    made = make_interpretations(
+        components, circuit, versions=(version,), residuals=config.residuals[:1]
+    )
+    return next(each for each in made if reading_of(each.tags) == main_reading(circuit))
+
+
+def clause_variables(problem: Problem) -> list[Variable]:
+    """Every clause, carried by the residual stream at its second literal."""
+    places = FormulaLayout(problem).second_literal_positions
+    return [
+        Variable(
+            PARSE,
+            Part(f"clause {clause}", index=clause),
+            Part(f"residual stream at {place}", index=place),
+        )
+        for clause, place in enumerate(places)
+    ]
+
+
+def bit_variables(neurons: Int[Tensor, " neuron"]) -> list[Variable]:
+    """Every bit, carried by its neuron."""
+    return [
+        Variable(
+            EVALUATE,
+            Part(f"bit of {neuron}", index=bit),
+            Part(f"neuron {neuron}", output="hidden", index=neuron),
+        )
+        for bit, neuron in enumerate(neurons.tolist())
+    ]
+
+
+def few_bits(claim: Interpretation, device: torch.device) -> dict[str, Domain]:
+    """All states of the bits with at most two on: those in which each must count by itself."""
+    n_bits = sum(variable.component == EVALUATE for variable in claim.variables)
+    chosen = [on for size in range(_MOST_ON + 1) for on in combinations(range(n_bits), size)]
+    bits: Bool[Tensor, "state bit"] = torch.zeros(len(chosen), n_bits, dtype=torch.bool)
+    for state, on in enumerate(chosen):
+        bits[state, list(on)] = True
+    return {
+        EVALUATE: Domain(bits.to(device), f"at most {_MOST_ON} bits on, each state once", len(bits))
+    }
 
 
 def interpretation_tags(
@@ -153,6 +214,11 @@ def interpretation_tags(
 def reading_of(tags: Mapping[str, str]) -> ReadingName:
     """How neurons are read by an interpretation with these tags."""
     return cast(ReadingName, tags["reading"])
+
+
+def main_reading(circuit: Circuit) -> ReadingName:
+    """Calibrated if the circuit has it: the paper's constants suit one network only."""
+    return "calibrated" if "calibrated" in circuit.readings else "paper"
 
 
 def residual_of(tags: Mapping[str, str]) -> Residual:

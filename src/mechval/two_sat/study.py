@@ -16,6 +16,7 @@ from mechval.two_sat.stages import (
     data,
     improve,
     nulls,
+    partial,
     progress,
     report,
     train,
@@ -58,13 +59,14 @@ def _stages(settings: TwoSatSettings) -> tuple[Stage[Any], ...]:
             (*NETWORK, "circuit", "axioms", "variants"),
             optional=("improve",),
         ),
+        module_stage(partial, ("data", network, "circuit"), (*NETWORK, "axioms", "partial")),
         module_stage(progress, ("data", *both), (*NETWORK, "circuit", "axioms", "progress")),
         module_stage(
             certify, ("data", network, "circuit", "axioms"), (*NETWORK, "axioms", "certify")
         ),
         module_stage(
             report,
-            ("data", "nulls", *both, "circuit", "axioms", "progress", "certify"),
+            ("data", "nulls", *both, "circuit", "axioms", "partial", "progress", "certify"),
             ("problem", "training", "finishing"),
             _report_facts,
         ),
@@ -76,7 +78,7 @@ STUDY = Study(
     settings=TwoSatSettings,
     stages=_stages,
     stage_names=(
-        *("data", "nulls", "train", "consolidate", "circuit", "improve", "axioms", "progress"),
-        *("certify", "report"),
+        *("data", "nulls", "train", "consolidate", "circuit", "improve", "axioms", "partial"),
+        *("progress", "certify", "report"),
     ),
 )

@@ -17,12 +17,10 @@ TOYS = {toy.name: toy for toy in make_toys()}
 FAULTS = [name for name, toy in TOYS.items() if not toy.is_sound]
 
 
-def measure(toy: Organism) -> partial.PartialCells:
-    return partial.evaluate_partial_cells(
-        toy.claim,
-        toy.variables,
+def measure(toy: Organism) -> mv.PartialCells:
+    return mv.evaluate_partial_cells(
+        replace(toy.claim, variables=toy.variables),
         toy.inputs,
-        interchanged=toy.interchanged,
         domains=toy.domains,
         domain_size=toy.domain_size,
     )

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MechvalError, match="run=none has no results of study=two_sat"):
-        instruments.main(["--partial", "none"], tmp_path)
+        instruments.main(["--lookup", "none"], tmp_path)
 
 
 def test_a_matrix_without_predictions_is_refused(tmp_path: Path) -> None:

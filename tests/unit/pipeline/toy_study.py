@@ -30,6 +30,7 @@ class ToySettings(Config):
     consolidate: dict[str, Any] | None = None
     circuit: dict[str, Any] = Field(default_factory=dict)
     axioms: dict[str, Any] = Field(default_factory=lambda: {"confidence": 0.95})
+    partial: dict[str, Any] = Field(default_factory=dict)
     variants: dict[str, Any] = Field(default_factory=dict)
     improved: dict[str, Any] = Field(default_factory=dict)
     nulls: dict[str, Any] = Field(default_factory=dict)

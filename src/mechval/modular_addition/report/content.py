@@ -22,6 +22,7 @@ from mechval.reporting import paper, report
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
+from mechval.reporting.partial_cells import partial_tables
 from mechval.reporting.report import Figure, RunFiles, Section
 from mechval.reporting.shown import CellText, Shown, by, show, told
 
@@ -221,6 +222,7 @@ def the_axioms(files: RunFiles) -> Section:
             "n",
             *cell_columns(files.rows(axioms.CELLS)),
         ),
+        "partial": partial_tables(files),
         "chart": charts.cells_chart("axioms", "ε of every cell", groups),
     }
     return Section("Axioms", "axioms.md", parts)

@@ -1,6 +1,6 @@
 """The page of a claim of one's own: claim, four answers, cells, controls, where it fails."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,7 @@ def _sections(
     against = "cell first second only_first only_second both difference p_value"
     return [
         _section("Cells", bounds, every, drawn),
+        *_partial_sections(result),
         *(_failures(each) for each in result.failures),
         _section(
             "Controls",
@@ -148,6 +149,22 @@ def _sections(
             ),
         ),
     ]
+
+
+def _partial_sections(result: ValidationResult) -> Iterator[Rendered]:
+    """The partial cells of the claims that state their variables."""
+    counted = "disagreements n rate epsilon"
+    if result.partial_cells:
+        yield _section(
+            "Interchange of single variables",
+            f"interpretation cell component variable {counted} no_op_rate kind",
+            [row for each in result.partial_cells for row in each.interchanges.rows],
+        )
+        yield _section(
+            "Mixed and unmapped states",
+            f"interpretation cell component {counted} described kind",
+            [row for each in result.partial_cells for row in each.rows],
+        )
 
 
 def _section(title: str, columns: str, rows: Sequence[Any], above: str = "") -> Rendered:

@@ -7,6 +7,7 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRo
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
+from mechval.reporting.partial_cells import partial_tables
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
 from mechval.two_sat.formulas.dataset import DATA
@@ -41,6 +42,7 @@ def axioms(files: RunFiles) -> Section:
         "in_full": in_full(main),
         "comparable": comparable,
         "as_in_paper": [] if main == comparable else in_full(comparable),
+        "partial": partial_tables(files),
         "in_short": show(
             rows,
             ("interpretation", lambda row: f"`{row.interpretation}`"),

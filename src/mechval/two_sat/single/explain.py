@@ -14,12 +14,11 @@ from mechval.two_sat.configs import ReadingName, Version
 from mechval.two_sat.formulas.text import WrittenFormula, complete_formula, write_clause, write_pair
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import formula_truth
-from mechval.two_sat.interpretation import OUTPUT, PARSE, formula_evaluator
+from mechval.two_sat.interpretation import OUTPUT, PARSE, formula_evaluator, main_reading
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.single.subject import (
     Subject,
     find_witness,
-    main_reading,
     write_assignment,
     write_label,
 )

@@ -22,10 +22,11 @@ from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.prototypes import nearest_prototype
 from mechval.two_sat.formulas.text import write_clause, write_pair
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
+from mechval.two_sat.interpretation import main_reading
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import clause_literals, clause_pairs
 from mechval.two_sat.programs.trees import tree_to_json
-from mechval.two_sat.single.subject import Subject, main_reading
+from mechval.two_sat.single.subject import Subject
 
 _SCRIPTS = ("network.js", "view.js")
 

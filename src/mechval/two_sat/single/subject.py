@@ -18,7 +18,7 @@ from mechval.pipeline.run import FinishedRun
 from mechval.transformer.finished import load_finished
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.files import PROGRAMS, TENSORS, load_circuit
-from mechval.two_sat.configs import ReadingName, Residual, Version
+from mechval.two_sat.configs import Residual, Version
 from mechval.two_sat.formulas.solver import SatOracle
 from mechval.two_sat.formulas.text import write_clause, write_pair
 from mechval.two_sat.formulas.tokens import encode_formulas
@@ -133,11 +133,6 @@ def load_subject(run: FinishedRun, checkpoint: Path | None = None) -> Subject:
     run.file("circuit", PROGRAMS.file.removeprefix("circuit/"))
     circuit = load_circuit(directory, problem)
     return make_subject(Components(model, problem), circuit)
-
-
-def main_reading(circuit: Circuit) -> ReadingName:
-    """Calibrated if the circuit has it: the paper's constants suit one network only."""
-    return "calibrated" if "calibrated" in circuit.readings else "paper"
 
 
 def find_witness(

@@ -22,7 +22,7 @@ from mechval.modular_addition.problem import ModularAddition
 from mechval.modular_addition.report import content
 from mechval.modular_addition.report.page import PAGE
 from mechval.modular_addition.stages import axioms as axioms_stage
-from mechval.modular_addition.stages import certify, circuit, progress, report
+from mechval.modular_addition.stages import certify, circuit, partial, progress, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting.report import RunFiles, make_sections
 from mechval.transformer import Transformer, save_weights
@@ -34,6 +34,7 @@ PROBLEM = ModularAddition(p=23)
 STAGES = {
     "circuit": circuit.run,
     "axioms": axioms_stage.run,
+    "partial": partial.run,
     "progress": progress.run,
     "certify": certify.run,
     "report": report.run,
@@ -103,6 +104,17 @@ def test_the_report_names_what_was_found(finished: Path) -> None:
         if line.startswith("!["):
             name = line.rpartition("(")[2].removesuffix(")")
             assert (finished / "report" / name).is_file()
+
+
+def test_every_wave_has_partial_cells_on_pairs_of_all_inputs(finished: Path) -> None:
+    single = axioms.INTERCHANGES.read(finished / "partial")
+    native = {row.variable: row for row in single if row.cell is axioms.InterchangeCell.NATIVE}
+    assert {"wave 2 of a", "wave 5 of b", "wave 9 of a + b"} <= native.keys()
+    n = PROBLEM.n_pairs // 2
+    assert {row.n_pairs for name, row in native.items() if name != "all"} == {n}
+    page = (finished / "report" / "README.md").read_text(encoding="utf-8")
+    assert "### Partial cells of `used/pseudo_inverse/" in page
+    assert "A wave is carried along the two directions" in page
 
 
 def run_files(root: Path) -> RunFiles:

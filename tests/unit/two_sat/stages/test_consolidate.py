@@ -19,7 +19,17 @@ from tests.unit.two_sat.consolidate.test_training import CONFIG
 from tests.unit.two_sat.stages.test_stages import settings
 
 RUN = RunOptions("tiny", 0)
-STAGES = ["data", "nulls", "train", "consolidate", "circuit", "improve", "axioms", "progress"]
+STAGES = [
+    "data",
+    "nulls",
+    "train",
+    "consolidate",
+    "circuit",
+    "improve",
+    "axioms",
+    "partial",
+    "progress",
+]
 REST = ["certify", "report"]
 
 

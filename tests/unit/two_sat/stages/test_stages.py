@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from mechval.axioms import load_disagreements
+from mechval.axioms import (
+    INTERCHANGES,
+    PARTIALS,
+    EvidenceKind,
+    PartialCell,
+    load_disagreements,
+)
 from mechval.errors import MechvalError
 from mechval.pipeline import RunOptions, Workspace, run_stages, verify_stages
 from mechval.training.recipe import Recipe
@@ -18,13 +24,24 @@ from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.configs import ModelSource, TwoSatSettings
 from mechval.two_sat.network.training import load_network
-from mechval.two_sat.stages import axioms, circuit, data, improve, nulls, progress, train
+from mechval.two_sat.stages import axioms, circuit, data, improve, nulls, partial, progress, train
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.settings import TWO_SAT, changed
 from tests.unit.transformer.test_foreign import foreign_weights
 
-STAGES = ["data", "nulls", "train", "circuit", "improve", "axioms", "progress", "certify", "report"]
+STAGES = [
+    "data",
+    "nulls",
+    "train",
+    "circuit",
+    "improve",
+    "axioms",
+    "partial",
+    "progress",
+    "certify",
+    "report",
+]
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)
 VARIANTS = changed(
@@ -57,6 +74,7 @@ def settings(model: ModelSource | None = None, **changes: Any) -> TwoSatSettings
         finishing=recipe(8),
         circuit=changed(TWO_SAT.circuit, readings=("calibrated",)),
         axioms=TWO_SAT.axioms,
+        partial=changed(TWO_SAT.partial, formulas=100),
         variants=VARIANTS,
         improved=changed(TWO_SAT.improved, widths=(4,), formulas=60, steps=10),
         nulls=changed(TWO_SAT.nulls, formulas=200, shuffled_formulas=40, training=recipe(8)),
@@ -162,6 +180,17 @@ def test_the_disagreements_of_every_formula_add_up_to_the_table(workspace: Works
         assert int(disagrees.sum()) == int(row["disagreements"])
 
 
+def test_partial_cells_of_the_main_claim_are_counted_on_pairs(workspace: Workspace) -> None:
+    cells = {row.cell: row for row in PARTIALS.read(place(workspace, "partial"))}
+    assert {row.interpretation for row in cells.values()} == {"disjunction/calibrated/resid_mid"}
+    assert cells.pop(PartialCell.ALL).kind is EvidenceKind.EXACT
+    cells.pop(PartialCell.REACHED, None)
+    assert {row.n for row in cells.values()} == {50}
+    single = INTERCHANGES.read(place(workspace, "partial"))
+    assert {row.n_pairs for row in single if row.variable != "all"} == {50}
+    assert all(row.epsilon == 1 for row in single if not row.n)
+
+
 def test_every_family_of_variants_is_in_the_table(workspace: Workspace) -> None:
     table = rows(place(workspace, "axioms") / "variants.csv")
     assert {row["tags.family"] for row in table} == {
@@ -204,8 +233,8 @@ def test_the_circuit_comes_with_its_evidence(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    [data, nulls, train, circuit, improve, axioms, progress],
-    ids=STAGES[:7],
+    [data, nulls, train, circuit, improve, axioms, partial, progress],
+    ids=STAGES[:8],
 )
 def test_every_table_of_a_stage_is_declared_and_can_be_read(
     workspace: Workspace, stage: Any
@@ -233,7 +262,9 @@ def test_no_program_breaks_the_inclusion(workspace: Workspace) -> None:
 
 
 def test_a_finished_run_verifies(workspace: Workspace) -> None:
-    report = verify_stages(STUDY, settings(), ["circuit", "improve", "axioms"], workspace, RUN)
+    report = verify_stages(
+        STUDY, settings(), ["circuit", "improve", "axioms", "partial"], workspace, RUN
+    )
     assert report.failures == ()
 
 
@@ -246,7 +277,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
     [
         (
             {"axioms": changed(TWO_SAT.axioms, confidence=0.99)},
-            {"axioms", "nulls", "progress", "certify"},
+            {"axioms", "nulls", "partial", "progress", "certify"},
         ),
         (
             {"circuit": changed(TWO_SAT.circuit, max_leaves=2)},
@@ -258,6 +289,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
         ({"variants": changed(TWO_SAT.variants, tolerances=(3,))}, {"axioms"}),
         ({"improved": changed(TWO_SAT.improved, steps=20)}, {"improve"}),
         ({"nulls": changed(TWO_SAT.nulls, formulas=100)}, {"nulls"}),
+        ({"partial": changed(TWO_SAT.partial, formulas=60)}, {"partial"}),
         ({"progress": changed(TWO_SAT.progress, formulas=100)}, {"progress"}),
         ({"certify": changed(TWO_SAT.certify, counterexamples=2)}, {"certify"}),
     ],
@@ -270,6 +302,7 @@ def slices(made: TwoSatSettings) -> dict[str, Any]:
         "variants",
         "improved",
         "nulls",
+        "partial",
         "progress",
         "certify",
     ],
