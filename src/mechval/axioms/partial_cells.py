@@ -20,7 +20,7 @@ from mechval.axioms.suite import refuse_part
 from mechval.errors import MechvalError
 from mechval.progress import track
 
-_MOST_PAIRS = 2**20
+_MOST_PAIRS = 2**16
 
 
 @dataclass(frozen=True)
