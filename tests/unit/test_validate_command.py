@@ -23,6 +23,7 @@ def test_the_folder_has_tables_figure_specs_and_page(folder: Path) -> None:
     assert folder.parts[-3:] == ("results", "claims", "reversal")
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names == {
+        *("partial.csv", "interchange.csv"),
         *("axioms.csv", "interpretations.csv", "shuffled.csv", "baselines.csv", "paired.csv"),
         *("controls.csv", "disagreements.safetensors", "result.json"),
         *("README.md", "cells.svg", "index.html", "manifest.json"),
