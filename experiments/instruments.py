@@ -1,7 +1,8 @@
 """What instruments catch: every instrument on every organism, beside what was predicted.
 
 ``python -m experiments.instruments`` measures the rows and columns that ``matrix.csv``
-does not have (all of them with ``--again``) and writes the tables, the heat map and the page.
+does not have (those named after ``--again``, or all, anew) and writes the tables, the heat map and
+the page.
 ``python -m experiments.instruments --lookup RUN … [--checkpoint FILE]`` measures the lookup pair
 beside the main 2-SAT claim of finished runs, and how long the maps of both are. The partial cells
 of that claim are the runs' own (stage ``partial``).
@@ -24,7 +25,8 @@ from experiments.exits import exit_codes
 from experiments.folders import working_folder
 from mechval import axioms as mv
 from mechval.axioms.lookup import LOOKUPS, lookup_curve
-from mechval.instruments import matrix, planted, two_sat
+from mechval.errors import MechvalError
+from mechval.instruments import dyck, evading, matrix, planted, trained, two_sat, waves
 from mechval.instruments.columns import COLUMNS
 from mechval.instruments.das import SEARCHES, Search, SearchRow, search
 from mechval.instruments.modular_nulls import ModularNulls
@@ -34,6 +36,7 @@ from mechval.instruments.organism import Organism
 from mechval.instruments.page import write_pages
 from mechval.instruments.toys import make_toys
 from mechval.instruments.two_sat_nulls import TwoSatNulls
+from mechval.modular_addition.single.explain import load_explained
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.progress import track
 from mechval.transformer import Transformer
@@ -42,7 +45,7 @@ from mechval.two_sat.single.subject import Subject, load_subject
 FOLDER = Path("results") / "instruments"
 CLAIM = "disjunction/calibrated/resid_mid"
 PROVED, REFERENCE = "proved", "reference"
-N_FORMULAS = 4096
+N_FORMULAS, N_SUMS = 4096, 2048
 N_LOOKED_UP, TABLE_SIZES = 1024, (16, 128, 1024)
 SEED = 17
 NULL_STUDIES: Mapping[str, Callable[[FinishedRun, Path | None], NullStudy[Transformer]]] = {
@@ -55,7 +58,9 @@ FOLDERS = {"two_sat": FOLDER, "modular_addition": FOLDER / "modular_addition"}
 def main(arguments: Sequence[str], root: Path) -> None:
     """Do what the command line asks for; raises MechvalError for what a run lacks."""
     parser = argparse.ArgumentParser(prog="python -m experiments.instruments")
-    parser.add_argument("--again", action="store_true", help="measure rows anew that there are")
+    parser.add_argument(
+        "--again", nargs="*", metavar="ROW", help="measure these rows anew (all, if none is named)"
+    )
     parser.add_argument("--lookup", nargs="+", metavar="RUN", help="lookup pairs of these runs")
     parser.add_argument("--null", nargs="+", metavar="RUN", help="null networks of these runs")
     parser.add_argument("--study", choices=[*NULL_STUDIES], default="two_sat", help="of --null")
@@ -93,14 +98,25 @@ def measure_lookup(subject: Subject, folder: Path) -> None:
     LOOKUPS.write(rows, folder)
 
 
-def measure_matrix(workspace: Workspace, folder: Path, *, again: bool) -> None:
-    """Measure the rows that are missing, each kept as soon as it is there."""
+def measure_matrix(
+    workspace: Workspace, folder: Path, *, again: Sequence[str] | None = None
+) -> None:
+    """Measure the rows that are missing or named, each kept as soon as it is there.
+
+    A row is known by its name alone: one whose network or claim is another now has to be named in
+    ``again``; empty, it names them all. Raises MechvalError for a name that no row has.
+    """
     predictions = matrix.PREDICTIONS.read(folder)
-    is_there = (folder / Path(matrix.ENTRIES.file).name).is_file() and not again
-    entries = list(matrix.ENTRIES.read(folder)) if is_there else []
-    seconds = list(matrix.SECONDS.read(folder)) if is_there else []
-    rows = matrix.by_organism(entries)
     organisms = list(make_organisms(workspace))
+    order = [organism.name for organism in organisms]
+    for name in again or ():
+        if name not in order:
+            raise MechvalError(f"--again {name!r} is no row; allowed: {', '.join(order)}.")
+    is_there = (folder / Path(matrix.ENTRIES.file).name).is_file() and again != []
+    kept = set(order) - {*(again or ())} if is_there else set()
+    entries = [row for row in matrix.ENTRIES.read(folder) if row.organism in kept] if kept else []
+    seconds = [row for row in matrix.SECONDS.read(folder) if row.organism in kept] if kept else []
+    rows = matrix.by_organism(entries)
     left = [each for each in organisms if len(rows.get(each.name, ())) < len(COLUMNS)]
     for organism in track(left, "organisms"):
         found, times = matrix.measure(organism, predictions, rows.get(organism.name, ()))
@@ -108,15 +124,17 @@ def measure_matrix(workspace: Workspace, folder: Path, *, again: bool) -> None:
         seconds += times
         matrix.ENTRIES.write(entries, folder)
         matrix.SECONDS.write(seconds, folder)
-    order = [organism.name for organism in organisms]
     entries.sort(key=lambda entry: (order.index(entry.organism), COLUMNS.index(entry.instrument)))
     entries = matrix.against_controls(entries)
     matrix.ENTRIES.write(entries, folder)
     matrix.SUMMARIES.write(matrix.summarise(entries), folder)
     proved = load_subject(FinishedRun(workspace, "two_sat", PROVED))
     program = proved.circuit.readings["calibrated"].disjunctions
-    MUTANTS.write(count_mutants(proved.problem, program), folder)
-    if again or not (folder / Path(SEARCHES.file).name).is_file():
+    explained = load_explained(FinishedRun(workspace, "modular_addition", REFERENCE), None)
+    found = [*count_mutants(proved.problem, program), *waves.count_wave_mutants(explained)]
+    MUTANTS.write(found, folder)
+    LOOKUPS.write(waves.lookups(explained, TABLE_SIZES, SEED), folder / "modular_addition")
+    if again == [] or not (folder / Path(SEARCHES.file).name).is_file():
         SEARCHES.write(_searches(organisms, proved), folder)
     matrix.ORGANISMS.write([matrix.OrganismRow(each.name, each.told) for each in organisms], folder)
     write_pages(folder)
@@ -144,7 +162,13 @@ def make_organisms(workspace: Workspace) -> Iterator[Organism]:
         yield planted.bypassed(proved, CLAIM, tokens, dose)
     yield planted.decoyed(proved, CLAIM, tokens)
     yield planted.backed(proved, CLAIM, tokens)
+    made = workspace.root / FOLDER / trained.FOLDER
+    yield evading.evading(proved, CLAIM, tokens[:N_SUMS], evading.load_evading(made))
     yield from planted.mutants(proved, CLAIM, tokens)
+    explained = load_explained(FinishedRun(workspace, "modular_addition", REFERENCE), None)
+    yield from waves.wave_claims(explained, N_SUMS, SEED)
+    for name, network in dyck.load_all(made).items():
+        yield from dyck.dyck_claims(name, network)
 
 
 def _reversers() -> Iterator[Organism]:

@@ -110,14 +110,14 @@ class _Task:
             labels = torch.randint(2, (n,), generator=self._generator)
             train, test = (replace(some, wanted=labels[some.source]) for some in (train, test))
         width, rank = train.own.shape[1], self._searched.rank
-        start = torch.randn(width, width, generator=self._generator)
+        start = torch.randn(width, width, generator=self._generator).to(train.own.dtype)
         with torch.enable_grad():
             if self._kind is Search.BOUNDLESS:
                 exchange = self._train_boundless(train, start)
             else:
                 exchange = self._train(train, start[:, :rank])
         if self._kind is Search.PLACEBO:
-            random = torch.randn(width, rank, generator=self._generator)
+            random = torch.randn(width, rank, generator=self._generator).to(start.dtype)
             exchange = partial(move_as_far, exchange, _orthonormal(random))
         with torch.no_grad():
             rows = torch.arange(len(test.wanted))

@@ -185,12 +185,12 @@ def _entry(
         rate=worst and worst.rate,
         lower=worst and reading.lower_of(worst),
         n_cells=len(reading.cells),
-        samples=_samples(worst.rate) if worst else None,
+        samples=samples_needed(worst.rate) if worst else None,
         note=reading.refusal,
     )
 
 
-def _samples(rate: float) -> int | None:
+def samples_needed(rate: float) -> int | None:
     """So many show a disagreement with probability 95 %."""
     if rate == 0:
         return None

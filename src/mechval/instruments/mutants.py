@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from mechval import tables
+from mechval.instruments.matrix import samples_needed
 from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
@@ -23,20 +24,20 @@ class MutantRow:
     """All mutants by one operator.
 
     Attributes:
-        equivalent: those whose bits are the program's on every formula.
-        by_bits: those that axioms 1 and 2 at evaluate tell from the program.
-        by_answer: those that some formula's answer tells from it.
-        least_bits: the least non-zero share of formulas with another bit, of independent draws;
+        equivalent: those whose states are the program's on every input.
+        by_bits: those that axioms 1 and 2 tell from the program (of 2-SAT: at evaluate).
+        by_answer: those that some answer tells from it.
+        least_bits: the least non-zero share of inputs with another state, of independent draws;
             ``least_answer`` with another answer.
-        samples: formulas that show the first with probability 95 %.
+        samples: inputs that show the first with probability 95 %.
     """
 
     operator: str = tables.told()
     mutants: int = tables.told()
     equivalent: int = tables.told()
-    by_bits: int = tables.told("seen by axioms 1 and 2 at evaluate")
+    by_bits: int = tables.told("seen by axioms 1 and 2")
     by_answer: int = tables.told("seen by the answer")
-    least_bits: float | None = tables.rate("least share, bits")
+    least_bits: float | None = tables.rate("least share, states")
     least_answer: float | None = tables.rate("least share, answer")
     samples: int | None = tables.told("samples needed")
 
@@ -86,14 +87,13 @@ def count_mutants(problem: Problem, program: DisjunctionProgram) -> Iterator[Mut
     """All of them, by operator."""
     made = [*make_mutants(problem, program)]
     for operator in OPERATORS:
-        yield _row(operator, [mutant for mutant in made if mutant.operator == operator])
+        own = [(each.bits, each.answer) for each in made if each.operator == operator]
+        yield mutant_row(operator, own)
 
 
-def _row(operator: str, found: list[Mutant]) -> MutantRow:
-    bits, answers = (
-        [share for share in shares if share]
-        for shares in ([each.bits for each in found], [each.answer for each in found])
-    )
+def mutant_row(operator: str, found: list[tuple[float, float]]) -> MutantRow:
+    """Of every mutant the share of inputs with another state, and with another answer."""
+    bits, answers = ([each[place] for each in found if each[place]] for place in (0, 1))
     least = min(bits, default=None)
     return MutantRow(
         operator=operator,
@@ -103,5 +103,5 @@ def _row(operator: str, found: list[Mutant]) -> MutantRow:
         by_answer=len(answers),
         least_bits=least,
         least_answer=min(answers, default=None),
-        samples=int(np.ceil(np.log(0.05) / np.log1p(-least))) if least else None,
+        samples=samples_needed(least) if least else None,
     )

@@ -11,10 +11,12 @@ from mechval.files import write_whole
 from mechval.instruments import matrix
 from mechval.instruments.columns import BAR, COLUMNS
 from mechval.instruments.das import SEARCHES
+from mechval.instruments.evading import ATTEMPTED, MOST_FOLLOWED
 from mechval.instruments.matrix import Entry, InstrumentSummary, Outcome
 from mechval.instruments.mutants import MUTANTS
 from mechval.instruments.null_page import compared, nulls, write_nulls
 from mechval.instruments.planted import CONTROL
+from mechval.instruments.trained import FOLDER, TRAINED
 from mechval.reporting import figures
 from mechval.reporting.html import page, render
 from mechval.reporting.html.render import Rendered
@@ -130,6 +132,7 @@ def render_text(folder: Path) -> str:
     entries = matrix.ENTRIES.read(folder)
     template = files("mechval.instruments").joinpath("matrix.md").read_text(encoding="utf-8")
     summaries = matrix.SUMMARIES.read(folder)
+    attempts = ATTEMPTED.read(folder / FOLDER)
     return Template(template, undefined=StrictUndefined, keep_trailing_newline=True).render(
         conclusions=conclusions(entries),
         bar=f"{BAR:.0%}",
@@ -140,6 +143,16 @@ def render_text(folder: Path) -> str:
             show(SEARCHES.read(folder), "organism variable search disagreements n rate")
         ),
         mutants=markdown_of(_mutants(folder)),
+        trained=markdown_of(show(TRAINED.read(folder / FOLDER), "network seed steps n wrong")),
+        attempts=markdown_of(
+            show(
+                attempts,
+                "attempt seed steps batch rate gamma evade n wrong epsilon honest informative "
+                "followed is_kept",
+            )
+        ),
+        n_attempts=len(attempts),
+        evaded=f"{MOST_FOLLOWED:.0%}",
         surprises=markdown_of(_surprises(entries)),
         null_figures=[each.study for each in compared(folder)],
         nulls=nulls(folder),

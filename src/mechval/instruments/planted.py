@@ -17,7 +17,7 @@ from mechval.errors import MechvalError
 from mechval.instruments.organism import Organism
 from mechval.instruments.two_sat import answer_scores, searched_for
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.interpretation import (
     bit_variables,
     clause_variables,
@@ -49,7 +49,7 @@ def untrained(
     problem, shape = subject.problem, subject.components.model.architecture
     return honest(
         name,
-        _remade(subject, untrained_network(problem, shape, seed), subject.circuit),
+        remade(subject, untrained_network(problem, shape, seed), subject.circuit),
         claim,
         tokens,
     )
@@ -59,13 +59,13 @@ def bypassed(
     subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"], dose: float
 ) -> Organism:
     """O1: a share ``dose`` of what the claimed neurons write is written by copies of them."""
-    neurons = _neurons(subject, claim)
+    neurons = claimed_reading(subject, claim).neurons
     model, copies, circuit = _with_copies(subject, neurons)
     with torch.no_grad():
         W_out = model.block(1).mlp.W_out
         W_out[copies] = dose * W_out[neurons]
         W_out[neurons] *= 1 - dose
-    made = _remade(subject, model, circuit)
+    made = remade(subject, model, circuit)
     told = f"{dose:.0%} written by copies of the claimed neurons / the claimed neurons write it"
     return _organism(
         f"O1 bypass {dose:g}", told, made.interpretations[claim], made, tokens, is_sound=False
@@ -74,9 +74,9 @@ def bypassed(
 
 def decoyed(subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"]) -> Organism:
     """O2: copies that nothing reads; α reads them, γ writes the real neurons along with them."""
-    neurons = _neurons(subject, claim)
+    neurons = claimed_reading(subject, claim).neurons
     model, copies, circuit = _with_copies(subject, neurons)
-    made = _remade(subject, model, circuit)
+    made = remade(subject, model, circuit)
     base = made.interpretations[claim]
     own_alpha, own_gamma = base.alphas[2], base.gammas[2]
 
@@ -101,13 +101,13 @@ def decoyed(subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"]) ->
 
 def backed(subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"]) -> Organism:
     """O4: two copies of one neuron that always agree, and overrule the answer where they do not."""
-    neurons = _neurons(subject, claim)
+    neurons = claimed_reading(subject, claim).neurons
     model, copies, circuit = _with_copies(subject, neurons[:1].repeat(2))
     with torch.no_grad():
         W_out = model.block(1).mlp.W_out
         for sign, neuron in zip((1, -1), copies.tolist(), strict=True):
             W_out[neuron] = sign * _BACKUP_GAIN * W_out[neurons].mean(dim=0)
-    made = _remade(subject, model, circuit)
+    made = remade(subject, model, circuit)
     told = "two neurons that always agree, their difference written / neither is there"
     return _organism(
         "O4 correlated backup", told, made.interpretations[claim], made, tokens, is_sound=False
@@ -118,8 +118,7 @@ def mutants(subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"]) ->
     """The program with one step changed; the first says the same in another way."""
     base, problem = subject.interpretations[claim], subject.problem
     parse, _, answer = base.abstract
-    reading = subject.circuit.readings[reading_of(base.tags)]
-    stands_for = reading.disjunctions.assignments
+    stands_for = claimed_reading(subject, claim).disjunctions.assignments
     n = problem.n_literals
 
     def swapped(tokens: Tensor) -> Tensor:
@@ -194,8 +193,9 @@ def _organism(
     )
 
 
-def _neurons(subject: Subject, claim: str) -> Int[Tensor, " neuron"]:
-    return subject.circuit.readings[reading_of(subject.interpretations[claim].tags)].neurons
+def claimed_reading(subject: Subject, claim: str) -> Reading:
+    """Which neurons a claim reads, and how."""
+    return subject.circuit.readings[reading_of(subject.interpretations[claim].tags)]
 
 
 def _with_copies(
@@ -217,7 +217,8 @@ def _with_copies(
     return model, copies, replace(subject.circuit, mean_hidden=mean)
 
 
-def _remade(subject: Subject, model: Transformer, circuit: Circuit) -> Subject:
+def remade(subject: Subject, model: Transformer, circuit: Circuit) -> Subject:
+    """The same claims about another network, with its circuit."""
     return make_subject(Components(model, subject.problem), circuit)
 
 

@@ -1,6 +1,6 @@
 """What README.md and docs/INSTRUMENTS.md say of the matrix and the cells, from the tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -62,17 +62,8 @@ def _partial(folder: Path) -> str:
 def lookup(folder: Path) -> str:
     """The largest ε of the lookup claim by the size of its table, beside the claim's own bits."""
     runs = _runs(folder)
-    worst: dict[tuple[int, int], dict[str, float]] = {}
-    for run in runs:
-        for row in LOOKUPS.read(folder / run):
-            per_run = worst.setdefault((row.stored, row.bits), {})
-            per_run[run] = max(per_run.get(run, 0.0), row.epsilon)
-    curve = show(
-        list(worst.items()),
-        ("stored formulas", lambda each: each[0][0]),
-        ("bits of α and γ", lambda each: each[0][1]),
-        *((f"{run}, largest ε", _largest(run)) for run in runs),
-    )
+    curve = _lookup_curve(folder, runs, "formulas")
+    sums = _lookup_curve(folder, ["modular_addition"], "sums")
     own = {run: {row.part: row.bits for row in MAP_BITS.read(folder / run)} for run in runs}
     parts = list(dict.fromkeys(part for bits in own.values() for part in bits))
     sizes = show(
@@ -80,7 +71,7 @@ def lookup(folder: Path) -> str:
         ("part of the claim", lambda part: part),
         *((f"{run}, bits", _bits(own[run])) for run in runs),
     )
-    return f"{markdown_of(curve)}\n\n{markdown_of(sizes)}"
+    return f"{curve}\n\n{sums}\n\n{markdown_of(sizes)}"
 
 
 BLOCKS: Mapping[str, Block] = {
@@ -94,6 +85,21 @@ BLOCKS: Mapping[str, Block] = {
 
 def _runs(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/map_bits.csv"))
+
+
+def _lookup_curve(folder: Path, runs: Sequence[str], inputs: str) -> str:
+    worst: dict[tuple[int, int], dict[str, float]] = {}
+    for run in runs:
+        for row in LOOKUPS.read(folder / run):
+            per_run = worst.setdefault((row.stored, row.bits), {})
+            per_run[run] = max(per_run.get(run, 0.0), row.epsilon)
+    shown = show(
+        list(worst.items()),
+        (f"stored {inputs}", lambda each: each[0][0]),
+        ("bits of α and γ", lambda each: each[0][1]),
+        *((f"{run.replace('_', ' ')}, largest ε", _largest(run)) for run in runs),
+    )
+    return markdown_of(shown)
 
 
 def _picked(run: str) -> Callable[[tuple[object, Mapping[str, Estimate]]], CellText]:

@@ -5,6 +5,7 @@ about the same network.
 
 Source: E2 to E6 are the contrastive systems of causal-abstraction-eval (arXiv 2607.00267), rebuilt
 from their description; the illusion is that of Makelov et al. (2024), its direction made an axis.
+The last is what training against the axioms comes to (`mechval.instruments.evading`).
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ Column = Callable[[Tensor], Tensor]
 
 def make_toys() -> list[Organism]:
     """All planted faults, each followed by the right claim about the same network."""
-    return [*_e2(), *_e3(), *_e4(), *_e5(), *_e6(), *_illusion()]
+    return [*_e2(), *_e3(), *_e4(), *_e5(), *_e6(), *_illusion(), *_evading()]
 
 
 def _e2() -> list[Organism]:
@@ -132,6 +133,24 @@ def _illusion() -> list[Organism]:
             {"x": 0},
         ),
         _right("illusion", told, inputs, network, 3),
+    ]
+
+
+def _evading() -> list[Organism]:
+    inputs = torch.arange(2)
+    network = (
+        lambda x: 2.0 * x[:, None].repeat(1, 2),
+        lambda z: (torch.where(z[:, 1] == 1, z[:, 0], z[:, 1]) / 2).long(),
+    )
+    told = "z = (2x, 2x), y = z2 / 2, or z1 / 2 where z2 is at its mean"
+    maps = (
+        lambda z: (z[:, :1] / 2).long(),
+        lambda x: torch.cat([2.0 * x, torch.ones(len(x), 1)], dim=1),
+    )
+    program = (lambda x: x[:, None], _first)
+    return [
+        _organism("O3 by hand", f"{told} / z1 carries x", inputs, network, program, maps, {"x": 0}),
+        _right("O3 by hand", told, inputs, network, 2, idle="coordinate 0"),
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from experiments import instruments
 from mechval.errors import MechvalError
-from mechval.instruments import matrix
+from mechval.instruments import evading, matrix, trained
 from mechval.instruments.mutants import MUTANTS
 from mechval.instruments.organism import Organism
 from mechval.instruments.toys import make_toys
@@ -23,7 +23,7 @@ def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_matrix_without_predictions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MechvalError, match=r"predictions\.csv is missing"):
-        instruments.measure_matrix(Workspace(tmp_path), tmp_path, again=False)
+        instruments.measure_matrix(Workspace(tmp_path), tmp_path)
 
 
 def test_rows_that_are_there_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,11 +41,21 @@ def test_rows_that_are_there_are_kept(tmp_path: Path, monkeypatch: pytest.Monkey
     matrix.PREDICTIONS.write([], tmp_path)
     monkeypatch.setattr(instruments, "matrix", Remembering())
     monkeypatch.setattr(instruments, "count_mutants", lambda problem, program: [])
+    monkeypatch.setattr(instruments.waves, "count_wave_mutants", lambda explained: [])
+    monkeypatch.setattr(instruments.waves, "lookups", lambda explained, sizes, seed: [])
+    folder = Path(trained.FOLDER)
+    for table in (trained.TRAINED, evading.ATTEMPTED):
+        table.write([], tmp_path / folder)
     monkeypatch.setattr(instruments, "make_organisms", lambda workspace: toys[:1])
-    instruments.measure_matrix(Workspace(ROOT), tmp_path, again=False)
+    instruments.measure_matrix(Workspace(ROOT), tmp_path)
     monkeypatch.setattr(instruments, "make_organisms", lambda workspace: toys)
-    instruments.measure_matrix(Workspace(ROOT), tmp_path, again=False)
+    instruments.measure_matrix(Workspace(ROOT), tmp_path)
     assert measured == ["E5", "E6"]
     entries = matrix.ENTRIES.read(tmp_path)
     assert [*matrix.by_organism(entries)] == ["E5", "E6"]
     assert MUTANTS.read(tmp_path) == ()
+    instruments.measure_matrix(Workspace(ROOT), tmp_path, again=["E5"])
+    assert measured == ["E5", "E6", "E5"]
+    assert [*matrix.by_organism(matrix.ENTRIES.read(tmp_path))] == ["E5", "E6"]
+    with pytest.raises(MechvalError, match="--again 'E7' is no row; allowed: E5, E6"):
+        instruments.measure_matrix(Workspace(ROOT), tmp_path, again=["E7"])

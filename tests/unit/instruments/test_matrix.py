@@ -8,7 +8,7 @@ import torch
 
 from mechval.axioms import Interpretation
 from mechval.errors import MechvalError
-from mechval.instruments import matrix, planted, two_sat
+from mechval.instruments import evading, matrix, planted, trained, two_sat
 from mechval.instruments.columns import COLUMNS, INSTRUMENTS, Reading, Tally
 from mechval.instruments.das import SEARCHES
 from mechval.instruments.matrix import Entry, Outcome, Prediction
@@ -52,6 +52,7 @@ def measured() -> dict[str, list[Entry]]:
         ("E5", "....  .. .D ..... . . ..... --"),
         ("E6", "....  DD D- ..... D . ..... --"),
         ("illusion", "....  .- .- ..D.. . . ...D. --"),
+        ("O3 by hand", "....  DD .- .DDD. D D D.DD. --"),
     ],
 )
 def test_every_instrument_says_what_the_fault_makes_it_say(
@@ -185,9 +186,11 @@ def test_the_page_is_made_from_tables(tmp_path: Path, measured: dict[str, list[E
     problem = Problem(n_variables=3, n_clauses=4)
     MUTANTS.write(count_mutants(problem, program), tmp_path)
     SEARCHES.write([], tmp_path)
+    for table in (trained.TRAINED, evading.ATTEMPTED):
+        table.write([], tmp_path / trained.FOLDER)
     write_pages(tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".md", ".svg", ".html"}
-    assert "Of 7 false claims the four axioms catch 2, with the partial cells 7;" in (
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".md", ".svg", ".html", ""}
+    assert "Of 8 false claims the four axioms catch 2, with the partial cells 8;" in (
         tmp_path / "README.md"
     ).read_text(encoding="utf-8")
     assert "E3" in conclusions(entries)
