@@ -63,6 +63,15 @@ class StagePlaces(StageArtifacts):
                 with suppress(OSError):
                     path.unlink()
 
+    def forget_scratch(self) -> None:
+        """Remove the checkpoints: whatever stops it, all of them are in their place or none."""
+        aside = _sibling(self.scratch, "old")
+        remove(aside)
+        # It may not be there, or a full disk may have no room for the rename: then all stays.
+        with suppress(OSError):
+            self.scratch.rename(aside)
+        remove(aside)
+
     def forget_if_empty(self) -> None:
         """Remove the folders of a run, and of its study, that hold nothing at all."""
         for run in (self.directory.parent, self.bulk.parent):

@@ -1,7 +1,6 @@
 """Running the wanted stages of a study: skip what is up to date, redo the rest, publish whole."""
 
 import logging
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -116,7 +115,7 @@ def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> 
     elif decision.action == "reverify":
         _reverify(session, stage, key)
     # After a skip as well: a kill may have come between the result and this.
-    shutil.rmtree(places.scratch, ignore_errors=True)
+    places.forget_scratch()
     _keep_config(session)
 
 

@@ -83,6 +83,29 @@ def test_scratch_survives_for_the_same_key_and_goes_after_completion(
     assert not workspace.stage("two_sat", "toy", "circuit").scratch.exists()
 
 
+def test_a_kill_while_scratch_is_deleted_leaves_no_part_of_it(
+    run_toy: RunToy, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_two(context: StageContext) -> None:
+        for name in ("checkpoint", "snapshot"):
+            (context.scratch / name).touch()
+        extract(context)
+
+    def stop_half_way(folder: Path, **_: object) -> None:
+        if kept := sorted(folder.rglob("snapshot")):
+            kept[0].unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", stop_half_way)
+    with pytest.raises(KeyboardInterrupt):
+        run_toy(study=with_run("circuit", keep_two))
+    scratch = workspace.stage("two_sat", "toy", "circuit").scratch
+    assert not scratch.exists()
+    monkeypatch.undo()
+    run_toy(study=with_run("circuit", keep_two))
+    assert not any(scratch.parent.glob("*circuit*"))
+
+
 def test_scratch_of_another_seed_is_not_resumed(run_toy: RunToy) -> None:
     def refuse_checkpoint(context: StageContext) -> None:
         assert not (context.scratch / "checkpoint").exists()
