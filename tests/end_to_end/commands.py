@@ -62,6 +62,7 @@ SMALL = (
     "nulls.training.evaluate_every_steps=10",
     "nulls.training.evaluation_examples=60",
     "progress.formulas=200",
+    "partial.formulas=200",
     "improved.formulas=300",
     "certify.parsing.max_branches=2",
     "certify.drift_formulas=4",

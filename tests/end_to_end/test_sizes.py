@@ -36,6 +36,7 @@ def test_a_corner_of_the_allowed_sizes_finishes_all_stages(
         "data.selection_fraction=0.2",
         "nulls.formulas=120",
         "progress.formulas=120",
+        "partial.formulas=40",
         "improved.formulas=72",
         "certify.parsing.max_branches=0",
         "certify.drift_formulas=2",
