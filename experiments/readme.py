@@ -1,6 +1,7 @@
-"""Rewrite what the repository says of its results: README.md, docs/RESULTS.md, docs/*.html.
+"""Rewrite what the repository says of its results: README.md, docs/RESULTS.md, docs/*.html;
+and in docs/RUNNING.md of its stages.
 
-``python -m experiments.readme`` rewrites what stands between the markers of the first two, the
+``python -m experiments.readme`` rewrites what stands between the markers of the Markdown files, the
 pages, and the pictures in docs/; with ``--check`` it writes nothing and exits with 1 if that would
 change a file, pictures aside.
 """
@@ -17,6 +18,7 @@ import numpy as np
 from experiments.exits import exit_codes
 from experiments.folders import working_folder
 from experiments.pages import page_runs
+from experiments.studies import load_study
 from mechval.files import write_whole
 from mechval.instruments import readme as instruments
 from mechval.modular_addition.report import readme as modular_addition
@@ -25,10 +27,11 @@ from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.html.page import front_page
 from mechval.reporting.readme import fill
 from mechval.reporting.report import RunFiles
+from mechval.reporting.shown import markdown_of, show
 from mechval.two_sat.report import readme as two_sat
 from mechval.two_sat.report.page import PAGE
 
-FILES = ("README.md", "docs/RESULTS.md", "docs/INSTRUMENTS.md")
+FILES = ("README.md", "docs/RESULTS.md", "docs/INSTRUMENTS.md", "docs/RUNNING.md")
 PAGES = {"index.html": "reference", "proved.html": "proved"}
 """In docs/: of which run of 2-SAT each page is."""
 STUDIES = {"two_sat": two_sat.BLOCKS, "modular_addition": modular_addition.BLOCKS}
@@ -49,8 +52,16 @@ def rewritten(root: Path) -> dict[Path, str]:
         blocks.update({name: partial(make, runs) for name, make in makers.items()})
     folder = root / "results" / "instruments"
     blocks.update({name: partial(make, folder) for name, make in instruments.BLOCKS.items()})
+    blocks["stages"] = stages
     paths = [root / name for name in FILES]
     return {path: fill(path.read_text(encoding="utf-8"), blocks) for path in paths}
+
+
+def stages() -> str:
+    """What each stage of 2-SAT is for."""
+    purposes = load_study("two_sat").purposes
+    columns = (("stage", lambda name: f"`{name}`"), ("makes", purposes.__getitem__))
+    return markdown_of(show(purposes, *columns))
 
 
 def pages(root: Path) -> Iterator[tuple[Path, str]]:

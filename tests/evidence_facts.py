@@ -13,7 +13,6 @@ from mechval.two_sat.circuit.evidence import (
     neuron_rows,
 )
 from mechval.two_sat.circuit.evidence.gather import Filled
-from mechval.two_sat.circuit.neurons import PAPER_EFFECT
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def neuron_facts(evidence: Filled) -> Facts:
     yield "assignments.smallest_total_effect", Fact(min(row.total_effect for row in effects))
     evaluating, idle = [], [0.0, 0.0]
     for row in evidence[neuron_rows.NEURONS]:
-        if row.coefficient * row.max_activation > PAPER_EFFECT:
+        if row.coefficient * row.max_activation > 0.1:
             evaluating.append(row.coefficient)
         else:
             idle.append(abs(row.coefficient))

@@ -7,7 +7,7 @@ error for a wrong value, so documentation and refusal cannot drift apart.
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -30,6 +30,17 @@ def _refuse_repeated(entries: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Distinct = AfterValidator(_refuse_repeated)
 """Of a list: no entry occurs twice."""
+
+
+def once_constant(value: Any, description: str, **limits: Any) -> Any:
+    """A field for what was no setting until now. Configs of older runs do not have it: they mean
+    this ``value``, and a config that has it is theirs, so it is left out of what is written."""
+
+    def is_unchanged(found: Any) -> bool:
+        return found == value
+
+    return Field(default=value, exclude_if=is_unchanged, description=description, **limits)
+
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 

@@ -48,7 +48,7 @@ def reports(published_checkpoint: Path) -> dict[str, AxiomReport]:
     program = fit_voting_program(
         problem,
         fit_targets(model, problem, circuit.readings["paper"], fit, states),
-        voting_start(model, problem, circuit, circuit.readings["paper"]),
+        voting_start(model, problem, circuit, circuit.readings["paper"], 0.999),
         bits_each=table_widths(8),
         descent=DESCENT,
         seed=0,

@@ -65,11 +65,39 @@ def test_a_preset_resolves_to_the_settings_that_results_were_made_with(
     assert settings.model_dump(mode="json") == golden[f"{study}/{preset}"]
 
 
-def test_what_consolidates_nothing_says_nothing_of_it(tmp_path: Path) -> None:
-    words = ("consolidate=null",)
-    assert "consolidate" not in read_request(
-        composed(*words), words, Workspace(tmp_path)
-    ).settings.model_dump(mode="json")
+ONCE_CONSTANTS = [
+    ("two_sat", "consolidate", None, None),
+    ("two_sat", "circuit.effect_share", 0.9, 1),
+    ("two_sat", "circuit.smallest_effect", 0.2, -1),
+    ("two_sat", "circuit.cut", 0.6, 0),
+    ("two_sat", "circuit.high", 1.5, "high"),
+    ("two_sat", "improved.feature_share", 0.9, 0),
+    ("two_sat", "page.bar", 0.01, 1),
+    ("modular_addition", "circuit.explained", 0.5, 1.5),
+    ("modular_addition", "page.bar", 0.01, 0),
+]
+"""Settings that were constants once: another value, and one that is refused."""
+
+
+@pytest.mark.parametrize(("study", "key", "value", "wrong"), ONCE_CONSTANTS)
+def test_what_was_a_constant_names_no_run_until_it_is_changed(
+    tmp_path: Path, study: str, key: str, value: float | None, wrong: object
+) -> None:
+    def written(*words: str) -> dict:
+        words = (f"study={study}", "accelerator=cpu", *words)
+        config = read_request(composed(*words), words, Workspace(tmp_path)).run_options.config
+        assert config is not None
+        return config["settings"]
+
+    *path, name = key.split(".")
+    for block in path:
+        assert name not in written().get(block, {})
+    if value is not None:
+        assert written(f"{key}={value}")[path[0]][name] == value
+        with pytest.raises(MechvalError, match=f"{key}=.* is not allowed; allowed: a "):
+            written(f"{key}={wrong}")
+    else:
+        assert key not in written()
 
 
 def proved(tmp_path: Path, content: bytes, *words: str) -> Request:

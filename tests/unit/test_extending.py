@@ -2,23 +2,20 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
 import pytest
 
+from mechval.modular_addition import study as modular_addition
+from mechval.pipeline.study import Study, stages_of
+from mechval.reporting.report import DECLARED, templates
+from mechval.two_sat import study as two_sat
 from mechval.two_sat.configs import Version
-from mechval.two_sat.study import STUDY
-from tests.unit.pipeline.toy_study import ToySettings
+from mechval.two_sat.report import content
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "src/mechval/two_sat/report"
-CAPTIONS = (REPORT / "sections/captions.md").read_text(encoding="utf-8")
-DRAWINGS = [
-    name
-    for path in sorted((REPORT / "figures").glob("*.py"))
-    for name in re.findall(r"^def (draw_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-]
-FIGURES = re.findall(r"^([\w-]+(?:-\*)?): ", CAPTIONS, re.MULTILINE)
 GUIDE = (ROOT / "docs/EXTENDING.md").read_text(encoding="utf-8")
 NAME = "<name>"
 
@@ -44,8 +41,11 @@ def forgotten(names: tuple[str, ...], files: list[str]) -> list[tuple[str, str]]
     return [(name, file) for (name, file), text in texts.items() if name not in text]
 
 
-def made_and_shown() -> str:
-    return "".join(path.read_text(encoding="utf-8") for path in sorted(REPORT.glob("*.py")))
+def undeclared(module: ModuleType) -> list[str]:
+    """The drawing functions of a module that are shown in no section."""
+    shown = {declared.draw for declared in DECLARED[module.__name__]}
+    own = {name: draw for name, draw in vars(module).items() if name.startswith("draw_")}
+    return [name for name, draw in own.items() if draw not in shown]
 
 
 @pytest.mark.parametrize("title", re.findall(r"^## (.*)", GUIDE, re.MULTILINE))
@@ -59,16 +59,33 @@ def test_every_program_of_evaluate_is_in_each_place() -> None:
     assert forgotten(get_args(Version), places("A new program for evaluate")) == []
 
 
-def test_every_stage_is_in_each_place() -> None:
-    run, study, told = places("A new stage", 3)
-    assert forgotten(STUDY.stage_names, [study, told]) == []
-    bodies = [(ROOT / run.replace(NAME, name)).read_text("utf-8") for name in STUDY.stage_names]
-    assert all("\ndef run(" in body and "\nTABLES" in body for body in bodies)
+def stages_in(folder: Path) -> set[str]:
+    """The modules of a folder that are stages."""
+    files = folder.glob("*.py")
+    return {path.stem for path in files if "\ndef run(" in path.read_text("utf-8")}
 
 
-def test_every_block_of_settings_is_in_the_toy_study_too() -> None:
-    blocks = STUDY.settings.model_fields.keys()
-    assert blocks == ToySettings.model_fields.keys()
+@pytest.mark.parametrize("study", [two_sat.STUDY, modular_addition.STUDY])
+def test_every_stage_is_in_the_study_and_says_what_it_makes(study: Study) -> None:
+    assert set(study.stage_names) == stages_in(ROOT / "src/mechval" / study.name / "stages")
+    assert all(study.purposes.values())
+    assert all(f"Stage ``{name}``: " in module.__doc__ for name, module in zip(
+        study.stage_names, study.modules, strict=True))  # fmt: skip
+
+
+def test_a_stage_that_is_not_in_the_study_is_found(tmp_path: Path) -> None:
+    (tmp_path / "forgotten.py").write_text("X = 1\n\ndef run(context): ...\n", encoding="utf-8")
+    (tmp_path / "helper.py").write_text("def help(): ...\n", encoding="utf-8")
+    assert stages_in(tmp_path) == {"forgotten"}
+
+
+@pytest.mark.parametrize("missing", ["READS", "SETTINGS", "TABLES", "run"])
+def test_a_stage_cannot_leave_out_what_it_must_say(missing: str) -> None:
+    module = ModuleType("toy.made")
+    names = {"READS": (), "SETTINGS": (), "TABLES": (), "run": print}
+    vars(module).update({name: value for name, value in names.items() if name != missing})
+    with pytest.raises(AttributeError, match=missing):
+        stages_of([module])
 
 
 def test_a_place_that_is_forgotten_is_found() -> None:
@@ -78,18 +95,26 @@ def test_a_place_that_is_forgotten_is_found() -> None:
     }
 
 
-@pytest.mark.parametrize("drawing", DRAWINGS)
-def test_every_drawing_is_made_by_a_section(drawing: str) -> None:
-    assert drawing in made_and_shown()
+def test_every_drawing_is_shown_in_a_section() -> None:
+    # This one is of two runs, which no section has.
+    assert [name for module in content.FIGURES for name in undeclared(module)] == [
+        "draw_before_and_after"
+    ]
 
 
-@pytest.mark.parametrize("figure", FIGURES)
-def test_every_caption_is_of_a_figure_that_a_section_makes(figure: str) -> None:
-    stem, is_many, _ = figure.partition("*")
-    assert (f'"{stem}{{' if is_many else f'"{stem}"') in made_and_shown()
+def test_a_drawing_that_is_shown_nowhere_is_found() -> None:
+    module = ModuleType("forgotten")
+    vars(module)["draw_nothing"] = lambda: None
+    assert undeclared(module) == ["draw_nothing"]
 
 
-def test_every_figure_that_a_section_names_has_a_caption() -> None:
-    named = re.findall(r'(?:Figure|files\.figure)\(\s*f?"([^"]+)"', made_and_shown())
-    assert named
-    assert {re.sub(r"\{.*\}", "*", name) for name in named} <= set(FIGURES)
+def test_every_module_of_figures_is_looked_at() -> None:
+    names = {module.__name__.rpartition(".")[2] for module in content.FIGURES}
+    assert names == {path.stem for path in (REPORT / "figures").glob("[!_]*.py")}
+
+
+def test_every_figure_is_of_a_section_that_there_is() -> None:
+    sections = {path.stem for path in templates(content.PACKAGE)}
+    declared = [each for module in content.FIGURES for each in DECLARED[module.__name__]]
+    assert {each.section for each in declared} <= sections
+    assert all(each.draw.__doc__ for each in declared)

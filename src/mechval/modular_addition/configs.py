@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mechval.config import Config, Distinct
+from mechval.config import Config, Distinct, once_constant
 from mechval.errors import MechvalError
 from mechval.modular_addition.problem import ModularAddition
-from mechval.pipeline.stage import ModelSource
+from mechval.pipeline.stage import ModelSource, PageConfig
 from mechval.training.recipe import Beta, Recipe
 from mechval.transformer.architecture import Architecture
 
@@ -96,6 +96,13 @@ class CircuitConfig(Config):
         description="a number greater than 1: the factor in share that must lie between key "
         "frequencies and all others",
     )
+    explained: float = once_constant(
+        0.85,
+        "a number between 0 and 1, both excluded: of a neuron's variance, from which on it counts "
+        "as one of a frequency's (0.85 in Nanda et al., ICLR 2023)",
+        gt=0,
+        lt=1,
+    )
 
 
 class AxiomsConfig(Config):
@@ -143,6 +150,7 @@ class ModularAdditionSettings(Config):
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
     certify: CertifyConfig = Field(description="what is written beside the ledger")
     model: ModelSource = Field(default=ModelSource(), description="own or published")
+    page: PageConfig = once_constant(PageConfig(), "what the page counts as holding")
 
     @model_validator(mode="after")
     def _trains_on_some_inputs_and_holds_some_out(self) -> "ModularAdditionSettings":

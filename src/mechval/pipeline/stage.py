@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from pydantic import Field, model_validator
 
-from mechval.config import Config
+from mechval.config import Config, once_constant
 from mechval.errors import MechvalError
 from mechval.tables import Declared
 
@@ -49,6 +49,17 @@ class ModelSource(Config):
             what = "published torch file" if self.kind == "published" else "weights to go on from"
             raise MechvalError(f"model.path={path} does not exist; allowed: the {what}.")
         return path
+
+
+class PageConfig(Config):
+    """The ``page`` block: conventions of a run's page, on which no stage's result depends."""
+
+    bar: float = once_constant(
+        0.05,
+        "a number between 0 and 1, both excluded: an ε at or below it counts as holding",
+        gt=0,
+        lt=1,
+    )
 
 
 @dataclass(frozen=True)

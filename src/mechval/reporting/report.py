@@ -1,20 +1,22 @@
 """A report is a list of sections; each is one template, the tables and the figures it names.
 
 The text of a section is a Markdown template (Jinja) beside the study's report, or one that all
-studies share, in ``reporting/sections``. What it shows are :class:`Shown` tables, :class:`Figure`
-and :class:`Chart` pictures, put where the template names them. :func:`write_report` writes the page
-for the repository; ``reporting.html`` writes the same sections as one HTML file, with sortable
-tables and interactive charts.
+studies share, in ``reporting/sections``. What it shows are :class:`Shown` tables and :class:`Chart`
+pictures, put where the template names them, and below the text every :func:`shown_in` that a study
+has for the section. :func:`write_report` writes the page for the repository; ``reporting.html``
+writes the same sections as one HTML file, with sortable tables and interactive charts.
 """
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial, wraps
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import Any, TypeAlias, TypeVar
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure as Drawing
@@ -29,15 +31,11 @@ from mechval.tables import Declared, Record, Row, Table
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture with its one caption; ``draw`` is called inside ``figure_style``.
-
-    Without one here, it stands in the study's ``sections/captions.md``, perhaps under a name that
-    ends with ``-*``: then ``*`` in it stands for the last word of the figure's name.
-    """
+    """A picture with its one caption; ``draw`` is called inside ``figure_style``."""
 
     name: str
     draw: Callable[[], Drawing]
-    caption: str = ""
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """One section: its ``template`` without the heading, and the parts which that names.
+    """One section: its ``template`` without the heading, the parts which that names, and the
+    figures below it; the template has them as ``figures``.
 
     :func:`make_section` fills in the sources, the files of the run that it was made from.
     """
@@ -60,12 +59,7 @@ class Section:
     template: str
     parts: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
-
-    @property
-    def figures(self) -> list[Figure]:
-        """The figures among its parts, in lists too."""
-        found = [part if isinstance(part, list | tuple) else [part] for part in self.parts.values()]
-        return [item for group in found for item in group if isinstance(item, Figure)]
+    figures: tuple[Figure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,15 +108,78 @@ class RunFiles:
         """A table of the run, laid out; raises as :meth:`rows`."""
         return shown.show(self.rows(table), *picks)
 
-    def figure(
-        self, name: str, draw: Callable[..., Drawing], *tables: Table[Any], **settings: Any
-    ) -> Figure:
-        """A figure of whole tables and of what else ``draw`` takes; raises as :meth:`rows`."""
-        return Figure(name, partial(draw, *map(self.rows, tables), **settings))
-
 
 Maker: TypeAlias = Callable[[RunFiles], Section | None]
 """Makes a section; None where the run has nothing to say there. A study has a tuple of them."""
+
+
+Given: TypeAlias = Sequence[Any] | Mapping[str, Sequence[Any]] | None
+"""What a figure is drawn from: arguments; those of several, by a word each; or nothing."""
+Draw = TypeVar("Draw", bound=Callable[..., Drawing])
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A figure of every run that it is ``given`` something of; see :func:`shown_in`."""
+
+    section: str
+    given: Callable[[RunFiles], Given]
+    draw: Callable[..., Drawing]
+
+    def of(self, files: RunFiles) -> Iterator[Figure]:
+        """The figures of a run; raises as its tables do."""
+        given = self.given(files)
+        name = self.draw.__name__.removeprefix("draw_").replace("_", "-")
+        caption = caption_of(self.draw)
+        if isinstance(given, Mapping):
+            for word, arguments in given.items():
+                draw = partial(self.draw, *arguments)
+                yield Figure(f"{name}-{word}", draw, caption.replace("*", word))
+        elif given is not None:
+            yield Figure(name, partial(self.draw, *given), caption)
+
+
+def caption_of(draw: Callable[..., Drawing]) -> str:
+    """The first paragraph of a drawing function's docstring, on one line."""
+    return " ".join((draw.__doc__ or "").partition("\n\n")[0].split())
+
+
+DECLARED: dict[str, list[Declaration]] = defaultdict(list)
+"""By name of the module, in order."""
+
+
+def shown_in(section: str, given: Callable[[RunFiles], Given]) -> Callable[[Draw], Draw]:
+    """Declare a figure at the function that draws it, which is all that it takes.
+
+    The function's name after ``draw_`` is the figure's, the first paragraph of its docstring the
+    caption (``*`` in it is the word of one of several). It is shown below the section whose
+    template is ``<section>.md``, and linked from the text.
+    """
+
+    def declare(draw: Draw) -> Draw:
+        DECLARED[draw.__module__].append(Declaration(section, given, draw))
+        return draw
+
+    return declare
+
+
+def with_figures(makers: Iterable[Maker], *modules: ModuleType) -> tuple[Maker, ...]:
+    """Makers whose sections have the figures that these modules declare for them."""
+    declared = [each for module in modules for each in DECLARED[module.__name__]]
+
+    def illustrated(maker: Maker) -> Maker:
+        @wraps(maker)
+        def made(files: RunFiles) -> Section | None:
+            section = maker(files)
+            if section is None:
+                return None
+            own = (each for each in declared if f"{each.section}.md" == section.template)
+            drawn = (made for each in own for made in each.of(files))
+            return dataclasses.replace(section, figures=(*section.figures, *drawn))
+
+        return made
+
+    return tuple(map(illustrated, makers))
 
 
 def make_section(maker: Maker, files: RunFiles) -> Section | None:
@@ -159,15 +216,29 @@ def render_markdown(title: str, sections: Sequence[Section], package: str) -> st
 
     ``package`` is the study's report package; its templates lie in ``sections/``.
     """
-    environment = environment_of(package, _as_markdown)
     parts = [f"# {title}"]
     for section in sections:
-        text = environment.get_template(section.template).render(section.parts).strip()
+        text = section_text(section, package, _as_markdown)
         parts += [f"## {section.title}", re.sub(r"\n{3,}", "\n\n", text)]
         if section.sources:
             links = (f"[`{name}`](../{name})" for name in section.sources)
             parts.append(f"Source: {', '.join(links)}.")
     return "\n\n".join(parts) + "\n"
+
+
+def section_text(section: Section, package: str, put: Callable[[Any], str]) -> str:
+    """A section in Markdown; ``put`` makes its parts text.
+
+    Its figures are linked where its template does so, else in a sentence at the end.
+    """
+    template = environment_of(package, put).get_template(section.template)
+    text = template.render({"figures": section.figures, **section.parts}).strip()
+    links = {each.name: f"(figures/{each.name}.svg)" for each in section.figures}
+    unlinked = [
+        f"[{name.replace('-', ' ')}]{link}" for name, link in links.items() if link not in text
+    ]
+    told_below = [f"Drawn below: {', '.join(unlinked)}."] if unlinked else []
+    return "\n\n".join([text, *told_below, *map(put, section.figures)])
 
 
 def environment_of(package: str, finalize: Callable[[Any], Any]) -> Environment:
@@ -178,7 +249,7 @@ def environment_of(package: str, finalize: Callable[[Any], Any]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda part: finalize(_captioned(part, package)),
+        finalize=finalize,
     )
     environment.filters["told"] = told
     return environment
@@ -194,20 +265,6 @@ def paragraphs(package: str, template: str, **parts: Any) -> tuple[str, ...]:
     """The paragraphs of a text that is no section, each on one line."""
     text = environment_of(package, told).get_template(template).render(parts)
     return tuple(" ".join(each.split()) for each in text.split("\n\n") if each.strip())
-
-
-def _captioned(part: Any, package: str) -> Any:
-    if not isinstance(part, Figure) or part.caption:
-        return part
-    captions, (stem, _, last) = _captions(package), part.name.rpartition("-")
-    caption = captions.get(part.name) or captions[f"{stem}-*"].replace("*", last)
-    return dataclasses.replace(part, caption=caption)
-
-
-@cache
-def _captions(package: str) -> dict[str, str]:
-    """By name of the figure: paragraphs of captions.md, without their line breaks."""
-    return dict(each.split(": ", 1) for each in paragraphs(package, "captions.md"))
 
 
 def _as_markdown(part: Any) -> Any:

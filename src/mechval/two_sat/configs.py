@@ -4,13 +4,12 @@ What they are unless told otherwise is said in ``conf/settings/two_sat/base.yaml
 it imports no science, so that a stage depends on its settings and not on its siblings.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, model_serializer, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
-from mechval.config import Config, Distinct
-from mechval.pipeline.stage import ModelSource
+from mechval.config import Config, Distinct, once_constant
+from mechval.pipeline.stage import ModelSource, PageConfig
 from mechval.training.recipe import Descent, Recipe
 from mechval.transformer.architecture import Architecture
 from mechval.two_sat.problem import Problem
@@ -96,13 +95,31 @@ class SplitSizes(NamedTuple):
 
 
 class CircuitConfig(Config):
-    """How neurons are read as bits."""
+    """How neurons are read as bits: reading calibrated takes the neurons that carry
+    ``effect_share``, reading paper those above ``smallest_effect``, on from ``cut``, with ``high``
+    for on."""
 
     readings: Annotated[tuple[ReadingName, ...], Distinct] = Field(
         min_length=1,
         description="a list of calibrated (scale-free rules) and paper (its constants)",
     )
     max_leaves: int = Field(ge=2, le=64, description="an integer from 2 to 64")
+    effect_share: float = once_constant(
+        0.999,
+        "a number between 0 and 1, both excluded: of the total effect, carried by the neurons that "
+        "reading calibrated looks at",
+        gt=0,
+        lt=1,
+    )
+    smallest_effect: float = once_constant(
+        0.1, "a number of at least 0, in logits: above it reading paper looks at a neuron", ge=0
+    )
+    cut: float = once_constant(
+        0.5, "a positive activation: from it on a bit is 1 in reading paper", gt=0
+    )
+    high: float = once_constant(
+        2.0, "a positive activation: what reading paper writes for a bit of 1", gt=0
+    )
 
 
 class AxiomsConfig(Config):
@@ -160,6 +177,13 @@ class ImprovedConfig(Config):
     )
     formulas: int = Field(ge=2, description="an integer from 2 up: fitting formulas that are used")
     steps: int = Field(ge=10, description="an integer from 10 up")
+    feature_share: float = once_constant(
+        0.999,
+        "a number between 0 and 1, both excluded: of the variance of votes, carried by the "
+        "features that a fit starts from",
+        gt=0,
+        lt=1,
+    )
 
 
 class NullsConfig(Config):
@@ -252,8 +276,8 @@ class TwoSatSettings(Config):
     finishing: Recipe | None = Field(
         description="null, or a recipe that trains the last MLP and the unembedding alone"
     )
-    consolidate: ConsolidateConfig | None = Field(
-        default=None, description="null, or how the network is trained until it can be proved"
+    consolidate: ConsolidateConfig | None = once_constant(
+        None, "null, or how the network is trained until it can be proved"
     )
     circuit: CircuitConfig = Field(description="how neurons are read")
     axioms: AxiomsConfig = Field(description="which interpretations are validated")
@@ -264,6 +288,7 @@ class TwoSatSettings(Config):
     nulls: NullsConfig = Field(description="which null networks are made")
     progress: ProgressConfig = Field(description="how snapshots are validated")
     certify: CertifyConfig = Field(description="how much is proved and counted")
+    page: PageConfig = once_constant(PageConfig(), "what the page counts as holding")
 
     @property
     def phases(self) -> dict[str, Recipe]:
@@ -302,11 +327,3 @@ class TwoSatSettings(Config):
                     f"{name}={wanted} is more than the data have; allowed: at most {allowed}"
                 )
         return self
-
-    @model_serializer(mode="wrap")
-    def _absent_as_before(self, values_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Configs of runs that consolidate nothing are what they were before one could."""
-        values = values_of(self)
-        if self.consolidate is None:
-            del values["consolidate"]
-        return values

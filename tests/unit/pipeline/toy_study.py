@@ -19,24 +19,13 @@ class ToyProblem(Config):
     n_clauses: StrictInt = Field(default=10, ge=4, le=20, description="an integer from 4 to 20")
 
 
-class ToySettings(Config):
-    """The blocks of the 2-SAT study, mostly unread."""
+class ToySettings(Config, extra="allow"):
+    """What the toy's stages read of the 2-SAT study's blocks; the others are taken unread."""
 
     problem: ToyProblem = ToyProblem()
-    data: dict[str, Any] = Field(default_factory=dict)
-    architecture: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
-    finishing: dict[str, Any] | None = None
-    consolidate: dict[str, Any] | None = None
     circuit: dict[str, Any] = Field(default_factory=dict)
     axioms: dict[str, Any] = Field(default_factory=lambda: {"confidence": 0.95})
-    partial: dict[str, Any] = Field(default_factory=dict)
-    variants: dict[str, Any] = Field(default_factory=dict)
-    improved: dict[str, Any] = Field(default_factory=dict)
-    nulls: dict[str, Any] = Field(default_factory=dict)
-    progress: dict[str, Any] = Field(default_factory=dict)
-    certify: dict[str, Any] = Field(default_factory=dict)
-    model: dict[str, Any] = Field(default_factory=dict)
 
 
 Context = StageContext[ToySettings]

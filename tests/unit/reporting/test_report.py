@@ -178,14 +178,57 @@ def test_a_stage_that_has_not_run_is_refused_by_name() -> None:
 
 
 def test_a_report_is_a_page_and_its_figures(render: Render, tmp_path: Path) -> None:
-    render("{% for each in figures %}{{ each }}{% endfor %}", figures=[])
-    figures = [Figure(name, drawing, name) for name in ("one", "two")]
+    render("Text.")
+    figures = tuple(Figure(name, drawing, name) for name in ("one", "two"))
     folder = tmp_path / "report"
     folder.mkdir()
-    section = Section("Toy", "toy.md", {"figures": figures})
+    section = Section("Toy", "toy.md", figures=figures)
     report.write_report("Page", [section], "toy_report", folder)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
     assert names == {"README.md", "figures/one.svg", "figures/two.svg"}
+
+
+@report.shown_in("toy", lambda files: [ROWS])
+def draw_one_alone(rows: tuple[Row, ...]) -> Drawing:
+    """Look."""
+    return drawing()
+
+
+@report.shown_in("toy", lambda files: {"a": [ROWS], "b": [ROWS]})
+def draw_many(rows: tuple[Row, ...]) -> Drawing:
+    """Of *:
+    look.
+
+    No part of the caption.
+    """
+    return drawing()
+
+
+@report.shown_in("toy", lambda files: None)
+@report.shown_in("another", lambda files: [ROWS])
+def draw_elsewhere(rows: tuple[Row, ...]) -> Drawing:
+    """Nowhere in the toy."""
+    return drawing()
+
+
+def test_a_declared_figure_is_shown_below_its_section_and_linked(render: Render) -> None:
+    (maker,) = report.with_figures([lambda _: Section("Toy", "toy.md")], sys.modules[__name__])
+    section = report.make_section(maker, RunFiles(None, 0, {}))
+    assert section is not None
+    assert [figure.name for figure in section.figures] == ["one-alone", "many-a", "many-b"]
+    render("See [it](figures/one-alone.svg).")
+    page = report.render_markdown("Page", [section], "toy_report")
+    below = (
+        "See [it](figures/one-alone.svg).\n\nDrawn below: [many a](figures/many-a.svg), [many b]("
+    )
+    assert below in page
+    assert page.count("![") == 3
+    assert "![Of b: look.](figures/many-b.svg)" in page
+
+
+def test_a_section_with_nothing_to_say_has_no_figures() -> None:
+    (maker,) = report.with_figures([lambda _: None], sys.modules[__name__])
+    assert report.make_section(maker, RunFiles(None, 0, {})) is None
 
 
 def test_a_table_is_there_if_its_stage_is_whole_and_wrote_it(tmp_path: Path) -> None:

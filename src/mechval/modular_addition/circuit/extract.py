@@ -22,15 +22,13 @@ from mechval.modular_addition.network.components import Activations, Logits
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer
 
-EXPLAINED = 0.85
-"""A neuron counts as one of a frequency's if it explains this share (Nanda et al.'s number)."""
-
 
 @dataclass(frozen=True)
 class Frequency:
     """Where one frequency occurs.
 
-    It explains so many ``neurons`` best, ``neurons_explained`` of them by at least EXPLAINED. For
+    It explains so many ``neurons`` best, ``neurons_explained`` of them by at least the set
+    share ``explained``. For
     the logits see :func:`logit_waves` and :func:`sum_wave_shares`, the latter also of what the
     neurons alone write into them; that chooses the key frequencies. ``is_embedded``: does the
     embedding's power choose it?
@@ -44,7 +42,7 @@ class Frequency:
     embedding_power_share: float = tables.number("embedding power", "%")
     unembedding_power_share: float = tables.number("unembedding power", "%")
     neurons: int = tables.told()
-    neurons_explained: int = tables.told("neurons ≥ 85 %")
+    neurons_explained: int = tables.told()
     logit_coefficient: float = tables.number(unit="logits")
     logit_variance_share: float = tables.number("logit variance", "%")
     logit_sum_wave_share: float = tables.number("on waves of a + b", "%")
@@ -149,7 +147,7 @@ def extract_circuit(
     )
     neurons = neuron_waves(problem, activations.hidden)
     best = torch.tensor([row.frequency for row in neurons])
-    is_explained = torch.tensor([row.variance_explained >= EXPLAINED for row in neurons])
+    is_explained = torch.tensor([row.variance_explained >= config.explained for row in neurons])
     columns = (
         frequencies,
         *(torch.isin(frequencies, each.frequencies) for each in (key, embedded)),

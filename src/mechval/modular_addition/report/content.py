@@ -6,8 +6,8 @@ from functools import partial
 from mechval import axioms
 from mechval.axioms import Cell
 from mechval.axioms import progress as snapshots
-from mechval.modular_addition.circuit import examples, losses
 from mechval.modular_addition.circuit import extract as circuit
+from mechval.modular_addition.circuit import losses
 from mechval.modular_addition.circuit.fourier import Frequencies
 from mechval.modular_addition.circuit.losses import LOSS_POINTS
 from mechval.modular_addition.circuit.selection import select_waves
@@ -23,7 +23,7 @@ from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
 from mechval.reporting.partial_cells import partial_tables
-from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Shown, by, show, told
 
 PACKAGE = __name__.rpartition(".")[0]
@@ -47,9 +47,7 @@ def network(files: RunFiles) -> Section:
     """What the network answers and how it was trained."""
     is_own = files.settings.model.kind == "own"
     answers = files.record(training.ANSWERS)
-    curve = files.rows(training.CURVE) if is_own else ()
     counts = {"all": answers, "trained on": answers.train, "held out": answers.test}
-    draw = partial(figures.draw_learning_curve, curve, answers)
     parts = {
         "is_own": is_own,
         "problem": files.settings.problem,
@@ -61,39 +59,35 @@ def network(files: RunFiles) -> Section:
             ("accuracy", lambda item: f"{1 - item[1].wrong_count / item[1].n:.5f}"),
         ),
         "grokking": files.record(training.GROKKING) if is_own else None,
-        "curve": Figure("learning-curve", draw) if is_own else None,
     }
     return Section("Network", "network.md", parts)
 
 
 def the_circuit(files: RunFiles) -> Section:
     """Which frequencies the network computes with, and how far they explain it."""
-    frequencies, neurons = circuit.FREQUENCIES, circuit.NEURONS
-    draw, figure = figures, files.figure
-    shown = [row for row in files.rows(frequencies) if row.is_key or row.is_embedded]
-    drawn = [
-        figure("embedding", draw.draw_embedding, frequencies),
-        figure("neurons", draw.draw_neurons, neurons, frequencies),
-    ]
+    rows = files.rows(circuit.FREQUENCIES)
+    shown = [row for row in rows if row.is_key or row.is_embedded]
     parts = {
         "losses": _losses(files.rows(losses.LOSSES)),
         "facts": files.record(circuit.FACTS),
+        "explained": files.settings.circuit.explained,
         "frequencies": show(
             shown,
             "frequency",
             ("used", "is_key"),
             ("in the embedding", "is_embedded"),
-            "neuron_sum_wave_share neurons neurons_explained logit_coefficient "
-            "logit_variance_share embedding_power_share",
+            "neuron_sum_wave_share neurons",
+            explained(files),
+            "logit_coefficient logit_variance_share embedding_power_share",
         ),
         "programs": _programs(files),
     }
-    found = examples.load_examples(files.folder("circuit"))
-    if len(found.neurons):
-        over_inputs = partial(draw.draw_neurons_over_inputs, found, files.rows(neurons))
-        drawn.append(Figure("neurons-over-inputs", over_inputs))
-    drawn.append(Figure("logit-spectrum", partial(draw.draw_logit_spectrum, found)))
-    return Section("Circuit", "circuit.md", {**parts, "figures": drawn})
+    return Section("Circuit", "circuit.md", parts)
+
+
+def explained(files: RunFiles) -> tuple[str, str]:
+    """The column of the neurons that count as one of a frequency's."""
+    return f"neurons ≥ {100 * files.settings.circuit.explained:g} %", "neurons_explained"
 
 
 def _programs(files: RunFiles) -> Shown | None:
@@ -140,13 +134,11 @@ def _losses(rows: Sequence[losses.Loss]) -> Shown:
 
 def progress(files: RunFiles) -> Section | None:
     """The axioms and the losses over the training; nothing without its snapshots."""
-    points = files.rows(LOSS_POINTS)
-    unit = f"inputs seen ({files.record(training.ANSWERS).train.n:,} in each step)"
+    unit = figures.SEEN.format(files.record(training.ANSWERS).train.n)
     drawn = progress_figures(files.rows(snapshots.CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
-    if any(point.examples is not None for point in points):
-        draw = partial(figures.draw_loss_progress, points, unit)
-        drawn.append(Figure("losses-over-training", draw))
-    return Section("Over the training", "progress.md", {"figures": drawn}) if drawn else None
+    if not drawn and all(point.examples is None for point in files.rows(LOSS_POINTS)):
+        return None
+    return Section("Over the training", "progress.md", figures=tuple(drawn))
 
 
 def main_cells(files: RunFiles) -> list[Cell]:
@@ -242,7 +234,6 @@ def can_the_readings_fail(files: RunFiles) -> Section | None:
     """The readings of the network beside those of the controls."""
     if not files.rows(controls.READINGS):
         return None
-    figure = files.figure("decimals", figures.draw_decimals, controls.DECIMALS)
     readings = files.show(
         controls.READINGS,
         "map reading subject judged_on points features",
@@ -250,8 +241,7 @@ def can_the_readings_fail(files: RunFiles) -> Section | None:
         "n root_mean_square_error largest_error",
         ("R²", lambda row: CellText(f"{row.r_squared:.4f}", row.r_squared)),
     )
-    parts = {"readings": readings, "figure": figure}
-    return Section("Can the readings fail? (D4)", "readings.md", parts)
+    return Section("Can the readings fail? (D4)", "readings.md", {"readings": readings})
 
 
 def beside_the_paper(files: RunFiles) -> Section:
@@ -281,7 +271,7 @@ def _percent(share: float) -> CellText:
     return CellText(f"{share:.2%}", share)
 
 
-MAKERS: tuple[report.Maker, ...] = (
+_SECTIONS: tuple[report.Maker, ...] = (
     targets,
     network,
     the_circuit,
@@ -291,3 +281,4 @@ MAKERS: tuple[report.Maker, ...] = (
     progress,
     beside_the_paper,
 )
+MAKERS = report.with_figures(_SECTIONS, figures)

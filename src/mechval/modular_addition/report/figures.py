@@ -1,25 +1,32 @@
 """Figures: the circuit's frequencies, neurons and logits; ε of every cell, decimals, training."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from mechval.modular_addition.circuit.examples import BRIGHTEST, Examples
-from mechval.modular_addition.circuit.extract import EXPLAINED, Frequency, Neuron
-from mechval.modular_addition.circuit.losses import LossPoint
-from mechval.modular_addition.claim.controls import Differing
-from mechval.modular_addition.network.training import Answers, CurvePoint
+from mechval.modular_addition.circuit.examples import BRIGHTEST, Examples, load_examples
+from mechval.modular_addition.circuit.extract import FREQUENCIES, NEURONS, Frequency, Neuron
+from mechval.modular_addition.circuit.losses import LOSS_POINTS, LossPoint
+from mechval.modular_addition.claim.controls import DECIMALS, Differing
+from mechval.modular_addition.network.training import ANSWERS, CURVE, Answers, CurvePoint
 from mechval.reporting import figures
 from mechval.reporting.figures_progress import error_of, format_examples
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, SKY_BLUE, VERMILLION
+from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
 
+SEEN = "inputs seen ({:,} in each step)"
+"""The unit of what is drawn over the training."""
 
+
+@shown_in("circuit", lambda files: [files.rows(FREQUENCIES)])
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
-    """The embedding's norm along every wave; shares of the neurons' part of the logits, ordered."""
+    """The embedding's waves (labelled: the key frequencies), and below how clearly the key
+    frequencies stand out of what the neurons write into the logits."""
     figure, ((top,), (bottom,)) = figures.grid(2, 1, 4.8)
     numbers = np.array([row.frequency for row in frequencies])
     cosines = [row.embedding_cos_norm for row in frequencies]
@@ -56,12 +63,19 @@ def _draw_cut(axes: Axes, frequencies: Sequence[Frequency]) -> None:
     axes.legend()
 
 
-def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) -> Figure:
-    """How far one frequency explains each neuron, and how many neurons each frequency has."""
+@shown_in(
+    "circuit",
+    lambda files: [files.rows(NEURONS), files.rows(FREQUENCIES), files.settings.circuit.explained],
+)
+def draw_neurons(
+    neurons: Sequence[Neuron], frequencies: Sequence[Frequency], explained: float
+) -> Figure:
+    """How much of each neuron one frequency explains: a peak near 1 means neurons that work at a
+    single frequency."""
     figure, ((left, right),) = figures.grid(1, 2, 2.9, width_ratios=[3, 2])
-    explained = [neuron.variance_explained for neuron in neurons]
-    left.hist(explained, bins=np.linspace(0, 1, 41).tolist(), color=BLUE)
-    left.axvline(EXPLAINED, color=VERMILLION, linestyle="--", label=f"{EXPLAINED:.0%}")
+    shares = [neuron.variance_explained for neuron in neurons]
+    left.hist(shares, bins=np.linspace(0, 1, 41).tolist(), color=BLUE)
+    left.axvline(explained, color=VERMILLION, linestyle="--", label=f"{explained:.0%}")
     left.set_xlabel("share of a neuron's variance that its best frequency explains")
     left.set(ylabel=f"neurons (of {len(neurons):,})", title="hidden neurons on all inputs")
     left.legend()
@@ -69,7 +83,7 @@ def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) ->
     places = np.arange(len(occurring))
     right.bar(places, [row.neurons for row in occurring], color=SKY_BLUE, label="all")
     counted = [row.neurons_explained for row in occurring]
-    right.bar(places, counted, 0.5, color=BLUE, label=f"≥ {EXPLAINED:.0%} explained")
+    right.bar(places, counted, 0.5, color=BLUE, label=f"≥ {explained:.0%} explained")
     labels = [f"{row.frequency}{'*' if row.is_key else ''}" for row in occurring]
     right.set_xticks(places, labels, rotation=90 if len(places) > 8 else 0)
     right.set(xlabel="best frequency (*: key)", ylabel="neurons")
@@ -78,8 +92,15 @@ def draw_neurons(neurons: Sequence[Neuron], frequencies: Sequence[Frequency]) ->
     return figure
 
 
+def _over_inputs(files: RunFiles) -> list[Any] | None:
+    found = load_examples(files.folder("circuit"))
+    return [found, files.rows(NEURONS)] if len(found.neurons) else None
+
+
+@shown_in("circuit", _over_inputs)
 def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> Figure:
-    """Per key frequency that has neurons, the one that it explains most of, over a and b."""
+    """One neuron per key frequency over all pairs (a, b): a regular grid means that it responds to
+    one wavelength."""
     figure, (panels,) = figures.grid(1, len(examples.neurons), 2.5, sharey=True)
     chosen = zip(examples.frequencies.tolist(), examples.neurons.tolist(), strict=True)
     for axes, (frequency, neuron), levels in zip(panels, chosen, examples.levels, strict=True):
@@ -92,8 +113,10 @@ def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> F
     return figure
 
 
+@shown_in("circuit", lambda files: [load_examples(files.folder("circuit"))])
 def draw_logit_spectrum(examples: Examples) -> Figure:
-    """Norm of the logits along every product of a wave of a and a wave of b."""
+    """The logits by frequency of a and of b: spots on the diagonal alone mean that they depend on a
+    + b."""
     figure = Figure(figsize=(figures.PAGE_WIDTH * 0.7, 3.8), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(
@@ -105,8 +128,10 @@ def draw_logit_spectrum(examples: Examples) -> Figure:
     return figure
 
 
+@shown_in("readings", lambda files: [files.rows(DECIMALS)])
 def draw_decimals(rows: Sequence[Differing]) -> Figure:
-    """How often a reading differs, over decimals: in any wave of a point, and per wave."""
+    """Share that differs against decimals compared: where the controls (orange, red) lie as low as
+    the network (blue), the reading cannot fail and says nothing."""
     panels = by(rows, "map", "reading", "judged_on").values()
     n_rows = -(-len(panels) // 2)
     figure, grid = figures.grid(n_rows, 2, 0.8 + 2.0 * n_rows, sharey=True)
@@ -139,8 +164,16 @@ def _draw_decimals(axes: Axes, rows: Sequence[Differing]) -> None:
     axes.set_title(f"{first.map} {first.reading}\non {first.judged_on} (N = {first.n:,})")
 
 
+def _training(files: RunFiles) -> list[Any] | None:
+    if files.settings.model.kind != "own":
+        return None
+    return [files.rows(CURVE), files.record(ANSWERS)]
+
+
+@shown_in("network", _training)
 def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure:
-    """Loss and error of the train and of the held-out inputs against the step."""
+    """Loss and error on trained and held-out pairs: a gap that closes late is memorising, then
+    grokking."""
     figure, ((top,), (bottom,)) = figures.grid(2, 1, 4.6, sharex=True)
     steps = [point.step for point in curve]
     for colour, style, name, part, n in (
@@ -162,8 +195,17 @@ def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure
     return figure
 
 
-def draw_loss_progress(points: Sequence[LossPoint], unit: str) -> Figure:
-    """The four losses of the snapshots against examples seen.
+def _losses(files: RunFiles) -> list[Any] | None:
+    points = files.rows(LOSS_POINTS)
+    if all(point.examples is None for point in points):
+        return None
+    return [points, SEEN.format(files.record(ANSWERS).train.n)]
+
+
+@shown_in("progress", _losses)
+def draw_losses_over_training(points: Sequence[LossPoint], unit: str) -> Figure:
+    """Nanda et al.'s progress measures: the restricted loss falls and the excluded loss rises while
+    the network moves to its key waves, before held-out loss falls.
 
     Points without ``examples`` have no place here; a ``unit`` is such as ``inputs seen``.
     """

@@ -28,9 +28,9 @@ def _neurons(files: RunFiles) -> Answer:
         computed=computed,
         unused=[row for row in keys if row not in computed],
         n=files.settings.problem.n_pairs,
-        least=f"{circuit.EXPLAINED:.0%}",
+        least=f"{files.settings.circuit.explained:.0%}",
     )
-    details = show(keys, "frequency neurons neurons_explained neuron_sum_wave_share")
+    details = show(keys, "frequency neurons", content.explained(files), "neuron_sum_wave_share")
     return Answer(verdict, tuple(told), details, "good" if computed else "bad")
 
 

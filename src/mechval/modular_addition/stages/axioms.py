@@ -11,6 +11,8 @@ from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.modular_addition.stages.train import load_stage_network
 
+READS = ("data", "train", "circuit")
+SETTINGS = ("problem", "architecture", "axioms")
 TABLES = (
     axioms.CELLS,
     axioms.INTERPRETATIONS,

@@ -5,6 +5,8 @@ from mechval.modular_addition.claim.validation import FAILING, find_failing_pair
 from mechval.modular_addition.stages.data import Context
 from mechval.modular_addition.stages.train import load_stage_network
 
+READS = ("train", "axioms")
+SETTINGS = ("problem", "architecture", "certify")
 TABLES = (FAILING,)
 
 

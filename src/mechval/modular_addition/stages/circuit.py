@@ -5,6 +5,8 @@ from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.modular_addition.stages.train import load_stage_network
 
+READS = ("data", "train")
+SETTINGS = ("problem", "architecture", "circuit")
 TABLES = (extract.FREQUENCIES, extract.NEURONS, extract.FACTS, losses.LOSSES)
 
 

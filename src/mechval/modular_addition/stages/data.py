@@ -6,6 +6,8 @@ from mechval.pipeline.stage import StageContext
 
 Context = StageContext[ModularAdditionSettings]
 
+READS = ()
+SETTINGS = ("problem", "data")
 TABLES = (dataset.SIZES,)
 
 

@@ -11,6 +11,8 @@ from mechval.modular_addition.network.components import Components, record_activ
 from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.modular_addition.stages.train import load_stage_network
 
+READS = ("train", "circuit", "data")
+SETTINGS = ("problem", "architecture", "axioms")
 TABLES = (PARTIALS, INTERCHANGES)
 
 

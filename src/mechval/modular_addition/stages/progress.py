@@ -17,6 +17,9 @@ from mechval.pipeline.stage import StageArtifacts
 from mechval.training.callbacks import saved_snapshots
 from mechval.transformer import Transformer
 
+READS = ("data", "train")
+# The recipe is not among them: another one makes other weights, an input.
+SETTINGS = ("problem", "architecture", "circuit", "axioms")
 TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS, LOSS_POINTS)
 
 

@@ -7,6 +7,8 @@ from mechval.modular_addition.report import content, published_values
 from mechval.modular_addition.stages.data import Context
 from mechval.reporting import paper, report
 
+READS = ("*",)
+SETTINGS = ("problem", "training")
 TABLES = (paper.COMPARISONS, published_values.HEADLINES)
 
 

@@ -12,6 +12,8 @@ from mechval.transformer import Transformer, save_weights
 from mechval.transformer.foreign import load_foreign_checkpoint
 
 PHASE = "training"
+READS = ("data",)
+SETTINGS = ("problem", "architecture", "training")
 TABLES = (training.CURVE, training.GROKKING, training.ANSWERS)
 
 

@@ -63,7 +63,6 @@ class PageContent:
             MechvalError where the run lacks what it needs. None: the study has none.
         beside: the run beside another that its network comes from, drawn with the page; raises
             likewise. None where there is no such run.
-        bar: an ε at or below this counts as holding. A stated convention, not a finding.
     """
 
     study: str
@@ -82,7 +81,6 @@ class PageContent:
     asked: Callable[[Cell], bool] = lambda cell: True
     drawing: Callable[[FinishedRun], str] | None = None
     beside: "Callable[[PageRun], Section | None]" = lambda run: None
-    bar: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,9 @@ class PageRun:
         content = self.content
         cells = answers.claimed(content.cells(self.files))
         proved = frozenset(content.proved(self.files))
-        return answers.Judged(cells, content.nulls(self.files), content.bar, proved)
+        return answers.Judged(
+            cells, content.nulls(self.files), self.files.settings.page.bar, proved
+        )
 
 
 def whole_files(run: FinishedRun, settings: Any, states: Iterable[StageState]) -> RunFiles:

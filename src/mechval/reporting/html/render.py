@@ -78,7 +78,7 @@ def render_section(section: Section, package: str, files: RunFiles | None = None
         found.append(html)
         return f"{_OPEN}{len(found) - 1}{_CLOSE}"
 
-    text = report.environment_of(package, put).get_template(section.template).render(section.parts)
+    text = report.section_text(section, package, put)
     html = _OWN_PARAGRAPH.sub(r"\1", markdown(text))
     html = _PLACE.sub(lambda match: found[int(match[1])], html)
     return Rendered(place, section.title, html, section.sources)

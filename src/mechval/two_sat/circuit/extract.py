@@ -12,8 +12,6 @@ from mechval.errors import MechvalError
 from mechval.two_sat.circuit.neurons import (
     Levels,
     NeuronEffects,
-    Selection,
-    Thresholds,
     is_constant,
     neuron_effects,
     neuron_levels,
@@ -29,11 +27,6 @@ from mechval.two_sat.programs.disjunctions import (
     fit_disjunctions,
     mean_activation_by_assignment,
 )
-
-READINGS: Mapping[ReadingName, tuple[Selection, Thresholds]] = {
-    "calibrated": ("effect_share", "calibrated"),
-    "paper": ("paper", "paper"),
-}
 
 
 @dataclass(frozen=True)
@@ -126,9 +119,8 @@ def _read_neurons(
     seed: int,
 ) -> Reading | None:
     """Read the neurons by one pair of rules; None where no selected bit ever changes."""
-    selection, thresholds = READINGS[name]
-    selected = effects.evaluating(selection)
-    levels = neuron_levels(hidden[:, selected], thresholds)
+    selected = effects.evaluating(name, config)
+    levels = neuron_levels(hidden[:, selected], name, config)
     bits = hidden[:, selected] >= levels.cut
     constant = is_constant(bits)
     if bool(constant.all()):

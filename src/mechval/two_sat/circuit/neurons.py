@@ -1,7 +1,6 @@
 """Which hidden neurons evaluate, and when such a neuron counts as on."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -9,16 +8,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.transformer import Transformer
+from mechval.two_sat.configs import CircuitConfig, ReadingName
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.problem import Problem
 
-Selection = Literal["effect_share", "paper"]
-Thresholds = Literal["calibrated", "paper"]
-
 EFFECT_SHARE = 0.999
-PAPER_EFFECT = 0.1
-PAPER_CUT = 0.5
-PAPER_HIGH = 2.0
+"""At which the neurons that carry the effect are counted, the same for every network."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +36,13 @@ class NeuronEffects:
         reached = order.values.cumsum(0) < share * order.values.sum()
         return order.indices[: int(reached.sum()) + 1].sort().values
 
-    def evaluating(self, selection: Selection) -> Int[Tensor, " chosen"]:
+    def evaluating(self, reading: ReadingName, config: CircuitConfig) -> Int[Tensor, " chosen"]:
         """Neurons that argue for satisfiability, by a scale-free rule or the paper's.
-        ``effect_share``: those with a positive coefficient among the smallest set that carries 99.9
-        % of the total effect. ``paper``: activation times coefficient above 0.1."""
-        if selection == "paper":
-            return (self.max_activation * self.coefficient > PAPER_EFFECT).nonzero().flatten()
-        carrying = self.carrying()
+        ``calibrated``: those with a positive coefficient among the smallest set that carries
+        ``effect_share``. ``paper``: activation times coefficient above ``smallest_effect``."""
+        if reading == "paper":
+            return (self.max_activation * self.coefficient > config.smallest_effect).nonzero()[:, 0]
+        carrying = self.carrying(config.effect_share)
         return carrying[self.coefficient[carrying] > 0]
 
 
@@ -69,15 +64,21 @@ def neuron_effects(
     return NeuronEffects(coefficient, hidden.max(dim=0).values)
 
 
-def neuron_levels(hidden: Float[Tensor, "formula neuron"], thresholds: Thresholds) -> Levels:
-    """Cut and high value of each neuron, by a rule that does not see ε. ``paper`` takes the paper's
-    constants 0.5 and 2.0. ``calibrated`` puts the cut midway between the neuron's mean off and its
-    mean on activation, and the high value at its mean on."""
-    n_neurons = hidden.shape[1]
-    if thresholds == "paper":
-        return Levels(torch.full((n_neurons,), PAPER_CUT), torch.full((n_neurons,), PAPER_HIGH))
-    pairs = [_calibrate(hidden[:, neuron].double().numpy()) for neuron in range(n_neurons)]
-    levels = torch.tensor(pairs, dtype=torch.float32).reshape(n_neurons, 2)
+def neuron_levels(
+    hidden: Float[Tensor, "formula neuron"], reading: ReadingName, config: CircuitConfig
+) -> Levels:
+    """Cut and high value of each neuron, by a rule that does not see ε: :func:`calibrated_levels`,
+    or with ``paper`` the two that are set (paper section 4: 0.5 and 2.0)."""
+    if reading == "calibrated":
+        return calibrated_levels(hidden)
+    return Levels(*(torch.full(hidden.shape[1:], level) for level in (config.cut, config.high)))
+
+
+def calibrated_levels(hidden: Float[Tensor, "formula neuron"]) -> Levels:
+    """The cut midway between a neuron's mean off and its mean on activation, and the high value at
+    its mean on."""
+    pairs = [_calibrate(activations.double().numpy()) for activations in hidden.T]
+    levels = torch.tensor(pairs, dtype=torch.float32).reshape(-1, 2)
     return Levels(levels[:, 0], levels[:, 1])
 
 

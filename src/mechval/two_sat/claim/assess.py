@@ -11,7 +11,7 @@ from mechval.axioms import AxiomReport, Batch, evaluate_axioms
 from mechval.axioms.progress import Validation
 from mechval.errors import MechvalError
 from mechval.transformer import answer_logits
-from mechval.two_sat.circuit.extract import READINGS, Circuit, extract_circuit
+from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.configs import AxiomsConfig, CircuitConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.interpretation import interpretation_tags, make_interpretations
@@ -72,7 +72,7 @@ def assess_network(
     return Validation(
         reports=tuple(reports),
         refusals={
-            name: _why_left_out(circuit, reading) if circuit else why_none
+            name: _why_left_out(circuit, reading, question.circuit) if circuit else why_none
             for reading in readings
             if circuit is None or reading not in circuit.readings
             for name in question.names(reading)
@@ -86,9 +86,8 @@ def assess_network(
     )
 
 
-def _why_left_out(circuit: Circuit, reading: ReadingName) -> str:
-    selection, _ = READINGS[reading]
-    n_selected = len(circuit.effects.evaluating(selection))
+def _why_left_out(circuit: Circuit, reading: ReadingName, config: CircuitConfig) -> str:
+    n_selected = len(circuit.effects.evaluating(reading, config))
     return f"the {reading} rules select {n_selected} neurons, none with a bit that changes"
 
 

@@ -82,7 +82,7 @@ def progress(files: RunFiles) -> Section | None:
         unit="formulas seen in the phase",
     )
     title = "When the interpretation becomes true"
-    return Section(title, "progress.md", {"figures": figures}) if figures else None
+    return Section(title, "progress.md", figures=tuple(figures)) if figures else None
 
 
 def _cells_in_full(cells: Sequence[Cell], with_published: bool, proved: frozenset[str]) -> Shown:

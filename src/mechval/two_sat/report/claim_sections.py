@@ -1,21 +1,16 @@
 """Sections on variants and rivals, on a better interpretation, and on derivability and size."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from mechval.axioms.paired import PAIRED
-from mechval.axioms.report import CELLS, INTERPRETATIONS
-from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import Shown, by, counted, show
 from mechval.two_sat.claim.derivability import COMPOSITION, DERIVABILITY, PARTS
 from mechval.two_sat.claim.improved.improver import CHOICES, ChoiceRow
 from mechval.two_sat.claim.sizes import FRONT, SIZES, FrontRow
-from mechval.two_sat.claim.surface import SURFACE
-from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, VariantRow
-from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
-from mechval.two_sat.report import measured, targets
-from mechval.two_sat.report.figures import claim as figures
-from mechval.two_sat.report.published_values import BY_KEY
+from mechval.two_sat.claim.variants.variant import VARIANTS, VariantRow
+from mechval.two_sat.interpretation import OUTPUT, PARSE
+from mechval.two_sat.report import targets
 
 _MOST_PAIRS_SHOWN = 40
 
@@ -23,7 +18,6 @@ _MOST_PAIRS_SHOWN = 40
 def variants(files: RunFiles) -> Section:
     """Each variant in the cells that it bears on, rivals, and how ε moves with the constants."""
     rows = [row for row in files.rows(VARIANTS) if row.tags["family"] != "improved"]
-    tolerance = files.figure("tolerance", figures.draw_tolerance, TOLERANCE)
     parts = {
         "n": rows[0].n if rows else 0,
         "variants": show(
@@ -36,7 +30,6 @@ def variants(files: RunFiles) -> Section:
             "disagreements epsilon",
         ),
         "paired": _paired(files),
-        "figures": [tolerance, *_variant_figures(files, rows)],
     }
     return Section("Variants and rival programs", "variants.md", parts)
 
@@ -125,36 +118,6 @@ def _paired(files: RunFiles) -> Shown:
         ("second", lambda row: f"`{row.second}`"),
         "only_first only_second both difference p_value",
     )
-
-
-def _variant_figures(files: RunFiles, rows: Sequence[VariantRow]) -> list[Figure]:
-    """Two figures per reading that rivals have."""
-    rivals = by(rows, "tags.family").get("rival", [])
-    surface, mains = files.rows(SURFACE), files.rows(CELLS)
-    constant, published = files.rows(INTERPRETATIONS)[0].constant.rate, _published(files)
-    found = []
-    for tags in by(rivals, "tags.reading", "tags.residual"):
-        reading, residual = tags
-        programs: dict[str, list] = {}
-        for cell in (*mains, *rivals):
-            if (cell.tags["reading"], cell.tags["residual"]) == tags:
-                name = cell.tags.get("setting") or cell.tags["version"]
-                programs.setdefault(name, []).append(cell)
-        grid = by(surface, "reading").get(reading, [])
-        title = f"rival programs, reading {reading}, residual {residual}"
-        found += [
-            Figure(f"rivals-{reading}", partial(figures.draw_rivals, programs, title, constant)),
-            Figure(f"surface-{reading}", partial(figures.draw_surface, grid, residual, published)),
-        ]
-    return found
-
-
-def _published(files: RunFiles) -> Mapping[str, float]:
-    """ε of evaluate replaceability that the paper prints, by version."""
-    if not measured.is_paper_size(files):
-        return {}
-    cell = f"prefix replaceability/{EVALUATE}"
-    return {name: float(BY_KEY[f"{name}/{cell}"].printed) for name in ("trees", "disjunction")}
 
 
 def _choices(rows: Sequence[ChoiceRow]) -> Shown:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mechval import tables
 from mechval.axioms.report import CELLS, Estimate
 from mechval.reporting import paper, report
-from mechval.reporting.report import Maker, RunFiles, Section
+from mechval.reporting.report import Maker, RunFiles, Section, with_figures
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.gather import FACTS
 from mechval.two_sat.formulas.dataset import DATA
@@ -20,6 +20,7 @@ from mechval.two_sat.report import (
     published_values,
     targets,
 )
+from mechval.two_sat.report.figures import attention, claim, consolidation, network, theorem
 
 PACKAGE = __name__.rpartition(".")[0]
 TEXTS = (published_values.DATA_FILE, targets.DATA_FILE, *report.templates(PACKAGE))
@@ -66,7 +67,9 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
     return paper.paper_section(comparisons, [row.key for row in printed if row.key in rest])
 
 
-MAKERS: tuple[Maker, ...] = (
+FIGURES = (attention, claim, consolidation, network, theorem)
+"""The modules that declare figures."""
+_SECTIONS: tuple[Maker, ...] = (
     reached_targets,
     network_sections.accuracy,
     network_sections.training,
@@ -86,6 +89,7 @@ MAKERS: tuple[Maker, ...] = (
     axiom_sections.nulls,
     axiom_sections.progress,
 )
+MAKERS = with_figures(_SECTIONS, *FIGURES)
 
 
 def card(files: RunFiles) -> Section:
@@ -105,7 +109,7 @@ def card(files: RunFiles) -> Section:
     )
 
 
-CARD: tuple[Maker, ...] = (card, network_sections.training, network_sections.accuracy)
+CARD = with_figures((card, network_sections.training, network_sections.accuracy), *FIGURES)
 """The model card of the network."""
 
 

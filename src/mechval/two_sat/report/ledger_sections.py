@@ -17,8 +17,6 @@ from mechval.two_sat.certify.theorem.routes import LENGTHS
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus
 from mechval.two_sat.report import measured
-from mechval.two_sat.report.figures.claim import draw_margins
-from mechval.two_sat.report.figures.theorem import draw_mechanism, draw_neuron_bounds
 from mechval.two_sat.single import counterexamples as cases
 
 _LARGEST = 10**20
@@ -67,8 +65,7 @@ def parsing(files: RunFiles) -> Section:
         ("least attention to own clause", of(min, "own_clause_attention")),
         ("branches", of(sum, "n_branches")),
     )
-    figure = files.figure("parsing-margins", draw_margins, PARSING)
-    return Section("Parsing, case by case", "parsing.md", {"cases": shown, "figure": figure})
+    return Section("Parsing, case by case", "parsing.md", {"cases": shown})
 
 
 def theorem(files: RunFiles) -> Section | None:
@@ -103,9 +100,6 @@ def theorem(files: RunFiles) -> Section | None:
                 lambda item: counted(sum(c.status is LemmaStatus.PROVED for c in item[1]), 12),
             ),
         ),
-        "figure": files.figure("neuron-bounds", draw_neuron_bounds, NEURONS)
-        if any(row.on is not None for row in files.rows(NEURONS))
-        else None,
         "is_consolidated": files.settings.consolidate is not None,
         **_mechanism(files),
     }
@@ -124,9 +118,6 @@ def _mechanism(files: RunFiles) -> dict[str, Any]:
         "drop": (min(each.drop_least for each in at_work), max(each.drop_most for each in at_work)),
         "on": (min(each.on or 0.0 for each in bounds), max(each.highest or 0.0 for each in bounds)),
         "assignments": len({each.assignment for each in at_work}),
-        "mechanism": files.figure(
-            "mechanism", draw_mechanism, mechanism.ATTENTION, mechanism.NEURONS
-        ),
     }
 
 

@@ -10,7 +10,6 @@ from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus, Theorem
 from mechval.two_sat.circuit.evidence import ablations, extremes, gather, neuron_rows
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
-from mechval.two_sat.circuit.neurons import PAPER_EFFECT
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.consolidate.curve import OUTCOME
 from mechval.two_sat.network.training import ACCURACY, Accuracy
@@ -121,11 +120,9 @@ def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
         yield "evidence/answer_attention.paper.smallest", Measured(least)
         yield "evidence/answer_attention.paper.largest", Measured(most)
     neurons = files.rows(NEURONS)
-    # By the paper's rule a neuron evaluates if its largest effect exceeds 0.1.
+    limit = 0.1  # by the paper's rule a neuron evaluates if its largest effect exceeds this
     idle = [
-        abs(row.coefficient)
-        for row in neurons
-        if row.coefficient * row.max_activation <= PAPER_EFFECT
+        abs(row.coefficient) for row in neurons if row.coefficient * row.max_activation <= limit
     ]
     yield "evidence/coefficients.evaluating_neurons", Measured(float(len(neurons) - len(idle)))
     yield "evidence/coefficients.largest_idle", Measured(max(idle, default=0.0))

@@ -6,7 +6,7 @@ from statistics import fmean, median
 from typing import Any
 
 from mechval.axioms.statistics import clopper_pearson_upper
-from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
 from mechval.two_sat.circuit.evidence import (
     ablations,
@@ -14,18 +14,12 @@ from mechval.two_sat.circuit.evidence import (
     extremes,
     gather,
     neuron_rows,
-    recording,
-    scores,
 )
-from mechval.two_sat.circuit.sparsity import SNAPSHOTS
 from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, published_values
-from mechval.two_sat.report.figures import attention as attention_figures
-from mechval.two_sat.report.figures import network as network_figures
-from mechval.two_sat.report.figures.consolidation import draw_consolidation
 
 _MOST_NEURONS_SHOWN = 12
 
@@ -47,9 +41,8 @@ def training(files: RunFiles) -> Section | None:
     """What the training looked like; None where the network was imported."""
     if files.settings.model.kind != "own":
         return None
-    curve, snapshots = files.rows(LEARNING_CURVE), files.rows(SNAPSHOTS)
-    sizes, with_published = _evaluation_sizes(files), measured.is_paper_size(files)
-    last = {point.phase: point for point in curve}
+    sizes = evaluation_sizes(files)
+    last = {point.phase: point for point in files.rows(LEARNING_CURVE)}
 
     def counts(point: LearningCurveRow) -> tuple[int, int]:
         n = sizes[point.phase]
@@ -62,13 +55,6 @@ def training(files: RunFiles) -> Section | None:
             *_answers(measured.accuracy(files).confidence, counts),
         ),
         "has_finishing": "finishing" in last,
-        "figures": [
-            Figure(name, partial(draw, *what, with_published=with_published))
-            for name, draw, *what in (
-                ("learning-curve", network_figures.draw_learning_curve, curve, sizes),
-                ("sparsity", network_figures.draw_sparsity, snapshots),
-            )
-        ],
     }
     return Section("Training", "training.md", parts)
 
@@ -84,7 +70,6 @@ def consolidation(files: RunFiles) -> Section | None:
             "phase step loss accuracy own_gap colon_gap unread_gap position_spread value_spread",
             "clause_spread pool_wrong pool_margin lower_bound upper_bound",
         ),
-        "curve": files.figure("consolidation", draw_consolidation, CURVE),
     }
     return Section("Consolidation", "consolidation.md", parts)
 
@@ -92,12 +77,8 @@ def consolidation(files: RunFiles) -> Section | None:
 def circuit(files: RunFiles) -> Section:
     """How sparse the network is, and how its neurons are read."""
     found, neurons = files.record(gather.FACTS), files.rows(neuron_rows.NEURONS)
-    means = files.rows(neuron_rows.MEAN_ACTIVATIONS)
     reading, is_papers = measured.main_tags(files)["reading"], measured.is_paper_size(files)
     evaluating = [row for row in neurons if row.reading[reading].evaluates]
-    draw = network_figures
-    effects = partial(draw.draw_effects, neurons, found.carrying_neurons, found.effect_share)
-    assignments = partial(draw.draw_assignments, means, neurons, reading)
     parts = {
         "facts": found,
         "n": split_size(files, "analysis.fit"),
@@ -113,8 +94,6 @@ def circuit(files: RunFiles) -> Section:
             ("disjunction", lambda row: f"`{row.reading[reading].disjunction}`"),
         ),
         "n_evaluating": len(evaluating),
-        "effects": Figure("neuron-effects", effects),
-        "assignments": Figure("assignments", assignments) if evaluating else "",
     }
     return Section("Circuit", "circuit.md", parts)
 
@@ -142,7 +121,6 @@ def evidence(files: RunFiles) -> Section:
             ("neuron", lambda row: "fires" if row.is_active else "silent"),
             "n mean sd",
         ),
-        "figures": [*_attention_figures(files), *_neuron_figures(files)],
     }
     return Section("Circuit evidence", "evidence.md", parts)
 
@@ -169,7 +147,7 @@ def _answers(confidence: float, counts: Callable[[Any], tuple[int, int]]) -> lis
     ]
 
 
-def _evaluation_sizes(files: RunFiles) -> dict[str, int]:
+def evaluation_sizes(files: RunFiles) -> dict[str, int]:
     """Per training phase, how many selection formulas an accuracy is measured on."""
     settings, available = files.settings, split_size(files, "training.selection")
     recipes = {"training": settings.training, "finishing": settings.finishing}
@@ -223,40 +201,3 @@ def _programs(files: RunFiles) -> Shown:
         ("smallest F1", lambda row: min(f1(row), default=None)),
         ("mean F1", lambda row: fmean(f1(row)) if f1(row) else None),
     )
-
-
-def _attention_figures(files: RunFiles) -> list[Figure]:
-    layout, draw = FormulaLayout(files.settings.problem), attention_figures
-    formula, means = recording.FORMULA_ATTENTION, recording.MEAN_ATTENTION
-    title = "attention on the first test formula"
-    found = [
-        files.figure("formula-attention", draw.draw_patterns, formula, title=title, columns=3),
-        files.figure("mean-attention", draw.draw_mean_attention, means),
-    ]
-    expected = files.rows(scores.EXPECTED_ATTENTION)
-    seconds = [row for row in expected if row.position in layout.second_literal_positions]
-    softmax = partial(draw.draw_patterns, seconds, "softmax of the mean scores", 2)
-    worst, own = extremes.WORST_CASES, recording.OWN_CLAUSE_ATTENTION
-    found += [
-        Figure("block0-expected-attention", softmax),
-        files.figure("own-clause-attention", draw.draw_own_clause, worst, own),
-        files.figure("block1-clause-scores", draw.draw_clause_scores, scores.CLAUSE_SCORES),
-    ]
-    by_head = by(files.rows(scores.SCORES), "head")
-    return found + [
-        Figure(f"block0-scores-head-{head}", partial(draw.draw_scores, rows))
-        for head, rows in by_head.items()
-    ]
-
-
-def _neuron_figures(files: RunFiles) -> list[Figure]:
-    figure, draw, neuron = files.figure, network_figures, files.record(gather.FACTS).shown_neuron
-    programs = (neuron_rows.PROGRAM_QUALITY, neuron_rows.COVERAGE, neuron_rows.NEURONS)
-    effects = neuron_rows.ASSIGNMENT_EFFECTS
-    return [
-        figure("assignment-effects", draw.draw_assignment_effects, effects),
-        figure("neuron-programs", draw.draw_programs, *programs),
-        figure(
-            "clause-contributions", draw.draw_contributions, contributions.HISTOGRAMS, neuron=neuron
-        ),
-    ]

@@ -9,12 +9,13 @@ from mechval import axioms
 from mechval.pipeline import FinishedRun
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import COMPONENTS, PageContent, PageRun, whole_files
-from mechval.reporting.report import Figure, RunFiles, Section, paragraphs
+from mechval.reporting.report import Figure, RunFiles, Section, caption_of, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.formulas.text import random_formula
 from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.report import consolidated, content, measured, network_sections
+from mechval.two_sat.report.figures.theorem import draw_before_and_after
 from mechval.two_sat.single.counterexamples import COUNTEREXAMPLES, load_cases
 from mechval.two_sat.single.mechanism import Recorded, draw_mechanism
 from mechval.two_sat.single.subject import load_subject
@@ -100,8 +101,8 @@ def _beside(run: PageRun) -> Section | None:
         consolidated.before_and_after,
         {f"{start.run}: before": before, f"{run.run.run}: after": run.files},
     )
-    parts = {"told": told, "panels": Figure("before-and-after", draw)}
-    return Section("Before and after", "before_and_after.md", parts)
+    figure = Figure("before-and-after", draw, caption_of(draw_before_and_after))
+    return Section("Before and after", "before_and_after.md", {"told": told}, figures=(figure,))
 
 
 PAGE = PageContent(

@@ -32,6 +32,9 @@ class Weighting:
 
 
 METRICS = tables.Record("axioms/metrics.json", Weighting)
+READS = ("data", "consolidate|train", "circuit", "improve")
+SETTINGS = ("problem", "architecture", "circuit", "axioms", "variants")
+OPTIONAL = ("improve",)
 TABLES: tuple[tables.Declared, ...] = (
     *(CELLS, INTERPRETATIONS, VARIANTS, TOLERANCE, PAIRED, SURFACE, FRONT, CHOICES, SIZES),
     *(derivability.PARTS, derivability.COMPOSITION, derivability.DERIVABILITY, METRICS),

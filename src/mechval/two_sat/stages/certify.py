@@ -46,6 +46,8 @@ from mechval.two_sat.stages.train import (
 
 _ALWAYS, _THREADS = "always", os.cpu_count() or 1
 CERTIFICATE, COUNTEREXAMPLES = "parsing.safetensors", counterexamples.COUNTEREXAMPLES
+READS = ("data", "consolidate|train", "circuit", "axioms")
+SETTINGS = ("problem", "architecture", "axioms", "certify")
 TABLES: tuple[tables.Declared, ...] = (
     certificates.PARSING,
     DRIFT,

@@ -7,6 +7,8 @@ from mechval.two_sat.circuit.files import PROGRAMS, save_circuit
 from mechval.two_sat.network.components import record_activations
 from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
+READS = ("data", "consolidate|train")
+SETTINGS = ("problem", "architecture", "circuit")
 TABLES: tuple[tables.Declared, ...] = (PROGRAMS, gather.FACTS, *gather.TABLES)
 
 

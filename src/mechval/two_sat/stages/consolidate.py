@@ -20,6 +20,8 @@ from mechval.two_sat.stages.train import (
     stage_weights,
 )
 
+READS = ("data", "train")
+SETTINGS = ("problem", "architecture", "consolidate")
 TABLES: tuple[tables.Declared, ...] = (CURVE, ROLES, OUTCOME)
 
 

@@ -6,6 +6,8 @@ from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import DATA, describe_corpora, render_data_card, save_corpora
 from mechval.two_sat.formulas.generation import generate_corpora
 
+READS = ()
+SETTINGS = ("problem", "data")
 TABLES: tuple[tables.Declared, ...] = (DATA,)
 
 

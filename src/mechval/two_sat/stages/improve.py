@@ -9,6 +9,9 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
+READS = ("data", "consolidate|train", "circuit")
+SETTINGS = ("problem", "architecture", "circuit", "improved")
+IS_SHOWN = False
 TABLES: tuple[tables.Declared, ...] = (fitted.METRICS, fitted.PROGRAMS)
 
 

@@ -53,6 +53,8 @@ class NullNetworks:
 
 NULLS = tables.Table("nulls/nulls.csv", NullCell)
 METRICS = tables.Record("nulls/metrics.json", NullNetworks)
+READS = ("data",)
+SETTINGS = ("problem", "architecture", "circuit", "axioms", "nulls")
 TABLES: tuple[tables.Declared, ...] = (NULLS, METRICS)
 
 

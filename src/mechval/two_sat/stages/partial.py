@@ -10,6 +10,8 @@ from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import few_bits, main_interpretation
 from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
+READS = ("data", "consolidate|train", "circuit")
+SETTINGS = ("problem", "architecture", "axioms", "partial")
 TABLES = (PARTIALS, INTERCHANGES)
 
 

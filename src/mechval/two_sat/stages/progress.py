@@ -22,6 +22,8 @@ class SnapshotFacts(NetworkFacts, progress.SnapshotRow):
 
 
 SNAPSHOTS = tables.Table("progress/snapshots.csv", SnapshotFacts)
+READS = ("data", "train", "consolidate")
+SETTINGS = ("problem", "architecture", "circuit", "axioms", "progress")
 TABLES: tuple[tables.Table[Any], ...] = (progress.CELLS, SNAPSHOTS)
 
 

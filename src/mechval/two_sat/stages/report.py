@@ -8,6 +8,8 @@ from mechval.reporting.report import RunFiles
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.report import content, measured
 
+READS = ("*",)
+SETTINGS = ("problem", "training", "finishing")
 TABLES: tuple[tables.Declared, ...] = (COMPARISONS, content.HEADLINES)
 
 

@@ -17,6 +17,8 @@ from mechval.two_sat.network.components import Components
 
 TEST_FORMULAS = 100_000
 SNAPSHOT_FORMULAS = 4_096
+READS = ("data",)
+SETTINGS = ("problem", "architecture", "training", "finishing")
 TABLES: tuple[tables.Declared, ...] = (training.ACCURACY, training.LEARNING_CURVE, SNAPSHOTS)
 
 Context = StageContext[TwoSatSettings]

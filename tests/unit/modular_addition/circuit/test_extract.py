@@ -17,7 +17,7 @@ from mechval.modular_addition.network.components import Activations, Components,
 from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
-from tests.settings import MODULAR_ADDITION
+from tests.settings import MODULAR_ADDITION, changed
 from tests.waves import wave_network
 
 PROBLEM = ModularAddition(p=23)
@@ -93,6 +93,19 @@ def test_a_random_network_has_no_key_frequency_and_its_neurons_are_not_explained
     assert circuit.facts.key_frequency_count == 0
     assert circuit.facts.neurons_explained == 0
     assert losses_of(PROBLEM, found.logits, circuit.key.frequencies, SPLIT)[0].n == 529
+
+
+def test_the_share_that_is_set_decides_which_neurons_count(activations: Activations) -> None:
+    loose, strict = (
+        extract_circuit(
+            random_network(),
+            PROBLEM,
+            activations,
+            changed(MODULAR_ADDITION.circuit, explained=share),
+        ).facts.neurons_explained
+        for share in (0.01, 0.999)
+    )
+    assert loose > strict
 
 
 def losses_on_all(activations: Activations, frequencies: torch.Tensor) -> dict[str, Loss]:

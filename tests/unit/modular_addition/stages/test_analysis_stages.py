@@ -20,11 +20,12 @@ from mechval.modular_addition.network.dataset import draw_split, save_split
 from mechval.modular_addition.network.model import WEIGHTS
 from mechval.modular_addition.problem import ModularAddition
 from mechval.modular_addition.report import content
+from mechval.modular_addition.report import figures as report_figures
 from mechval.modular_addition.report.page import PAGE
 from mechval.modular_addition.stages import axioms as axioms_stage
 from mechval.modular_addition.stages import certify, circuit, partial, progress, report
 from mechval.pipeline.stage import StageArtifacts, StageContext
-from mechval.reporting.report import RunFiles, make_sections
+from mechval.reporting.report import RunFiles, make_sections, with_figures
 from mechval.transformer import Transformer, save_weights
 from tests.settings import MODULAR_ADDITION, changed
 from tests.unit.modular_addition.circuit.test_extract import random_network
@@ -147,7 +148,8 @@ def test_losses_over_the_training_are_shown_only_if_there_are_snapshots(
     final = LOSS_POINTS.read(root / "progress")[0]
     early = replace(final, phase="training", step=0, examples=0)
     LOSS_POINTS.write([early, final], root / "progress")
-    section = content.progress(run_files(root))
+    (maker,) = with_figures([content.progress], report_figures)
+    section = maker(run_files(root))
     assert section
     assert "losses-over-training" in [figure.name for figure in section.figures]
 

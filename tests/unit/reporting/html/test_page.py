@@ -10,10 +10,19 @@ from matplotlib.figure import Figure as Drawing
 from mechval.axioms import Axiom, Cell
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import file_names
+from mechval.pipeline.stage import PageConfig
 from mechval.reporting.html.index import build_index
 from mechval.reporting.html.page import PageRun, build_page
 from mechval.reporting.report import Figure, Section
-from tests.unit.reporting.html.toy_run import alter, cell, cells, content, toy_run, write_run
+from tests.unit.reporting.html.toy_run import (
+    ToySettings,
+    alter,
+    cell,
+    cells,
+    content,
+    toy_run,
+    write_run,
+)
 
 EVIL = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
 NINE = cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 9})
@@ -52,7 +61,7 @@ def test_evidence_is_folded_and_the_axioms_are_not(folder: Path) -> None:
 
 
 def beside(run: PageRun) -> Section:
-    return Section("Circuit evidence", "circuit.md", {"table": "", "figures": [DRAWN]})
+    return Section("Circuit evidence", "circuit.md", {"table": ""}, figures=(DRAWN,))
 
 
 DRAWN = Figure("drawn", Drawing, "Before and after.")
@@ -201,6 +210,14 @@ def test_every_page_and_the_index_tell_the_accuracy(folder: Path, tmp_path: Path
     assert "0.90000 (1 of 10 wrong)" in index({"toy": [toy_run(folder)]}, tmp_path / "results")
     bare = write_run(tmp_path / "bare", "one", NINE, stages=("axioms",))
     assert "accuracy <b>not known</b>" in build(bare)
+
+
+def test_what_counts_as_holding_is_a_setting_of_the_run(tmp_path: Path) -> None:
+    run = toy_run(write_run(tmp_path, "one", NINE))
+    strict = replace(run, settings=ToySettings(page=PageConfig(bar=0.001)))
+    held = [[each.holds(cell) for cell in each.cells] for each in (run.judged, strict.judged)]
+    assert all(held[0])
+    assert not any(held[1])
 
 
 def test_the_index_names_runs_by_their_settings_and_not_by_hashes(tmp_path: Path) -> None:

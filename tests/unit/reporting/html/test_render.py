@@ -62,7 +62,7 @@ def test_cells_are_markdown_as_in_the_report(rendered: Render) -> None:
 
 def test_figures_are_in_the_page_with_their_captions(rendered: Render) -> None:
     dots = Figure("dots", Drawing, "Look.")
-    html = rendered("{% for one in figures %}\n{{ one }}\n\n{% endfor %}", figures=[dots, dots])
+    html = rendered("{% for one in dots %}\n{{ one }}\n\n{% endfor %}", dots=[dots, dots])
     assert html.count('src="data:image/svg+xml,') == 2
     assert html.count("<figcaption>Look.</figcaption>") == 2
     assert 'href="figures/dots.svg"' in html

@@ -14,6 +14,7 @@ from mechval.config import Config
 from mechval.pipeline.manifest import StageKey, make_manifest, manifest_text
 from mechval.pipeline.places import Workspace
 from mechval.pipeline.run import FinishedRun
+from mechval.pipeline.stage import PageConfig
 from mechval.reporting.html import charts
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import Component, PageContent, PageRun
@@ -38,6 +39,7 @@ NEURONS = tables.Table("circuit/neurons.csv", Neuron)
 
 class ToySettings(Config):
     size: int = 3
+    page: PageConfig = PageConfig()
 
 
 def cell(axiom: Axiom, component: str, disagreements: int, n: int = N, **changes: Any) -> Cell:
@@ -113,9 +115,9 @@ def axioms(files: RunFiles) -> Section:
 
 
 def circuit(files: RunFiles) -> Section:
-    figures = [Figure("dots", Drawing, "Look at the dots.")]
+    figures = (Figure("dots", Drawing, "Look at the dots."),)
     table = show(files.rows(NEURONS), "neuron", "task")
-    return Section("Circuit evidence", "circuit.md", {"table": table, "figures": figures})
+    return Section("Circuit evidence", "circuit.md", {"table": table}, figures=figures)
 
 
 def nothing(files: RunFiles) -> None:

@@ -73,7 +73,8 @@ def test_the_example_is_satisfiable_and_every_neuron_right_about_it(folder: Path
 
 def test_the_report_says_how_it_decides(folder: Path) -> None:
     files = report.RunFiles(TWO_SAT, 0, {"certify": folder})
-    section = report.make_section(ledger_sections.theorem, files)
+    (maker,) = report.with_figures([ledger_sections.theorem], *content.FIGURES)
+    section = report.make_section(maker, files)
     assert section is not None
     assert [figure.name for figure in section.figures] == ["neuron-bounds", "mechanism"]
     drawn = section.figures[1].draw()

@@ -25,7 +25,8 @@ def theorem_in(folder: Path, fault: str | None = None) -> Theorem:
 
 def section_of(folder: Path) -> str:
     files = report.RunFiles(TWO_SAT, 0, {"certify": folder})
-    section = report.make_section(ledger_sections.theorem, files)
+    (maker,) = report.with_figures([ledger_sections.theorem], *content.FIGURES)
+    section = report.make_section(maker, files)
     assert section is not None
     assert report.make_section(ledger_sections.drift, files) is None
     for figure in section.figures:

@@ -136,7 +136,11 @@ def test_the_majority_label_is_the_networks_own(split: Split, favoured: str, lab
             {"max_leaves": 1},
             "circuit.max_leaves=1 is not allowed; allowed: an integer from 2 to 64",
         ),
-        ({"cut": 0.3}, "circuit.cut is not a known setting; allowed here: readings, max_leaves."),
+        (
+            {"cuts": 0.3},
+            "circuit.cuts is not a known setting; allowed here: readings, max_leaves, "
+            "effect_share, smallest_effect, cut, high.",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused(values: dict, sentence: str) -> None:

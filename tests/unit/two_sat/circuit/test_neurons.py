@@ -9,12 +9,14 @@ from hypothesis.extra import numpy as numpy_st
 
 from mechval.two_sat.circuit.neurons import (
     NeuronEffects,
-    Thresholds,
+    calibrated_levels,
     is_constant,
     neuron_effects,
     neuron_levels,
 )
+from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.tokens import Vocabulary
+from tests import settings
 from tests.networks import SMALL_PROBLEM, random_network
 
 # Powers of two scale every rounding with them.
@@ -34,7 +36,7 @@ def one_neuron(activations: np.ndarray) -> torch.Tensor:
 def test_the_calibrated_cut_is_the_midpoint_of_the_mean_off_and_the_mean_on(
     activations: np.ndarray,
 ) -> None:
-    cut = float(neuron_levels(one_neuron(activations), "calibrated").cut)
+    cut = float(calibrated_levels(one_neuron(activations)).cut)
     off, on = activations[activations < cut], activations[activations >= cut]
     midpoint = (off.mean(dtype=np.float64) + on.mean(dtype=np.float64)) / 2
     assert cut == pytest.approx(midpoint, rel=1e-5)
@@ -42,7 +44,7 @@ def test_the_calibrated_cut_is_the_midpoint_of_the_mean_off_and_the_mean_on(
 
 @given(ACTIVATIONS.filter(lambda values: values.any()))
 def test_the_calibrated_high_value_is_the_mean_activation_when_on(activations: np.ndarray) -> None:
-    levels = neuron_levels(one_neuron(activations), "calibrated")
+    levels = calibrated_levels(one_neuron(activations))
     on = activations[activations >= float(levels.cut)]
     assert float(levels.high) == pytest.approx(on.mean(dtype=np.float64), rel=1e-5)
 
@@ -50,8 +52,8 @@ def test_the_calibrated_high_value_is_the_mean_activation_when_on(activations: n
 @given(activations=ACTIVATIONS, power=st.integers(-20, 20))
 def test_calibrated_levels_scale_with_the_activations(activations: np.ndarray, power: int) -> None:
     scale = 2.0**power
-    plain = neuron_levels(one_neuron(activations), "calibrated")
-    scaled = neuron_levels(scale * one_neuron(activations), "calibrated")
+    plain = calibrated_levels(one_neuron(activations))
+    scaled = calibrated_levels(scale * one_neuron(activations))
     assert scaled.cut.equal(scale * plain.cut)
     assert scaled.high.equal(scale * plain.high)
 
@@ -61,26 +63,36 @@ def test_calibrated_levels_do_not_depend_on_the_order_of_formulas(
     activations: np.ndarray, seed: int
 ) -> None:
     shuffled = np.random.default_rng(seed).permutation(activations)
-    plain = neuron_levels(one_neuron(activations), "calibrated")
-    other = neuron_levels(one_neuron(shuffled), "calibrated")
+    plain = calibrated_levels(one_neuron(activations))
+    other = calibrated_levels(one_neuron(shuffled))
     assert other.cut.equal(plain.cut)
 
 
 def test_two_clear_levels_are_cut_in_the_middle() -> None:
     hidden = torch.tensor([0.0, 0.0, 0.2, 0.2, 3.0, 5.0])[:, None]
-    levels = neuron_levels(hidden, "calibrated")
+    levels = calibrated_levels(hidden)
     assert float(levels.cut) == pytest.approx((0.1 + 4.0) / 2)
 
 
+CONFIG = settings.TWO_SAT.circuit
+
+
 def test_published_levels_are_the_papers_constants() -> None:
-    levels = neuron_levels(torch.rand(5, 3), "paper")
+    levels = neuron_levels(torch.rand(5, 3), "paper", CONFIG)
     assert levels.cut.tolist() == [0.5] * 3
     assert levels.high.tolist() == [2.0] * 3
 
 
-@pytest.mark.parametrize("thresholds", ["calibrated", "paper"])
-def test_no_neurons_have_no_levels(thresholds: Thresholds) -> None:
-    levels = neuron_levels(torch.zeros(5, 0), thresholds)
+def test_levels_of_reading_paper_are_those_that_are_set() -> None:
+    config = settings.changed(CONFIG, cut=0.25, high=1.5)
+    levels = neuron_levels(torch.rand(5, 3), "paper", config)
+    assert levels.cut.tolist() == [0.25] * 3
+    assert levels.high.tolist() == [1.5] * 3
+
+
+@pytest.mark.parametrize("reading", ["calibrated", "paper"])
+def test_no_neurons_have_no_levels(reading: ReadingName) -> None:
+    levels = neuron_levels(torch.zeros(5, 0), reading, CONFIG)
     assert (levels.cut.tolist(), levels.high.tolist()) == ([], [])
 
 
@@ -108,12 +120,25 @@ def test_the_carrying_neurons_do_not_depend_on_the_scale(values: np.ndarray, pow
 def test_a_neuron_against_satisfiability_carries_but_does_not_evaluate() -> None:
     effects = effects_of(np.array([4.0, -3.0, 1e-6], dtype=np.float32))
     assert effects.carrying().tolist() == [0, 1]
-    assert effects.evaluating("effect_share").tolist() == [0]
+    assert effects.evaluating("calibrated", CONFIG).tolist() == [0]
+
+
+@pytest.mark.parametrize(("share", "chosen"), [(0.999, [0, 1]), (0.5, [0])])
+def test_the_share_that_is_set_decides_how_many_neurons_are_looked_at(
+    share: float, chosen: list[int]
+) -> None:
+    effects = effects_of(np.array([4.0, 3.0, 1e-6], dtype=np.float32))
+    config = settings.changed(CONFIG, effect_share=share)
+    assert effects.evaluating("calibrated", config).tolist() == chosen
 
 
 def test_the_published_rule_asks_for_an_effect_above_a_tenth() -> None:
     effects = NeuronEffects(torch.tensor([0.05, 0.2, -5.0, 10.0]), torch.tensor([2.1, 0.4, 1, 0]))
-    assert effects.evaluating("paper").tolist() == [0]
+    assert effects.evaluating("paper", CONFIG).tolist() == [0]
+    assert effects.evaluating("paper", settings.changed(CONFIG, smallest_effect=0.06)).tolist() == [
+        0,
+        1,
+    ]
 
 
 def test_effects_are_the_largest_activation_times_the_weight_on_the_s_logit() -> None:

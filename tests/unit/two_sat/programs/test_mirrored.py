@@ -132,7 +132,7 @@ def test_the_start_finds_the_mirror_of_heads_that_are_mirrored() -> None:
     votes[:, 0, :N_FEATURES] = expanded.votes[:, 0]
     votes[:, 1, N_FEATURES:] = expanded.votes[:, 1]
     start = replace(start, votes=votes, bias=expanded.bias)
-    found = mirrored_start(SMALL_PROBLEM, start, every)
+    found = mirrored_start(SMALL_PROBLEM, start, every, 0.999)
     assert found.mirrors.flips.equal(FLIPS)
     torch.testing.assert_close(found.tables["salience"], real["salience"].float())
 

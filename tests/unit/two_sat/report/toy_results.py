@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -22,10 +23,9 @@ from mechval.two_sat.circuit.evidence.neuron_rows import (
     NeuronReading,
     NeuronRow,
 )
-from mechval.two_sat.circuit.extract import READINGS
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
 from mechval.two_sat.claim.variants.variant import VARIANTS
-from mechval.two_sat.configs import ModelSource
+from mechval.two_sat.configs import ModelSource, ReadingName
 from mechval.two_sat.formulas.dataset import DATA, DataFacts, SplitFacts
 from mechval.two_sat.network.training import (
     ACCURACY,
@@ -116,7 +116,7 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int) -> None:
     )
     FACTS.write(facts, directory)
     refused = [replace(_neuron_row(index, n_neurons), is_carrying=False,
-                       reading=dict.fromkeys(READINGS, NeuronReading(False, True)))
+                       reading=dict.fromkeys(get_args(ReadingName), NeuronReading(False, True)))
                for index in (400, 401)]  # fmt: skip
     rows = [_neuron_row(index, n_neurons) for index in range(n_neurons)]
     NEURONS.write([*rows, *refused], directory)
@@ -130,7 +130,7 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int) -> None:
     (directory / "evidence").mkdir()
     coverage = [
         CoverageRow(name, program, True, n_assignments, covered, n_assignments)
-        for name in READINGS
+        for name in get_args(ReadingName)
         for program, covered in (("trees-4", n_assignments - 1), (DISJUNCTION, n_assignments))
     ]
     COVERAGE.write(coverage, directory)
@@ -147,7 +147,7 @@ def _neuron_row(index: int, n_neurons: int) -> NeuronRow:
         effect=3.0 / (1 + index),
         effect_share=1 / n_neurons,
         is_carrying=True,
-        reading=dict.fromkeys(READINGS, read),
+        reading=dict.fromkeys(get_args(ReadingName), read),
     )
 
 

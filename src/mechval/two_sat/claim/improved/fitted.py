@@ -101,7 +101,7 @@ def fit_programs(
     found: dict[str, AnyVoting] = {}
     try:
         _require_budget(config, len(chosen.neurons))
-        start = voting_start(model, problem, circuit, chosen)
+        start = voting_start(model, problem, circuit, chosen, config.feature_share)
         for width in config.widths:
             found[f"{width} bits"] = fits.fit_voting_program(
                 problem,
@@ -113,7 +113,7 @@ def fit_programs(
             )
         found |= fits.fit_mirrored_programs(
             targets,
-            mirrored_start(problem, start, chosen.disjunctions.assignments),
+            mirrored_start(problem, start, chosen.disjunctions.assignments, config.feature_share),
             prices=fits.PRICES,
             real=fits.Descent(config.steps, batch_size=1000, rate=0.02),
             rounded=fits.Descent(config.steps, batch_size=1000, rate=0.01),

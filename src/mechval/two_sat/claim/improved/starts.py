@@ -16,8 +16,6 @@ from mechval.two_sat.problem import Problem, clause_pairs
 from mechval.two_sat.programs.mirrored import TABLES, Mirrors, monomials_of
 from mechval.two_sat.programs.voting import literals_of_clauses
 
-FEATURE_SHARE = 0.999
-
 
 @dataclass(frozen=True)
 class VotingStart:
@@ -32,12 +30,12 @@ class VotingStart:
 
 @torch.no_grad()
 def voting_start(
-    model: Transformer, problem: Problem, circuit: Circuit, reading: Reading
+    model: Transformer, problem: Problem, circuit: Circuit, reading: Reading, share: float
 ) -> VotingStart:
     """Read block 1's attention scores and votes off the clause prototypes. Salience is the
     least-squares split of every clause's score, under the mean query at ``:``, into its literals.
     Features are the leading singular directions, over clauses, of what each head moves each neuron
-    by: as many as carry 99.9 % of its variance. Raises MechvalError for a cut that is not
+    by: as many as carry this ``share`` of its variance. Raises MechvalError for a cut that is not
     positive."""
     smallest = float(reading.levels.cut.min())
     if smallest <= 0:
@@ -48,7 +46,7 @@ def voting_start(
     moved = torch.einsum("cd,hde,hem->hcm", prototypes, attn.W_V, attn.W_O)
     pushes = moved @ mlp.W_in[:, reading.neurons] / reading.levels.cut
     centre = pushes.mean(dim=1, keepdim=True)
-    features, votes = _leading((pushes - centre).transpose(1, 2).flatten(0, 1))
+    features, votes = _leading((pushes - centre).transpose(1, 2).flatten(0, 1), share)
     return VotingStart(
         salience=_salience(model, problem, prototypes, colon),
         features=features,
@@ -73,12 +71,6 @@ def _salience(
     return (centred @ torch.linalg.pinv(contains).T).float()
 
 
-def n_carrying(variances: Float[Tensor, " direction"]) -> int:
-    """How many of the leading directions carry ``FEATURE_SHARE`` of the variance."""
-    reached = variances.double().cumsum(0) < FEATURE_SHARE * variances.double().sum()
-    return int(reached.sum()) + 1
-
-
 @dataclass(frozen=True)
 class MirroredStart:
     """Mirrors, and real-valued tables before any fitting: no corrections."""
@@ -89,13 +81,16 @@ class MirroredStart:
 
 @torch.no_grad()
 def mirrored_start(
-    problem: Problem, start: VotingStart, assignments: Bool[Tensor, "neuron assignment"]
+    problem: Problem,
+    start: VotingStart,
+    assignments: Bool[Tensor, "neuron assignment"],
+    share: float,
 ) -> MirroredStart:
     """Say a voting start with mirrors, as well as that goes. What each head moves each neuron by is
     regressed on the monomials of the neurons' assignments. A head's mirror is the set of flips that
     makes its coefficients most like the first head's (largest inner product); tables are averages
     over the heads, seen from the first one. Features are the leading singular directions of the
-    averaged coefficients over clauses."""
+    averaged coefficients over clauses, as many as carry this ``share`` of their variance."""
     n_heads, n_variables = len(start.salience), problem.n_variables
     unflipped = torch.zeros(n_heads, n_variables, dtype=torch.bool)
     monomials = Mirrors(problem, unflipped, assignments).monomials
@@ -104,7 +99,7 @@ def mirrored_start(
     moved = torch.einsum("mn,nhc->hmc", inverse, pushes)
     mirrors = Mirrors(problem, _flips(problem, moved), assignments)
     average = _seen_from_the_first(mirrors, moved).mean(dim=0)
-    features, votes = _leading(average)
+    features, votes = _leading(average, share)
     salience = start.salience.gather(1, mirrors.literals).mean(dim=0)
     bias = inverse @ start.bias
     sizes_of_axes = mirrors.axis_sizes(features.shape[1])
@@ -121,11 +116,13 @@ def mirrored_start(
 
 
 def _leading(
-    moved: Float[Tensor, "row clause"],
+    moved: Float[Tensor, "row clause"], share: float
 ) -> tuple[Float[Tensor, "clause feature"], Float[Tensor, "row feature"]]:
-    """The leading directions over clauses as features, and each row's votes on them."""
+    """The leading directions over clauses, as many as carry this share of the variance, as
+    features; and each row's votes on them."""
     loadings, sizes, directions = torch.linalg.svd(moved, full_matrices=False)
-    kept = n_carrying(sizes.square())
+    variances = sizes.square().double()
+    kept = int((variances.cumsum(0) < share * variances.sum()).sum()) + 1
     largest = directions[:kept].abs().amax(dim=1)
     features = (directions[:kept] / largest[:, None]).T.contiguous()
     return features, loadings[:, :kept] * sizes[:kept] * largest

@@ -28,7 +28,7 @@ from mechval.axioms import (
 )
 from mechval.axioms.report import cell_name
 from mechval.two_sat.circuit.extract import Reading
-from mechval.two_sat.circuit.neurons import Levels, neuron_levels
+from mechval.two_sat.circuit.neurons import Levels, calibrated_levels
 from mechval.two_sat.claim.bench import Bench, written_pairs
 from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
 from mechval.two_sat.claim.variants.rivals import fit_literal_counts, implication_graph
@@ -201,7 +201,7 @@ def _highs(bench: Bench, main: Interpretation, config: VariantsConfig) -> Iterat
     reading = bench.circuit.readings[reading_of(main.tags)]
     fixed = {f"{high:g}": torch.full_like(reading.levels.high, high) for high in config.highs}
     hidden = bench.fitting.states.hidden[:, reading.neurons]
-    calibrated = neuron_levels(hidden, "calibrated").high
+    calibrated = calibrated_levels(hidden).high
     for setting, values in {**fixed, "calibrated": calibrated}.items():
         changed = with_evaluate(main, gamma=_gamma(bench, main, reading, values))
         cells = EVALUATE_REPLACEABILITY

@@ -1,6 +1,7 @@
 """Figures of attention: as it happens on formulas, and what the weights alone say about it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,17 +9,27 @@ from matplotlib.ticker import MaxNLocator
 
 from mechval.reporting import figures
 from mechval.reporting.palette import GREEN, MARKERS, SERIES
+from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
-from mechval.two_sat.circuit.evidence.extremes import WorstCaseRow
+from mechval.two_sat.circuit.evidence import recording, scores
+from mechval.two_sat.circuit.evidence.extremes import WORST_CASES, WorstCaseRow
 from mechval.two_sat.circuit.evidence.recording import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.scores import ClauseScoreRow, PatternRow, ScoreRow
+from mechval.two_sat.formulas.tokens import FormulaLayout
 
 _CHOICES = {"paper": ("any literals", "--"), "admissible": ("admissible clauses", "-")}
 _TARGETS = {"own_clause": "own clause", "first_literal": "first literal"}
 _ASKING = ("mean over all second literals", "from ':'")
 
 
-def draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figure:
+@shown_in("evidence", lambda files: [files.rows(recording.FORMULA_ATTENTION)])
+def draw_formula_attention(rows: Sequence[PatternRow]) -> Figure:
+    """One formula: in block 0 bright spots along the diagonal look inside clauses; in block 1 each
+    head picks certain clauses (last row: the answer's position)."""
+    return _draw_patterns(rows, "attention on the first test formula", 3)
+
+
+def _draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figure:
     """Attention weights by position asked, a row per asking position and a panel per head."""
     figure, found = figures.facets(rows, "block", "head", columns=columns, panel_height=2.4)
     image = None
@@ -33,8 +44,10 @@ def draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figur
     return figure
 
 
+@shown_in("evidence", lambda files: [files.rows(recording.MEAN_ATTENTION)])
 def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
-    """Mean attention by position asked, per block."""
+    """Averages over formulas: block 0 looks at both literals of clauses, block 1 gathers from every
+    clause's second literal (peaks at 4i+2)."""
     figure, found = figures.facets(rows, "block", panel_height=2.2)
     for axes, block, own in found:
         by_head = by(own, "head")
@@ -56,27 +69,28 @@ def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
     return figure
 
 
-def draw_scores(rows: Sequence[ScoreRow]) -> Figure:
-    """The four score tables of one head of block 0."""
-    names = [row.query for row in rows]
-    scores = np.array([[row.score[name] for name in names] for row in rows], dtype=float)
-    tokens = sum(not name.startswith("p") for name in names)
-    places = {"token": slice(tokens), "position": slice(tokens, None)}
-    pairs = [(asking, asked) for asking in places for asked in places]
-    figure, found = figures.panels(4, columns=2, panel_height=2.7)
-    for axes, (asking, asked) in zip(found, pairs, strict=True):
-        part = scores[places[asking], places[asked]]
-        reach = float(np.nanmax(np.abs(part))) or 1.0
-        image = figures.heat_map(axes, part, "PuOr", -reach, reach)
-        axes.set(title=f"{asking} to {asked}", ylabel=f"asking {asking}", xlabel=f"{asked} asked")
-        figures.label_cells(axes, names[places[asked]], names[places[asking]])
-        figure.colorbar(image, ax=axes, label="score / √d_head")
-    figure.suptitle(f"block 0, head {rows[0].head}: scores before the softmax")
-    return figure
+def _expected(files: RunFiles) -> list[Any]:
+    seconds = FormulaLayout(files.settings.problem).second_literal_positions
+    rows = [row for row in files.rows(scores.EXPECTED_ATTENTION) if row.position in seconds]
+    return [rows]
 
 
-def draw_own_clause(worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]) -> Figure:
-    """Attention of second literals to their clause: the mean, and the least over all choices."""
+@shown_in("evidence", _expected)
+def draw_block0_expected_attention(rows: Sequence[PatternRow]) -> Figure:
+    """The softmax of the mean scores, from second literals: the blocks along the diagonal are
+    clauses that look at their own two literals."""
+    return _draw_patterns(rows, "softmax of the mean scores", 2)
+
+
+@shown_in(
+    "evidence", lambda files: [files.rows(WORST_CASES), files.rows(recording.OWN_CLAUSE_ATTENTION)]
+)
+def draw_own_clause_attention(
+    worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]
+) -> Figure:
+    """Attention of a clause's second literal to its clause: the mean over formulas, and the least
+    over every choice of tokens, which follows from weights alone and so bounds all formulas.
+    Compare with the dotted line of even attention."""
     figure, found = figures.facets(worst, "head", columns=2)
     for axes, head, least in found:
         own = by(means, "head")[head]
@@ -100,8 +114,11 @@ def draw_own_clause(worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]
     return figure
 
 
-def draw_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
-    """Unscaled score of every ordered literal pair in block 1, per head."""
+@shown_in("evidence", lambda files: [files.rows(scores.CLAUSE_SCORES)])
+def draw_block1_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
+    """Score of every clause in each head of block 1 if “:” saw all of block 0 evenly: brown clauses
+    are ignored, so each head attends to its own set of literals. Where “:” sees parentheses alone
+    in block 0, as in a network that is proved, these are not its scores."""
     literals = list(by(rows, "second"))
     figure, found = figures.facets(rows, "head", columns=2)
     reach = max(abs(row.score) for row in rows) or 1.0
@@ -113,4 +130,30 @@ def draw_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
         figures.label_cells(axes, literals, literals)
     assert image is not None
     figure.colorbar(image, ax=[axes for axes, *_ in found], label="score of the clause, unscaled")
+    return figure
+
+
+@shown_in(
+    "evidence",
+    lambda files: {
+        str(head): [rows] for head, rows in by(files.rows(scores.SCORES), "head").items()
+    },
+)
+def draw_block0_scores_head(rows: Sequence[ScoreRow]) -> Figure:
+    """Attention scores of block 0, head *, split by token and position: brown columns at brackets
+    say “do not look here”."""
+    names = [row.query for row in rows]
+    scores = np.array([[row.score[name] for name in names] for row in rows], dtype=float)
+    tokens = sum(not name.startswith("p") for name in names)
+    places = {"token": slice(tokens), "position": slice(tokens, None)}
+    pairs = [(asking, asked) for asking in places for asked in places]
+    figure, found = figures.panels(4, columns=2, panel_height=2.7)
+    for axes, (asking, asked) in zip(found, pairs, strict=True):
+        part = scores[places[asking], places[asked]]
+        reach = float(np.nanmax(np.abs(part))) or 1.0
+        image = figures.heat_map(axes, part, "PuOr", -reach, reach)
+        axes.set(title=f"{asking} to {asked}", ylabel=f"asking {asking}", xlabel=f"{asked} asked")
+        figures.label_cells(axes, names[places[asked]], names[places[asking]])
+        figure.colorbar(image, ax=axes, label="score / √d_head")
+    figure.suptitle(f"block 0, head {rows[0].head}: scores before the softmax")
     return figure

@@ -1,19 +1,24 @@
 """Figures of the claim: tolerance, rivals, surfaces, and margins of parsing."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mechval.axioms.report import Cell
+from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell
 from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, GREEN, ORANGE, SERIES, VERMILLION
+from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by, significant
-from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingRow
-from mechval.two_sat.claim.surface import SurfaceRow
+from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
+from mechval.two_sat.claim.surface import SURFACE, SurfaceRow
 from mechval.two_sat.claim.variants.rivals import ONE_BIT
-from mechval.two_sat.claim.variants.variant import ToleranceRow
+from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, ToleranceRow
+from mechval.two_sat.configs import Version
+from mechval.two_sat.report import measured
+from mechval.two_sat.report.published_values import BY_KEY
 
 _STYLES = {"trees": (BLUE, "o"), "disjunction": (VERMILLION, "s")}
 _UNITS = {
@@ -27,8 +32,10 @@ _JITTER = 0.12
 _OUTPUT = "prefix equivalence/output"
 
 
+@shown_in("variants", lambda files: [files.rows(TOLERANCE)])
 def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
-    """ε of evaluate equivalence against how many neurons may be wrong, a panel per reading."""
+    """ε of evaluate when up to so many wrong neurons are forgiven: a curve that falls at once means
+    that most wrong states differ in one or two neurons."""
     last = 1 + max((row.tolerance for row in rows if row.disagreements), default=0)
     figure, found = figures.facets(rows, "tags.reading", columns=2)
     for axes, reading, own in found:
@@ -43,8 +50,28 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
     return figure
 
 
+def _rivals(files: RunFiles) -> dict[str, list[Any]]:
+    """By reading that rivals have."""
+    rivals = by(files.rows(VARIANTS), "tags.family").get("rival", [])
+    constant, found = files.rows(INTERPRETATIONS)[0].constant.rate, {}
+    for tags in by(rivals, "tags.reading", "tags.residual"):
+        programs: dict[str, list[Cell]] = {}
+        for cell in (*files.rows(CELLS), *rivals):
+            if (cell.tags["reading"], cell.tags["residual"]) == tags:
+                name = cell.tags.get("setting") or cell.tags["version"]
+                programs.setdefault(name, []).append(cell)
+        title = "rival programs, reading {}, residual {}".format(*tags)
+        found[tags[0]] = [programs, title, constant]
+    return found
+
+
+@shown_in("variants", _rivals)
 def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: float) -> Figure:
-    """ε of programs beside each other, and the rate of a constant program, all of one reading."""
+    """Rival programs beside the claimed trees and disjunctions, reading *. A rival that says when
+    each neuron fires and has lower bars in every group would be the better explanation. A program
+    with a hatched bar says nothing of neurons: it is compared by one bit, whether any of them
+    fires, so its bars tell that the answer is right and not how the network finds it. Dashed: a
+    constant answer."""
     cells = (_EQUIVALENCE, _REPLACEABILITY, _OUTPUT)
     figure, (axes,) = figures.panels(1, panel_height=3.0)
     width = 0.8 / len(programs)
@@ -69,10 +96,25 @@ def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: fl
     return figure
 
 
+def _surfaces(files: RunFiles) -> dict[str, list[Any]]:
+    """By reading that rivals have; with the ε that the paper prints, by version."""
+    rivals = by(files.rows(VARIANTS), "tags.family").get("rival", [])
+    surface, published = by(files.rows(SURFACE), "reading"), {}
+    if measured.is_paper_size(files):
+        cells = {name: BY_KEY[f"{name}/{_REPLACEABILITY}"] for name in get_args(Version)}
+        published = {name: float(cell.printed) for name, cell in cells.items()}
+    return {
+        reading: [surface.get(reading, []), residual, published]
+        for reading, residual in by(rivals, "tags.reading", "tags.residual")
+    }
+
+
+@shown_in("variants", _surfaces)
 def draw_surface(
     rows: Sequence[SurfaceRow], residual: str, published: Mapping[str, float]
 ) -> Figure:
-    """ε of evaluate replaceability by cut and high value; below, ε of the cells without a high.
+    """ε when α's cut and γ's high value are moved, reading *: a wide pale area means that the
+    interpretation does not hang on these constants (dark is worse).
 
     The rows are of one reading; a contour is drawn for the ``published`` ε of a version, if any.
     """
@@ -95,8 +137,10 @@ def draw_surface(
     return figure
 
 
-def draw_margins(rows: Sequence[ParsingRow]) -> Figure:
-    """Proved and attained margin of every clause at every position, the earlier clauses free."""
+@shown_in("parsing", lambda files: [files.rows(PARSING)])
+def draw_parsing_margins(rows: Sequence[ParsingRow]) -> Figure:
+    """Margin by which each clause is told from its nearest rival at each position, whatever clauses
+    come before: a proved bound above zero means that no formula has it misread."""
     figure, (axes,) = figures.panels(1, panel_height=2.8)
     position = np.array([row.clause_position for row in rows])
     proved = np.array([row.margin for row in rows])

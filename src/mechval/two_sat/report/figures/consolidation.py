@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from mechval.reporting import figures
 from mechval.reporting.palette import SERIES
+from mechval.reporting.report import shown_in
 from mechval.reporting.shown import by
-from mechval.two_sat.consolidate.curve import CurveRow
+from mechval.two_sat.consolidate.curve import CURVE, CurveRow
 
 _PANELS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("least log-odds of\nwhat is read (nats)", "linear"): {
@@ -30,8 +31,11 @@ _PANELS: Mapping[tuple[str, str], Mapping[str, str]] = {
 }
 
 
+@shown_in("consolidation", lambda files: [files.rows(CURVE)])
 def draw_consolidation(curve: Sequence[CurveRow]) -> Figure:
-    """Gaps, spreads and margins against steps, the phases one after the other."""
+    """From a trained network to one that can be proved. Above, attention on what is read grows
+    against all else; in the middle, what depends on positions and then on clauses vanishes; below,
+    the worst neuron: proved where both bounds lie on their own sides of 0."""
     starts, steps = [0], []
     for rows in by(curve, "phase").values():
         steps += [starts[-1] + row.step for row in rows]

@@ -1,6 +1,7 @@
 """Figures of the network: its training, and its neurons: effects, programs, parts."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,12 +10,14 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, PURPLE, SERIES, VERMILLION
+from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
-from mechval.two_sat.circuit.evidence import neuron_rows
-from mechval.two_sat.circuit.evidence.contributions import HistogramRow
+from mechval.two_sat.circuit.evidence import gather, neuron_rows
+from mechval.two_sat.circuit.evidence.contributions import HISTOGRAMS, HistogramRow
 from mechval.two_sat.circuit.evidence.neuron_rows import CoverageRow, QualityRow
-from mechval.two_sat.circuit.sparsity import SnapshotRow
-from mechval.two_sat.network.training import LearningCurveRow
+from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
+from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
+from mechval.two_sat.report import measured, network_sections
 from mechval.two_sat.report.published_values import CARRYING_NEURONS, TRAINING_LOG
 
 _MOST_LABELLED_NEURONS = 40
@@ -25,10 +28,19 @@ _TITLES = {
 }
 
 
+@shown_in(
+    "training",
+    lambda files: [
+        files.rows(LEARNING_CURVE),
+        network_sections.evaluation_sizes(files),
+        measured.is_paper_size(files),
+    ],
+)
 def draw_learning_curve(
     curve: Sequence[LearningCurveRow], n_formulas: Mapping[str, int], with_published: bool
 ) -> Figure:
-    """Error and loss against formulas seen, one column per phase.
+    """Error and loss against formulas seen, per phase, beside the published log if the size is the
+    paper's: look for the plateau and the sudden fall after it.
 
     ``n_formulas`` of the selection split are behind an accuracy, per phase.
     """
@@ -54,8 +66,10 @@ def draw_learning_curve(
     return figure
 
 
+@shown_in("training", lambda files: [files.rows(SNAPSHOTS), measured.is_paper_size(files)])
 def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Figure:
-    """Neurons that carry 99.9 % of the effect at each weight snapshot, one column per phase."""
+    """How many neurons carry 99.9 % of the effect during training: the fewer, the easier to
+    read."""
     phases = by(snapshots, "phase")
     figure, (found,) = figures.grid(1, len(phases), 3.2, sharey=True)
     for axes, (phase, points) in zip(found, phases.items(), strict=True):
@@ -75,8 +89,17 @@ def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Fig
     return figure
 
 
-def draw_effects(neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, share: float) -> Figure:
-    """Effects in falling order, and the share of the total that the first k neurons carry."""
+def _effects(files: RunFiles) -> list[Any]:
+    found = files.record(gather.FACTS)
+    return [files.rows(neuron_rows.NEURONS), found.carrying_neurons, found.effect_share]
+
+
+@shown_in("circuit", _effects)
+def draw_neuron_effects(
+    neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, share: float
+) -> Figure:
+    """The dotted line marks how many neurons carry 99.9 % of the effect on the answer: the fewer,
+    the easier to read."""
     shown = neurons[: max(n_carrying + 10, 3 * n_carrying // 2)]
     ranks, effects = np.arange(1, len(shown) + 1), np.array([row.effect for row in shown])
     positive = np.array([row.coefficient > 0 for row in shown])
@@ -100,12 +123,21 @@ def draw_effects(neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, shar
     return figure
 
 
+def _assignments(files: RunFiles) -> list[Any] | None:
+    neurons, reading = files.rows(neuron_rows.NEURONS), measured.main_tags(files)["reading"]
+    if not any(row.reading[reading].evaluates for row in neurons):
+        return None
+    return [files.rows(neuron_rows.MEAN_ACTIVATIONS), neurons, reading]
+
+
+@shown_in("circuit", _assignments)
 def draw_assignments(
     means: Sequence[neuron_rows.MeanActivationRow],
     neurons: Sequence[neuron_rows.NeuronRow],
     reading: str,
 ) -> Figure:
-    """Mean activation of each evaluating neuron over the formulas each assignment satisfies.
+    """Each row is a neuron, each column an assignment: one yellow spot per row means a neuron that
+    stands for one assignment, a yellow spot in every column that none is forgotten.
 
     Each row is divided by its largest value, which the bars on the left show; rows are sorted by
     their strongest assignment, so that a neuron's neighbours respond to the same ones.
@@ -138,8 +170,10 @@ def draw_assignments(
     return figure
 
 
+@shown_in("evidence", lambda files: [files.rows(neuron_rows.ASSIGNMENT_EFFECTS)])
 def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) -> Figure:
-    """Total effect of all neurons per assignment."""
+    """Total effect on s over formulas that an assignment satisfies; bars of like height mean that
+    every assignment is covered about as well."""
     figure, (axes,) = figures.panels(1, panel_height=2.2)
     axes.bar([row.assignment for row in effects], [row.total_effect for row in effects], color=BLUE)
     axes.set_ylabel("total effect\n(logits on s)")
@@ -148,12 +182,21 @@ def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) 
     return figure
 
 
-def draw_programs(
+@shown_in(
+    "evidence",
+    lambda files: [
+        files.rows(neuron_rows.PROGRAM_QUALITY),
+        files.rows(neuron_rows.COVERAGE),
+        files.rows(neuron_rows.NEURONS),
+    ],
+)
+def draw_neuron_programs(
     quality: Sequence[QualityRow],
     coverage: Sequence[CoverageRow],
     neurons: Sequence[neuron_rows.NeuronRow],
 ) -> Figure:
-    """F1 of each program against the neurons' largest effects, per reading."""
+    """F1 of each neuron's programs, one point per neuron and program: points far below 1 are
+    neurons that the program does not describe well."""
     effects = {row.neuron: row.effect for row in neurons}
     figure, found = figures.facets(coverage, "reading", panel_height=2.5)
     for axes, reading, programs in found:
@@ -171,8 +214,12 @@ def draw_programs(
     return figure
 
 
-def draw_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
-    """What each clause adds to numerator and denominator, per head, for one neuron."""
+@shown_in(
+    "evidence", lambda files: [files.rows(HISTOGRAMS), files.record(gather.FACTS).shown_neuron]
+)
+def draw_clause_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
+    """How single clauses push the shown neuron: where orange lies left of blue, clauses that
+    violate its assignments push it down."""
     figure, found = figures.facets(rows, "head", "quantity", columns=2, panel_height=1.5)
     for axes, (head, quantity), own in found:
         edges = [row.low for row in own] + [own[-1].high]

@@ -1,6 +1,7 @@
 """Figures of a theorem: how far neurons' bounds stay away from 0, and what the network does."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,8 +10,10 @@ from matplotlib.image import AxesImage
 
 from mechval.reporting import figures
 from mechval.reporting.palette import BLUE, ORANGE, VERMILLION
+from mechval.reporting.report import RunFiles, shown_in
+from mechval.two_sat.certify.theorem import mechanism
 from mechval.two_sat.certify.theorem.mechanism import NeuronAtWork
-from mechval.two_sat.certify.theorem.theorem import NeuronBound
+from mechval.two_sat.certify.theorem.theorem import NEURONS, NeuronBound
 from mechval.two_sat.circuit.evidence.scores import PatternRow
 
 _BRIGHTEST = (1.0, 0.2)
@@ -21,34 +24,10 @@ _MOST_NAMED = 16
 """Rows that have names, before only each second has one."""
 
 
-def draw_mechanism(attention: Sequence[PatternRow], neurons: Sequence[NeuronAtWork]) -> Figure:
-    """One formula through the network: what is attended, and what every neuron makes of it."""
-    figure, ((below,), (above,), (values,)) = figures.grid(3, 1, 5.6, height_ratios=[4, 2, 4])
-    images = _draw_attention(below, above, attention)
-    for axes, image in zip((below, above), images, strict=True):
-        figure.colorbar(image, ax=axes, label="attention", pad=0.01)
-    tokens = [row.token for row in attention if (row.block, row.head) == (0, 0)]
-    clauses = [" ".join(tokens[place + 1 : place + 3]) for place in range(0, len(tokens) - 1, 4)]
-    turn = 90 if len(clauses) > _MOST_UPRIGHT else 0
-    below.set_xticks([])
-    above.set_xticks([4 * k + 1.5 for k in range(len(clauses))], clauses, rotation=turn)
-    above.set_xlabel("the formula, clause by clause, and “:”")
-    for is_on, colour, marker in ((True, BLUE, "o"), (False, ORANGE, "v")):
-        own = [row for row in neurons if (row.n_falsified == 0) is is_on]
-        label = "assignment satisfies the formula" if is_on else "it falsifies a clause or more"
-        points = [row.assignment for row in own], [row.pre_activation for row in own]
-        values.plot(*points, marker, color=colour, markersize=4, label=label)
-    values.axhline(0, color="0.4", linewidth=0.8)
-    values.set_xlabel("assignment of the neuron (bit v is the value of variable v)")
-    values.set_ylabel("pre-activation")
-    n_on = sum(row.pre_activation > 0 for row in neurons)
-    values.set_title(f"{len(neurons)} neurons, {n_on} of them active (above 0)")
-    figures.legend_below(figure, [values], 2)
-    return figure
-
-
 def draw_before_and_after(networks: Mapping[str, Sequence[PatternRow]]) -> Figure:
-    """What is attended in one formula, a column per network."""
+    """Attention of both networks on one formula, the same colours for both. Above, block 0: where a
+    row has one bright spot, the end of that clause looks at its own clause and at nothing else.
+    Below, block 1: the more even a row, the nearer that head is to an average of the clauses."""
     figure, (first, second) = figures.grid(
         2, len(networks), 3.6, sharex=True, sharey="row", height_ratios=[2, 1]
     )
@@ -86,8 +65,15 @@ def _is_read(position: int, answer: int) -> bool:
     return position % 4 == 2 or position == answer
 
 
+def _bounds(files: RunFiles) -> list[Any] | None:
+    rows = files.rows(NEURONS)
+    return [rows] if any(row.on is not None for row in rows) else None
+
+
+@shown_in("theorem", _bounds)
 def draw_neuron_bounds(rows: Sequence[NeuronBound]) -> Figure:
-    """How far every neuron stays from 0 on either side, beside what its bounds can be moved by."""
+    """The smallest pre-activation of every neuron where it must be active and the largest where it
+    must not, over all formulas: two groups away from the red interval mean no neuron errs."""
     figure, (axes,) = figures.panels(1, panel_height=2.2)
     known = [row for row in rows if row.on is not None and row.off is not None]
     for values, colour, label in (
@@ -104,4 +90,41 @@ def draw_neuron_bounds(rows: Sequence[NeuronBound]) -> Figure:
     axes.set_title(f"Bounds of {len(known)} of {len(rows)} live neurons")
     if known:
         axes.legend(loc="best")
+    return figure
+
+
+@shown_in(
+    "theorem",
+    lambda files: (
+        [files.rows(mechanism.ATTENTION), files.rows(mechanism.NEURONS)]
+        if files.has(mechanism.NEURONS)
+        else None
+    ),
+)
+def draw_mechanism(attention: Sequence[PatternRow], neurons: Sequence[NeuronAtWork]) -> Figure:
+    """One formula in the network that is proved. Above, block 0: the end of each clause looks at
+    its own clause, “:” at a parenthesis. In the middle, block 1: every head weighs all clauses
+    alike. Below, every neuron: above 0 exactly if its assignment satisfies the formula, and lower
+    the more clauses it falsifies."""
+    figure, ((below,), (above,), (values,)) = figures.grid(3, 1, 5.6, height_ratios=[4, 2, 4])
+    images = _draw_attention(below, above, attention)
+    for axes, image in zip((below, above), images, strict=True):
+        figure.colorbar(image, ax=axes, label="attention", pad=0.01)
+    tokens = [row.token for row in attention if (row.block, row.head) == (0, 0)]
+    clauses = [" ".join(tokens[place + 1 : place + 3]) for place in range(0, len(tokens) - 1, 4)]
+    turn = 90 if len(clauses) > _MOST_UPRIGHT else 0
+    below.set_xticks([])
+    above.set_xticks([4 * k + 1.5 for k in range(len(clauses))], clauses, rotation=turn)
+    above.set_xlabel("the formula, clause by clause, and “:”")
+    for is_on, colour, marker in ((True, BLUE, "o"), (False, ORANGE, "v")):
+        own = [row for row in neurons if (row.n_falsified == 0) is is_on]
+        label = "assignment satisfies the formula" if is_on else "it falsifies a clause or more"
+        points = [row.assignment for row in own], [row.pre_activation for row in own]
+        values.plot(*points, marker, color=colour, markersize=4, label=label)
+    values.axhline(0, color="0.4", linewidth=0.8)
+    values.set_xlabel("assignment of the neuron (bit v is the value of variable v)")
+    values.set_ylabel("pre-activation")
+    n_on = sum(row.pre_activation > 0 for row in neurons)
+    values.set_title(f"{len(neurons)} neurons, {n_on} of them active (above 0)")
+    figures.legend_below(figure, [values], 2)
     return figure

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mechval.reporting.figures import figure_style, save_figure
-from mechval.reporting.report import Figure, RunFiles
+from mechval.reporting.report import Figure, RunFiles, with_figures
 from mechval.transformer import Architecture
 from mechval.two_sat.circuit.evidence import ablations
 from mechval.two_sat.circuit.evidence.gather import (
@@ -22,7 +22,7 @@ from mechval.two_sat.circuit.evidence.neuron_rows import COVERAGE
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.network.components import Components, record_activations
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.report import network_sections
+from mechval.two_sat.report import content, network_sections
 from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.stages.test_stages import settings
@@ -65,7 +65,10 @@ def save(gathered: Gathered, directory: Path) -> None:
 def figures(problem: Problem, directory: Path) -> dict[str, Figure]:
     """The report's figures of the evidence, by name, from the files alone."""
     files = RunFiles(settings(problem=problem), 0, {"circuit": directory})
-    return {figure.name: figure for figure in network_sections.evidence(files).figures}
+    (maker,) = with_figures([network_sections.evidence], *content.FIGURES)
+    section = maker(files)
+    assert section is not None
+    return {figure.name: figure for figure in section.figures}
 
 
 @pytest.fixture(scope="module")
