@@ -3,6 +3,7 @@
 ``python -m experiments.run +stage=report`` builds the page of its own run, and the index.
 """
 
+import argparse
 import logging
 import sys
 from collections.abc import Iterator
@@ -82,5 +83,6 @@ def _page_run(run: FinishedRun, content: PageContent, study: Study) -> PageRun:
 
 if __name__ == "__main__":
     with exit_codes():
+        argparse.ArgumentParser("python -m experiments.pages", description=__doc__).parse_args()
         for built in build_pages(Workspace(working_folder())):
             sys.stdout.write(f"{built.relative_to(Path.cwd())}\n")

@@ -6,6 +6,7 @@ pages, and the pictures in docs/; with ``--check`` it writes nothing and exits w
 change a file, pictures aside.
 """
 
+import argparse
 import re
 import sys
 from base64 import b64decode
@@ -122,4 +123,8 @@ def main(*, check: bool, root: Path) -> int:
 
 if __name__ == "__main__":
     with exit_codes():
-        sys.exit(main(check="--check" in sys.argv[1:], root=working_folder()))
+        parser = argparse.ArgumentParser("python -m experiments.readme")
+        parser.add_argument(
+            "--check", action="store_true", help="write nothing; 1 if a file differs"
+        )
+        sys.exit(main(check=parser.parse_args().check, root=working_folder()))

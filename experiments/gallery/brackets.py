@@ -48,14 +48,8 @@ def only_ends(depths: Tensor) -> Tensor:
     return torch.stack([depths[:, 0] < 0, depths[:, -1] > depths[:, -2]], dim=1)
 
 
-CLAIMS = {
-    "count and horizon": both,
-    "count": only_count,
-    "horizon": only_horizon,
-    "first and last": only_ends,
-}
-
-
+CLAIMS = {"count and horizon": both, "count": only_count}
+CLAIMS |= {"horizon": only_horizon, "first and last": only_ends}
 FAULTS = {"below": slice(LENGTH), "above": LENGTH}  # which neurons tell of each
 
 

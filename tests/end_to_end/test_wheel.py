@@ -16,7 +16,8 @@ IMPORTS = ("axioms", "two_sat.study", "modular_addition.study", "pipeline")
 SMALL_DATA = (
     *("+stage=data", "preset=smoke", "run=small", "wandb.mode=disabled"),
     *("data.training_formulas=1200", "data.analysis_formulas=600", "improved.formulas=300"),
-    *("nulls.formulas=200", "progress.formulas=200", "training.evaluation_examples=60"),
+    *("nulls.formulas=200", "progress.formulas=200", "partial.formulas=200"),
+    "training.evaluation_examples=60",
 )
 
 pytestmark = pytest.mark.slow

@@ -144,3 +144,17 @@ def test_wrong_words_of_replay_are_code_2(
         replay.run(words)
     assert leaving.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["pages", "readme"])
+def test_a_word_that_a_command_does_not_know_is_code_2_before_any_work(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"experiments.{command}", "--chekc"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=HANG_SECONDS,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("error: unrecognized arguments: --chekc\n")
