@@ -28,6 +28,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "improved": {"formulas": 240},
     "nulls": {"formulas": 400},
     "progress": {"formulas": 400},
+    "partial": {"formulas": 160},
     # So small a network has no neuron that the paper's constants would select.
     "circuit": {"readings": ["calibrated"]},
 }
