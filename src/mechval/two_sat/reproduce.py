@@ -59,7 +59,7 @@ def reproduce(
     ...     "finishing": None,
     ...     "circuit": {"readings": ["calibrated"]},
     ...     "axioms": {"versions": ["trees"]},
-    ...     **{stage: {"formulas": 100} for stage in ("progress", "improved")},
+    ...     **{stage: {"formulas": 100} for stage in ("progress", "partial", "improved")},
     ...     "nulls": {"formulas": 100, "shuffled_formulas": 100, "training": few},
     ...     "certify": {"drift_formulas": 100},
     ... }
