@@ -101,7 +101,8 @@ def draw_matrix(entries: Sequence[Entry]) -> Figure:
             text = _text(row[name])
             colour = "white" if shades[height][place] > 0.6 else "black"
             panel.text(place, height, text, ha="center", va="center", fontsize=6, color=colour)
-    panel.set_xticks(range(len(COLUMNS)), [*SHORT.values()], rotation=60, ha="right")
+    panel.xaxis.tick_top()
+    panel.set_xticks(range(len(COLUMNS)), [*SHORT.values()], rotation=60, ha="left")
     panel.set_yticks(range(len(rows)), [_titled(name, row) for name, row in rows.items()])
     return figure
 
