@@ -82,8 +82,8 @@ def test_a_seed_draws_the_same_formula_each_time(capsys: Output) -> None:
 
 
 def test_another_run_is_another_network(capsys: Output) -> None:
-    main([FORMULA, "run=cpu-3cc8e4a2-s1"], ROOT)
-    assert "run cpu-3cc8e4a2-s1" in capsys.readouterr().out
+    main([FORMULA, "run=cpu-1f64df95-s1"], ROOT)
+    assert "run cpu-1f64df95-s1" in capsys.readouterr().out
 
 
 def test_a_sum_is_explained(capsys: Output) -> None:
