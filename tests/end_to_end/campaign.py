@@ -127,12 +127,6 @@ def _goes_first(part: str) -> bool:
     return part.startswith(".") and not part.endswith(".old")
 
 
-def evenly(found: Sequence[str], most: int) -> set[str]:
-    """At most so many of them, the first and the last among these."""
-    n = min(most, len(found))
-    return {found[number * (len(found) - 1) // max(n - 1, 1)] for number in range(n)}
-
-
 def try_kills(job: Job, scratch: Path) -> Iterator[Tried]:
     """Kill before each operation; the same command then gives the same bytes and leaves nothing."""
     wanted, n, _ = expected(job, scratch)
@@ -141,16 +135,14 @@ def try_kills(job: Job, scratch: Path) -> Iterator[Tried]:
     answer = job.run(place, fault=Fault("copy", str(place), every=True))
     job.require(answer.code == 0, answer)
     # Where recovery leaves what it left before, the rest is the same command from there.
-    digests = {state: whole(state) for state in sorted(states.iterdir(), key=_number)}
-    tried = evenly([*dict.fromkeys(digests.values())], job.states)
-    for digest in tried:
-        state = next(state for state, found in digests.items() if found == digest)
+    digests = {state: whole(state) for state in sorted(states.iterdir(), key=_number, reverse=True)}
+    tried = {digest: state for state, digest in digests.items()}
+    for state in tried.values():
         answer = job.run(fresh(state, place))
         job.require(answer.code == 0, (state.name, answer))
         job.require(not (names := differing(tree(place, job), wanted)), (state.name, names))
     shutil.rmtree(states)
-    stopped = sum(digest in tried for digest in digests.values())
-    yield made("kills", job, n, stopped, len(tried))
+    yield made("kills", job, n, len(digests), len(tried))
 
 
 def _number(path: Path) -> int:

@@ -29,7 +29,6 @@ class Job:
     """A command and the folder that it starts from.
 
     Attributes:
-        states: in how many of the states that a kill can leave it is given again, at most.
         disks: at how many operations the disk is full, at most.
         moments: how many kills at random it has to survive.
         uncompared: files that say when, or depend on what else there is.
@@ -39,7 +38,6 @@ class Job:
     module: str
     words: tuple[str, ...]
     base: Path
-    states: int = 1000
     disks: int = 1000
     moments: int = 50
     uncompared: tuple[str, ...] = ("run.json", "index.html", "deviations.html")
@@ -85,20 +83,20 @@ def modular_jobs(bases: Path) -> Iterator[Job]:
     """Every stage of modular addition, for the first time and again, and the pages."""
     nothing = bases / "no sums"
     (nothing / "results").mkdir(parents=True)
-    base = yield from _stages("modular ", MODULAR_STAGES, MODULAR, nothing, states=40)
+    base = yield from _stages("modular ", MODULAR_STAGES, MODULAR, nothing)
     yield Job("modular pages", "experiments.pages", (), base, uncompared=("run.json",))
 
 
 def _stages(
-    start: str, stages: Sequence[str], words: tuple[str, ...], base: Path, states: int = 1000
+    start: str, stages: Sequence[str], words: tuple[str, ...], base: Path
 ) -> Generator[Job, None, Path]:
     for stage in stages:
         name, first = f"{start}{stage}", (f"+stage={stage}", *words)
-        job = Job(name, "experiments.run", first, base, states, disks=4)
+        job = Job(name, "experiments.run", first, base, disks=4)
         yield job
         base = job.finish(fresh(base, base.with_name(name)))
         again = (*first, f"force={stage}")
-        yield Job(f"{name} again", "experiments.run", again, base, states, disks=4)
+        yield Job(f"{name} again", "experiments.run", again, base, disks=4)
     return base
 
 

@@ -1,7 +1,7 @@
 from mechval.modular_addition.study import STUDY as MODULAR_ADDITION
 from mechval.reporting.readme import fill
 from mechval.two_sat.study import STUDY as TWO_SAT
-from tests.end_to_end.campaign import FAULTS, FOLDER, evenly, render
+from tests.end_to_end.campaign import FAULTS, FOLDER, render
 from tests.end_to_end.campaign_jobs import DRAWN_STAGES, MODULAR_STAGES
 from tests.end_to_end.conftest import STAGES
 
@@ -15,8 +15,3 @@ def test_every_stage_is_stopped() -> None:
     assert {*STAGES, *DRAWN_STAGES} == {*TWO_SAT.stage_names}
     assert MODULAR_ADDITION.stage_names == MODULAR_STAGES
 
-
-def test_a_sample_holds_the_first_and_the_last() -> None:
-    assert evenly("abcdefg", 3) == {"a", "d", "g"}
-    assert evenly("ab", 3) == {"a", "b"}
-    assert evenly("", 3) == set()
