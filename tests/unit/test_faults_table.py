@@ -14,4 +14,3 @@ def test_the_table_of_faults_is_that_of_its_rows() -> None:
 def test_every_stage_is_stopped() -> None:
     assert {*STAGES, *DRAWN_STAGES} == {*TWO_SAT.stage_names}
     assert MODULAR_ADDITION.stage_names == MODULAR_STAGES
-
