@@ -64,13 +64,14 @@ class StagePlaces(StageArtifacts):
                     path.unlink()
 
     def forget_scratch(self) -> None:
-        """Remove the checkpoints: whatever stops it, all of them are in their place or none."""
+        """Remove the checkpoints: where it is stopped, all of them are in their place or none."""
         aside = _sibling(self.scratch, "old")
         remove(aside)
-        # It may not be there, or a full disk may have no room for the rename: then all stays.
+        # It may not be there, or a full disk may have no room for the rename.
         with suppress(OSError):
             self.scratch.rename(aside)
         remove(aside)
+        remove(self.scratch)
 
     def forget_if_empty(self) -> None:
         """Remove the folders of a run, and of its study, that hold nothing at all."""

@@ -67,7 +67,7 @@ def test_a_kill_before_any_operation_leaves_what_the_same_command_ends(finished:
 def test_a_full_disk_at_any_operation_is_told_and_leaves_the_old_results(finished: Path) -> None:
     before = contents(finished / "base")
     tried = try_every_place("full disk", finished)
-    # When all is done, checkpoints that cannot be put aside stay.
+    # When all is done, checkpoints that cannot be put aside are deleted where they are.
     assert [code for code, _ in tried].count(0) <= 1
     assert {code for code, _ in tried} <= {0, 2}
     assert len(tried) > 10

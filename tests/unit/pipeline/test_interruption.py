@@ -106,6 +106,25 @@ def test_a_kill_while_scratch_is_deleted_leaves_no_part_of_it(
     assert not any(scratch.parent.glob("*circuit*"))
 
 
+def test_scratch_that_a_full_disk_keeps_in_its_place_goes_all_the_same(
+    run_toy: RunToy, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep_one(context: StageContext) -> None:
+        (context.scratch / "checkpoint").touch()
+        extract(context)
+
+    scratch, rename = workspace.stage("two_sat", "toy", "circuit").scratch, Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.is_relative_to(scratch.parent):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    run_toy(study=with_run("circuit", keep_one))
+    assert not any(scratch.parent.glob("*circuit*"))
+
+
 def test_scratch_of_another_seed_is_not_resumed(run_toy: RunToy) -> None:
     def refuse_checkpoint(context: StageContext) -> None:
         assert not (context.scratch / "checkpoint").exists()
