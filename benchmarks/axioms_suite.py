@@ -22,6 +22,7 @@ from mechval.two_sat.claim.assess import Question, validate
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Corpora
 from mechval.two_sat.formulas.generation import generate_corpora
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.network.training import WEIGHTS, load_network
 
 _SEED = 1
@@ -30,7 +31,7 @@ _SEED = 1
 def main() -> None:
     """Validate the run's interpretations once."""
     arguments = _arguments()
-    run, cpu = Path(arguments.run), torch.device("cpu")
+    run = Path(arguments.run)
     config = load_run_config(run / "config.json") or {}
     settings = parse_config(TwoSatSettings, config["settings"])
     model = load_network(settings.problem, settings.architecture, run / "train" / WEIGHTS)
@@ -40,7 +41,7 @@ def main() -> None:
     natural = drawn.satisfiable_drawn / drawn.formulas_drawn
     question = Question(settings.circuit, settings.axioms, natural)
     start = time.perf_counter()
-    reports = validate(model, settings.problem, circuit, split, question=question, device=cpu)
+    reports = validate(Components(model, settings.problem), circuit, split, question)
     measured = {
         "run": str(run),
         "formulas": len(split),
