@@ -5,6 +5,7 @@ does not have, one after the other, on one core; a training of minutes goes on w
 Delete a file to train its networks anew: the same seed gives the same network on the same machine.
 """
 
+import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,5 +51,6 @@ def _evade(root: Path, folder: Path, scratch: Path) -> list[trained.TrainedRow]:
 
 if __name__ == "__main__":
     with exit_codes():
+        argparse.ArgumentParser("python -m experiments.organisms", description=__doc__).parse_args()
         torch.set_num_threads(1)
         main(working_folder())

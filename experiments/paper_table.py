@@ -4,7 +4,7 @@
 ``published`` and ``reference`` into ``results/<study>/paper_versus_measured.{csv,md}``.
 """
 
-import sys
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,4 +121,6 @@ def _merged(theirs: Comparison | None, ours: Comparison | None) -> Merged:
 
 if __name__ == "__main__":
     with exit_codes():
-        main(sys.argv[1] if len(sys.argv) > 1 else "two_sat")
+        parser = argparse.ArgumentParser("python -m experiments.paper_table", description=__doc__)
+        parser.add_argument("study", nargs="?", default="two_sat", help="whose table")
+        main(parser.parse_args().study)

@@ -26,3 +26,16 @@ def changed(config: AnyConfig, **values: Any) -> AnyConfig:
 
 TWO_SAT = parse_config(TwoSatSettings, preset("two_sat"))
 MODULAR_ADDITION = parse_config(ModularAdditionSettings, preset("modular_addition"))
+STAGES = (
+    "data",
+    "nulls",
+    "train",
+    "circuit",
+    "improve",
+    "axioms",
+    "partial",
+    "progress",
+    "certify",
+    "report",
+)
+"""Of a 2-SAT run whose network is trained and stays as it is."""

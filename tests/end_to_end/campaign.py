@@ -38,8 +38,8 @@ from tests.end_to_end.campaign_jobs import (
     stage_jobs,
 )
 from tests.end_to_end.commands import ROOT, Answer
-from tests.end_to_end.conftest import STAGES
 from tests.faults import Fault
+from tests.settings import STAGES
 
 FOLDER = ROOT / "benchmarks"
 Tree = dict[str, str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.end_to_end.commands import QUIET, ROOT, SMALL, Answer, run_module
-from tests.end_to_end.conftest import STAGES
+from tests.settings import STAGES
 
 FORMULA = "(x0|~x1)&(~x2|x4)"
 MODULAR_STAGES = tuple(stage for stage in STAGES if stage not in ("nulls", "improve"))

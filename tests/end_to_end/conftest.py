@@ -8,18 +8,6 @@ import pytest
 
 from tests.end_to_end.commands import SMALL, Answer, run_command, run_commands
 
-STAGES = (
-    "data",
-    "nulls",
-    "train",
-    "circuit",
-    "improve",
-    "axioms",
-    "partial",
-    "progress",
-    "certify",
-    "report",
-)
 RUN = Path("results") / "two_sat" / "small"
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.commands import SMALL, Answer, run_faulty_commands
-from tests.end_to_end.conftest import RUN, STAGES, Session, tracked
+from tests.end_to_end.conftest import RUN, Session, tracked
 from tests.faults import Fault
+from tests.settings import STAGES
 
 pytestmark = pytest.mark.slow
 

@@ -5,21 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.commands import SMALL, run_commands
+from tests.settings import STAGES
 
 pytestmark = pytest.mark.slow
-
-STAGES = {
-    "data",
-    "nulls",
-    "train",
-    "circuit",
-    "improve",
-    "axioms",
-    "partial",
-    "progress",
-    "certify",
-    "report",
-}
 
 
 @pytest.mark.parametrize(("n_variables", "n_clauses"), [(3, 4), (8, 8)])
@@ -44,6 +32,6 @@ def test_a_corner_of_the_allowed_sizes_finishes_all_stages(
     (answer,) = run_commands(tmp_path, [words])
     assert answer.code == 0, answer.stderr
     finished = {path.parent.name for path in tmp_path.glob("results/two_sat/small/*/manifest.json")}
-    assert finished == STAGES
+    assert finished == {*STAGES}
     ledger = (tmp_path / "results/two_sat/small/certify/ledger.csv").read_text(encoding="utf-8")
     assert ("multisets of clauses, about" in ledger) is (n_variables == 8)

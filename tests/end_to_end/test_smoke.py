@@ -10,7 +10,8 @@ import pytest
 from mechval.axioms import CELLS
 from mechval.pipeline.manifest import hash_file
 from tests.end_to_end.commands import SMALL, run_commands
-from tests.end_to_end.conftest import RUN, STAGES, Session, tracked
+from tests.end_to_end.conftest import RUN, Session, tracked
+from tests.settings import STAGES
 
 pytestmark = pytest.mark.slow
 

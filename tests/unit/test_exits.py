@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -23,6 +24,22 @@ ENDS = [
     ),
     pytest.param(KeyboardInterrupt(), 130, "Interrupted; the same command resumes.\n", id="ctrl-c"),
 ]
+
+
+def run_python(
+    *words: str, stdout: int | TextIO = subprocess.PIPE, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """What a process of its own answers, in the root of the repository."""
+    return subprocess.run(
+        [sys.executable, *words],
+        env={**os.environ, **environment},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=HANG_SECONDS,
+        cwd=Path(__file__).resolve().parents[2],
+    )
 
 
 @pytest.mark.parametrize(("error", "code", "sentence"), ENDS)
@@ -63,15 +80,7 @@ def test_a_reader_that_is_gone_is_no_traceback(line: str, code: int) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as unread:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            stdout=unread,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=HANG_SECONDS,
-            cwd=Path(__file__).resolve().parents[2],
-        )
+        done = run_python("-c", program, stdout=unread)
     assert (done.returncode, done.stderr) == (code, "")
 
 
@@ -83,16 +92,7 @@ def test_output_onto_a_full_device_is_one_sentence(line: str) -> None:
         f"with exit_codes():\n    {line}\n"
     )
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONUNBUFFERED": ""},
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=HANG_SECONDS,
-            cwd=Path(__file__).resolve().parents[2],
-        )
+        done = run_python("-c", program, stdout=full, PYTHONUNBUFFERED="")
     sentence = "no." if "raise" in line else "the operating system refuses: [Errno 28] No space"
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith(sentence)
@@ -106,31 +106,16 @@ def test_output_onto_a_full_device_is_one_sentence(line: str) -> None:
     ],
 )
 def test_ctrl_c_during_the_imports_is_one_sentence(line: str, code: int, told: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import experiments\n{line}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_SECONDS,
-        cwd=Path(__file__).resolve().parents[2],
-    )
+    done = run_python("-c", f"import experiments\n{line}")
     *trace, last = done.stderr.splitlines()
     assert (done.returncode, last, bool(trace)) == (code, told, code == 1)
 
 
-def test_a_terminal_without_unicode_shows_what_it_can(tmp_path: Path) -> None:
+def test_a_terminal_without_unicode_shows_what_it_can() -> None:
     program = (
         "from experiments.exits import exit_codes\nwith exit_codes():\n    print('\u00ac x0')\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_SECONDS,
-        cwd=Path(__file__).resolve().parents[2],
-    )
+    done = run_python("-c", program, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout) == (0, "\\xac x0\n")
 
 
@@ -146,15 +131,8 @@ def test_wrong_words_of_replay_are_code_2(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["pages", "readme"])
+@pytest.mark.parametrize("command", ["organisms", "pages", "paper_table", "readme"])
 def test_a_word_that_a_command_does_not_know_is_code_2_before_any_work(command: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", f"experiments.{command}", "--chekc"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=HANG_SECONDS,
-        cwd=Path(__file__).resolve().parents[2],
-    )
+    done = run_python("-m", f"experiments.{command}", "--chekc")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("error: unrecognized arguments: --chekc\n")

@@ -3,7 +3,7 @@ from mechval.reporting.readme import fill
 from mechval.two_sat.study import STUDY as TWO_SAT
 from tests.end_to_end.campaign import FAULTS, FOLDER, render
 from tests.end_to_end.campaign_jobs import DRAWN_STAGES, MODULAR_STAGES
-from tests.end_to_end.conftest import STAGES
+from tests.settings import STAGES
 
 
 def test_the_table_of_faults_is_that_of_its_rows() -> None:

@@ -26,6 +26,7 @@ from mechval.files import write_whole
 from mechval.instruments.fitted import fitted_organism
 from mechval.instruments.organism import Organism
 from mechval.instruments.trained import TrainedRow
+from mechval.progress import track
 
 WEIGHTS = "dyck.safetensors"
 TYPES, DEPTH, LENGTH = 2, 3, 4
@@ -189,7 +190,7 @@ def train_all(folder: Path) -> Iterator[TrainedRow]:
     answers = innermost(read_brackets(prefixes).open)
     tensors = {}
     for attention in Attention:
-        for seed in SEEDS:
+        for seed in track(SEEDS, f"Dyck, {attention}"):
             network = train(attention, seed)
             name = _named(attention, seed)
             tensors |= {f"{name}/{part}": getattr(network, part) for part in _PARTS}

@@ -25,6 +25,7 @@ from mechval.instruments.columns import CONFIDENCE, read_axioms, read_interchang
 from mechval.instruments.organism import Organism
 from mechval.instruments.planted import CONTROL, claimed_reading, honest, remade
 from mechval.instruments.two_sat import answer_scores, draw_tokens
+from mechval.progress import track
 from mechval.transformer.model import MLP
 from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.network.components import AnswerState, Components
@@ -168,7 +169,7 @@ def train(subject: Subject, claim: str, attempt: Attempt) -> dict[str, Tensor]:
     trained = [mlp.W_in, mlp.b_in, mlp.W_out, mlp.b_out]
     optimiser = torch.optim.Adam(trained, lr=attempt.rate)
     schedule = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.02, attempt.steps)
-    for step in range(attempt.steps):
+    for step in track(range(attempt.steps), "training against the axioms"):
         rows = torch.randint(len(facts.labels), (attempt.batch,), generator=generator)
         evade = attempt.evade if step >= attempt.late * attempt.steps else 0.0
         loss = _loss(components, facts, rows, generator, attempt.gamma, evade)

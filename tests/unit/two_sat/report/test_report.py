@@ -17,9 +17,9 @@ from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import axiom_sections, content, network_sections
 from mechval.two_sat.report.published_values import PUBLISHED
 from mechval.two_sat.stages import report
+from tests.settings import STAGES
 from tests.unit.axioms import toy
 from tests.unit.two_sat.report.toy_results import write_results
-from tests.unit.two_sat.stages.test_stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[4]
 

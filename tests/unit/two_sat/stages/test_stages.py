@@ -27,21 +27,9 @@ from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages import axioms, circuit, data, improve, nulls, partial, progress, train
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
-from tests.settings import TWO_SAT, changed
+from tests.settings import STAGES, TWO_SAT, changed
 from tests.unit.transformer.test_foreign import foreign_weights
 
-STAGES = [
-    "data",
-    "nulls",
-    "train",
-    "circuit",
-    "improve",
-    "axioms",
-    "partial",
-    "progress",
-    "certify",
-    "report",
-]
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)
 VARIANTS = changed(
@@ -315,7 +303,7 @@ def test_a_setting_concerns_only_the_stage_that_reads_it(
 
 
 def test_stages_come_in_pipeline_order() -> None:
-    assert [stage.name for stage in STUDY.stages(settings())] == STAGES
+    assert [stage.name for stage in STUDY.stages(settings())] == [*STAGES]
 
 
 def published(directory: Path) -> TwoSatSettings:
