@@ -1,6 +1,5 @@
 """Null networks of a run of modular addition: waves found, translations fitted, cells counted."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +8,13 @@ from pathlib import Path
 import torch
 
 from mechval.axioms.nulls import NullCell
-from mechval.instruments.null_networks import Budget, Measured, axiom_cells, shortened
+from mechval.instruments.null_networks import (
+    Budget,
+    Measured,
+    axiom_cells,
+    networks_name,
+    shortened,
+)
 from mechval.modular_addition.circuit.selection import MAIN
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING, assess_network
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, GrokkingRecipe
@@ -63,11 +68,9 @@ class ModularNulls:
     @property
     def budget(self) -> Budget:
         shape = (self.problem, self.model.architecture, self.circuit, self.axioms, self.recipe)
-        parts = (self.split.train.tolist(), STEPS)
-        digest = hashlib.sha256(repr((shape, parts)).encode()).hexdigest()[:8]
         names = (MAIN, READING, rounding(self.axioms.embedding_decimals), EQUIVALENCE)
         return Budget(
-            networks=f"modular_addition-{digest}",
+            networks=networks_name("modular_addition", shape, self.split.train.tolist()),
             main="/".join(names),
             fit=len(self.split.train),
             test=len(self.split.test),

@@ -21,7 +21,9 @@ from mechval.axioms.nulls import (
     refuse_few,
 )
 from mechval.axioms.report import Cell, Estimate
+from mechval.config import Config
 from mechval.errors import MechvalError
+from mechval.pipeline.manifest import text_digest
 from mechval.progress import track
 from mechval.training.recipe import Recipe
 
@@ -115,7 +117,8 @@ def measure_nulls(study: NullStudy[Network], folder: Path) -> None:
         for number, found in enumerate(study.mutants())
         for cell in of_network(MUTANTS, f"mutant {number}", found, found, "")
     )
-    NULLS.write(compare_with_nulls(own, [*cells, *made], level=LEVEL), folder)
+    # As they are kept, so that it does not matter when they were measured.
+    NULLS.write(compare_with_nulls(own, [*_known(shared), *made], level=LEVEL), folder)
     BUDGETS.write(study.budget, folder)
 
 
@@ -139,6 +142,12 @@ def axiom_cells(cells: Iterable[Cell]) -> list[NullCell]:
         for cell in cells
         if cell.is_distinct
     ]
+
+
+def networks_name(study: str, settings: Iterable[Config], sizes: Iterable[object]) -> str:
+    """Names null networks by what they depend on: what was no setting until now does not count."""
+    values = [each.model_dump(mode="json") for each in settings]
+    return f"{study}-{text_digest(repr((values, [*sizes])))[:8]}"
 
 
 def shortened(recipe: Recipe, steps: int) -> Recipe:

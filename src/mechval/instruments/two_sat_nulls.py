@@ -1,6 +1,5 @@
 """Null networks of a 2-SAT run: its circuit extracted, its claims fitted and its cells counted."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from mechval.instruments.null_networks import (
     Budget,
     Measured,
     axiom_cells,
+    networks_name,
     null_cell,
     shortened,
 )
@@ -84,11 +84,11 @@ class TwoSatNulls:
 
     @property
     def budget(self) -> Budget:
-        shape = (self.problem, self.model.architecture, self.question, self.recipe, self.main)
-        sizes = (N_FIT, N_TEST, N_PARTIAL, N_SHUFFLED, SEED)
-        digest = hashlib.sha256(repr((shape, sizes)).encode()).hexdigest()[:8]
+        asked = (self.question.circuit, self.question.axioms)
+        shape = (self.problem, self.model.architecture, *asked, self.recipe)
+        sizes = (self.main, N_FIT, N_TEST, N_PARTIAL, N_SHUFFLED, SEED)
         return Budget(
-            networks=f"two_sat-{digest}",
+            networks=networks_name("two_sat", shape, sizes),
             main=self.main,
             fit=N_FIT,
             test=N_TEST,

@@ -103,6 +103,13 @@ def test_networks_that_are_there_are_not_measured_again(measured: Path) -> None:
     assert (first.p, second.p) == pytest.approx((9 / 21, 5 / 21))
 
 
+def test_a_table_is_the_same_whether_its_networks_were_there(measured: Path) -> None:
+    table = measured / "own" / Path(NULLS.file).name
+    made = table.read_bytes()
+    measure_nulls(ToyStudy(), measured / "own")
+    assert table.read_bytes() == made
+
+
 def test_other_conditions_have_other_networks(measured: Path) -> None:
     other = ToyStudy(replace(BUDGET, networks="toy-2"))
     measure_nulls(other, measured / "own")
@@ -180,6 +187,13 @@ def test_what_null_networks_depend_on_names_their_folder(small: TwoSatNulls) -> 
     longer = replace(small, recipe=null_networks.shortened(small.recipe, 4))
     assert small.budget.networks == replace(small).budget.networks != longer.budget.networks
     assert small.budget.networks.startswith("two_sat-")
+
+
+def test_what_was_no_setting_renames_null_networks_only_when_it_is_changed() -> None:
+    older = TWO_SAT.circuit.model_copy(update={"cut": 0.4})
+    names = {null_networks.networks_name("x", [each], ()) for each in (TWO_SAT.circuit, older)}
+    assert len(names) == 2
+    assert "cut" not in TWO_SAT.circuit.model_dump()
 
 
 def test_mutants_that_are_not_equivalent_are_held_against_the_network(
