@@ -25,9 +25,9 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from mechval.progress import is_quiet
-from mechval.training.fit import training_dtype
 from mechval.training.optimizers import make_optimizer
 from mechval.training.recipe import Recipe
+from mechval.training.resumable_fit import training_dtype
 from mechval.transformer import Architecture, Transformer, answer_logits
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas

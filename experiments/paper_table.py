@@ -14,8 +14,14 @@ from mechval import tables
 from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.pipeline import FinishedRun, Workspace
-from mechval.reporting import paper, shown
-from mechval.reporting.paper import NOT_MEASURED, Agreement, Comparison, Measured, Published
+from mechval.reporting import paper_comparison, shown
+from mechval.reporting.paper_comparison import (
+    NOT_MEASURED,
+    Agreement,
+    Comparison,
+    Measured,
+    Published,
+)
 
 RUNS = ("published", "reference")
 NAME = "paper_versus_measured"
@@ -64,13 +70,13 @@ def render(rows: list[Merged]) -> str:
         rows,
         ("quantity", "published.quantity"),
         ("published", "published.text"),
-        ("published model, measured", lambda row: paper.counted(row.published_model)),
+        ("published model, measured", lambda row: paper_comparison.counted(row.published_model)),
         ("90 % interval of the rate", lambda row: shown.interval(row.lower, row.upper)),
         "verdict",
         ("deviation", "published.deviation"),
-        ("our model, measured the same way", lambda row: paper.counted(row.our_model)),
+        ("our model, measured the same way", lambda row: paper_comparison.counted(row.our_model)),
         ("… against the published", "our_model_against"),
-        ("our model, calibrated", lambda row: paper.counted(row.our_model_calibrated)),
+        ("our model, calibrated", lambda row: paper_comparison.counted(row.our_model_calibrated)),
         ("… against the published", "our_model_calibrated_against"),
     )
     return shown.markdown_of(table)
@@ -98,7 +104,7 @@ def _read(workspace: Workspace, study: str, run: str) -> dict[str, Comparison]:
     if not (workspace.run_directory(study, run) / "report" / "paper.csv").is_file():
         return {}
     table = FinishedRun(workspace, study, run).file("report", "paper.csv")
-    return {row.published.key: row for row in paper.COMPARISONS.read(table.parent)}
+    return {row.published.key: row for row in paper_comparison.COMPARISONS.read(table.parent)}
 
 
 def _merged(theirs: Comparison | None, ours: Comparison | None) -> Merged:
@@ -113,9 +119,9 @@ def _merged(theirs: Comparison | None, ours: Comparison | None) -> Merged:
         upper=theirs.upper if theirs else None,
         verdict=theirs.verdict if theirs else None,
         our_model=our_model,
-        our_model_against=paper.against(either.published, our_model),
+        our_model_against=paper_comparison.against(either.published, our_model),
         our_model_calibrated=calibrated,
-        our_model_calibrated_against=paper.against(either.published, calibrated),
+        our_model_calibrated_against=paper_comparison.against(either.published, calibrated),
     )
 
 

@@ -21,15 +21,15 @@ from experiments.folders import working_folder
 from experiments.pages import page_runs
 from experiments.studies import load_study
 from mechval.files import write_whole
-from mechval.instruments import readme as instruments
-from mechval.modular_addition.report import readme as modular_addition
+from mechval.instruments import result_blocks as instruments
+from mechval.modular_addition.report import result_blocks as modular_addition
 from mechval.pipeline import Workspace
 from mechval.reporting.figures import figure_style, save_figure
+from mechval.reporting.filled_blocks import fill
 from mechval.reporting.html.page import front_page
-from mechval.reporting.readme import fill
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import markdown_of, show
-from mechval.two_sat.report import readme as two_sat
+from mechval.two_sat.report import result_blocks as two_sat
 from mechval.two_sat.report.page import PAGE
 
 FILES = ("README.md", "docs/RESULTS.md", "docs/INSTRUMENTS.md", "docs/RUNNING.md")

@@ -14,7 +14,7 @@ from typing import Any
 from mechval import axioms, tables
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage
-from mechval.reporting import paper
+from mechval.reporting import paper_comparison
 
 MAX_TABLE_ROWS = 10_000
 CURVE_FILE = "learning_curve.csv"
@@ -94,7 +94,7 @@ class Contents:
         compared = [
             (part, row.published, getattr(row, reading).value)
             for reading, part in AGAINST_PAPER.items()
-            for row in self.rows.get(paper.COMPARISONS, ())
+            for row in self.rows.get(paper_comparison.COMPARISONS, ())
             if row.published.kind == "epsilon"
         ]
         return found + [

@@ -54,7 +54,7 @@ def cuda_on_the_cpu() -> Iterator[Card]:
         return made(**{**settings, "accelerator": "cpu"})
 
     with pytest.MonkeyPatch.context() as patch, _OnTheCpu(card):
-        patch.setattr("mechval.training.fit.lightning.Trainer", trainer)
+        patch.setattr("mechval.training.resumable_fit.lightning.Trainer", trainer)
         patch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: True)
         # Lightning sets it beside the deterministic algorithms.
         patch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

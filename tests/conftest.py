@@ -68,7 +68,7 @@ def step_seconds(monkeypatch: pytest.MonkeyPatch) -> float:
     """
     readings = accumulate(cycle((1.0, 8.0, 1.0, 0.25, 1.0, 2.0)))
     clock = SimpleNamespace(perf_counter=lambda: next(readings))
-    monkeypatch.setattr("mechval.training.fit.time", clock)
+    monkeypatch.setattr("mechval.training.resumable_fit.time", clock)
     return 0.25
 
 

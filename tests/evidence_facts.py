@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from mechval.two_sat.circuit.evidence import (
     ablations,
-    extremes,
+    attention_extremes,
+    coverage,
     gather,
     neuron_rows,
 )
@@ -44,12 +45,12 @@ def load_facts(directory: Path) -> dict[str, Fact]:
     used = (
         ablations.ABLATIONS,
         ablations.LOGIT_DIFFERENCES,
-        extremes.ANSWER_EXTREMES,
+        attention_extremes.ANSWER_EXTREMES,
         neuron_rows.ASSIGNMENT_EFFECTS,
         neuron_rows.NEURONS,
-        neuron_rows.COVERAGE,
-        neuron_rows.PROGRAM_QUALITY,
-        extremes.WORST_CASES,
+        coverage.COVERAGE,
+        coverage.PROGRAM_QUALITY,
+        attention_extremes.WORST_CASES,
     )
     evidence = {table: table.read(directory) for table in used}
     return evidence_facts(evidence, gather.FACTS.read(directory))
@@ -65,13 +66,13 @@ def _ablations(evidence: Filled) -> Facts:
 
 def _weights(evidence: Filled) -> Facts:
     """The most extreme weights of attention over all heads and clauses."""
-    of_answer = evidence[extremes.ANSWER_EXTREMES]
+    of_answer = evidence[attention_extremes.ANSWER_EXTREMES]
     for version in dict.fromkeys(row.version for row in of_answer):
         chosen = [row for row in of_answer if row.version == version]
         least, most = min(row.smallest for row in chosen), max(row.largest for row in chosen)
         yield f"answer_attention.{version}.smallest", Fact(least)
         yield f"answer_attention.{version}.largest", Fact(most)
-    worst = evidence[extremes.WORST_CASES]
+    worst = evidence[attention_extremes.WORST_CASES]
     for choice, target in dict.fromkeys((row.choice, row.target) for row in worst):
         weights = [row.weight for row in worst if (row.choice, row.target) == (choice, target)]
         yield f"worst_case.{choice}.{target}", Fact(min(weights))
@@ -96,8 +97,8 @@ def neuron_facts(evidence: Filled) -> Facts:
 
 
 def _programs(evidence: Filled) -> Facts:
-    quality = evidence[neuron_rows.PROGRAM_QUALITY]
-    for row in evidence[neuron_rows.COVERAGE]:
+    quality = evidence[coverage.PROGRAM_QUALITY]
+    for row in evidence[coverage.COVERAGE]:
         place = f"{row.reading}.{row.program}"
         for name in ("pruned", "unpruned"):
             missed = row.assignments - getattr(row, f"covered_{name}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from mechval.transformer import Architecture, Transformer
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
 from mechval.two_sat.configs import ReadingName

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from mechval.transformer import Architecture, Transformer
-from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
 from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem, clause_literals
 

@@ -14,7 +14,7 @@ import torch
 
 from mechval.axioms import AxiomReport, Interpretation
 from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.circuit.selection import Selection
+from mechval.modular_addition.circuit.program_waves import Selection
 from mechval.modular_addition.claim.translations import Translations, fit_translations
 from mechval.modular_addition.claim.validation import evaluate_on
 from mechval.modular_addition.interpretation import WaveProgram, make_interpretations

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from experiments.readme import PAGES
 from mechval.pipeline import FinishedRun, Workspace
-from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
 from mechval.two_sat.formulas.text import read_formula
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import Interpretation

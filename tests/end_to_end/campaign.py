@@ -27,7 +27,7 @@ from pathlib import Path
 from mechval import tables
 from mechval.files import write_whole
 from mechval.pipeline import Workspace
-from mechval.reporting.readme import fill
+from mechval.reporting.filled_blocks import fill
 from mechval.reporting.shown import markdown_of, show
 from tests.end_to_end.campaign_jobs import (
     Job,

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.paper_table import MERGED, Merged, merge, render
 from mechval.pipeline import Workspace
-from mechval.reporting.paper import Agreement
+from mechval.reporting.paper_comparison import Agreement
 from mechval.two_sat.report.published_values import PUBLISHED
 
 STUDY = Path(__file__).resolve().parents[2] / "results" / "two_sat"

@@ -12,7 +12,7 @@ from mechval.axioms import AxiomReport
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from tests.conftest import CHECKPOINTS_VARIABLE, ROOT, Require
 from tests.settings import MODULAR_ADDITION
 from tests.waves import Subject

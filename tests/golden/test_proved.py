@@ -21,6 +21,7 @@ from mechval.two_sat.consolidate.curve import CURVE, OUTCOME
 from mechval.two_sat.consolidate.formulas import balanced_formulas
 from mechval.two_sat.consolidate.phases import read_logits
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.answer import right_answers
 from mechval.two_sat.network.training import load_network
 from tests.networks import PUBLISHED_PROBLEM
 
@@ -68,7 +69,7 @@ def hardest_formula(model: Transformer) -> tuple[Tensor, int, int]:
     """Of many formulas the one whose answer leads by least, with the answer and its rival."""
     generator, vocabulary = torch.Generator().manual_seed(0), Vocabulary(PUBLISHED_PROBLEM)
     formulas, satisfiable = balanced_formulas(PUBLISHED_PROBLEM, 2048, generator)
-    answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
+    answers = right_answers(vocabulary, satisfiable)
     with torch.inference_mode():
         logits = read_logits(model, PUBLISHED_PROBLEM, formulas)
     leads = logits.gather(1, answers[:, None]) - logits

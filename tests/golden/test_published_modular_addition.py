@@ -11,7 +11,7 @@ from mechval.modular_addition.network.model import all_logits, make_network
 from mechval.modular_addition.network.training import judge_answers, measure
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Architecture, Transformer
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from tests.conftest import CHECKPOINTS_VARIABLE, ROOT, Require
 from tests.settings import MODULAR_ADDITION
 

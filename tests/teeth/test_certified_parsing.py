@@ -24,7 +24,8 @@ from mechval.two_sat.certify.parsing.certificate import (
 )
 from mechval.two_sat.certify.parsing.checker import check_parsing
 from mechval.two_sat.certify.parsing.prover import certify_parsing
-from mechval.two_sat.circuit.prototypes import clause_prototypes, nearest_prototype
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
+from mechval.two_sat.circuit.nearest_prototype import nearest_prototype
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.components import Components
 from tests.parsing_networks import TINY_PROBLEM, parsing_network, plant_violation, true_margins

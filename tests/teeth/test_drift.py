@@ -18,7 +18,7 @@ from mechval.two_sat.certify.drift.answer import (
     positions_of,
 )
 from mechval.two_sat.certify.drift.positions import Drift, clause_at_position, measure_drift
-from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.network.components import Components

@@ -9,10 +9,10 @@ import torch
 from mechval.axioms import AxiomReport, evaluate_axioms
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim.assess import axiom_batches
+from mechval.two_sat.claim.improved.choose_parts import with_parse_gamma
 from mechval.two_sat.claim.improved.fits import Descent, fit_voting_program
 from mechval.two_sat.claim.improved.fitted import fit_targets, table_widths
-from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon
-from mechval.two_sat.claim.improved.improver import with_parse_gamma
+from mechval.two_sat.claim.improved.refined_parser import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.starts import voting_start
 from mechval.two_sat.claim.variants.variant import with_evaluate
 from mechval.two_sat.interpretation import make_interpretations

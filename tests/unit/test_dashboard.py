@@ -20,7 +20,7 @@ from experiments.stage_contents import AGAINST_PAPER, EPSILONS, read_contents
 from mechval import axioms, tables
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage, Workspace
-from mechval.reporting import paper
+from mechval.reporting import paper_comparison
 from tests.unit.axioms import toy
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -152,11 +152,13 @@ def test_the_panels_ask_for_the_keys_that_are_logged(tmp_path: Path) -> None:
 
 
 def test_what_the_paper_prints_stands_beside_both_ways_of_reading_neurons() -> None:
-    declared = stage("report", paper.COMPARISONS)
+    declared = stage("report", paper_comparison.COMPARISONS)
     run = ROOT / "results" / "two_sat" / "published"
     rows = read_contents(declared, run / "report").epsilons()
     epsilons = [
-        row for row in paper.COMPARISONS.read(run / "report") if row.published.kind == "epsilon"
+        row
+        for row in paper_comparison.COMPARISONS.read(run / "report")
+        if row.published.kind == "epsilon"
     ]
     as_printed, by_rules = AGAINST_PAPER.values()
     assert [row for row in rows if row[0] == as_printed] == [

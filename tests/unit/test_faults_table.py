@@ -1,5 +1,5 @@
 from mechval.modular_addition.study import STUDY as MODULAR_ADDITION
-from mechval.reporting.readme import fill
+from mechval.reporting.filled_blocks import fill
 from mechval.two_sat.study import STUDY as TWO_SAT
 from tests.end_to_end.campaign import FAULTS, FOLDER, render
 from tests.end_to_end.campaign_jobs import DRAWN_STAGES, MODULAR_STAGES

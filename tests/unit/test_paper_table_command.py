@@ -11,7 +11,7 @@ from experiments.paper_table import MERGED, NAME, Merged, main, merge
 from mechval.errors import MechvalError
 from mechval.pipeline import Workspace
 from mechval.pipeline.manifest import StageKey, make_manifest, manifest_text
-from mechval.reporting.paper import (
+from mechval.reporting.paper_comparison import (
     COMPARISONS,
     NOT_MEASURED,
     Agreement,

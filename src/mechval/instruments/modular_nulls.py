@@ -15,7 +15,7 @@ from mechval.instruments.null_networks import (
     networks_name,
     shortened,
 )
-from mechval.modular_addition.circuit.selection import MAIN
+from mechval.modular_addition.circuit.program_waves import MAIN
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING, assess_network
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, GrokkingRecipe
 from mechval.modular_addition.interpretation import rounding
@@ -24,9 +24,9 @@ from mechval.modular_addition.network.model import logits_at_equals, make_networ
 from mechval.modular_addition.network.training import labelled_inputs, precise_cross_entropy
 from mechval.modular_addition.problem import ModularAddition
 from mechval.pipeline import FinishedRun
-from mechval.training.fit import fit
 from mechval.training.module import LabelledInputs, Task
 from mechval.training.recipe import Recipe
+from mechval.training.resumable_fit import fit
 from mechval.transformer import Transformer
 from mechval.transformer.finished import load_finished
 

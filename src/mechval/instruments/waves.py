@@ -17,7 +17,7 @@ from mechval.axioms.lookup import LookupRow, lookup_claim, lookup_curve
 from mechval.instruments.mutants import MutantRow, mutant_row
 from mechval.instruments.organism import Organism
 from mechval.modular_addition.circuit.fourier import waves
-from mechval.modular_addition.circuit.selection import Selection
+from mechval.modular_addition.circuit.program_waves import Selection
 from mechval.modular_addition.interpretation import ADD, EMBED, WaveProgram, make_interpretations
 from mechval.modular_addition.network.components import Components
 from mechval.modular_addition.single.explain import Explained

@@ -29,8 +29,9 @@ from mechval.axioms import (
     identity,
 )
 from mechval.modular_addition.circuit.fourier import round_waves, waves
-from mechval.modular_addition.circuit.selection import Selection
+from mechval.modular_addition.circuit.program_waves import Selection
 from mechval.modular_addition.claim import equivalences
+from mechval.modular_addition.claim.downstream_equivalence import same_downstream
 from mechval.modular_addition.claim.translations import Affine, Translations, pseudo_inverse
 from mechval.modular_addition.configs import AxiomsConfig, SumEquivalence
 from mechval.modular_addition.network.components import Components
@@ -203,7 +204,7 @@ def second_cuts(
         "exact": ("exact", equivalences.compared_waves(None, 2 * n)),
         "rounded": (rounding(decimals), equivalences.compared_waves(decimals, 2 * n)),
         "angle": ("angle", equivalences.nearest_angles(problem.p, n)),
-        "downstream": ("downstream", equivalences.same_downstream(gamma, *rests)),
+        "downstream": ("downstream", same_downstream(gamma, *rests)),
     }
     for chosen in config.equivalences:
         name, same = known[chosen]

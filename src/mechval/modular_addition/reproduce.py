@@ -11,7 +11,7 @@ import torch
 from mechval.axioms import AxiomReport
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
-from mechval.modular_addition.circuit.selection import select_waves
+from mechval.modular_addition.circuit.program_waves import select_waves
 from mechval.modular_addition.claim.translations import NO_CLAIM, fit_translations
 from mechval.modular_addition.claim.validation import FailingPair, evaluate_on, find_failing_pairs
 from mechval.modular_addition.configs import ModularAdditionSettings

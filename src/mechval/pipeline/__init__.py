@@ -4,9 +4,9 @@ It knows no study, no Hydra and no experiment tracker. Stage bodies import their
 ``mechval.pipeline.stage``; callers use the names below.
 """
 
-from mechval.pipeline.comparison import Difference as Difference
 from mechval.pipeline.manifest import Manifest as Manifest
 from mechval.pipeline.places import Workspace as Workspace
+from mechval.pipeline.recomputed import Difference as Difference
 from mechval.pipeline.run import FinishedRun as FinishedRun
 from mechval.pipeline.run_name import RunConfig as RunConfig
 from mechval.pipeline.run_name import choose_run_name as choose_run_name

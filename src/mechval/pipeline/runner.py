@@ -12,11 +12,11 @@ from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.pipeline import manifest as manifests
 from mechval.pipeline import places as placing
-from mechval.pipeline.comparison import compare_tracked
 from mechval.pipeline.decision import Decision, decide
 from mechval.pipeline.headline import headline
 from mechval.pipeline.manifest import Manifest, StageKey
 from mechval.pipeline.places import StagePlaces, Workspace
+from mechval.pipeline.recomputed import compare_tracked
 from mechval.pipeline.run_name import load_run_config, values_of
 from mechval.pipeline.run_record import RunRecord, record_run
 from mechval.pipeline.session import (

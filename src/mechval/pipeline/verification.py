@@ -16,9 +16,9 @@ from typing import Any
 from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.pipeline import places
-from mechval.pipeline.comparison import Difference, compare_hashes, compare_tracked
 from mechval.pipeline.decision import OutputState, changed_facts, output_state
 from mechval.pipeline.manifest import FIGURES, Manifest, hash_files
+from mechval.pipeline.recomputed import Difference, compare_hashes, compare_tracked
 from mechval.pipeline.session import (
     RunOptions,
     Session,

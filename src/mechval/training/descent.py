@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from mechval.progress import publish
 from mechval.training.callbacks import StepProgress, require_finite
-from mechval.training.fit import make_trainer, run_trainer
 from mechval.training.recipe import Descent
+from mechval.training.resumable_fit import make_trainer, run_trainer
 from mechval.transformer import Transformer
 
 Row = TypeVar("Row")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mechval.pipeline.run import FinishedRun
 from mechval.transformer.architecture import Architecture
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from mechval.transformer.model import Transformer
 from mechval.transformer.weights import WEIGHTS, load_weights
 

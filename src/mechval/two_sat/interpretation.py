@@ -24,8 +24,9 @@ from mechval.axioms import (
 )
 from mechval.axioms.partial import Domain
 from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.nearest_prototype import nearest_prototype
 from mechval.two_sat.circuit.neurons import Levels
-from mechval.two_sat.circuit.prototypes import nearest_prototype
+from mechval.two_sat.claim.unordered_pairs import unordered_pairs
 from mechval.two_sat.configs import AxiomsConfig, ReadingName, Residual, Version
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
@@ -64,21 +65,6 @@ class ClauseParser:
         second = tokens[:, self._second]
         first = tokens[:, [position - 1 for position in self._second]]
         return first * self.problem.n_literals + second
-
-    def equivalence(self) -> Equivalence:
-        """Clauses are sets: the order of the two literals does not matter."""
-        return Equivalence(
-            "clauses as unordered pairs", self._distance, n_parts=self.problem.n_clauses
-        )
-
-    def _distance(
-        self,
-        found: Int[Tensor, "batch clause_position"],
-        expected: Int[Tensor, "batch clause_position"],
-    ) -> Int[Tensor, " batch"]:
-        n = self.problem.n_literals
-        swapped = expected % n * n + expected // n
-        return ((found != expected) & (found != swapped)).sum(dim=1)
 
     @property
     def _second(self) -> list[int]:
@@ -130,8 +116,8 @@ def make_interpretations(
     parser = ClauseParser(
         problem, circuit.prototypes.to(device), circuit.mean_resid_post.to(device)
     )
-    parse, alpha, gamma, clauses = parser.program, parser.alpha, parser.gamma, parser.equivalence()
-    carried = clause_variables(problem)
+    parse, alpha, gamma = parser.program, parser.alpha, parser.gamma
+    clauses, carried = unordered_pairs(problem), clause_variables(problem)
     made = []
     for tags in interpretation_tags(circuit.readings, versions, residuals):
         reader = bit_reader(circuit, reading_of(tags), residual_of(tags), device)

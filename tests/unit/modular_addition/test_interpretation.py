@@ -3,7 +3,7 @@ import torch
 
 from mechval.axioms import EvidenceKind
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.selection import Selection
+from mechval.modular_addition.circuit.program_waves import Selection
 from mechval.modular_addition.claim.controls import half_of_the_numbers
 from mechval.modular_addition.claim.translations import HALF_TOKENS, fit_translations
 from mechval.modular_addition.claim.validation import Validation, validate

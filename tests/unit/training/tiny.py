@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mechval.training.fit import Fit, fit
 from mechval.training.module import Task
 from mechval.training.recipe import Recipe
+from mechval.training.resumable_fit import Fit, fit
 from mechval.transformer import Transformer, answer_logits
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.training import labelled_inputs

@@ -12,7 +12,7 @@ from mechval.two_sat.report.published_values import PAPER_PROBLEM
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE
 from tests.settings import TWO_SAT, changed
-from tests.unit.transformer.test_foreign import Weights, foreign_weights
+from tests.unit.transformer.test_foreign_checkpoint import Weights, foreign_weights
 from tests.unit.two_sat.stages.test_stages import RUN, settings
 
 _LOUD = 8

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mechval.pipeline import RunOptions, Workspace, run_stages
-from mechval.training.fit import training_dtype
+from mechval.training.resumable_fit import training_dtype
 from mechval.transformer.weights import named_weights
 from mechval.two_sat.certify.counting import chunks, enumeration
 from mechval.two_sat.consolidate.network import Run, consolidate

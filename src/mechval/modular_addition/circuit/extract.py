@@ -17,6 +17,7 @@ from torch import Tensor
 from mechval import tables
 from mechval.modular_addition.circuit import fourier
 from mechval.modular_addition.circuit.fourier import Frequencies, all_frequencies, waves
+from mechval.modular_addition.circuit.key_frequencies import KeyFrequencies, find_key_frequencies
 from mechval.modular_addition.configs import CircuitConfig
 from mechval.modular_addition.network.components import Activations, Logits
 from mechval.modular_addition.problem import ModularAddition
@@ -98,8 +99,8 @@ class Circuit:
     Of the frequencies, the ``key`` ones and those that the same rule finds in the embedding.
     """
 
-    key: fourier.KeyFrequencies
-    embedded: fourier.KeyFrequencies
+    key: KeyFrequencies
+    embedded: KeyFrequencies
     frequencies: tuple[Frequency, ...]
     neurons: tuple[Neuron, ...]
 
@@ -142,7 +143,7 @@ def extract_circuit(
     power, unembedding = (each / (float(each.sum()) or 1.0) for each in (power, unembedding))
     written = sum_wave_shares(problem, _written(model, activations))
     key, embedded = (
-        fourier.find_key_frequencies(shares, frequencies, config.smallest_gap)
+        find_key_frequencies(shares, frequencies, config.smallest_gap)
         for shares in (written, power)
     )
     neurons = neuron_waves(problem, activations.hidden)

@@ -8,7 +8,7 @@ from mechval import tables
 from mechval.axioms.progress import SnapshotRow, Validation
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import extract_circuit
-from mechval.modular_addition.circuit.selection import MAIN, Selection, select_waves
+from mechval.modular_addition.circuit.program_waves import MAIN, Selection, select_waves
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.claim.validation import evaluate_on
 from mechval.modular_addition.configs import AxiomsConfig, CircuitConfig, Reading, SumEquivalence

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64, Int
 from torch import Tensor
 
-from mechval.axioms import Equivalence, Map, n_differing
+from mechval.axioms import Equivalence, n_differing
 
 Waves = Float64[Tensor, "batch *part 2"]
 
@@ -37,21 +37,6 @@ def nearest_angles(p: int, n_parts: int) -> Equivalence:
         return (_nearest_angle(found, p) != _nearest_angle(expected, p)).flatten(1).sum(dim=1)
 
     return Equivalence(f"nearest of the {p} angles", distance, n_parts=n_parts)
-
-
-def same_downstream(gamma: Map, network_rest: Map, program_rest: Map) -> Equivalence:
-    """What comes after the cut cannot tell the two states apart.
-
-    The network's rest, fed with γ of each state, gives one answer for both, and the program's
-    rest does so too; a state differs in up to two parts, one for each of the two.
-    """
-
-    def distance(found: Waves, expected: Waves) -> Int[Tensor, " batch"]:
-        network = network_rest(gamma(found)) != network_rest(gamma(expected))
-        program = program_rest(found) != program_rest(expected)
-        return network.long() + program.long()
-
-    return Equivalence("same answers downstream", distance, n_parts=2)
 
 
 def _nearest_angle(state: Float64[Tensor, "*batch 2"], p: int) -> Int[Tensor, "*batch"]:

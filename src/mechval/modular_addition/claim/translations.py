@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.fourier import round_waves, waves
-from mechval.modular_addition.circuit.selection import Selection
+from mechval.modular_addition.circuit.program_waves import Selection
 from mechval.modular_addition.network.components import Activations, AnswerState
 from mechval.modular_addition.problem import ModularAddition
 from mechval.transformer import Transformer

@@ -17,8 +17,8 @@ from mechval.modular_addition.network.dataset import Split
 from mechval.modular_addition.network.model import all_logits, logits_at_equals
 from mechval.modular_addition.problem import ModularAddition
 from mechval.training.callbacks import Measured, Watch
-from mechval.training.fit import estimate_seconds, fit
 from mechval.training.module import LabelledInputs, Task
+from mechval.training.resumable_fit import estimate_seconds, fit
 from mechval.transformer import Transformer
 
 

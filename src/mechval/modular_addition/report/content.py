@@ -10,7 +10,7 @@ from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.circuit import losses
 from mechval.modular_addition.circuit.fourier import Frequencies
 from mechval.modular_addition.circuit.losses import LOSS_POINTS
-from mechval.modular_addition.circuit.selection import select_waves
+from mechval.modular_addition.circuit.program_waves import select_waves
 from mechval.modular_addition.claim import controls
 from mechval.modular_addition.claim.assess import SNAPSHOTS
 from mechval.modular_addition.claim.translations import HALF_TOKENS, NO_CLAIM
@@ -18,7 +18,7 @@ from mechval.modular_addition.claim.validation import FAILING, HELD_OUT
 from mechval.modular_addition.interpretation import EMBED
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import figures, published_values
-from mechval.reporting import paper, report
+from mechval.reporting import paper_comparison, report
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
@@ -248,7 +248,7 @@ def beside_the_paper(files: RunFiles) -> Section:
     """The printed ε beside those measured on the held-out inputs."""
     problem = files.settings.problem
     comparisons = published_values.compare_with_paper(problem, files.rows(axioms.CELLS))
-    section = paper.paper_section(comparisons)
+    section = paper_comparison.paper_section(comparisons)
     parts = {
         "p": problem.p,
         "paper_p": published_values.PAPER_PROBLEM.p,

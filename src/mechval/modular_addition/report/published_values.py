@@ -14,10 +14,10 @@ from mechval import tables
 from mechval.axioms import Cell
 from mechval.modular_addition.claim.validation import HELD_OUT
 from mechval.modular_addition.problem import ModularAddition
-from mechval.reporting import paper
+from mechval.reporting import paper_comparison
 
 DATA_FILE = Path(__file__).with_name("published_values.csv")
-PUBLISHED = paper.load_published(DATA_FILE)
+PUBLISHED = paper_comparison.load_published(DATA_FILE)
 PAPER_PROBLEM = ModularAddition(p=113)
 
 
@@ -27,7 +27,7 @@ class Headlines:
 
     wrong_count: int
     key_frequencies: tuple[int, ...]
-    verdicts: Mapping[str, paper.Agreement]
+    verdicts: Mapping[str, paper_comparison.Agreement]
 
 
 HEADLINES = tables.Record("report/metrics.json", Headlines)
@@ -35,15 +35,15 @@ HEADLINES = tables.Record("report/metrics.json", Headlines)
 
 def compare_with_paper(
     problem: ModularAddition, cells: Iterable[Cell]
-) -> tuple[paper.Comparison, ...]:
+) -> tuple[paper_comparison.Comparison, ...]:
     """Judge the printed ε whose cell was measured; none for another problem than the paper's."""
     if problem != PAPER_PROBLEM:
         return ()
     measured = {
-        f"{cell.interpretation}|{cell.axiom}|{cell.component}": paper.Measured(
+        f"{cell.interpretation}|{cell.axiom}|{cell.component}": paper_comparison.Measured(
             bounded.epsilon, bounded.disagreements, bounded.n
         )
         for cell in cells
         if (bounded := cell.strata.get(HELD_OUT))
     }
-    return paper.compare([row for row in PUBLISHED if row.key in measured], measured)
+    return paper_comparison.compare([row for row in PUBLISHED if row.key in measured], measured)

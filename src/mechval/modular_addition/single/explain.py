@@ -11,7 +11,7 @@ from torch import Tensor
 from mechval.axioms import Axiom, Sides, examine_cells
 from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import FREQUENCIES
-from mechval.modular_addition.circuit.selection import select_waves
+from mechval.modular_addition.circuit.program_waves import select_waves
 from mechval.modular_addition.claim.assess import EQUIVALENCE, READING
 from mechval.modular_addition.claim.translations import NO_CLAIM, Translations, fit_translations
 from mechval.modular_addition.configs import AxiomsConfig

@@ -4,7 +4,7 @@ import torch
 
 from mechval import axioms
 from mechval.modular_addition.circuit.extract import FREQUENCIES
-from mechval.modular_addition.circuit.selection import select_waves
+from mechval.modular_addition.circuit.program_waves import select_waves
 from mechval.modular_addition.claim import controls, validation
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.network.components import record_activations

@@ -4,7 +4,7 @@ from mechval.axioms.interchange import INTERCHANGES
 from mechval.axioms.partial import PARTIALS
 from mechval.axioms.partial_cells import evaluate_partial_cells
 from mechval.modular_addition.circuit.extract import FREQUENCIES
-from mechval.modular_addition.circuit.selection import select_waves
+from mechval.modular_addition.circuit.program_waves import select_waves
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.interpretation import make_interpretations
 from mechval.modular_addition.network.components import Components, record_activations

@@ -5,11 +5,11 @@ from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import content, published_values
 from mechval.modular_addition.stages.data import Context
-from mechval.reporting import paper, report
+from mechval.reporting import paper_comparison, report
 
 READS = ("*",)
 SETTINGS = ("problem", "training")
-TABLES = (paper.COMPARISONS, published_values.HEADLINES)
+TABLES = (paper_comparison.COMPARISONS, published_values.HEADLINES)
 
 
 def run(context: Context) -> None:
@@ -23,7 +23,7 @@ def run(context: Context) -> None:
     comparisons = published_values.compare_with_paper(
         context.settings.problem, files.rows(axioms.CELLS)
     )
-    paper.COMPARISONS.write(comparisons, context.directory)
+    paper_comparison.COMPARISONS.write(comparisons, context.directory)
     headlines = published_values.Headlines(
         files.record(training.ANSWERS).wrong_count,
         files.record(circuit.FACTS).key_frequencies,

@@ -9,7 +9,7 @@ from mechval.modular_addition.network.model import WEIGHTS, load_network, make_n
 from mechval.modular_addition.stages.data import Context, load_stage_split
 from mechval.pipeline.stage import StageArtifacts
 from mechval.transformer import Transformer, save_weights
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 
 PHASE = "training"
 READS = ("data",)

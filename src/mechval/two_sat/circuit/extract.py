@@ -9,6 +9,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.errors import MechvalError
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
+from mechval.two_sat.circuit.mean_activations import (
+    Activations,
+    mean_activation_by_assignment,
+    record_activations,
+)
 from mechval.two_sat.circuit.neurons import (
     Levels,
     NeuronEffects,
@@ -16,17 +22,12 @@ from mechval.two_sat.circuit.neurons import (
     neuron_effects,
     neuron_levels,
 )
-from mechval.two_sat.circuit.prototypes import clause_prototypes
 from mechval.two_sat.configs import CircuitConfig, ReadingName, Version
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import formula_truth
-from mechval.two_sat.network.components import Activations, Components, record_activations
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs import evaluate
-from mechval.two_sat.programs.disjunctions import (
-    DisjunctionProgram,
-    fit_disjunctions,
-    mean_activation_by_assignment,
-)
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram, fit_disjunctions
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mechval.progress import track
 from mechval.transformer import Transformer, load_weights
 from mechval.two_sat.circuit.neurons import neuron_effects
 from mechval.two_sat.formulas.dataset import Split
+from mechval.two_sat.network.answer import answers
 from mechval.two_sat.network.components import Components, record_answer_states
 from mechval.two_sat.network.training import labelled_inputs
 from mechval.two_sat.problem import Problem
@@ -35,7 +36,7 @@ def snapshot_rows(
     folder: Path, model: Transformer, problem: Problem, split: Split, device: torch.device
 ) -> list[SnapshotRow]:
     """Accuracy and sparsity of ``<folder>/<phase>/step-<step>.*``; ``model`` gets their weights."""
-    answers = labelled_inputs(problem, split).answers
+    expected = labelled_inputs(problem, split).answers
     rows = []
     for path in track(sorted(folder.glob("*/*")), "snapshots"):
         load_weights(model, path)
@@ -47,7 +48,7 @@ def snapshot_rows(
             SnapshotRow(
                 phase=path.parent.name,
                 step=int(path.stem.removeprefix("step-")),
-                accuracy=float((logits.argmax(dim=-1) == answers).float().mean()),
+                accuracy=float((answers(logits) == expected).float().mean()),
                 n=len(split),
                 carrying_neurons=len(effects.carrying()),
                 largest_coefficient=float(effects.coefficient.abs().max()),

@@ -15,6 +15,7 @@ from mechval.two_sat.circuit.extract import Circuit, extract_circuit
 from mechval.two_sat.configs import AxiomsConfig, CircuitConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.interpretation import interpretation_tags, make_interpretations
+from mechval.two_sat.network.answer import answers, right_answers
 from mechval.two_sat.network.components import Components
 
 CLASSES = ("UNSAT", "SAT")
@@ -131,12 +132,11 @@ def axiom_batches(components: Components, split: Split) -> Iterator[Batch]:
 
 @torch.inference_mode()
 def _answer_quality(components: Components, split: Split) -> tuple[float, int]:
-    """Mean loss of the answer token, and how often it is right (argmax over all tokens)."""
-    vocabulary = components.vocabulary
+    """Mean loss of the answer token, and how often it is right."""
     loss, n_right = 0.0, 0
     for tokens, satisfiable in components.batches(split, "loss"):
         logits = answer_logits(components.model, tokens)
-        answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
-        loss += float(functional.cross_entropy(logits.double(), answers, reduction="sum"))
-        n_right += int((logits.argmax(dim=-1) == answers).sum())
+        expected = right_answers(components.vocabulary, satisfiable)
+        loss += float(functional.cross_entropy(logits.double(), expected, reduction="sum"))
+        n_right += int((answers(logits) == expected).sum())
     return loss / len(split), n_right

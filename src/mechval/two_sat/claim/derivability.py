@@ -30,6 +30,7 @@ from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE, PARSE
+from mechval.two_sat.network import answer
 from mechval.two_sat.network.components import AnswerState, Components
 
 _LAST_HOOKS = ("blocks.0.hook_resid_post", "blocks.1.mlp.hook_post", "blocks.1.hook_resid_post")
@@ -246,13 +247,13 @@ def composition_row(components: Components, split: Split, confidence: float) -> 
     Computed in float64, so that the difference is not float32's rounding."""
     model = copy.deepcopy(components.model).double()
     components = Components(model, components.problem)
-    answer, satisfiable = components.layout.answer_position, components.vocabulary.satisfiable
+    position = components.layout.answer_position
     disagreements, difference, largest = 0, 0.0, 0.0
     for tokens, _ in components.batches(split, "composition"):
         state = components.evaluate(components.parse(tokens))
-        composed, whole = components.answer_logits(state), model(tokens)[:, answer]
-        labels = (whole.argmax(dim=-1) == satisfiable).long()
-        disagreements += int((components.output(state) != labels).sum())
+        composed, whole = components.answer_logits(state), model(tokens)[:, position]
+        expected = answer.labels(whole, components.vocabulary)
+        disagreements += int((components.output(state) != expected).sum())
         difference = max(difference, float((composed - whole).abs().max()))
         largest = max(largest, float(whole.abs().max()))
     return CompositionRow(

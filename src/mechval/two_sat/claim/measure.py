@@ -8,7 +8,7 @@ from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.suite import measure_axioms
 from mechval.two_sat.claim import assess, sizes, surface
 from mechval.two_sat.claim.bench import Bench
-from mechval.two_sat.claim.improved import improver
+from mechval.two_sat.claim.improved import choose_parts
 from mechval.two_sat.claim.improved.fitted import improved_reading
 from mechval.two_sat.claim.variants.variant import (
     ToleranceRow,
@@ -53,7 +53,7 @@ class CompleteClaim:
     measured: Measured
     surface: list[surface.SurfaceRow]
     front: list[sizes.FrontRow]
-    choices: tuple[improver.ChoiceRow, ...]
+    choices: tuple[choose_parts.ChoiceRow, ...]
     sizes: list[sizes.SizeRow]
 
 
@@ -67,7 +67,7 @@ def validate_completely(
     mains = make_interpretations(bench.components, circuit, asked.versions, asked.residuals)
     reading = improved_reading(circuit)
     base = next(main for main in mains if main.tags["reading"] == reading)
-    choice, better = improver.improve(bench, base, voting)
+    choice, better = choose_parts.improve(bench, base, voting)
     variants = [*make_variants(bench, mains, settings.variants), *better]
     mixtures = assess.mixtures(natural_share)
     rule = JudgingRule(assess.CLASSES, mixtures, asked.confidence, circuit.majority_label)

@@ -18,6 +18,7 @@ from mechval.two_sat.consolidate.second_block import (
     second_block,
 )
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.answer import answers, right_answers
 from mechval.two_sat.network.training import Accuracy
 from mechval.two_sat.problem import Problem
 
@@ -139,12 +140,8 @@ def _spread(table: torch.Tensor) -> torch.Tensor:
 def _accuracy(
     model: Transformer, problem: Problem, formulas: torch.Tensor, satisfiable: torch.Tensor
 ) -> float:
-    vocabulary = Vocabulary(problem)
-    answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
+    expected = right_answers(Vocabulary(problem), satisfiable)
     found = torch.cat(
-        [
-            model(encode_formulas(problem, part))[:, -1].argmax(dim=-1)
-            for part in formulas.split(256)
-        ]
+        [answers(model(encode_formulas(problem, part))[:, -1]) for part in formulas.split(256)]
     )
-    return float((found == answers).double().mean())
+    return float((found == expected).double().mean())

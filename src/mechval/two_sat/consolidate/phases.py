@@ -31,6 +31,7 @@ from mechval.two_sat.consolidate.second_block import (
     second_block,
 )
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.answer import right_answers
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 
@@ -47,9 +48,9 @@ class SharpeningLoss(Loss):
     batch_size: int
 
     def __call__(self, model: Transformer, step: int, generator: torch.Generator) -> Tensor:
-        problem, vocabulary = self.problem, Vocabulary(self.problem)
+        problem = self.problem
         formulas, satisfiable = balanced_formulas(problem, self.batch_size, generator)
-        answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
+        answers = right_answers(Vocabulary(problem), satisfiable)
         logits = read_logits(model, problem, formulas)
         first = first_block(model, problem)
         block = second_block(model, first, self.neurons)

@@ -16,6 +16,7 @@ from mechval.progress import progress_bar
 from mechval.transformer import Architecture, Transformer
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
+from mechval.two_sat.network.answer import labels
 from mechval.two_sat.problem import Problem
 
 
@@ -80,8 +81,8 @@ class Components:
         return resid_post @ self.model.W_U
 
     def output(self, state: AnswerState) -> Int[Tensor, " batch"]:
-        """The predicted label: 1 where the argmax over all tokens is ``s``, else 0."""
-        return (self.answer_logits(state).argmax(dim=-1) == self.vocabulary.satisfiable).long()
+        """The predicted label: 1 where the answer is ``s``, else 0."""
+        return labels(self.answer_logits(state), self.vocabulary)
 
     def batches(
         self, split: Split, description: str
@@ -94,53 +95,6 @@ class Components:
                 satisfiable = torch.from_numpy(split.satisfiable[rows]).to(self.device)
                 yield encode_formulas(self.problem, clause_ids), satisfiable
                 bar.update(len(clause_ids))
-
-
-@dataclass(frozen=True)
-class Activations:
-    """Statistics and per-formula values over one split. ``mean_resid_post``: mean residual stream
-    after block 0, per position. ``mean_resid_mid``: mean residual stream after block 1's attention,
-    at the answer position. ``mean_attn_out``: mean output of block 1's attention there. ``hidden``:
-    block 1's post-ReLU activations there, per formula. ``labels``: the network's label per formula.
-    ``own_clause_attention``: block 0's attention from each second literal to the two literals of
-    its own clause, averaged over formulas and summed over the two, per head."""
-
-    mean_resid_post: Float[Tensor, "pos d_model"]
-    mean_resid_mid: Float[Tensor, " d_model"]
-    mean_attn_out: Float[Tensor, " d_model"]
-    hidden: Float[Tensor, "formula d_mlp"]
-    labels: Int[Tensor, " formula"]
-    own_clause_attention: Float[Tensor, "head_index clause_position"]
-
-
-@torch.inference_mode()
-def record_activations(components: Components, split: Split) -> Activations:
-    """Run the network over ``split`` and keep what the interpretation is fitted on. Sums are
-    accumulated in float64, so that the means do not depend on the order of formulas."""
-    sums: dict[str, Tensor] = {}
-    hidden, labels = [], []
-    for tokens, _ in components.batches(split, "activations"):
-        resid = components.parse(tokens)
-        attn_out = components.answer_attention(resid)
-        state = components.evaluate(resid, attn_out)
-        for name, value in (
-            ("resid_post", resid),
-            ("resid_mid", state.resid_mid),
-            ("attn_out", attn_out),
-            ("own_clause", _own_clause_attention(components, tokens)),
-        ):
-            sums[name] = sums.get(name, 0) + value.sum(dim=0, dtype=torch.float64)
-        hidden.append(state.hidden.cpu())
-        labels.append(components.output(state).cpu())
-    means = {name: (total / len(split)).float().cpu() for name, total in sums.items()}
-    return Activations(
-        mean_resid_post=means["resid_post"],
-        mean_resid_mid=means["resid_mid"],
-        mean_attn_out=means["attn_out"],
-        hidden=torch.cat(hidden),
-        labels=torch.cat(labels),
-        own_clause_attention=means["own_clause"],
-    )
 
 
 @torch.inference_mode()
@@ -164,13 +118,3 @@ def record_cuts(
 def record_answer_states(components: Components, split: Split) -> AnswerState:
     """The concrete state at cut 2 of every formula, on the CPU."""
     return record_cuts(components, split)[1]
-
-
-def _own_clause_attention(
-    components: Components, tokens: Int[Tensor, "batch pos"]
-) -> Float[Tensor, "batch head_index clause_position"]:
-    layout: FormulaLayout = components.layout
-    second = torch.tensor(layout.second_literal_positions, device=tokens.device)
-    pattern = components.model.block(0).attn.pattern(components.model.embed(tokens), second)
-    clause = torch.arange(len(second), device=tokens.device)
-    return pattern[:, :, clause, second] + pattern[:, :, clause, second - 1]

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import clopper_pearson_upper
-from mechval.training.fit import Fit, estimate_seconds, fit
 from mechval.training.module import LabelledInputs, Task
 from mechval.training.recipe import Recipe
+from mechval.training.resumable_fit import Fit, estimate_seconds, fit
 from mechval.transformer import Architecture, Transformer, answer_logits, load_weights
 from mechval.transformer.weights import WEIGHTS as WEIGHTS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
+from mechval.two_sat.network.answer import answers, right_answers
 from mechval.two_sat.network.components import AnswerState, Components, make_network
 from mechval.two_sat.problem import Problem
 
@@ -209,13 +210,12 @@ ACCURACY = tables.Record("train/metrics.json", Accuracy)
 
 @torch.inference_mode()
 def measure_accuracy(components: Components, split: Split) -> Accuracy:
-    """Count wrong answers, the answer being the argmax over all tokens."""
-    vocabulary = components.vocabulary
+    """Count wrong answers."""
     wrong = []
     for tokens, satisfiable in components.batches(split, "accuracy"):
         logits = components.answer_logits(components.evaluate(components.parse(tokens)))
-        answers = torch.where(satisfiable, vocabulary.satisfiable, vocabulary.unsatisfiable)
-        wrong.append((logits.argmax(dim=-1) != answers).cpu().numpy())
+        expected = right_answers(components.vocabulary, satisfiable)
+        wrong.append((answers(logits) != expected).cpu().numpy())
     is_wrong, n = np.concatenate(wrong), len(split)
     n_wrong = int(is_wrong.sum())
     masks = {"satisfiable": split.satisfiable, "unsatisfiable": ~split.satisfiable}

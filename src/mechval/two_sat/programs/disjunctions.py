@@ -45,15 +45,6 @@ class DisjunctionProgram:
         return cls(assignments)
 
 
-def mean_activation_by_assignment(
-    hidden: Float[Tensor, "formula neuron"], truth_tables: Bool[Tensor, "formula assignment"]
-) -> Float[Tensor, "neuron assignment"]:
-    """Mean activation of each neuron over the formulas that each assignment satisfies."""
-    weights = truth_tables.double()
-    totals = hidden.double().T @ weights
-    return (totals / weights.sum(dim=0).clamp(min=1)).float()
-
-
 def fit_disjunctions(
     mean_activation: Float[Tensor, "neuron assignment"], cut: Float[Tensor, " neuron"]
 ) -> DisjunctionProgram:

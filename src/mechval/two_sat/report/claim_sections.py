@@ -6,7 +6,7 @@ from mechval.axioms.paired import PAIRED
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import Shown, by, counted, show
 from mechval.two_sat.claim.derivability import COMPOSITION, DERIVABILITY, PARTS
-from mechval.two_sat.claim.improved.improver import CHOICES, ChoiceRow
+from mechval.two_sat.claim.improved.choose_parts import CHOICES, ChoiceRow
 from mechval.two_sat.claim.sizes import FRONT, SIZES, FrontRow
 from mechval.two_sat.claim.variants.variant import VARIANTS, VariantRow
 from mechval.two_sat.interpretation import OUTPUT, PARSE

@@ -12,8 +12,8 @@ from mechval.reporting.shown import by, counted, markdown_of, show, told
 from mechval.transformer.weights import WEIGHTS
 from mechval.two_sat.certify.theorem.theorem import THEOREM, Theorem
 from mechval.two_sat.circuit.evidence import gather
+from mechval.two_sat.circuit.evidence.attention_extremes import WORST_CASES
 from mechval.two_sat.circuit.evidence.contributions import PREACTIVATION_PARTS
-from mechval.two_sat.circuit.evidence.extremes import WORST_CASES
 from mechval.two_sat.circuit.evidence.recording import FORMULA_ATTENTION
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.figures.theorem import draw_before_and_after

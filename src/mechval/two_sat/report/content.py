@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from mechval import tables
 from mechval.axioms.report import CELLS, Estimate
-from mechval.reporting import paper, report
+from mechval.reporting import report
+from mechval.reporting.paper_comparison import paper_section
 from mechval.reporting.report import Maker, RunFiles, Section, with_figures
 from mechval.reporting.shown import by, show
 from mechval.two_sat.circuit.evidence.gather import FACTS
@@ -64,7 +65,7 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
     comparisons = measured.compare_with_paper(files)
     rest = published_values.BY_KEY.keys() - {row.published.key for row in comparisons}
     printed = (row for row in published_values.PUBLISHED if row.kind != "context")
-    return paper.paper_section(comparisons, [row.key for row in printed if row.key in rest])
+    return paper_section(comparisons, [row.key for row in printed if row.key in rest])
 
 
 FIGURES = (attention, claim, consolidation, network, theorem)

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 
 from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRow
-from mechval.reporting import paper
-from mechval.reporting.paper import Comparison, Measured
+from mechval.reporting import paper_comparison
+from mechval.reporting.paper_comparison import Comparison, Measured
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus, Theorem
-from mechval.two_sat.circuit.evidence import ablations, extremes, gather, neuron_rows
+from mechval.two_sat.circuit.evidence import (
+    ablations,
+    attention_extremes,
+    coverage,
+    gather,
+)
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.consolidate.curve import OUTCOME
@@ -80,7 +85,7 @@ def compare_with_paper(files: RunFiles) -> tuple[Comparison, ...]:
     """
     measured = measured_values(files)
     found = [row for row in PUBLISHED if row.key in measured]
-    return paper.compare(found, measured, dict(cell_values(files, MAIN)))
+    return paper_comparison.compare(found, measured, dict(cell_values(files, MAIN)))
 
 
 def measured_values(files: RunFiles) -> dict[str, Measured]:
@@ -114,7 +119,7 @@ def _network(files: RunFiles) -> Iterator[tuple[str, Measured]]:
 def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
     for row in files.rows(ablations.ABLATIONS):
         yield f"evidence/ablation.{row.ablation}", Measured(row.rate, row.flips, row.n)
-    rows = [row for row in files.rows(extremes.ANSWER_EXTREMES) if row.version == "paper"]
+    rows = [row for row in files.rows(attention_extremes.ANSWER_EXTREMES) if row.version == "paper"]
     if rows:
         least, most = min(row.smallest for row in rows), max(row.largest for row in rows)
         yield "evidence/answer_attention.paper.smallest", Measured(least)
@@ -126,7 +131,7 @@ def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
     ]
     yield "evidence/coefficients.evaluating_neurons", Measured(float(len(neurons) - len(idle)))
     yield "evidence/coefficients.largest_idle", Measured(max(idle, default=0.0))
-    for row in files.rows(neuron_rows.COVERAGE):
+    for row in files.rows(coverage.COVERAGE):
         missed = {"pruned": row.covered_pruned, "unpruned": row.covered_unpruned}
         for name, covered in missed.items():
             key = f"evidence/coverage.{row.reading}.{row.program}.missed_{name}"

@@ -10,8 +10,9 @@ from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
 from mechval.two_sat.circuit.evidence import (
     ablations,
+    attention_extremes,
     contributions,
-    extremes,
+    coverage,
     gather,
     neuron_rows,
 )
@@ -100,14 +101,14 @@ def circuit(files: RunFiles) -> Section:
 
 def evidence(files: RunFiles) -> Section:
     """Attention, scores, ablations and the programs of single neurons."""
-    cases = by(files.rows(extremes.WORST_CASES), "choice", "target")
+    cases = by(files.rows(attention_extremes.WORST_CASES), "choice", "target")
     parts = {
         "facts": files.record(gather.FACTS),
         "ablations": files.show(ablations.ABLATIONS, "description flips n rate lower upper"),
         "logit_differences": files.show(
             ablations.LOGIT_DIFFERENCES, "part smallest mean largest n"
         ),
-        "extremes": files.show(extremes.ANSWER_EXTREMES, "version head smallest largest"),
+        "extremes": files.show(attention_extremes.ANSWER_EXTREMES, "version head smallest largest"),
         "n_ctx": FormulaLayout(files.settings.problem).n_ctx,
         # The least weights over all heads and clauses: the weakest case of each kind.
         "worst_cases": show(
@@ -160,7 +161,7 @@ def evaluation_sizes(files: RunFiles) -> dict[str, int]:
 
 def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Shown:
     """A row per reading: how many neurons it reads, how often they are on, what they cover."""
-    coverage = [row for row in files.rows(neuron_rows.COVERAGE) if row.in_circuit]
+    programs = [row for row in files.rows(coverage.COVERAGE) if row.in_circuit]
 
     def on_rates(name: str) -> str:
         rates = [row.reading[name].on_rate for row in neurons]
@@ -169,7 +170,7 @@ def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Show
         return ", ".join(map(told, spread)) or "no neuron"
 
     def covered(name: str, kind: str, count: str) -> str:
-        row = next(r for r in coverage if r.reading == name and r.program.startswith(kind))
+        row = next(r for r in programs if r.reading == name and r.program.startswith(kind))
         return f"{getattr(row, count)} of {row.assignments}"
 
     return show(
@@ -189,13 +190,13 @@ def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Show
 
 def _programs(files: RunFiles) -> Shown:
     """Coverage and F1 of every kind of program, by reading."""
-    quality = by(files.rows(neuron_rows.PROGRAM_QUALITY), "reading")
+    quality = by(files.rows(coverage.PROGRAM_QUALITY), "reading")
 
-    def f1(row: neuron_rows.CoverageRow) -> list[float]:
+    def f1(row: coverage.CoverageRow) -> list[float]:
         return [each.f1(row.program) for each in quality.get(row.reading, ())]
 
     return files.show(
-        neuron_rows.COVERAGE,
+        coverage.COVERAGE,
         "reading program covered_pruned covered_unpruned",
         ("of", "assignments"),
         ("smallest F1", lambda row: min(f1(row), default=None)),

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mechval.axioms import Cell
-from mechval.reporting.paper import Published, load_published
+from mechval.reporting.paper_comparison import Published, load_published
 from mechval.two_sat.interpretation import PARSE
 from mechval.two_sat.problem import Problem
 

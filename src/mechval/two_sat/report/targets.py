@@ -7,7 +7,7 @@ from typing import Literal
 
 from mechval import tables
 from mechval.errors import MechvalError
-from mechval.reporting.paper import Measured, counted
+from mechval.reporting.paper_comparison import Measured, counted
 from mechval.reporting.shown import CellText, by
 
 

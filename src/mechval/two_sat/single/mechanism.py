@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import Tensor
 
 from mechval.two_sat.circuit.extract import Circuit, Reading
-from mechval.two_sat.circuit.prototypes import nearest_prototype
+from mechval.two_sat.circuit.nearest_prototype import nearest_prototype
 from mechval.two_sat.formulas.text import write_clause, write_pair
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.interpretation import main_reading

@@ -10,8 +10,8 @@ from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.claim import derivability
 from mechval.two_sat.claim.bench import Bench, observe
+from mechval.two_sat.claim.improved.choose_parts import CHOICES
 from mechval.two_sat.claim.improved.fitted import load_programs
-from mechval.two_sat.claim.improved.improver import CHOICES
 from mechval.two_sat.claim.measure import validate_completely
 from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE

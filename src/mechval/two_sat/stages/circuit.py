@@ -4,7 +4,7 @@ from mechval import tables
 from mechval.two_sat.circuit.evidence import gather
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.circuit.files import PROGRAMS, save_circuit
-from mechval.two_sat.network.components import record_activations
+from mechval.two_sat.circuit.mean_activations import record_activations
 from mechval.two_sat.stages.train import Context, load_stage_network, load_stage_split
 
 READS = ("data", "consolidate|train")

@@ -3,7 +3,7 @@
 from mechval import tables
 from mechval.pipeline.stage import StageContext
 from mechval.reporting import report
-from mechval.reporting.paper import COMPARISONS
+from mechval.reporting.paper_comparison import COMPARISONS
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.report import content, measured

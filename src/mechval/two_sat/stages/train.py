@@ -8,7 +8,7 @@ import torch
 from mechval import tables
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.transformer import Transformer, save_weights
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, snapshot_rows
 from mechval.two_sat.configs import TwoSatSettings
 from mechval.two_sat.formulas.dataset import Split, SplitName, load_split

@@ -3,10 +3,10 @@ import math
 import torch
 
 from mechval.modular_addition.circuit.fourier import waves
+from mechval.modular_addition.claim.downstream_equivalence import same_downstream
 from mechval.modular_addition.claim.equivalences import (
     compared_waves,
     nearest_angles,
-    same_downstream,
 )
 
 P = 23

@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 
 from mechval.errors import MechvalError
-from mechval.modular_addition.circuit.selection import Selection
+from mechval.modular_addition.circuit.program_waves import Selection
 from mechval.modular_addition.claim.translations import fit_translations
 from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.single.explain import Explained, explain_sum

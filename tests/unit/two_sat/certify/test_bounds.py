@@ -12,10 +12,10 @@ from torch import nn
 
 from mechval.errors import MechvalError
 from mechval.transformer import Transformer
-from mechval.two_sat.certify.parsing.attention import Fraction, minimise
 from mechval.two_sat.certify.parsing.first_block import read_first_block
 from mechval.two_sat.certify.parsing.prover import certify_parsing
 from mechval.two_sat.certify.parsing.ranges import Ranges, bound_after_mlp
+from mechval.two_sat.certify.parsing.softmax_fractions import Fraction, minimise
 from mechval.two_sat.problem import Problem
 from tests.networks import SMALL_PROBLEM, random_network
 from tests.parsing_networks import TINY_PROBLEM, parsing_network

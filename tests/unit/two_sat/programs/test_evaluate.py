@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as numpy_st
 from mechval.two_sat.programs.disjunctions import (
     DisjunctionProgram,
     fit_disjunctions,
-    mean_activation_by_assignment,
 )
 from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
 from mechval.two_sat.programs.trees import Leaf, Split
@@ -90,13 +89,6 @@ def test_trees_do_not_depend_on_the_order_of_formulas() -> None:
     fitted = fit_trees(TruthTableCounts.of(tables), bits, max_leaves=4, seed=0)
     shuffled = fit_trees(TruthTableCounts.of(tables[order]), bits[order], max_leaves=4, seed=0)
     assert shuffled == fitted
-
-
-def test_mean_activation_is_over_the_formulas_an_assignment_satisfies() -> None:
-    hidden = torch.tensor([[1.0, 0.0], [3.0, 5.0], [8.0, 1.0]])
-    tables = torch.tensor([[True, False, False], [True, True, False], [False, True, False]])
-    found = mean_activation_by_assignment(hidden, tables)
-    assert found.tolist() == [[2.0, 5.5, 0.0], [2.5, 3.0, 0.0]]
 
 
 def test_a_neuron_stands_for_the_assignments_that_activate_it_above_its_cut() -> None:

@@ -7,11 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from mechval.reporting.figures import figure_style
 from mechval.reporting.report import make_sections, with_figures
-from mechval.two_sat.circuit.evidence.neuron_rows import (
-    MeanActivationRow,
-    NeuronReading,
-    NeuronRow,
-)
+from mechval.two_sat.circuit.evidence.neuron_rows import MeanActivationRow, NeuronReading, NeuronRow
 from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import axiom_sections, content, network_sections

@@ -8,7 +8,13 @@ import pytest
 
 from mechval.axioms.report import CELLS
 from mechval.pipeline import Workspace
-from mechval.reporting.paper import NOT_MEASURED, Agreement, Measured, compare, published_count
+from mechval.reporting.paper_comparison import (
+    NOT_MEASURED,
+    Agreement,
+    Measured,
+    compare,
+    published_count,
+)
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.configs import TwoSatSettings

@@ -1,7 +1,7 @@
 import pytest
 
 from mechval.axioms import Axiom, clopper_pearson_upper
-from mechval.reporting.paper import EPSILON_CONFIDENCE, Published, published_count
+from mechval.reporting.paper_comparison import EPSILON_CONFIDENCE, Published, published_count
 from mechval.reporting.shown import significant
 from mechval.two_sat.report.published_values import BY_KEY, TEST_FORMULAS
 

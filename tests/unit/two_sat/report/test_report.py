@@ -9,7 +9,7 @@ from scipy.stats import binom
 from mechval.errors import MechvalError
 from mechval.pipeline.stage import StageArtifacts, StageContext
 from mechval.reporting import report as reports
-from mechval.reporting.paper import COMPARISONS
+from mechval.reporting.paper_comparison import COMPARISONS
 from mechval.reporting.report import Maker, RunFiles
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import CellProof, LemmaStatus

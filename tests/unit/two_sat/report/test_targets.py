@@ -3,7 +3,7 @@
 import pytest
 
 from mechval.errors import MechvalError
-from mechval.reporting.paper import Measured
+from mechval.reporting.paper_comparison import Measured
 from mechval.two_sat.report.published_values import BY_KEY
 from mechval.two_sat.report.targets import FRONT, TARGETS, Target
 

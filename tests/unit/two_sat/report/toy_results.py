@@ -11,14 +11,12 @@ import torch
 from mechval.axioms import evaluate_axioms
 from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.reporting.report import RunFiles
-from mechval.two_sat.circuit.evidence import ablations, extremes
+from mechval.two_sat.circuit.evidence import ablations, attention_extremes
+from mechval.two_sat.circuit.evidence.coverage import COVERAGE, DISJUNCTION, CoverageRow
 from mechval.two_sat.circuit.evidence.gather import FACTS, CircuitFacts
 from mechval.two_sat.circuit.evidence.neuron_rows import (
-    COVERAGE,
-    DISJUNCTION,
     MEAN_ACTIVATIONS,
     NEURONS,
-    CoverageRow,
     MeanActivationRow,
     NeuronReading,
     NeuronRow,
@@ -135,7 +133,7 @@ def _write_circuit(directory: Path, problem: Problem, n_neurons: int) -> None:
     ]
     COVERAGE.write(coverage, directory)
     ablations.ABLATIONS.write([], directory)
-    extremes.ANSWER_EXTREMES.write([], directory)
+    attention_extremes.ANSWER_EXTREMES.write([], directory)
 
 
 def _neuron_row(index: int, n_neurons: int) -> NeuronRow:

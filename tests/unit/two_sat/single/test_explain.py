@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
 from mechval.two_sat.formulas.text import WrittenFormula, read_formula
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.components import Components

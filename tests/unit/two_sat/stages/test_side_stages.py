@@ -25,7 +25,7 @@ from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages import improve, nulls
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
-from tests.unit.transformer.test_foreign import foreign_weights
+from tests.unit.transformer.test_foreign_checkpoint import foreign_weights
 from tests.unit.two_sat.programs.test_voting import random_program
 from tests.unit.two_sat.stages.test_stages import RUN, place, rows, settings
 

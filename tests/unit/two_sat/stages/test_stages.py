@@ -28,7 +28,7 @@ from mechval.two_sat.stages import axioms, circuit, data, improve, nulls, partia
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
 from tests.settings import STAGES, TWO_SAT, changed
-from tests.unit.transformer.test_foreign import foreign_weights
+from tests.unit.transformer.test_foreign_checkpoint import foreign_weights
 
 PARTS = ("parse", "evaluate", "output")
 RUN = RunOptions("tiny", 0)

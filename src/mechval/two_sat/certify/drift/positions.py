@@ -14,9 +14,9 @@ from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.drift.second_block import SecondBlock, read_second_block
-from mechval.two_sat.certify.parsing.attention import Query, in_any_order, make_query
 from mechval.two_sat.certify.parsing.first_block import FirstBlock, read_first_block
 from mechval.two_sat.certify.parsing.ranges import Ranges, residual_ranges
+from mechval.two_sat.certify.parsing.softmax_fractions import Query, in_any_order, make_query
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals, clause_pairs
 

@@ -35,7 +35,6 @@ from mechval.errors import MechvalError
 from mechval.progress import progress_bar
 from mechval.transformer import Transformer
 from mechval.two_sat.certify.parsing import certificate, search
-from mechval.two_sat.certify.parsing.attention import Prefix, Query, make_query, minimise
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingCase
 from mechval.two_sat.certify.parsing.first_block import FirstBlock, read_first_block
 from mechval.two_sat.certify.parsing.ranges import (
@@ -45,7 +44,8 @@ from mechval.two_sat.certify.parsing.ranges import (
     pre_activation_ranges,
 )
 from mechval.two_sat.certify.parsing.rounding import RoundingBounds, rounding_bounds
-from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.certify.parsing.softmax_fractions import Prefix, Query, make_query, minimise
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
 from mechval.two_sat.configs import ParsingConfig
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.problem import Problem, clause_literals

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mechval.two_sat.certify.parsing.attention import Fraction, Prefix, Query, minimise
 from mechval.two_sat.certify.parsing.first_block import FirstBlock
 from mechval.two_sat.certify.parsing.rounding import RoundingBounds, rounding_bounds
+from mechval.two_sat.certify.parsing.softmax_fractions import Fraction, Prefix, Query, minimise
 
 Change = Callable[[np.ndarray], np.ndarray]
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from mechval.two_sat.certify.parsing.attention import Query, allowed_tokens
+from mechval.two_sat.certify.parsing.softmax_fractions import Query, allowed_tokens
 
 UNIT = 2.0**-53
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from mechval.two_sat.certify.parsing.attention import Query
+from mechval.two_sat.certify.parsing.softmax_fractions import Query
 from mechval.two_sat.problem import clause_literals
 
 _MAX_SWEEPS = 20

@@ -13,8 +13,9 @@ from mechval import tables
 from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence import (
     ablations,
+    attention_extremes,
     contributions,
-    extremes,
+    coverage,
     neuron_rows,
     recording,
     scores,
@@ -37,14 +38,14 @@ TABLES: tuple[tables.Table[Any], ...] = (
     recording.MEAN_ATTENTION,
     scores.SCORES,
     scores.EXPECTED_ATTENTION,
-    extremes.WORST_CASES,
-    extremes.ANSWER_EXTREMES,
+    attention_extremes.WORST_CASES,
+    attention_extremes.ANSWER_EXTREMES,
     scores.CLAUSE_SCORES,
     ablations.ABLATIONS,
     ablations.LOGIT_DIFFERENCES,
     neuron_rows.ASSIGNMENT_EFFECTS,
-    neuron_rows.COVERAGE,
-    neuron_rows.PROGRAM_QUALITY,
+    coverage.COVERAGE,
+    coverage.PROGRAM_QUALITY,
     contributions.PREACTIVATION_PARTS,
     contributions.HISTOGRAMS,
 )
@@ -70,14 +71,14 @@ def gather_evidence(
     record = recording.record_answers(components, test)
     fit_truth, truth = (formula_truth(problem, split.clause_ids) for split in (fit, test))
     fit_tables, tables_seen = map(TruthTableCounts.of, (fit_truth, truth))
-    coverage, quality = [], []
+    covered, quality = [], []
     for name, reading in circuit.readings.items():
         of_fit = fit_tables, reading.bits(hidden).numpy()
         of_test = tables_seen, reading.bits(record.hidden).numpy()
-        covered, found = neuron_rows.program_rows(
+        rows, found = coverage.program_rows(
             name, reading, of_fit, of_test, max_leaves=max_leaves, seed=seed
         )
-        coverage += covered
+        covered += rows
         quality += found
     return {
         neuron_rows.NEURONS: neuron_rows.neuron_rows(circuit),
@@ -91,12 +92,14 @@ def gather_evidence(
         scores.CLAUSE_SCORES: scores.clause_score_rows(precise, problem),
         ablations.ABLATIONS: ablations.ablation_rows(model, circuit, record),
         ablations.LOGIT_DIFFERENCES: ablations.logit_difference_rows(model, problem, record),
-        neuron_rows.COVERAGE: coverage,
-        neuron_rows.PROGRAM_QUALITY: quality,
+        coverage.COVERAGE: covered,
+        coverage.PROGRAM_QUALITY: quality,
         scores.SCORES: scores.score_rows(of_first_block, problem),
         scores.EXPECTED_ATTENTION: scores.expected_pattern_rows(of_first_block, problem),
-        extremes.WORST_CASES: extremes.worst_case_rows(of_first_block, problem),
-        extremes.ANSWER_EXTREMES: extremes.answer_extreme_rows(of_first_block, problem),
+        attention_extremes.WORST_CASES: attention_extremes.worst_case_rows(of_first_block, problem),
+        attention_extremes.ANSWER_EXTREMES: attention_extremes.answer_extreme_rows(
+            of_first_block, problem
+        ),
         **contributions.contribution_tables(Components(precise, problem), circuit, test),
     }
 

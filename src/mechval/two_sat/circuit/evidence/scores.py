@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.transformer import Transformer
-from mechval.two_sat.circuit.prototypes import clause_prototypes
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals
 

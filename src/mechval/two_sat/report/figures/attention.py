@@ -12,7 +12,7 @@ from mechval.reporting.palette import GREEN, MARKERS, SERIES
 from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import recording, scores
-from mechval.two_sat.circuit.evidence.extremes import WORST_CASES, WorstCaseRow
+from mechval.two_sat.circuit.evidence.attention_extremes import WORST_CASES, WorstCaseRow
 from mechval.two_sat.circuit.evidence.recording import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.scores import ClauseScoreRow, PatternRow, ScoreRow
 from mechval.two_sat.formulas.tokens import FormulaLayout

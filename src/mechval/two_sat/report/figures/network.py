@@ -14,7 +14,12 @@ from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import gather, neuron_rows
 from mechval.two_sat.circuit.evidence.contributions import HISTOGRAMS, HistogramRow
-from mechval.two_sat.circuit.evidence.neuron_rows import CoverageRow, QualityRow
+from mechval.two_sat.circuit.evidence.coverage import (
+    COVERAGE,
+    PROGRAM_QUALITY,
+    CoverageRow,
+    QualityRow,
+)
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, network_sections
@@ -185,8 +190,8 @@ def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) 
 @shown_in(
     "evidence",
     lambda files: [
-        files.rows(neuron_rows.PROGRAM_QUALITY),
-        files.rows(neuron_rows.COVERAGE),
+        files.rows(PROGRAM_QUALITY),
+        files.rows(COVERAGE),
         files.rows(neuron_rows.NEURONS),
     ],
 )

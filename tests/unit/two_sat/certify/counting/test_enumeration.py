@@ -43,7 +43,7 @@ from mechval.two_sat.certify.counting.tables import (
 )
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.neurons import Levels
-from mechval.two_sat.claim.improved.gammas import RefinedParser
+from mechval.two_sat.claim.improved.refined_parser import RefinedParser
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables, unpack_truth_tables
 from mechval.two_sat.interpretation import ClauseParser

@@ -10,6 +10,7 @@ from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.report import Figure, RunFiles, with_figures
 from mechval.transformer import Architecture
 from mechval.two_sat.circuit.evidence import ablations
+from mechval.two_sat.circuit.evidence.coverage import COVERAGE
 from mechval.two_sat.circuit.evidence.gather import (
     FACTS,
     TABLES,
@@ -18,9 +19,9 @@ from mechval.two_sat.circuit.evidence.gather import (
     circuit_facts,
     gather_evidence,
 )
-from mechval.two_sat.circuit.evidence.neuron_rows import COVERAGE
 from mechval.two_sat.circuit.extract import extract_circuit
-from mechval.two_sat.network.components import Components, record_activations
+from mechval.two_sat.circuit.mean_activations import record_activations
+from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import content, network_sections
 from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora

@@ -7,14 +7,12 @@ import pytest
 import torch
 from sklearn.metrics import f1_score as reference_f1
 
+from mechval.two_sat.circuit.evidence.coverage import CoverageRow, QualityRow, program_rows
 from mechval.two_sat.circuit.evidence.neuron_rows import (
-    CoverageRow,
     NeuronReading,
-    QualityRow,
     assignment_effect_rows,
     mean_activation_rows,
     neuron_rows,
-    program_rows,
 )
 from mechval.two_sat.circuit.neurons import Levels
 from mechval.two_sat.programs.evaluate import TruthTableCounts

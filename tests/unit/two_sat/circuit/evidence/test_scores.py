@@ -7,7 +7,11 @@ import torch
 from torch import Tensor
 
 from mechval.transformer import Architecture, Transformer
-from mechval.two_sat.circuit.evidence.extremes import Choice, answer_extreme_rows, worst_case
+from mechval.two_sat.circuit.evidence.attention_extremes import (
+    Choice,
+    answer_extreme_rows,
+    worst_case,
+)
 from mechval.two_sat.circuit.evidence.scores import (
     ScoreTables,
     expected_pattern,

@@ -7,7 +7,7 @@ import torch
 
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
 from mechval.modular_addition.circuit.fourier import all_frequencies, waves
-from mechval.modular_addition.circuit.selection import select_waves
+from mechval.modular_addition.circuit.program_waves import select_waves
 from mechval.modular_addition.interpretation import WaveProgram
 from mechval.modular_addition.network.components import record_activations
 from mechval.modular_addition.problem import ModularAddition

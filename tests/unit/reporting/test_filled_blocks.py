@@ -3,7 +3,7 @@
 import pytest
 
 from mechval.errors import MechvalError
-from mechval.reporting.readme import fill
+from mechval.reporting.filled_blocks import fill
 
 TEXT = "above\n\n<!-- results:one -->\n| old |\n<!-- /results:one -->\n\nbelow 0.5\n"
 BLOCKS = {"one": lambda: "| new |\n", "two": lambda: "unused"}

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon
+from mechval.two_sat.claim.improved.refined_parser import RefinedParser, fit_colon
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.network.components import Components, record_cuts

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from mechval.transformer import Transformer
@@ -34,14 +34,6 @@ def prototypes_by_position(
             )
         ]
     )
-
-
-def nearest_prototype(
-    resid: Float[Tensor, "batch clause_position d_model"], prototypes: Float[Tensor, "pair d_model"]
-) -> Int[Tensor, "batch clause_position"]:
-    """The prototype with the highest cosine similarity to each residual."""
-    directions = torch.nn.functional.normalize(prototypes, dim=-1)
-    return (resid @ directions.T).argmax(dim=-1)
 
 
 def _at_clause(

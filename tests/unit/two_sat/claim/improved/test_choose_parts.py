@@ -4,7 +4,7 @@ from dataclasses import replace
 import torch
 
 from mechval.axioms import Batch, Interpretation, exact_labels, identity
-from mechval.two_sat.claim.improved.improver import Change, Choice, Part, choose_parts
+from mechval.two_sat.claim.improved.choose_parts import Change, Choice, Part, choose_parts
 
 N = 40
 

@@ -12,8 +12,8 @@ import torch
 
 from experiments.exits import TERMINATED, exit_codes
 from mechval.errors import MechvalError
-from mechval.training.fit import Fit, estimate_seconds, training_dtype
 from mechval.training.module import Task
+from mechval.training.resumable_fit import Fit, estimate_seconds, training_dtype
 from mechval.transformer import Transformer, answer_logits, named_weights, save_weights
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.training import labelled_inputs

@@ -6,9 +6,9 @@ from statistics import median
 
 from matplotlib.figure import Figure
 
-from mechval.reporting import paper
-from mechval.reporting.paper import COMPARISONS, Agreement, Measured
-from mechval.reporting.readme import Block
+from mechval.reporting import paper_comparison
+from mechval.reporting.filled_blocks import Block
+from mechval.reporting.paper_comparison import COMPARISONS, Agreement, Measured
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import CellText, counted, markdown_of, show, told
 from mechval.two_sat.certify.counting.programs import ALL, PROGRAM_ERRORS
@@ -107,7 +107,7 @@ def better(runs: Mapping[str, RunFiles]) -> str:
     aims = show(
         ABOUT[AUTHORS],
         ("target", "name"),
-        ("as in the paper", lambda target: paper.counted(theirs[target.printed])),
+        ("as in the paper", lambda target: paper_comparison.counted(theirs[target.printed])),
         ("better", lambda target: target.shown(values)),
         ("limit", "bound"),
         ("", lambda target: target.verdict(values)),

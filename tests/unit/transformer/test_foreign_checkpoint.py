@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.transformer import named_weights
-from mechval.transformer.foreign import load_foreign_checkpoint
+from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from mechval.transformer.weights import assign_weights, weight_views
 from mechval.two_sat.formulas.tokens import encode_formulas
 from tests.networks import (

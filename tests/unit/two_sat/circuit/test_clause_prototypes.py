@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechval.transformer import Architecture, Transformer, named_weights
-from mechval.two_sat.circuit.prototypes import clause_prototypes, nearest_prototype
+from mechval.two_sat.circuit.clause_prototypes import clause_prototypes
+from mechval.two_sat.circuit.nearest_prototype import nearest_prototype
 from mechval.two_sat.problem import Problem
 from tests.networks import random_network
 from tests.plain_transformer import softmax

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from mechval import tables
-from mechval.pipeline.comparison import (
+from mechval.pipeline.manifest import file_names
+from mechval.pipeline.recomputed import (
     Comparison,
     compare_hashes,
     compare_tracked,
     compare_values,
 )
-from mechval.pipeline.manifest import file_names
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,23 @@
-"""Refined γs: prototypes by position and literal counts at ``:``, and regression for evaluate.
+"""γ_1 refined: prototypes by position, and literal counts at ``:``.
 
 In block 0 the answer position attends to all positions nearly alike, so what it holds is, to first
 order, a sum over the literals of the formula. The paper's γ_1 puts its mean there instead; on
 the authors' model that one position causes nearly all of parse's disagreements. Its prototypes are
-the same at every clause position, though position embeddings are not. The paper's γ_2 puts every
-neuron at one of two constants and all else at its mean.
+the same at every clause position, though position embeddings are not.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import pad
 
 from mechval.two_sat.claim.bench import written_pairs
+from mechval.two_sat.claim.improved.regressed_state import least_squares, with_constant
 from mechval.two_sat.claim.variants.rivals import literal_counts
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.interpretation import ClauseParser
-from mechval.two_sat.network.components import AnswerState
 from mechval.two_sat.problem import Problem
 
 
@@ -44,25 +41,8 @@ class RefinedParser(ClauseParser):
             resid[:, second] = self.by_position[clause, pairs]
         if self.colon is not None:
             counts = literal_counts(pairs, self.problem.n_literals)
-            resid[:, layout.answer_position] = _with_constant(counts) @ self.colon
+            resid[:, layout.answer_position] = with_constant(counts) @ self.colon
         return resid
-
-
-@dataclass(frozen=True)
-class RegressedState:
-    """γ_2 by regression: the state at cut 2 as a linear function of the bits. The first row is the
-    state where no neuron is on, then comes what each one that is on adds."""
-
-    hidden: Float[Tensor, "coefficient d_mlp"]
-    resid_mid: Float[Tensor, "coefficient d_model"]
-
-    def gamma(self, bits: Bool[Tensor, "batch neuron"]) -> AnswerState:
-        """The state that the bits predict; activations below 0 do not exist and are raised to 0."""
-        known = _with_constant(bits)
-        return AnswerState((known @ self.hidden).clamp(min=0), known @ self.resid_mid)
-
-    def to(self, device: torch.device) -> "RegressedState":
-        return RegressedState(self.hidden.to(device), self.resid_mid.to(device))
 
 
 def fit_colon(
@@ -71,23 +51,4 @@ def fit_colon(
     """Regress the residual stream at ``:`` after block 0 on the literal counts. A formula's counts
     add up to a constant, so of all solutions the shortest one is taken."""
     counts = literal_counts(written_pairs(problem, split), problem.n_literals)
-    return next(_least_squares(counts, resid_post))
-
-
-def fit_regression(bits: Bool[Tensor, "formula neuron"], states: AnswerState) -> RegressedState:
-    """Regress the state on the network's own bits, over the fitting split."""
-    return RegressedState(*_least_squares(bits, states.hidden, states.resid_mid))
-
-
-def _least_squares(
-    known: Bool[Tensor, "formula _"] | Int[Tensor, "formula _"], *values: Float[Tensor, "formula _"]
-) -> Iterator[Float[Tensor, "coefficient _"]]:
-    """The shortest of the best linear predictions of each of the values, fitted in float64."""
-    given = _with_constant(known).double()
-    inverse = torch.linalg.pinv(given.T @ given, hermitian=True)
-    for value in values:
-        yield (inverse @ (given.T @ value.double())).float()
-
-
-def _with_constant(known: Tensor) -> Float[Tensor, "batch coefficient"]:
-    return pad(known.float(), (1, 0), value=1.0)
+    return next(least_squares(counts, resid_post))

@@ -14,11 +14,12 @@ from functools import partial
 from mechval import axioms, tables
 from mechval.axioms import CellKey, Interpretation, Map
 from mechval.axioms.equations import deciding_equivalence
-from mechval.two_sat.circuit.prototypes import prototypes_by_position
+from mechval.two_sat.circuit.clause_prototypes import prototypes_by_position
 from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.bench import Bench
 from mechval.two_sat.claim.improved.fitted import choosing_formulas
-from mechval.two_sat.claim.improved.gammas import RefinedParser, fit_colon, fit_regression
+from mechval.two_sat.claim.improved.refined_parser import RefinedParser, fit_colon
+from mechval.two_sat.claim.improved.regressed_state import fit_regression
 from mechval.two_sat.claim.variants import variant
 from mechval.two_sat.claim.variants.variant import Variant, make_variant, with_evaluate
 from mechval.two_sat.interpretation import reading_of

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
+from mechval.two_sat.circuit.mean_activations import (
+    Activations,
+    mean_activation_by_assignment,
+    record_activations,
+)
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
-from mechval.two_sat.network.components import (
-    Activations,
-    Components,
-    record_activations,
-    record_answer_states,
-)
+from mechval.two_sat.network.components import Components, record_answer_states
 from tests.networks import SMALL_PROBLEM, random_network, small_corpora
 
 
@@ -71,3 +71,10 @@ def test_states_at_the_answer_position_keep_the_order_of_formulas(
 ) -> None:
     states = record_answer_states(Components(random_network(SMALL_PROBLEM), SMALL_PROBLEM), split)
     torch.testing.assert_close(states.hidden, recorded.hidden)
+
+
+def test_mean_activation_is_over_the_formulas_an_assignment_satisfies() -> None:
+    hidden = torch.tensor([[1.0, 0.0], [3.0, 5.0], [8.0, 1.0]])
+    tables = torch.tensor([[True, False, False], [True, True, False], [False, True, False]])
+    found = mean_activation_by_assignment(hidden, tables)
+    assert found.tolist() == [[2.0, 5.5, 0.0], [2.5, 3.0, 0.0]]

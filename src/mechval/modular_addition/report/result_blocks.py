@@ -6,7 +6,7 @@ from functools import partial
 from mechval.modular_addition.circuit.extract import FACTS
 from mechval.modular_addition.network.training import ANSWERS, GROKKING
 from mechval.modular_addition.report.content import main_cells
-from mechval.reporting.readme import Block
+from mechval.reporting.filled_blocks import Block
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import markdown_of, show
 

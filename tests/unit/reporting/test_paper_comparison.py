@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mechval.errors import MechvalError
 from mechval.reporting import report
-from mechval.reporting.paper import (
+from mechval.reporting.paper_comparison import (
     COMPARISONS,
     NOT_MEASURED,
     Agreement,

@@ -1,6 +1,6 @@
 import torch
 
-from mechval.two_sat.claim.improved.gammas import fit_regression
+from mechval.two_sat.claim.improved.regressed_state import fit_regression
 from mechval.two_sat.network.components import AnswerState
 
 
