@@ -7,7 +7,8 @@ the page.
 beside the main 2-SAT claim of finished runs, and how long the maps of both are. The partial cells
 of that claim are the runs' own (stage ``partial``).
 ``python -m experiments.instruments --null RUN … [--study STUDY] [--checkpoint FILE]`` holds every
-cell of a run's claims against null networks; those that are measured are kept.
+cell of a run's claims against null networks; those that are measured are kept, and in a source tree
+those of run ``reference`` become part of the package, for the p-values in reports.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from mechval.instruments.columns import COLUMNS
 from mechval.instruments.das import SEARCHES, Search, SearchRow, search
 from mechval.instruments.modular_nulls import ModularNulls
 from mechval.instruments.mutants import MUTANTS, count_mutants
-from mechval.instruments.null_networks import NullStudy, measure_nulls
+from mechval.instruments.null_networks import NullStudy, measure_nulls, ship_nulls
 from mechval.instruments.organism import Organism
 from mechval.instruments.page import write_pages
 from mechval.instruments.toys import make_toys
@@ -72,6 +73,9 @@ def main(arguments: Sequence[str], root: Path) -> None:
             finished = FinishedRun(workspace, options.study, run)
             study = NULL_STUDIES[options.study](finished, options.checkpoint)
             measure_nulls(study, root / FOLDERS[options.study] / run)
+            package = root / "src" / "mechval" / options.study / "report"
+            if run == REFERENCE and package.is_dir():
+                ship_nulls(study, root / FOLDERS[options.study], package)
         if (root / FOLDER / Path(matrix.ENTRIES.file).name).is_file():
             write_pages(root / FOLDER)
     elif options.lookup:

@@ -182,6 +182,18 @@ def compare_with_nulls(
             yield replace(_row(worst, family, largest, level), component="all", cell=LARGEST)
 
 
+def p_value(rate: float, nulls: Sequence[float], level: float = 0.05) -> float:
+    """Of a rate, by those of null networks; raises MechvalError as `compare_with_nulls`."""
+    refuse_few(len(nulls), level)
+    return (1 + n_as_good(rate, nulls)) / (1 + len(nulls))
+
+
+def n_as_good(rate: float, nulls: Iterable[float]) -> int:
+    """How many rates are no larger, as tables keep them: a tie must not depend on which of two was
+    read from one."""
+    return sum(tables.rounded(null) <= tables.rounded(rate) for null in nulls)
+
+
 def refuse_few(networks: int, level: float) -> None:
     """Raise a MechvalError if no p-value of so many null networks can be as small as ``level``."""
     if not 0 < level < 1:
@@ -196,14 +208,14 @@ def refuse_few(networks: int, level: float) -> None:
 
 
 def _rate(cell: NullCell) -> float:
-    """As tables keep it: a tie must not depend on which of two was read from one."""
+    """As tables keep it."""
     return tables.rounded(cell.rate)
 
 
 def _row(cell: NullCell, family: str, nulls: Sequence[NullCell], level: float) -> NullRow:
     refuse_few(len(nulls), level)
     epsilons = [null.epsilon for null in nulls]
-    as_good = sum(_rate(null) <= _rate(cell) for null in nulls)
+    as_good = n_as_good(cell.rate, [null.rate for null in nulls])
     least, lower, median, upper, largest = np.quantile(epsilons, [0, 0.25, 0.5, 0.75, 1]).tolist()
     return NullRow(
         **{field.name: getattr(cell, field.name) for field in fields(Estimate)},

@@ -1,6 +1,6 @@
 """Null networks of a run of modular addition: waves found, translations fitted, cells counted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from mechval.axioms.nulls import NullCell
+from mechval.config import Config
 from mechval.instruments.null_networks import (
     Budget,
     Measured,
@@ -66,8 +67,17 @@ class ModularNulls:
         )
 
     @property
+    def settings(self) -> Mapping[str, Config]:
+        return {
+            "problem": self.problem,
+            "architecture": self.model.architecture,
+            "circuit": self.circuit,
+            "axioms": self.axioms,
+        }
+
+    @property
     def budget(self) -> Budget:
-        shape = (self.problem, self.model.architecture, self.circuit, self.axioms, self.recipe)
+        shape = (*self.settings.values(), self.recipe)
         names = (MAIN, READING, rounding(self.axioms.embedding_decimals), EQUIVALENCE)
         return Budget(
             networks=networks_name("modular_addition", shape, self.split.train.tolist()),

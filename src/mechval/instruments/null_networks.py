@@ -4,12 +4,12 @@ A study says how a network is made and measured (`NullStudy`); what is measured 
 is kept beside what it depends on, so that runs of one shape share them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from mechval import tables
 from mechval.axioms.nulls import (
@@ -25,6 +25,7 @@ from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import text_digest
 from mechval.progress import track
+from mechval.reporting.null_rates import NullConditions, ship
 from mechval.training.recipe import Recipe
 
 Network = TypeVar("Network")
@@ -63,6 +64,11 @@ BUDGETS = tables.Record("instruments/null.json", Budget)
 @runtime_checkable
 class NullStudy(Protocol[Network]):
     """How networks of a run's shape are made and measured."""
+
+    @property
+    def settings(self) -> Mapping[str, Config]:
+        """What null networks share with the run, by block."""
+        ...
 
     @property
     def budget(self) -> Budget: ...
@@ -120,6 +126,17 @@ def measure_nulls(study: NullStudy[Network], folder: Path) -> None:
     # As they are kept, so that it does not matter when they were measured.
     NULLS.write(compare_with_nulls(own, [*_known(shared), *made], level=LEVEL), folder)
     BUDGETS.write(study.budget, folder)
+
+
+def ship_nulls(study: NullStudy[Any], measured: Path, package: Path) -> None:
+    """Write the rates of null networks that are measured where a study's report finds them."""
+    budget = study.budget
+    settings = {
+        name: each.model_dump(mode="json", exclude_none=True)
+        for name, each in study.settings.items()
+    }
+    conditions = NullConditions(settings=settings, fit=budget.fit, test=budget.test)
+    ship(NULL_CELLS.read(measured / SHARED / budget.networks), conditions, package)
 
 
 def null_cell(row: Estimate, interpretation: str, component: str, cell: str) -> NullCell:

@@ -1,6 +1,6 @@
 """Null networks of a 2-SAT run: its circuit extracted, its claims fitted and its cells counted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +15,7 @@ from mechval.axioms.base import CellKey
 from mechval.axioms.interchange import POOLED, interchange_variables
 from mechval.axioms.nulls import NullCell
 from mechval.axioms.partial import replace_partially
+from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.instruments.mutants import make_mutants
 from mechval.instruments.null_networks import (
@@ -83,9 +84,17 @@ class TwoSatNulls:
         )
 
     @property
+    def settings(self) -> Mapping[str, Config]:
+        return {
+            "problem": self.problem,
+            "architecture": self.model.architecture,
+            "circuit": self.question.circuit,
+            "axioms": self.question.axioms,
+        }
+
+    @property
     def budget(self) -> Budget:
-        asked = (self.question.circuit, self.question.axioms)
-        shape = (self.problem, self.model.architecture, *asked, self.recipe)
+        shape = (*self.settings.values(), self.recipe)
         sizes = (self.main, N_FIT, N_TEST, N_PARTIAL, N_SHUFFLED, SEED)
         return Budget(
             networks=networks_name("two_sat", shape, sizes),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mechval.axioms.interchange import INTERCHANGES, POOLED, InterchangeRow
 from mechval.axioms.partial import PARTIALS
+from mechval.reporting.null_rates import PValues
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import Shown, by, show
 
@@ -18,7 +19,7 @@ class PartialTables:
     whole: Shown
 
 
-def partial_tables(files: RunFiles) -> PartialTables | None:
+def partial_tables(files: RunFiles, p: PValues) -> PartialTables | None:
     """Of single variables all together and the worst one; None for a run without the stage."""
     if not files.has(PARTIALS) or not (rows := files.rows(PARTIALS)):
         return None
@@ -27,9 +28,19 @@ def partial_tables(files: RunFiles) -> PartialTables | None:
     return PartialTables(
         rows[0].interpretation,
         show(
-            single, "component cell", ("variable", _variable), estimate, "no_op_rate n_pairs kind"
+            single,
+            "component cell",
+            ("variable", _variable),
+            estimate,
+            *p.column(lambda row: str(row.cell) if row.variable == POOLED else ""),
+            "no_op_rate n_pairs kind",
         ),
-        show(rows, f"component cell {estimate} kind described"),
+        show(
+            rows,
+            f"component cell {estimate}",
+            *p.column(lambda row: str(row.cell)),
+            "kind described",
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from mechval.instruments.null_networks import (
     Budget,
     measure_nulls,
     null_cell,
+    ship_nulls,
 )
 from mechval.instruments.null_page import compared, nulls, write_nulls
 from mechval.instruments.two_sat_nulls import TwoSatNulls
@@ -28,6 +29,7 @@ from mechval.modular_addition.network.model import make_network
 from mechval.modular_addition.problem import ModularAddition
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.reporting.figures import figure_style
+from mechval.reporting.null_rates import NULL_CONDITIONS, NULL_RATES
 from mechval.reporting.shown import told
 from mechval.two_sat.claim.assess import Question
 from mechval.two_sat.interpretation import formula_evaluator
@@ -47,6 +49,7 @@ class ToyStudy:
 
     def __init__(self, budget: Budget = BUDGET, model: int = 7) -> None:
         self.budget, self.model, self.measured = budget, model, 0
+        self.settings = {"problem": SMALL_PROBLEM}
 
     def untrained(self, seed: int) -> int:
         return seed - 1000
@@ -141,6 +144,16 @@ def test_figure_and_table_show_runs_beside_null_networks(measured: Path) -> None
     epsilon = told(Estimate.of(7, N, 0.95).epsilon)
     assert f"| parse | prefix equivalence | {epsilon} (0.429 / 0.429 / 0.0323) |" in nulls(measured)
     assert "20 untrained (0 without a claim)" in nulls(measured)
+
+
+def test_rates_of_null_networks_come_with_the_package(measured: Path, tmp_path: Path) -> None:
+    ship_nulls(ToyStudy(), measured, tmp_path)
+    (first, *_) = NULL_RATES.read(tmp_path)
+    assert (first.family, first.component) == (UNTRAINED, "parse")
+    assert first.rates == tuple(wrong / N for wrong in range(20))
+    conditions = NULL_CONDITIONS.read(tmp_path)
+    assert conditions.settings == {"problem": SMALL_PROBLEM.model_dump(mode="json")}
+    assert (conditions.fit, conditions.test) == (0, N)
 
 
 def test_no_null_networks_are_nothing_to_tell(tmp_path: Path) -> None:

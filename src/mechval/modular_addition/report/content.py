@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from mechval import axioms
 from mechval.axioms import Cell
@@ -18,16 +19,22 @@ from mechval.modular_addition.claim.validation import FAILING, HELD_OUT
 from mechval.modular_addition.interpretation import EMBED
 from mechval.modular_addition.network import training
 from mechval.modular_addition.report import figures, published_values
-from mechval.reporting import paper_comparison, report
+from mechval.reporting import null_rates, paper_comparison, report
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
+from mechval.reporting.null_rates import axiom_of, p_values
 from mechval.reporting.partial_cells import partial_tables
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Shown, by, show, told
 
 PACKAGE = __name__.rpartition(".")[0]
-TEXTS = (published_values.DATA_FILE, *report.templates(PACKAGE))
+HERE = Path(__file__).parent
+TEXTS = (
+    published_values.DATA_FILE,
+    *(HERE / name for name in null_rates.FILES),
+    *report.templates(PACKAGE),
+)
 """What the report says besides what its modules do."""
 MEASURES = {
     "cross-entropy, train": lambda row: row.train_loss,
@@ -187,7 +194,7 @@ def the_axioms(files: RunFiles) -> Section:
         for row in files.rows(controls.READINGS)
         if row.map == "alpha_1" and row.subject == controls.NETWORK
     }
-    main = next(iter(groups.values()))
+    main, p = next(iter(groups.values())), p_values(files, HERE)
 
     def can_fail(cell: Cell) -> str:
         return "*vacuous*" if readings[cell.tags["reading"]].vacuous else "can fail"
@@ -200,6 +207,7 @@ def the_axioms(files: RunFiles) -> Section:
             main,
             "axiom component equivalence n disagreements",
             ("exact ε", "epsilon"),
+            *p.column(axiom_of),
             ("parts that differ", lambda cell: _percent(cell.mean_part_error)),
             ("held out N", f"strata.{HELD_OUT}.n"),
             ("disagreements", f"strata.{HELD_OUT}.disagreements"),
@@ -214,7 +222,9 @@ def the_axioms(files: RunFiles) -> Section:
             "n",
             *cell_columns(files.rows(axioms.CELLS)),
         ),
-        "partial": partial_tables(files),
+        "partial": partial_tables(files, p),
+        "p": p,
+        "p_in_short": p.in_short(files.rows(axioms.CELLS)),
         "chart": charts.cells_chart("axioms", "ε of every cell", groups),
     }
     return Section("Axioms", "axioms.md", parts)

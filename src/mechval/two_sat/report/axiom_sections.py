@@ -1,12 +1,14 @@
 """Sections on the axioms: every cell, null networks, and the axioms over training."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mechval.axioms import progress as progress_rows
 from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRow
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
+from mechval.reporting.null_rates import PValues, axiom_of, p_values
 from mechval.reporting.partial_cells import partial_tables
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
@@ -16,6 +18,7 @@ from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
 from mechval.two_sat.stages.nulls import NULLS
 from mechval.two_sat.stages.progress import SNAPSHOTS
 
+HERE = Path(__file__).parent
 _LABELS = ("UNSAT", "SAT")
 
 
@@ -25,10 +28,11 @@ def axioms(files: RunFiles) -> Section:
     main, comparable = measured.main_tags(files), measured.COMPARABLE
     with_published = measured.is_paper_size(files)
     groups, proved = by(cells, "interpretation"), measured.proved_cells(files)
+    p = p_values(files, HERE)
 
     def in_full(tags: dict[str, str]) -> list[tuple[InterpretationRow, Shown, list[Cell]]]:
         chosen = ((row, groups[row.interpretation]) for row in rows if measured.has_tags(row, tags))
-        return [(row, _cells_in_full(own, with_published, proved), own) for row, own in chosen]
+        return [(row, _cells_in_full(own, with_published, proved, p), own) for row, own in chosen]
 
     parts = {
         "confidence": f"{rows[0].confidence:.0%}",
@@ -42,7 +46,9 @@ def axioms(files: RunFiles) -> Section:
         "in_full": in_full(main),
         "comparable": comparable,
         "as_in_paper": [] if main == comparable else in_full(comparable),
-        "partial": partial_tables(files),
+        "partial": partial_tables(files, p),
+        "p": p,
+        "p_in_short": p.in_short(cells),
         "in_short": show(
             rows,
             ("interpretation", lambda row: f"`{row.interpretation}`"),
@@ -85,7 +91,9 @@ def progress(files: RunFiles) -> Section | None:
     return Section(title, "progress.md", figures=tuple(figures)) if figures else None
 
 
-def _cells_in_full(cells: Sequence[Cell], with_published: bool, proved: frozenset[str]) -> Shown:
+def _cells_in_full(
+    cells: Sequence[Cell], with_published: bool, proved: frozenset[str], p: PValues
+) -> Shown:
     def published(cell: Cell) -> CellText:
         row = printed_cell(cell.tags["version"], cell)
         return CellText(f"{row.text} ({row.count:,})", float(row.printed)) if row else CellText("")
@@ -105,6 +113,7 @@ def _cells_in_full(cells: Sequence[Cell], with_published: bool, proved: frozense
     return show(
         cells,
         "axiom component kind n disagreements epsilon epsilon_simultaneous",
+        *p.column(axiom_of),
         *([("ε on all formulas", on_all)] if proved else []),
         *([("published ε (disagreements)", published)] if with_published else []),
         *map(of_class, _LABELS[::-1]),

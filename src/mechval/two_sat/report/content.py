@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mechval import tables
 from mechval.axioms.report import CELLS, Estimate
-from mechval.reporting import report
+from mechval.reporting import null_rates, report
 from mechval.reporting.paper_comparison import paper_section
 from mechval.reporting.report import Maker, RunFiles, Section, with_figures
 from mechval.reporting.shown import by, show
@@ -24,7 +24,11 @@ from mechval.two_sat.report import (
 from mechval.two_sat.report.figures import attention, claim, consolidation, network, theorem
 
 PACKAGE = __name__.rpartition(".")[0]
-TEXTS = (published_values.DATA_FILE, targets.DATA_FILE, *report.templates(PACKAGE))
+TEXTS = (
+    *(published_values.DATA_FILE, targets.DATA_FILE),
+    *(axiom_sections.HERE / name for name in null_rates.FILES),
+    *report.templates(PACKAGE),
+)
 """What the report says besides what its modules do."""
 _ORIGINS = {
     "own": "a network trained with this code",

@@ -1,0 +1,151 @@
+"""p beside ε: a run's cells against null networks that were measured before and come with it.
+
+See `mechval.axioms.nulls` for what a null network is. A run's own maps are fitted on more samples
+than theirs; `python -m experiments.instruments --null` gives both the same.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mechval import tables
+from mechval.axioms.nulls import NullCell, p_value
+from mechval.axioms.report import Cell
+from mechval.errors import MechvalError
+from mechval.reporting.report import RunFiles
+from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
+
+
+@dataclass(frozen=True, kw_only=True)
+class NullRates:
+    """How often the networks of a family disagree in one cell.
+
+    Attributes:
+        unfitted: networks without a claim, whose rates are 1.
+    """
+
+    family: str = tables.told("null networks")
+    interpretation: str = tables.told()
+    component: str = tables.told()
+    cell: str = tables.told()
+    unfitted: int = tables.told("without a claim")
+    rates: tuple[float, ...] = tables.rate()
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Which cell of which interpretation."""
+        return self.interpretation, self.component, self.cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class NullConditions:
+    """What holds for null networks: settings by block, and the samples that they were given."""
+
+    settings: Mapping[str, Any] = tables.told()
+    fit: int = tables.told()
+    test: int = tables.told()
+
+
+NULL_RATES = tables.Table("report/null_rates.csv", NullRates)
+NULL_CONDITIONS = tables.Record("report/null_rates.json", NullConditions)
+FILES = tuple(Path(table.file).name for table in (NULL_RATES, NULL_CONDITIONS))
+"""In a study's report package."""
+
+
+@dataclass(frozen=True)
+class PValues:
+    """The p-values of a run; none, and ``refusal`` says why, where no null networks fit it."""
+
+    conditions: NullConditions
+    rows: Sequence[NullRates]
+    refusal: str
+
+    @property
+    def families(self) -> list[str]:
+        """Of null networks."""
+        return list(by(self.rows, "family"))
+
+    @property
+    def told(self) -> str:
+        """How many networks there are."""
+        first = by(self.rows, "family").values()
+        return "; ".join(
+            f"{row.family}: {len(row.rates)}, {row.unfitted} without a claim" for row, *_ in first
+        )
+
+    def column(self, name: Callable[[Any], str]) -> list[Pick]:
+        """Beside ε, for rows that null networks have as ``name``, empty if they do not; or none."""
+        title = f"p ({' / '.join(self.families)})"
+        return [] if self.refusal else [(title, lambda row: self.told_of(row, name(row)))]
+
+    def told_of(self, row: Any, name: str) -> CellText:
+        """p against each family that has a row's cell under that name."""
+        place = row.interpretation, row.component, name
+        found = [each for each in self.rows if each.place == place]
+        ps = [p_value(row.rate, each.rates) for each in found]
+        return CellText(" / ".join(map(told, ps)), max(ps, default=""))
+
+    def in_short(self, cells: Iterable[Cell]) -> Shown | None:
+        """The distinct cells of every interpretation that null networks have."""
+        named = {row.interpretation for row in self.rows}
+        groups = {
+            name: {cell.name: cell for cell in own if cell.is_distinct}
+            for name, own in by(cells, "interpretation").items()
+            if name in named
+        }
+        if self.refusal or not groups:
+            return None
+        columns = (
+            (
+                f"{cell.component}: {cell.axiom}",
+                lambda own, key=key: self.told_of(own[key], axiom_of(own[key])),
+            )
+            for key, cell in next(iter(groups.values())).items()
+        )
+        first = ("interpretation", lambda own: f"`{next(iter(own.values())).interpretation}`")
+        return show(groups.values(), first, *columns)
+
+
+def axiom_of(cell: Cell) -> str:
+    """The name of a distinct cell of the axioms."""
+    return str(cell.axiom) if cell.is_distinct else ""
+
+
+def p_values(files: RunFiles, folder: Path) -> PValues:
+    """Those of a run, from the tables in a study's report package.
+
+    Raises MechvalError if a table is missing or damaged.
+    """
+    rows, conditions = NULL_RATES.read(folder), NULL_CONDITIONS.read(folder)
+    own = {
+        name: getattr(files.settings, name).model_dump(mode="json", exclude_none=True)
+        for name in conditions.settings
+    }
+    others = [name for name, value in conditions.settings.items() if own[name] != value]
+    refusal = f"null networks were measured with another {' and '.join(others)}" if others else ""
+    try:
+        for row in rows:
+            p_value(1.0, row.rates)
+    except MechvalError as error:
+        refusal = str(error).rstrip(".")
+    return PValues(conditions, rows, refusal)
+
+
+def ship(cells: Iterable[NullCell], conditions: NullConditions, folder: Path) -> None:
+    """Write the tables of a study's report package."""
+    rows = [
+        NullRates(
+            family=family,
+            interpretation=interpretation,
+            component=component,
+            cell=cell,
+            unfitted=sum(bool(each.refusal) for each in own),
+            rates=tuple(sorted(each.rate for each in own)),
+        )
+        for (family, interpretation, component, cell), own in by(
+            cells, "family", "interpretation", "component", "cell"
+        ).items()
+    ]
+    NULL_RATES.write(rows, folder)
+    NULL_CONDITIONS.write(conditions, folder)
