@@ -57,6 +57,7 @@ from mechval.axioms.interchange import InterchangeRow as InterchangeRow
 from mechval.axioms.interchange import Interchanges as Interchanges
 from mechval.axioms.interchange import interchange_variables as interchange_variables
 from mechval.axioms.judging import JudgingRule as JudgingRule
+from mechval.axioms.judging import judge_cells as judge_cells
 from mechval.axioms.judging import make_report as make_report
 from mechval.axioms.paired import PAIRED as PAIRED
 from mechval.axioms.paired import PairedComparison as PairedComparison
@@ -70,6 +71,7 @@ from mechval.axioms.partial_cells import PartialCells as PartialCells
 from mechval.axioms.partial_cells import evaluate_partial_cells as evaluate_partial_cells
 from mechval.axioms.report import CELLS as CELLS
 from mechval.axioms.report import INTERPRETATIONS as INTERPRETATIONS
+from mechval.axioms.report import SHUFFLED as SHUFFLED
 from mechval.axioms.report import AxiomReport as AxiomReport
 from mechval.axioms.report import Cell as Cell
 from mechval.axioms.report import CellName as CellName

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -16,11 +17,14 @@ from mechval.axioms.report import (
     Cell,
     ConstantProgram,
     Estimate,
+    InterpretationRow,
     MixtureEstimate,
     ShuffledCell,
     Verdict,
 )
 from mechval.errors import MechvalError
+
+AnyCell = TypeVar("AnyCell", bound=Cell)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class JudgingRule:
 def make_report(
     interpretation: Interpretation, measurements: Measurements, rule: JudgingRule
 ) -> AxiomReport:
-    """Judge every cell of one interpretation.
+    """Count and judge every cell of one interpretation.
 
     Raises MechvalError if there are no samples, a stratum has none, a stratum index is unknown or
     the network has several labels and the constant program's is none of them.
@@ -76,109 +80,150 @@ def make_report(
     labels = measurements.labels
     # Along an axis torch sorts rows, which takes seconds where there is one number in each.
     _, label_counts = labels.unique(return_counts=True, dim=0 if labels.ndim > 1 else None)
-    baseline = _constant_program(interpretation.equivalences[-1], labels, rule)
-    n_labels = len(label_counts)
-    shuffled = {
-        key: _shuffled_cell(interpretation, key, distance, distinct[key], rule)
-        for key, distance in measurements.shuffled.items()
-    }
-    judge = _CellJudge(interpretation, measurements, rule, distinct, shuffled, baseline, n_labels)
-    return AxiomReport(
+    counting = _Counting(interpretation, measurements, rule)
+    row = InterpretationRow(
         interpretation=interpretation.name,
         tags=interpretation.tags,
         confidence=rule.confidence,
-        n=baseline.n,
-        n_labels=n_labels,
+        n=len(labels),
+        n_labels=len(label_counts),
         label_entropy=statistics.label_entropy(label_counts.tolist()),
-        constant=baseline,
-        cells=tuple(judge.make_cell(key, first) for key, first in representatives.items()),
-        shuffled=tuple(shuffled.values()),
+        constant=_constant_program(interpretation.equivalences[-1], labels, rule),
         inclusion_violations=_inclusion_violations(interpretation, disagreements),
+    )
+    cells, shuffled = judge_cells(
+        [counting.cell(*keys, disagreements[keys[0]]) for keys in representatives.items()],
+        [counting.shuffled(*counted) for counted in measurements.shuffled.items()],
+        row,
+        rule.mixtures,
+    )
+    return AxiomReport(
+        **vars(row),
+        cells=tuple(cells),
+        shuffled=tuple(shuffled),
         disagreements={
             interpretation.cell_name(key): disagrees for key, disagrees in disagreements.items()
         },
     )
 
 
+def judge_cells(
+    cells: Sequence[AnyCell],
+    shuffled: Sequence[ShuffledCell],
+    row: InterpretationRow,
+    mixtures: Mapping[str, Mapping[str, float]],
+) -> tuple[list[AnyCell], list[ShuffledCell]]:
+    """Bound and judge what cells and shuffled programs counted, at the confidence of the row.
+
+    What was bounded at another confidence is judged anew; all else of the cells is kept.
+
+    Args:
+        cells: of interpretations with as many components each, on the same samples.
+        shuffled: those beside them.
+        row: of one of the interpretations, all of whose cells are there.
+        mixtures: as of `JudgingRule`.
+    """
+    own = [cell for cell in cells if cell.interpretation == row.interpretation]
+    n_distinct = sum(cell.is_distinct for cell in own)
+    bounded = {(cell.interpretation, cell.name): cell.at(row.confidence) for cell in cells}
+    beside = {
+        key: _beside(each, bounded[key].epsilon, row.confidence)
+        for each in shuffled
+        for key in [(each.interpretation, each.name)]
+    }
+    judged = [
+        _judge(cell, beside.get((name, cell.repeats or cell.name)), row, mixtures, n_distinct)
+        for (name, _), cell in bounded.items()
+    ]
+    return judged, list(beside.values())
+
+
+def _judge(
+    cell: AnyCell,
+    shuffled: ShuffledCell | None,
+    row: InterpretationRow,
+    mixtures: Mapping[str, Mapping[str, float]],
+    n_distinct: int,
+) -> AnyCell:
+    together = statistics.simultaneous_confidence(row.confidence, n_distinct)
+    strata = {name: each.at(row.confidence) for name, each in cell.strata.items()}
+    is_judged = cell.verdict is not Verdict.NOT_JUDGED
+    return replace(
+        cell,
+        confidence=row.confidence,
+        epsilon_simultaneous=cell.at(together).epsilon,
+        strata=strata,
+        mixtures={name: _mix(strata, made, row.confidence) for name, made in mixtures.items()},
+        constant_rate=row.constant.rate,
+        verdict=_verdict(cell.epsilon, shuffled, row) if is_judged else Verdict.NOT_JUDGED,
+    )
+
+
+def _verdict(epsilon: float, shuffled: ShuffledCell | None, row: InterpretationRow) -> Verdict:
+    if row.n_labels == 1:
+        return Verdict.CONSTANT_NETWORK
+    if epsilon >= row.constant.lower:
+        return Verdict.NOT_BETTER
+    return Verdict.SHUFFLED_PASSES if shuffled and shuffled.passes else Verdict.BETTER
+
+
+def _beside(shuffled: ShuffledCell, epsilon: float, confidence: float) -> ShuffledCell:
+    lower = statistics.clopper_pearson_lower(shuffled.disagreements, shuffled.n, confidence)
+    return replace(shuffled.at(confidence), lower=lower, passes=epsilon >= lower)
+
+
 @dataclass(frozen=True)
-class _CellJudge:
-    """Makes the cells of one report; ``disagreements`` are those of the distinct cells."""
+class _Counting:
+    """Makes cells from measurements, with verdicts and bounds still to be made."""
 
     interpretation: Interpretation
     measurements: Measurements
     rule: JudgingRule
-    disagreements: Mapping[CellKey, Bool[Tensor, " sample"]]
-    shuffled: Mapping[CellKey, ShuffledCell]
-    baseline: ConstantProgram
-    n_labels: int
 
-    def make_cell(self, key: CellKey, representative: CellKey) -> Cell:
-        claim, rule, disagreements = self.interpretation, self.rule, self.disagreements
-        pooled = self._estimate(disagreements[representative])
-        strata = {
-            name: self._estimate(disagreements[representative][self.measurements.strata == index])
-            for index, name in enumerate(rule.strata_names)
-        }
-        together = statistics.simultaneous_confidence(rule.confidence, len(disagreements))
+    def cell(
+        self, key: CellKey, representative: CellKey, disagrees: Bool[Tensor, " sample"]
+    ) -> Cell:
+        claim, pooled = self.interpretation, self._estimate(disagrees)
         equivalence = equations.deciding_equivalence(claim, key)
         mean_distance = math.fsum(self.measurements.distances[representative].tolist()) / pooled.n
+        is_judged = equations.judges_label(claim, key)
         return Cell(
             **vars(pooled),
             interpretation=claim.name,
             tags=claim.tags,
-            confidence=rule.confidence,
+            confidence=None,
             axiom=key.axiom,
             component=claim.components[key.component - 1],
             repeats=None if key == representative else claim.cell_name(representative),
-            epsilon_simultaneous=statistics.clopper_pearson_upper(
-                pooled.disagreements, pooled.n, together
-            ),
-            strata=strata,
-            mixtures={name: _mix(strata, made, rule) for name, made in rule.mixtures.items()},
+            epsilon_simultaneous=1.0,
+            strata={
+                name: self._estimate(disagrees[self.measurements.strata == index])
+                for index, name in enumerate(self.rule.strata_names)
+            },
+            mixtures={},
             mean_distance=mean_distance,
             mean_part_error=mean_distance / equivalence.n_parts,
             equivalence=equivalence.name,
-            constant_rate=self.baseline.rate,
-            verdict=self._verdict(key, representative, pooled.epsilon),
+            constant_rate=None,
+            verdict=Verdict.NOT_BETTER if is_judged else Verdict.NOT_JUDGED,
         )
 
-    def _estimate(self, disagreements: Bool[Tensor, " sample"]) -> Estimate:
-        return Estimate.of(int(disagreements.sum()), len(disagreements), self.rule.confidence)
+    def shuffled(self, key: CellKey, distance: Float[Tensor, " shuffled"]) -> ShuffledCell:
+        """Its other samples are drawn at random, so that it is sampled even on a whole domain."""
+        claim = self.interpretation
+        tolerance = equations.deciding_equivalence(claim, key).tolerance
+        return ShuffledCell(
+            **vars(self._estimate(distance > tolerance)),
+            interpretation=claim.name,
+            tags=claim.tags,
+            axiom=key.axiom,
+            component=claim.components[key.component - 1],
+            lower=0.0,
+            passes=True,
+        )
 
-    def _verdict(self, key: CellKey, representative: CellKey, epsilon: float) -> Verdict:
-        if not equations.judges_label(self.interpretation, key):
-            return Verdict.NOT_JUDGED
-        if self.n_labels == 1:
-            return Verdict.CONSTANT_NETWORK
-        if epsilon >= self.baseline.lower:
-            return Verdict.NOT_BETTER
-        beside = self.shuffled.get(representative)
-        return Verdict.SHUFFLED_PASSES if beside and beside.passes else Verdict.BETTER
-
-
-def _shuffled_cell(
-    interpretation: Interpretation,
-    key: CellKey,
-    distance: Float[Tensor, " shuffled"],
-    own: Bool[Tensor, " sample"],
-    rule: JudgingRule,
-) -> ShuffledCell:
-    """What a shuffled program gives, beside the samples on which the claim's ``own`` disagrees.
-
-    Its other samples are drawn at random, so that it is sampled even on a whole domain.
-    """
-    tolerance = equations.deciding_equivalence(interpretation, key).tolerance
-    counted = Estimate.of(int((distance > tolerance).sum()), len(distance), rule.confidence)
-    lower = statistics.clopper_pearson_lower(counted.disagreements, counted.n, rule.confidence)
-    return ShuffledCell(
-        **vars(counted),
-        interpretation=interpretation.name,
-        tags=interpretation.tags,
-        axiom=key.axiom,
-        component=interpretation.components[key.component - 1],
-        lower=lower,
-        passes=Estimate.of(int(own.sum()), len(own), rule.confidence).epsilon >= lower,
-    )
+    def _estimate(self, disagrees: Bool[Tensor, " sample"]) -> Estimate:
+        return Estimate.of(int(disagrees.sum()), len(disagrees), self.rule.confidence)
 
 
 def _check_strata(strata: Int[Tensor, " sample"], names: Sequence[str]) -> None:
@@ -196,14 +241,14 @@ def _check_strata(strata: Int[Tensor, " sample"], names: Sequence[str]) -> None:
 
 
 def _mix(
-    strata: Mapping[str, Estimate], weights: Mapping[str, float], rule: JudgingRule
+    strata: Mapping[str, Estimate], weights: Mapping[str, float], confidence: float
 ) -> MixtureEstimate:
     mixed = [strata[name] for name in weights]
     counts, sizes = [each.disagreements for each in mixed], [each.n for each in mixed]
     shares = list(weights.values())
     return MixtureEstimate(
         rate=math.fsum(share * each.rate for share, each in zip(shares, mixed, strict=True)),
-        epsilon=statistics.mixture_upper(counts, sizes, shares, rule.confidence),
+        epsilon=statistics.mixture_upper(counts, sizes, shares, confidence),
     )
 
 
@@ -220,15 +265,7 @@ def _constant_program(
                 f"occurs, from {occurring[0]} to {occurring[-1]} (see best_constant)."
             )
     n_others = int(differs_from(rule.constant_label, labels, equivalence).sum())
-    estimate = Estimate.of(n_others, len(labels), rule.confidence)
-    return ConstantProgram(
-        label=label,
-        n=estimate.n,
-        disagreements=estimate.disagreements,
-        rate=estimate.rate,
-        lower=statistics.clopper_pearson_lower(estimate.disagreements, estimate.n, rule.confidence),
-        upper=estimate.epsilon,
-    )
+    return ConstantProgram.of(label, n_others, len(labels), rule.confidence)
 
 
 def _inclusion_violations(

@@ -6,8 +6,9 @@ looks at the others.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TypeVar
 
 from jaxtyping import Bool
 from scipy.special import bdtr, ndtri
@@ -17,6 +18,8 @@ from mechval import tables
 from mechval.axioms.report import AxiomReport
 from mechval.axioms.statistics import check_confidence
 from mechval.errors import MechvalError
+
+Paired = TypeVar("Paired", bound="PairedComparison")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ class PairedComparison:
                 f"p_value={self.p_value} does not follow from only_first={self.only_first} and "
                 f"only_second={self.only_second}; allowed: {expected}."
             )
+
+    def at(self: Paired, confidence: float) -> Paired:
+        """The same counts, with the interval of another confidence."""
+        check_confidence(confidence)
+        low, high = _difference_interval(self.only_first, self.only_second, self.n, confidence)
+        return replace(self, low=low, high=high, confidence=confidence)
 
 
 @dataclass(frozen=True, kw_only=True)

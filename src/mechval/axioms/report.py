@@ -14,6 +14,7 @@ from mechval.axioms.base import Axiom
 from mechval.axioms.evidence import EvidenceKind
 
 Counted = TypeVar("Counted", bound="Estimate")
+Row = TypeVar("Row", bound="InterpretationRow")
 
 
 class Verdict(StrEnum):
@@ -52,6 +53,10 @@ class Estimate:
             rate=disagreements / n,
             kind=EvidenceKind.SAMPLED,
         )
+
+    def at(self: Counted, confidence: float) -> Counted:
+        """The same counts, bounded as `of` does at this confidence."""
+        return replace(self, **vars(Estimate.of(self.disagreements, self.n, confidence)))
 
     def over_whole_domain(self: Counted) -> Counted:
         """The same counts where the samples are every input there is: exact, so ε is the rate."""
@@ -139,6 +144,19 @@ class ConstantProgram:
     lower: float = tables.rate("lower bound")
     upper: float = tables.rate("upper bound")
 
+    @staticmethod
+    def of(label: int | None, disagreements: int, n: int, confidence: float) -> "ConstantProgram":
+        """Bound, on both sides, what was counted on ``n`` independent draws."""
+        counted = Estimate.of(disagreements, n, confidence)
+        return ConstantProgram(
+            label=label,
+            n=n,
+            disagreements=disagreements,
+            rate=counted.rate,
+            lower=statistics.clopper_pearson_lower(disagreements, n, confidence),
+            upper=counted.epsilon,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class InterpretationRow:
@@ -162,6 +180,12 @@ class InterpretationRow:
     label_entropy: float = tables.number("label entropy", unit="bits")
     constant: ConstantProgram = tables.told("constant program")
     inclusion_violations: Mapping[str, int | None] = tables.count("inclusion violations")
+
+    def at(self: Row, confidence: float) -> Row:
+        """The same counts, bounded at another confidence; cells are left as they are."""
+        own = self.constant
+        constant = ConstantProgram.of(own.label, own.disagreements, own.n, confidence)
+        return replace(self, confidence=confidence, constant=constant)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -28,7 +28,7 @@ from mechval.pipeline.session import (
     thread_count,
 )
 from mechval.pipeline.stage import CaseStudy, Stage, StageContext
-from mechval.pipeline.taking import take_stages
+from mechval.pipeline.taking import take_counts, take_stages
 
 _SHOWN_FACTS = 3
 
@@ -98,8 +98,7 @@ def _require_known_force(force: Iterable[str], stages: tuple[Stage[Any], ...]) -
 
 def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> None:
     places, key = session.places(stage.name), session.key(stage)
-    forced = bool({"all", stage.name} & set(session.options.force))
-    decision = decide(stage, places, key, forced)
+    decision = decide(stage, places, key, _is_forced(session, stage))
     _logger.info("%s: %s", stage.name, _describe(decision, places))
     if decision.action == "run":
         for name in set(stage.upstream) - set(session.upstream(stage)):
@@ -117,6 +116,10 @@ def _advance(session: Session, stage: Stage[Any], observer: Observer | None) -> 
     # After a skip as well: a kill may have come between the result and this.
     places.forget_scratch()
     _keep_config(session)
+
+
+def _is_forced(session: Session, stage: Stage[Any]) -> bool:
+    return bool({"all", stage.name} & set(session.options.force))
 
 
 def _tell(session: Session, stage: Stage[Any]) -> None:
@@ -145,9 +148,9 @@ def _run(session: Session, stage: Stage[Any], key: StageKey, observer: Observer 
         require_consent(session, stage, context)
         _notify(observer, lambda told: told.started(stage.name, key))
         started = datetime.now(UTC)
-        stage.run(context)
+        threads = _compute(session, stage, key, context)
         manifest = manifests.make_manifest(
-            stage.name, key, context.directory, context.bulk, thread_count(stage)
+            stage.name, key, context.directory, context.bulk, threads
         )
         _write(context.directory / "manifest.json", manifests.manifest_text(manifest))
         record = record_run("run", session.workspace.root, context.device, started)
@@ -155,6 +158,18 @@ def _run(session: Session, stage: Stage[Any], key: StageKey, observer: Observer 
         _keep_config(session)
         places.publish()
     return manifest
+
+
+def _compute(
+    session: Session, stage: Stage[Any], key: StageKey, context: StageContext[Any]
+) -> int | None:
+    """Run the stage, or judge anew what another run counted; returns the threads that counted."""
+    counted = None if _is_forced(session, stage) else take_counts(session, stage, key, context)
+    if counted is None or stage.rejudge is None:
+        stage.run(context)
+        return thread_count(stage)
+    stage.rejudge(context)
+    return counted.threads
 
 
 def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:

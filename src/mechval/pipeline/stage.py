@@ -108,6 +108,9 @@ class Stage(Generic[Settings]):
         name: the stage's name, e.g. ``axioms``.
         upstream: names of the stages whose artifacts it reads.
         optional: those of them that a run may lack altogether.
+        judged_by: settings that only judge what is counted, such as ``axioms.confidence``.
+        rejudge: makes the result, in the context's ``directory``, from the finished files that lie
+            there, of a run that differs in such settings alone.
         modules: entry modules of ``mechval``; they and all they import make the code digest.
         run: computes the stage and writes into the context's ``directory`` and ``bulk``.
         config_slice: the part of the settings that the result depends on, as plain values.
@@ -128,6 +131,8 @@ class Stage(Generic[Settings]):
     estimate: Callable[[StageContext[Settings]], float] | None = None
     tables: tuple[Declared, ...] = ()
     optional: tuple[str, ...] = ()
+    judged_by: tuple[str, ...] = ()
+    rejudge: Callable[[StageContext[Settings]], None] | None = None
 
 
 @runtime_checkable

@@ -6,7 +6,8 @@ A stage is a module, which has all that there is to say of it:
 - ``READS``, the stages that it reads: of ``a|b`` the first that a run makes, and no stage that it
   does not make; ``ALL`` are all of the study but those with ``IS_SHOWN = False``;
 - ``SETTINGS``, the blocks of the settings that its result depends on;
-- ``TABLES`` and ``run``, perhaps ``OPTIONAL``, ``reverify`` and ``estimate``: see :class:`Stage`.
+- ``TABLES`` and ``run``, perhaps ``OPTIONAL``, ``reverify``, ``estimate``, and ``JUDGED_BY`` with
+  ``rejudge``: see :class:`Stage`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -109,6 +110,8 @@ def _stage(module: Any, modules: Sequence[Any]) -> Stage[Any]:
         estimate=getattr(module, "estimate", None),
         tables=module.TABLES,
         optional=getattr(module, "OPTIONAL", ()),
+        judged_by=getattr(module, "JUDGED_BY", ()),
+        rejudge=getattr(module, "rejudge", None),
     )
 
 

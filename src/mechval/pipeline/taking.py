@@ -3,16 +3,18 @@
 import logging
 import os
 import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mechval.errors import MechvalError
 from mechval.pipeline.decision import changed_facts, output_state
+from mechval.pipeline.manifest import Manifest, StageKey, load_manifest
 from mechval.pipeline.places import StagePlaces, system_errors_told
 from mechval.pipeline.run import FinishedRun
 from mechval.pipeline.session import Session
-from mechval.pipeline.stage import Stage
+from mechval.pipeline.stage import Stage, StageContext
 
 _logger = logging.getLogger(__name__)
 
@@ -49,6 +51,49 @@ def take_stages(session: Session, selected: tuple[Stage[Any], ...]) -> None:
                 f"from={source} cannot give the stage {stage.name} ({fault}); allowed: a run with "
                 f"the same settings of that stage, or {session.options.command(stage.name)} first."
             )
+
+
+def take_counts(
+    session: Session, stage: Stage[Any], key: StageKey, context: StageContext[Any]
+) -> Manifest | None:
+    """Copy the finished files of ``options.source`` if nothing but how they are judged differs.
+
+    Returns their manifest; None, and nothing copied, if the stage is to count by itself.
+    """
+    source = session.options.source
+    if source is None or stage.rejudge is None:
+        return None
+    places = session.workspace.stage(session.study.name, source, stage.name)
+    try:
+        found = load_manifest(places.manifest)
+    except MechvalError:
+        return None
+    counted, wanted = (
+        replace(each, config=_without(each.config, stage.judged_by))
+        for each in (StageKey(found.config, found.seed, found.code, found.inputs), key)
+    )
+    if counted != wanted or output_state(found, places).tracked:
+        return None
+    for name in found.tracked:
+        (context.directory / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(places.directory / name, context.directory / name)
+    _logger.info(
+        "%s: counts taken from run %s, judged anew (%s)",
+        stage.name,
+        source,
+        ", ".join(changed_facts(found, key)),
+    )
+    return found
+
+
+def _without(config: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """The config without those settings, given by their dotted names."""
+    left = {**config}
+    for setting in settings:
+        block, _, inner = setting.partition(".")
+        if block in left:
+            left[block] = _without(left[block], [inner]) if inner else None
+    return left
 
 
 def _needed(session: Session, names: set[str]) -> list[Stage[Any]]:

@@ -1,5 +1,6 @@
 """Stages taken from another run: which are, which are refused, and that nothing is made anew."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from mechval.errors import MechvalError
-from mechval.pipeline import RunOptions, Workspace, run_stages
+from mechval.pipeline import RunOptions, StageContext, Workspace, run_stages
+from mechval.pipeline.manifest import hash_files, load_manifest
 from tests.unit.pipeline.test_runner import contents, must_not_run
 from tests.unit.pipeline.toy_study import ToySettings, ToyStudy
 
@@ -94,6 +96,70 @@ def test_missing_data_are_told_with_the_command_that_makes_them(
     (workspace.stage("two_sat", "toy", "data").bulk / "formulas.bin").unlink()
     with pytest.raises(MechvalError, match=r"\(formulas.bin is missing\).* \+stage=data"):
         take("axioms")
+
+
+def counts_again(context: StageContext[Any]) -> None:
+    """Judge the table that lies in the stage's folder, at the settings' confidence."""
+    table = context.directory / "axioms.csv"
+    assert table.read_text("utf-8").endswith(",0.001\n")
+    told = f"{context.settings.axioms['confidence']}"
+    table.write_text(table.read_text("utf-8").replace("0.001", told), encoding="utf-8")
+
+
+JUDGED = {"judged_by": ("confidence",), "rejudge": counts_again}
+JUDGING = ToyStudy({**UNTOUCHED.changes, "axioms": {**JUDGED, "run": must_not_run}})
+COUNTING = ToyStudy({**UNTOUCHED.changes, "axioms": JUDGED})
+
+
+def test_counts_are_taken_where_nothing_but_their_judgement_differs(
+    take: Take, workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    take("axioms", study=JUDGING)
+    assert (
+        "axioms: counts taken from run toy, judged anew "
+        "(config confidence changed from 0.95 to 0.99)"
+    ) in caplog.messages
+    made = load_manifest(tracked(workspace, "mine", "axioms") / "manifest.json")
+    assert hash_files(tracked(workspace, "mine", "axioms")) == made.tracked
+    assert made.tracked.keys() == {"axioms.csv", "metrics.json"}
+    assert "0.99" in (tracked(workspace, "mine", "axioms") / "axioms.csv").read_text("utf-8")
+    assert "0.99" not in (tracked(workspace, "toy", "axioms") / "axioms.csv").read_text("utf-8")
+
+
+def another_setting(_: Path) -> dict[str, Any]:
+    return {"settings": ToySettings(axioms={"confidence": 0.99, "versions": ["trees"]})}
+
+
+def altered_table(directory: Path) -> dict[str, Any]:
+    (directory / "axioms.csv").write_text("name\n", encoding="utf-8")
+    return {}
+
+
+def no_result(directory: Path) -> dict[str, Any]:
+    shutil.rmtree(directory)
+    return {}
+
+
+def other_code(directory: Path) -> dict[str, Any]:
+    manifest = directory / "manifest.json"
+    text = manifest.read_text("utf-8").replace(load_manifest(manifest).code, "0" * 64)
+    manifest.write_text(text, encoding="utf-8")
+    return {}
+
+
+def forced(_: Path) -> dict[str, Any]:
+    return {"force": ("axioms",)}
+
+
+@pytest.mark.parametrize("changed", [another_setting, altered_table, no_result, other_code, forced])
+def test_anything_else_is_counted_again(
+    changed: Callable[[Path], dict[str, Any]], take: Take, workspace: Workspace
+) -> None:
+    how = changed(tracked(workspace, "toy", "axioms"))
+    with pytest.raises(AssertionError, match="must not run"):
+        take("axioms", study=JUDGING, **how)
+    take("axioms", study=COUNTING, **how)
+    assert "0.99" not in (tracked(workspace, "mine", "axioms") / "axioms.csv").read_text("utf-8")
 
 
 def test_a_stage_ends_with_its_numbers_its_folder_and_its_time(

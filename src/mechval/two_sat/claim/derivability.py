@@ -14,7 +14,7 @@ Source: paper section 3 (mechanistic derivability); section 4 and appendix (abla
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -214,6 +214,9 @@ class CompositionRow(Estimate):
     confidence: float = tables.told()
     max_logit_difference: float = tables.number("largest difference of a logit")
     max_logit: float = tables.number("largest logit")
+
+    def at(self, confidence: float) -> "CompositionRow":
+        return replace(super().at(confidence), confidence=confidence)
 
 
 PARTS = tables.Table("axioms/parts.csv", PartRow)

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mechval.axioms import Axiom, AxiomReport, Batch, CellKey, Interpretation, Measurements, paired
+from mechval.axioms import (
+    Axiom,
+    AxiomReport,
+    Batch,
+    CellKey,
+    Interpretation,
+    Measurements,
+    ShuffledCell,
+    paired,
+)
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.suite import measure_axioms
 from mechval.two_sat.claim import assess, sizes, surface
@@ -34,12 +43,13 @@ _EVALUATE = CellKey(Axiom.PREFIX_EQUIVALENCE, 1 + COMPONENT_NAMES.index(EVALUATE
 @dataclass(frozen=True, eq=False)
 class Measured:
     """Everything that one pass of the network over the test split gave. ``variants``: of each one,
-    the cells that it bears on. ``tolerance``: prefix equivalence of evaluate for every tolerance,
-    of the main interpretations. ``paired``: McNemar comparisons of the trees, the disjunctions and
-    the rivals of a reading."""
+    the cells that it bears on. ``shuffled``: beside the cells of mains and variants. ``tolerance``:
+    prefix equivalence of evaluate for every tolerance, of the main interpretations. ``paired``:
+    McNemar comparisons of the trees, the disjunctions and the rivals of a reading."""
 
     mains: list[AxiomReport]
     variants: list[VariantRow]
+    shuffled: list[ShuffledCell]
     tolerance: list[ToleranceRow]
     paired: list[paired.PairedRow]
 
@@ -100,6 +110,15 @@ def measure(
     return Measured(
         mains=reports[: len(mains)],
         variants=[row for variant, report in varied for row in variant_rows(variant, report)],
+        shuffled=[
+            *(row for report in reports[: len(mains)] for row in report.shuffled),
+            *(
+                row
+                for variant, report in varied
+                for row in report.shuffled
+                if row.name in variant.cells
+            ),
+        ],
         tolerance=_tolerance_rows(mains, measured[: len(mains)], rule.confidence),
         paired=[
             row

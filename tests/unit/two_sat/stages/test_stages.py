@@ -366,3 +366,27 @@ def test_the_axioms_need_no_better_programs_and_say_the_same_without(
         with_all, without = ((place(each, "axioms") / name) for each in (workspace, alone))
         assert with_all.read_bytes() == without.read_bytes()
     assert {row["part"] for row in rows(place(alone, "axioms") / "choices.csv")} == {"γ_1", "γ_2"}
+
+
+def test_another_confidence_judges_the_counts_of_a_run_as_counting_again_does(
+    workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="mechval.pipeline")
+    own = Workspace(tmp_path / "own")
+    shutil.copytree(workspace.root, own.root)
+    stricter = settings(axioms=changed(TWO_SAT.axioms, confidence=0.999))
+    for run, force in (("judged", ()), ("counted", ("axioms",))):
+        options = RunOptions(run, 0, source="tiny", force=force)
+        run_stages(STUDY, stricter, ["axioms"], own, options)
+    told = [line for line in caplog.messages if "counts taken from run tiny" in line]
+    assert len(told) == 1
+    judged, counted, before = (
+        {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "run.json"}
+        for folder in (
+            own.stage("two_sat", run, "axioms").directory for run in ("judged", "counted", "tiny")
+        )
+    )
+    assert judged == counted
+    assert {name for name, bytes in judged.items() if bytes == before[name]} == {
+        *("choices.csv", "disagreements.safetensors", "metrics.json", "parts.csv", "sizes.csv")
+    }
