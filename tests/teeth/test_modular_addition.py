@@ -96,7 +96,7 @@ def test_a_reading_of_shuffled_sums_fails_where_sums_are_read_and_nowhere_else(
     order = torch.randperm(len(answers), generator=torch.Generator().manual_seed(0))
     hidden = subject.activations.hidden[subject.split.train]
     shuffled = fit_affine(hidden, table[answers[order]].flatten(1))
-    translations = replace(subject.translations, sum_reader=shuffled)
+    translations = replace(subject.translations, sum_readers={"pseudo_inverse": shuffled})
     found = broken(subject.judge(subject.interpretation(translations)))
     assert set(found) == ADD | ANSWER_COMPONENT
     assert min(found.values()) > 0.9 * N

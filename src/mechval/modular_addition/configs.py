@@ -113,8 +113,9 @@ class AxiomsConfig(Config):
     )
     readings: Annotated[tuple[Reading, ...], Distinct] = Field(
         min_length=1,
-        description="a list of pseudo_inverse and all_tokens (the paper's, vacuous if there are "
-        "no more tokens than features)",
+        description="a list of pseudo_inverse (with a ridge regression at cut 2) and all_tokens "
+        "(the paper's plain regressions, vacuous at cut 1 if there are no more tokens than "
+        "features)",
     )
     equivalences: Annotated[tuple[SumEquivalence, ...], Distinct] = Field(
         min_length=1,

@@ -1,10 +1,9 @@
 """The published interpretation of the modular-addition network: embed, add, answer.
 
-Four choices make a variant, its tags: ``program``, whose waves it has; ``reading``, how α_1 was
-fitted; ``rounding``, the precision of waves at cut 1; ``equivalence``, when two sums count as the
-same at cut 2. The α_1
-that carries the claim is the pseudo-inverse of γ_1, which can fail; the paper's is kept beside it
-(deviation D4).
+Four choices make a variant, its tags: ``program``, whose waves it has; ``reading``, how α_1 and α_2
+were fitted; ``rounding``, the precision of waves at cut 1; ``equivalence``, when two sums count as
+the same at cut 2. The α_1 that carries the claim is the pseudo-inverse of γ_1, which can fail, its
+α_2 a ridge regression; the paper's are kept beside them (deviations D4, U17).
 
 Source: paper section 5.
 """
@@ -101,7 +100,7 @@ def make_interpretations(
     config: AxiomsConfig,
     readings: Sequence[str],
 ) -> list[Interpretation]:
-    """One interpretation per variant of cut 1 (α_1 by each of ``readings``) and of cut 2."""
+    """One interpretation per variant of cut 1 (by each of ``readings``) and of cut 2."""
     concrete = components.steps
     selection = translations.selection
     held = selection.held.to(components.model.W_E.device)
@@ -109,7 +108,11 @@ def make_interpretations(
     own, answer = {"program": selection.program}, program.best_residue
     first = first_cuts(program, translations, config, readings)
     carried = wave_variables(translations)
-    second = second_cuts(problem, program.add, translations, config, (concrete[-1], answer))
+    rests = (concrete[-1], answer)
+    second = {
+        reading: list(second_cuts(problem, program.add, translations, config, reading, rests))
+        for reading in readings
+    }
     return [
         Interpretation(
             name="/".join((tags := own | embedded.tags | added.tags).values()),
@@ -122,7 +125,8 @@ def make_interpretations(
             equivalences=(exact_labels, embedded.equivalence, added.equivalence, exact_labels),
             variables=carried,
         )
-        for embedded, added in product(first, list(second))
+        for embedded in first
+        for added in second[embedded.tags["reading"]]
     ]
 
 
@@ -195,10 +199,11 @@ def second_cuts(
     add: Map,
     translations: Translations,
     config: AxiomsConfig,
+    reading: str,
     rests: tuple[Map, Map],
 ) -> Iterator[Cut]:
     """Cut 2: one per equivalence of ``config``; ``rests`` follow it in network and program."""
-    alpha, gamma = translations.alpha_2, translations.gamma_2
+    alpha, gamma = partial(translations.alpha_2, reading=reading), translations.gamma_2
     n, decimals = len(translations.selection.added), config.sum_decimals
     known: dict[SumEquivalence, tuple[str, Equivalence]] = {
         "exact": ("exact", equivalences.compared_waves(None, 2 * n)),

@@ -31,7 +31,7 @@ FITTED_INPUTS, HELD_OUT = "the inputs it was fitted on", "held-out inputs"
 class Judged:
     """Which map is judged, fitted to the network or to a control, and on which points.
 
-    ``reading`` says how ``alpha_1`` was had; for ``alpha_2`` it is ``regression``.
+    ``reading`` says how ``alpha_1`` was had; for ``alpha_2`` it is ``regression`` or ``ridge``.
     """
 
     map: str
@@ -139,10 +139,11 @@ def sum_readers(
         SHUFFLED: (activations.hidden, targets[order]),
     }
     for subject, (hidden, wanted) in subjects.items():
-        affine = fit_affine(hidden[split.train], wanted[split.train])
-        for words, judged in ((FITTED_INPUTS, split.train), (HELD_OUT, split.test)):
-            told = Judged(map="alpha_2", reading="regression", subject=subject, judged_on=words)
-            yield Reader(told, affine, affine(hidden[judged]), wanted[judged])
+        for reading, fit in (("regression", fit_affine), ("ridge", translations.fit_ridge)):
+            affine = fit(hidden[split.train], wanted[split.train])
+            for words, judged in ((FITTED_INPUTS, split.train), (HELD_OUT, split.test)):
+                told = Judged(map="alpha_2", reading=reading, subject=subject, judged_on=words)
+                yield Reader(told, affine, affine(hidden[judged]), wanted[judged])
 
 
 def reading_row(reader: Reader) -> ReadingErrors:

@@ -2,7 +2,8 @@
 
 Every translation is an affine map fitted by least squares; where several fit equally well (more
 features than points), the one of least norm. Such a map reproduces *any* targets on the points it
-was fitted on, so an equivalence measured there cannot fail: it is vacuous (deviation D4).
+was fitted on, so an equivalence measured there cannot fail: it is vacuous (deviation D4). The α_2
+that carries the claim is fitted with a penalty (deviation U17).
 
 Source: paper section 5.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, RidgeCV
 from torch import Tensor
 
 from mechval.errors import MechvalError
@@ -29,6 +30,8 @@ NO_CLAIM = (
 )
 HALF_TOKENS = "half_tokens"
 """α_1 by regression on half of the numbers, to be judged on the others."""
+PENALTIES = np.logspace(-6, 6, 49)
+"""Those of ridge regression among which cross-validation chooses, for every network."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,22 @@ def fit_affine(
     features: Float[Tensor, "point features"], targets: Float[Tensor, "point targets"]
 ) -> Affine:
     """Least squares with an intercept."""
-    fitted = LinearRegression().fit(features.cpu().double().numpy(), targets.cpu().double().numpy())
+    return _fit(LinearRegression(), features, targets)
+
+
+def fit_ridge(
+    features: Float[Tensor, "point features"], targets: Float[Tensor, "point targets"]
+) -> Affine:
+    """Least squares with an intercept and the penalty that predicts best each point left out."""
+    return _fit(RidgeCV(alphas=PENALTIES), features, targets)
+
+
+def _fit(
+    regression: LinearRegression | RidgeCV,
+    features: Float[Tensor, "point features"],
+    targets: Float[Tensor, "point targets"],
+) -> Affine:
+    fitted = regression.fit(features.cpu().double().numpy(), targets.cpu().double().numpy())
     return Affine(
         weight=torch.from_numpy(np.ascontiguousarray(np.transpose(fitted.coef_))),
         bias=torch.from_numpy(np.asarray(fitted.intercept_)),
@@ -79,22 +97,23 @@ def pseudo_inverse(affine: Affine) -> Affine:
 
 @dataclass(frozen=True)
 class Translations:
-    """Everything fitted to one network: α_1 by each reading, γ_1, α_2, γ_2.
+    """Everything fitted to one network: α_1 and α_2 by each reading, γ_1, γ_2.
 
     ``readers`` map the embedding of one number to the waves that the program holds (pairs of cosine
     and sine, flattened, in the order of ``selection.held``), by how they were had: ``all_tokens``
     (regression on all numbers, the paper's), ``pseudo_inverse`` (of ``writer``, the way back),
     ``half_tokens`` if it was asked for. γ_1 puts ``equals``, the embedding of ``=``, at the last
-    position. ``sum_reader`` maps hidden activations to the added waves of ``a + b``, ``sum_writer``
-    back; γ_2 puts in the train mean of the residual stream. ``constant_label`` is the most frequent
-    label on fitting inputs.
+    position. ``sum_readers`` map hidden activations to the added waves of ``a + b``, beside
+    ``all_tokens`` by plain regression (the paper's), beside the others by ridge regression;
+    ``sum_writer`` maps back; γ_2 puts in the train mean of the residual stream. ``constant_label``
+    is the most frequent label on fitting inputs.
     """
 
     selection: Selection
     readers: Mapping[str, Affine]
     writer: Affine
     equals: Float[Tensor, " d_model"]
-    sum_reader: Affine
+    sum_readers: Mapping[str, Affine]
     sum_writer: Affine
     mean_resid_mid: Float[Tensor, " d_model"]
     constant_label: int
@@ -117,9 +136,9 @@ class Translations:
         equals = self.equals.to(written.device).expand(len(written), 1, -1)
         return torch.cat([written, equals], dim=1)
 
-    def alpha_2(self, state: AnswerState) -> Float64[Tensor, "batch frequency 2"]:
+    def alpha_2(self, state: AnswerState, reading: str) -> Float64[Tensor, "batch frequency 2"]:
         """The waves of ``a + b``, read off the hidden activations; nothing else is read."""
-        return self.sum_reader(state.hidden).unflatten(-1, (-1, 2))
+        return self.sum_readers[reading](state.hidden).unflatten(-1, (-1, 2))
 
     def gamma_2(self, total: Float64[Tensor, "batch frequency 2"]) -> AnswerState:
         """Hidden activations made of waves alone, beside the mean residual stream."""
@@ -155,12 +174,13 @@ def fit_translations(
     added = table[:, : len(selection.added)]
     sums = added[problem.answers(problem.pairs(train))].flatten(1)
     hidden, resid_mid = activations.hidden[train], activations.resid_mid[train]
+    plain, ridge = fit_affine(hidden, sums), fit_ridge(hidden, sums)
     return Translations(
         selection=selection,
         readers=readers,
         writer=writer,
         equals=embedding[problem.equals_token],
-        sum_reader=fit_affine(hidden, sums),
+        sum_readers={name: plain if name == "all_tokens" else ridge for name in readers},
         sum_writer=fit_affine(sums, hidden),
         mean_resid_mid=resid_mid.double().mean(dim=0).to(resid_mid.dtype),
         constant_label=int(activations.labels[train].mode().values),

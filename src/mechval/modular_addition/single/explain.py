@@ -139,7 +139,7 @@ def explain_sum(explained: Explained, a: int, b: int) -> Explanation:
     sides = {
         "a": (selection.held, numbers[0, 0], read[0]),
         "b": (selection.held, numbers[0, 1], read[1]),
-        "a + b": (selection.added, total[0], translations.alpha_2(state)[0]),
+        "a + b": (selection.added, total[0], translations.alpha_2(state, READING)[0]),
     }
     config = explained.config.model_copy(update={"equivalences": (EQUIVALENCE,)})
     claim = make_interpretations(components, problem, translations, config, [READING])[0]

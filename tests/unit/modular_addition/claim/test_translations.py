@@ -4,6 +4,7 @@ import torch
 from mechval.modular_addition.circuit.fourier import waves
 from mechval.modular_addition.claim.translations import (
     fit_affine,
+    fit_ridge,
     pseudo_inverse,
 )
 from mechval.modular_addition.problem import ModularAddition
@@ -72,3 +73,35 @@ def test_states_go_through_gamma_and_back() -> None:
     state = translations.gamma_2(TABLE)
     # The state says what γ_2 puts into the residual stream: one and the same train mean.
     assert state.resid_mid.equal(translations.mean_resid_mid.expand(P, -1))
+
+
+def noisy(n_points: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Many features of which two are the targets, and noise as large as they."""
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(n_points, 40, generator=generator)
+    return features, features[:, :2] + torch.randn(n_points, 2, generator=generator)
+
+
+def test_a_penalty_reads_unseen_points_better_where_there_are_few() -> None:
+    few, unseen = noisy(50, 0), noisy(1000, 1)
+    errors = [
+        float((fit(*few)(unseen[0]) - unseen[1]).square().mean()) for fit in (fit_affine, fit_ridge)
+    ]
+    assert errors[1] < errors[0] / 2
+
+
+def test_a_penalty_does_not_hide_that_there_is_nothing_to_read() -> None:
+    features, target = noisy(50, 0)
+    read = fit_ridge(features, target.roll(1, dims=0))
+    assert float(read(features).var()) < float(target.var()) / 10
+
+
+def test_the_papers_sum_reader_is_plain_regression_the_claims_a_ridge() -> None:
+    problem = ModularAddition(p=P)
+    subject = Subject.of(problem, wave_network(problem, (2, 5, 9)), (2, 5, 9))
+    translations = subject.translations
+    hidden = subject.activations.hidden[subject.split.train]
+    answers = problem.answers(problem.pairs(subject.split.train))
+    for reading, fit in {"all_tokens": fit_affine, "pseudo_inverse": fit_ridge}.items():
+        fitted = fit(hidden, TABLE[answers].flatten(1))
+        assert translations.sum_readers[reading].weight.equal(fitted.weight)
