@@ -51,7 +51,7 @@ def modular_addition(runs: Mapping[str, RunFiles]) -> str:
         *((title, partial(counts, names=names)) for title, names in _COLUMNS.items()),
         ("all of these cells by the paper's rules", lambda run: _failing(_by_the_paper(runs[run]))),
     )
-    trained = [own for own in runs.values() if own.settings.model.kind == "own"]
+    trained = list(filter(_is_trained_here, runs.values()))
     found = [
         sum(_failing(choice(own)) == 0 for own in trained) for choice in (main_cells, _by_the_paper)
     ]
@@ -76,8 +76,12 @@ def _failing(cells: list[Cell]) -> int | None:
     return sum(cell.disagreements for cell in asked_for(cells)) if cells else None
 
 
+def _is_trained_here(files: RunFiles) -> bool:
+    return (files.folder("train") / "grokking.json").is_file()
+
+
 def _trained(files: RunFiles) -> str:
-    if not (files.folder("train") / "grokking.json").is_file():
+    if not _is_trained_here(files):
         return ""
     found = files.record(GROKKING)
     at = "never" if found.grokked_at_step is None else f"{found.grokked_at_step:,}"
