@@ -76,7 +76,7 @@ def _fit(
 ) -> Affine:
     fitted = regression.fit(features.cpu().double().numpy(), targets.cpu().double().numpy())
     return Affine(
-        weight=torch.from_numpy(np.ascontiguousarray(np.transpose(fitted.coef_))),
+        weight=torch.from_numpy(np.ascontiguousarray(np.asarray(fitted.coef_).T)),
         bias=torch.from_numpy(np.asarray(fitted.intercept_)),
         n_points=len(features),
         n_features=features.shape[1],

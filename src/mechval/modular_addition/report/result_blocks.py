@@ -68,7 +68,8 @@ BLOCKS: Mapping[str, Block] = {"modular_addition": modular_addition}
 def _by_the_paper(files: RunFiles) -> list[Cell]:
     """Where the main interpretation has other choices: the paper's frequencies and regressions."""
     main = main_cells(files)
-    tags = main[0].tags | {"program": "embedding", "reading": "all_tokens"} if main else {}
+    paper = {"program": "embedding", "reading": "all_tokens"}
+    tags = {**main[0].tags, **paper} if main else {}
     return [cell for cell in files.rows(axioms.CELLS) if cell.tags == tags]
 
 
