@@ -36,7 +36,7 @@ def take_stages(session: Session, selected: tuple[Stage[Any], ...]) -> None:
         raise MechvalError(f"from={source} is this run itself; allowed: another one, or a change.")
     other = replace(session, options=replace(session.options, run=source))
     made = {stage.name for stage in selected}
-    for stage in _needed(session, made):
+    for stage in _needed(session, other, made):
         places = session.places(stage.name)
         is_forced = bool({"all", stage.name} & set(session.options.force) and stage.name in made)
         if places.manifest.exists() or is_forced:
@@ -96,12 +96,13 @@ def _without(config: Mapping[str, Any], settings: Iterable[str]) -> dict[str, An
     return left
 
 
-def _needed(session: Session, names: set[str]) -> list[Stage[Any]]:
-    """The named stages and all that they read, in pipeline order."""
+def _needed(session: Session, other: Session, names: set[str]) -> list[Stage[Any]]:
+    """The named stages and all that they read, in pipeline order; what the other run lacks and they
+    can do without is none of them."""
     needed = set(names)
     for stage in reversed(session.stages):
         if stage.name in needed:
-            needed.update(stage.upstream)
+            needed.update(other.upstream(stage))
     return [stage for stage in session.stages if stage.name in needed]
 
 

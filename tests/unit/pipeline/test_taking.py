@@ -54,6 +54,20 @@ def test_of_all_stages_those_after_the_change_are_made(
     assert "axioms: runs because there is no result yet" in caplog.messages
 
 
+def test_what_the_other_run_lacks_and_no_stage_must_read_is_not_asked_for(
+    take: Take, workspace: Workspace
+) -> None:
+    shutil.rmtree(tracked(workspace, "toy", "circuit"))
+    needless = {"upstream": ("train", "circuit"), "run": lambda _: None}
+    study = {name: ToyStudy({"axioms": {**needless, "optional": optional}})
+             for name, optional in (("must", ()), ("may", ("circuit",)))}  # fmt: skip
+    with pytest.raises(MechvalError, match="cannot give the stage circuit"):
+        take("axioms", study=study["must"])
+    take("axioms", study=study["may"])
+    assert not tracked(workspace, "mine", "circuit").exists()
+    assert tracked(workspace, "mine", "axioms").is_dir()
+
+
 def test_large_files_are_not_written_twice(take: Take, workspace: Workspace) -> None:
     take("axioms")
     (mine, toy) = (
