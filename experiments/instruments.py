@@ -27,7 +27,7 @@ from experiments.folders import working_folder
 from mechval import axioms as mv
 from mechval.axioms.lookup import LOOKUPS, lookup_curve
 from mechval.errors import MechvalError
-from mechval.instruments import dyck, evading, matrix, planted, trained, two_sat, waves
+from mechval.instruments import dyck, evading, matrix, planted, squares, trained, two_sat, waves
 from mechval.instruments.columns import COLUMNS
 from mechval.instruments.das import SEARCHES, Search, SearchRow, search
 from mechval.instruments.modular_nulls import ModularNulls
@@ -171,6 +171,7 @@ def make_organisms(workspace: Workspace) -> Iterator[Organism]:
     yield from planted.mutants(proved, CLAIM, tokens)
     explained = load_explained(FinishedRun(workspace, "modular_addition", REFERENCE), None)
     yield from waves.wave_claims(explained, N_SUMS, SEED)
+    yield from squares.square_claims(squares.load(made), N_SUMS, SEED)
     for name, network in dyck.load_all(made).items():
         yield from dyck.dyck_claims(name, network)
 

@@ -1,8 +1,8 @@
 """Train the networks that the matrix of instruments is tried on.
 
 ``python -m experiments.organisms`` trains those whose weights ``results/instruments/organisms``
-does not have, one after the other, on one core; a training of minutes goes on where it was stopped.
-Delete a file to train its networks anew: the same seed gives the same network on the same machine.
+does not have, one after the other, on one core; attempts that were made stay. Delete a file to
+train its networks anew: the same seed gives the same network on the same machine.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import torch
 from experiments.exits import exit_codes
 from experiments.folders import working_folder
 from experiments.instruments import CLAIM, FOLDER, N_SUMS, PROVED
-from mechval.instruments import dyck, evading, trained
+from mechval.instruments import dyck, evading, squares, trained
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.two_sat.single.subject import load_subject
 
@@ -22,15 +22,16 @@ from mechval.two_sat.single.subject import load_subject
 def main(root: Path) -> None:
     """Train what is missing; raises MechvalError if the honest 2-SAT network is."""
     folder = root / FOLDER / trained.FOLDER
-    scratch = root / "build" / "scratch" / "instruments"
     makers: dict[str, Callable[[], Iterable[trained.TrainedRow]]] = {
         dyck.WEIGHTS: lambda: dyck.train_all(folder),
-        evading.WEIGHTS: lambda: _evade(root, folder, scratch / "evading"),
+        squares.WEIGHTS: lambda: squares.train_all(folder),
+        evading.WEIGHTS: lambda: _evade(root, folder),
     }
     known = folder / Path(trained.TRAINED.file).name
     rows = list(trained.TRAINED.read(folder)) if known.is_file() else []
+    is_left = len(evading.known_attempts(folder)) < len(evading.ATTEMPTS)
     for name, make in makers.items():
-        if (folder / name).is_file():
+        if (folder / name).is_file() and not (name == evading.WEIGHTS and is_left):
             continue
         made = list(make())
         again = {row.network for row in made}
@@ -38,15 +39,10 @@ def main(root: Path) -> None:
         trained.TRAINED.write(rows, folder)
 
 
-def _evade(root: Path, folder: Path, scratch: Path) -> list[trained.TrainedRow]:
+def _evade(root: Path, folder: Path) -> list[trained.TrainedRow]:
     subject = load_subject(FinishedRun(Workspace(root), "two_sat", PROVED))
-    rows = list(evading.train_all(subject, CLAIM, folder, scratch, N_SUMS))
-    evading.ATTEMPTED.write(rows, folder)
-    return [
-        trained.TrainedRow(evading.WEIGHTS, row.seed, row.steps, row.n, row.wrong)
-        for row in rows
-        if row.is_kept
-    ]
+    row = evading.train_all(subject, CLAIM, folder, N_SUMS)
+    return [trained.TrainedRow(evading.WEIGHTS, row.seed, row.steps, row.n, row.wrong)]
 
 
 if __name__ == "__main__":

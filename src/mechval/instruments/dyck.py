@@ -23,7 +23,7 @@ from torch.nn import functional
 from mechval.axioms import Interpretation, Part, Variable, exact_labels, identity
 from mechval.errors import MechvalError
 from mechval.files import write_whole
-from mechval.instruments.fitted import fitted_organism
+from mechval.instruments.fitted import fit_directions, fitted_organism
 from mechval.instruments.organism import Organism
 from mechval.instruments.trained import TrainedRow
 from mechval.progress import track
@@ -244,14 +244,15 @@ def dyck_claims(name: str, network: Network) -> list[Organism]:
         inputs=prefixes,
         domain_size=len(prefixes),
     )
+    with torch.no_grad():
+        total = network.add_up(network.attend(prefixes))
     second = fitted_organism(
         values,
         f"{told} / the value sum holds every open bracket",
         (lambda tokens: network.add_up(network.attend(tokens)), network.decode),
         (lambda tokens: read_brackets(tokens).open, innermost),
+        fit_directions(total, read_brackets(prefixes).open, TYPES),
         variables=[f"open at depth {depth}" for depth in range(1, DEPTH + 1)],
-        rank=TYPES,
-        fitting=prefixes,
         inputs=prefixes,
         is_sound=not is_stack,
         control=pattern if is_stack else "",

@@ -7,7 +7,8 @@ Nothing forbids that: behind γ idle neurons stand at their mean, which no formu
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from mechval.two_sat.single.subject import Subject
 
 WEIGHTS = "evading.safetensors"
 NAME = "O3 trained against the axioms"
-_TRAIN_SEED, _COPIES = 3, 4
+_TRAIN_SEED, _COPIES, _EVALUATED = 3, 4, 8192
 _MEAN = "mean_hidden"
 MOST_FOLLOWED = 0.1
 """Of informative pairs, for a claim to count as evaded."""
@@ -71,12 +72,14 @@ class AttemptRow:
             the network it started from.
         informative: pairs in which one claimed neuron is exchanged and the program's answer
             changes, of all neurons; ``followed`` is on how many the network's answer does so too.
+        seconds: of this machine, never compared; None if they were not taken.
         is_kept: whether it is the organism.
     """
 
     attempt: int = tables.told()
     seed: int = tables.told()
     steps: int = tables.told()
+    formulas: int = tables.told("formulas trained on")
     batch: int = tables.told()
     rate: float = tables.told("learning rate")
     gamma: float = tables.told("weight of γ")
@@ -87,7 +90,13 @@ class AttemptRow:
     honest: float = tables.rate("of the honest network")
     informative: int = tables.told("informative pairs")
     followed: float = tables.rate("interchange accuracy on them")
+    seconds: float | None = tables.number(unit="s")
     is_kept: bool = tables.told("kept")
+
+    @property
+    def is_evading(self) -> bool:
+        """Whether both aims are reached."""
+        return self.epsilon <= 2 * self.honest and self.followed < MOST_FOLLOWED
 
 
 ATTEMPTED = tables.Table("organisms/evading.csv", AttemptRow)
@@ -104,28 +113,38 @@ class _Facts:
     high: Float[Tensor, " neuron"]
 
 
-def train_all(
-    subject: Subject, claim: str, folder: Path, scratch: Path, n_formulas: int
-) -> Iterator[AttemptRow]:
-    """Every attempt, measured; the network of the best lies in one file.
+def known_attempts(folder: Path) -> tuple[AttemptRow, ...]:
+    """Those that were made, if the network of the best of them is there."""
+    known = folder / Path(ATTEMPTED.file).name
+    return ATTEMPTED.read(folder) if known.is_file() and (folder / WEIGHTS).is_file() else ()
+
+
+def train_all(subject: Subject, claim: str, folder: Path, n_formulas: int) -> AttemptRow:
+    """Every attempt that was not made yet, measured; the network of the best lies in one file.
 
     The best has the fewest informative pairs followed among those whose ε is at most twice that of
-    the honest network, or else the least ε. ``scratch`` keeps what is trained.
+    the honest network, or else the least ε. Returns its row.
     """
     tokens = draw_tokens(subject.problem, n_formulas, _TRAIN_SEED + 1)
     base = _largest_epsilon(honest("honest", subject, claim, tokens))
-    rows: list[AttemptRow] = []
-    found: list[dict[str, Tensor]] = []
-    for number, attempt in enumerate(ATTEMPTS):
-        kept = scratch / f"{number}.safetensors"
-        if not kept.is_file():
-            write_whole(kept, save(train(subject, claim, attempt)))
-        found.append(load_file(kept))
-        organism = evading(subject, claim, tokens, found[-1])
-        rows.append(_measured(number, attempt, organism, subject, base))
-    best = min(rows, key=lambda row: (max(row.epsilon, 2 * base), row.followed))
-    write_whole(folder / WEIGHTS, save(found[best.attempt]))
-    yield from (replace(row, is_kept=row is best) for row in rows)
+    rows = [*known_attempts(folder)]
+    for number in range(len(rows), len(ATTEMPTS)):
+        attempt, start = ATTEMPTS[number], time.perf_counter()
+        found = train(subject, claim, attempt)
+        seconds = time.perf_counter() - start
+        organism = evading(subject, claim, tokens, found)
+        rows.append(_measured(number, attempt, organism, subject, base, seconds))
+        best = min(rows, key=_rank).attempt
+        if best == number:
+            write_whole(folder / WEIGHTS, save(found))
+        rows = [replace(row, is_kept=row.attempt == best) for row in rows]
+        ATTEMPTED.write(rows, folder)
+    return next(row for row in rows if row.is_kept)
+
+
+def _rank(row: AttemptRow) -> tuple[float, float]:
+    # rows of before come from a table, which rounds
+    return round(max(row.epsilon, 2 * row.honest), 6), row.followed
 
 
 def load_evading(folder: Path) -> dict[str, Tensor]:
@@ -142,8 +161,7 @@ def evading(
     tokens: Int[Tensor, "formula pos"],
     trained: Mapping[str, Tensor],
 ) -> Organism:
-    """The claim of the honest network about what was trained from it; without scores, as no search
-    was tried."""
+    """The claim of the honest network about what was trained from it."""
     model = copy.deepcopy(subject.components.model)
     with torch.no_grad():
         for name, weight in model.block(1).mlp.named_parameters():
@@ -151,7 +169,7 @@ def evading(
     circuit = replace(subject.circuit, mean_hidden=trained[_MEAN])
     made = honest(NAME, remade(subject, model, circuit), claim, tokens)
     told = "answers by other neurons, but obeys what γ writes / the claimed neurons answer"
-    return replace(made, told=told, is_sound=False, control=CONTROL, scores=None)
+    return replace(made, told=told, is_sound=False, control=CONTROL)
 
 
 def train(subject: Subject, claim: str, attempt: Attempt) -> dict[str, Tensor]:
@@ -208,15 +226,14 @@ def _start(
 def _facts(subject: Subject, claim: str, n_formulas: int) -> _Facts:
     components, base = subject.components, subject.interpretations[claim]
     tokens = draw_tokens(subject.problem, n_formulas, _TRAIN_SEED)
-    state = components.evaluate(components.parse(tokens))
+    found = [
+        (state.resid_mid, base.alphas[2](state), components.output(state))
+        for some in tokens.split(_EVALUATED)
+        for state in [components.evaluate(components.parse(some))]
+    ]
+    resid_mid, bits, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
     reading = claimed_reading(subject, claim)
-    return _Facts(
-        resid_mid=state.resid_mid,
-        bits=base.alphas[2](state),
-        labels=components.output(state),
-        neurons=reading.neurons,
-        high=reading.levels.high,
-    )
+    return _Facts(resid_mid, bits, labels, reading.neurons, reading.levels.high)
 
 
 def _loss(
@@ -265,7 +282,12 @@ def _answering(
 
 
 def _measured(
-    number: int, attempt: Attempt, organism: Organism, subject: Subject, base: float
+    number: int,
+    attempt: Attempt,
+    organism: Organism,
+    subject: Subject,
+    base: float,
+    seconds: float | None,
 ) -> AttemptRow:
     claim = organism.claim
     own, other = (
@@ -278,6 +300,7 @@ def _measured(
         attempt=number,
         seed=attempt.seed,
         steps=attempt.steps,
+        formulas=attempt.formulas,
         batch=attempt.batch,
         rate=attempt.rate,
         gamma=attempt.gamma,
@@ -288,6 +311,7 @@ def _measured(
         honest=base,
         informative=n,
         followed=1 - sum(cell.disagreements for cell in bits) / n,
+        seconds=seconds,
         is_kept=False,
     )
 

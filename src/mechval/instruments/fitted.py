@@ -1,8 +1,9 @@
 """Claims that say which variables a state holds, not where: α and γ are fitted in one way for all.
 
 A state is taken as a sum of vectors, one for the value of each variable. Least squares finds them,
-and the directions in which those of a variable vary most are its carrier. So a right and a wrong
-program about the same state get maps of the same family, size and effort.
+and the directions in which those of a variable vary most are its carrier; where variables share
+directions, all of them together are one. So a right and a wrong program about the same state get
+maps of the same family and effort.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,22 +79,60 @@ def fit_directions(
 
     Raises MechvalError for more directions than the state has dimensions.
     """
-    states, width, n = states.double(), states.shape[1], held.shape[1]
+    n = held.shape[1]
+    _check_rank(rank, n, states.shape[1])
+    values, vectors = _vectors(states, held)
+    axes = [torch.linalg.svd(own)[2][:rank] for own in vectors]
+    rest = torch.linalg.svd(torch.cat(axes))[2][n * rank :]
+    codes = tuple(own @ axis.T for own, axis in zip(vectors, axes, strict=True))
+    return Directions(states.double().mean(dim=0), torch.cat([*axes, rest]), values, codes)
+
+
+def fit_sums(
+    states: Float[Tensor, "sample width"],
+    parts: Int[Tensor, "sample part"],
+    rank: int,
+    named: Callable[[Int[Tensor, "value part"]], Int[Tensor, " value"]],
+) -> Directions:
+    """One variable in ``rank`` directions, whose codes are sums of a vector for each of its parts.
+
+    ``named`` gives the variable's value for every combination of parts, another for each. Raises
+    MechvalError for more directions than the state has dimensions.
+    """
+    _check_rank(rank, 1, states.shape[1])
+    values, vectors = _vectors(states, parts)
+    basis = torch.linalg.svd(torch.cat(vectors))[2]
+    codes = [own @ basis[:rank].T for own in vectors]
+    places = torch.cartesian_prod(*(torch.arange(len(own)) for own in values)).reshape(
+        -1, len(values)
+    )
+    found = named(torch.stack([own[at] for own, at in zip(values, places.T, strict=True)], dim=1))
+    summed = torch.stack([own[at] for own, at in zip(codes, places.T, strict=True)]).sum(dim=0)
+    order = found.argsort()
+    return Directions(states.double().mean(dim=0), basis, (found[order],), (summed[order],))
+
+
+def _check_rank(rank: int, n: int, width: int) -> None:
     if not 0 < n * rank <= width:
         raise MechvalError(
             f"rank={rank} takes {n * rank} of {width} dimensions for {n} variables; allowed: at "
             "least one each and no more than there are."
         )
-    mean = states.mean(dim=0)
+
+
+def _vectors(
+    states: Float[Tensor, "sample width"], held: Int[Tensor, "sample variable"]
+) -> tuple[tuple[Int[Tensor, " value"], ...], list[Float[Tensor, "value width"]]]:
+    """What occurred of every variable, and the vector of each of these beside the mean state."""
+    states = states.double()
     values = tuple(column.unique() for column in held.T)
     designs = [(held[:, [place]] == own).double() for place, own in enumerate(values)]
-    fitted = torch.linalg.lstsq(torch.cat(designs, dim=1), states - mean, driver="gelsd").solution
+    centred = states - states.mean(dim=0)
+    fitted = torch.linalg.lstsq(torch.cat(designs, dim=1), centred, driver="gelsd").solution
     vectors = fitted.split([len(own) for own in values])
-    vectors = [own - design.mean(dim=0) @ own for own, design in zip(vectors, designs, strict=True)]
-    axes = [torch.linalg.svd(own)[2][:rank] for own in vectors]
-    rest = torch.linalg.svd(torch.cat(axes))[2][n * rank :]
-    codes = tuple(own @ axis.T for own, axis in zip(vectors, axes, strict=True))
-    return Directions(mean, torch.cat([*axes, rest]), values, codes)
+    return values, [
+        own - design.mean(dim=0) @ own for own, design in zip(vectors, designs, strict=True)
+    ]
 
 
 def fitted_organism(
@@ -101,10 +140,9 @@ def fitted_organism(
     told: str,
     network: Columns,
     program: Columns,
+    found: Directions,
     *,
     variables: Sequence[str],
-    rank: int,
-    fitting: Tensor,
     inputs: Tensor,
     is_sound: bool,
     control: str = "",
@@ -116,11 +154,9 @@ def fitted_organism(
     Args:
         network: inputs to a state ``[batch, width]``, and on to labels.
         program: inputs to one integer for each of ``variables``, and on to labels.
-        fitting: inputs for α and γ.
+        found: what α and γ are made of.
         logits: of labels from a middle state, for instruments that are trained.
     """
-    with torch.no_grad():
-        found = fit_directions(network[0](fitting), program[0](fitting), rank)
     named = [
         Variable(
             MEDIATE,
@@ -155,7 +191,9 @@ def fitted_organism(
         domain_size=domain_size,
         control=control,
         scores=logits and (lambda cut, coordinates: logits(found.state(coordinates))),
-        searched=[Searched(each, Part("the whole state"), rank) for each in named]
-        if logits
-        else (),
+        searched=[
+            Searched(each, Part("the whole state"), codes.shape[1])
+            for each, codes in zip(named, found.codes, strict=True)
+            if logits
+        ],
     )

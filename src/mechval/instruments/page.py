@@ -148,11 +148,12 @@ def render_text(folder: Path) -> str:
         attempts=markdown_of(
             show(
                 attempts,
-                "attempt seed steps batch rate gamma evade n wrong epsilon honest informative "
-                "followed is_kept",
+                "attempt seed steps formulas batch rate gamma evade n wrong epsilon honest "
+                "informative followed seconds is_kept",
             )
         ),
         n_attempts=len(attempts),
+        n_reached=sum(row.is_evading for row in attempts),
         evaded=f"{MOST_FOLLOWED:.0%}",
         surprises=markdown_of(_surprises(entries)),
         null_figures=[each.study for each in compared(folder)],

@@ -1,5 +1,6 @@
 """Organisms that are fitted or trained, on states and networks whose every entry is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mechval.errors import MechvalError
-from mechval.instruments import dyck, evading, matrix, trained, waves
+from mechval.instruments import dyck, evading, matrix, squares, trained, waves
 from mechval.instruments.columns import INSTRUMENTS
 from mechval.instruments.dyck import Attention
 from mechval.instruments.evading import Attempt
@@ -15,7 +16,7 @@ from mechval.instruments.fitted import fit_directions, fitted_organism
 from mechval.instruments.organism import Organism
 from mechval.modular_addition.single.explain import Explained, load_explained
 from mechval.pipeline import FinishedRun, Workspace
-from mechval.two_sat.single.subject import load_subject
+from mechval.two_sat.single.subject import Subject, load_subject
 
 ROOT = Path(__file__).resolve().parents[3]
 RESULTS = ROOT / "results" / "instruments"
@@ -65,9 +66,8 @@ def about_squares(hold: bool) -> Organism:
         "",
         (state, answer),
         (hold_in, answer_by),
+        fit_directions(state(PAIRS), hold_in(PAIRS), 2),
         variables=names,
-        rank=2,
-        fitting=PAIRS,
         inputs=PAIRS,
         is_sound=hold,
         domain_size=len(PAIRS),
@@ -94,6 +94,50 @@ def test_the_other_factorisation_answers_right_and_is_refuted() -> None:
 def test_more_directions_than_dimensions_are_refused() -> None:
     with pytest.raises(MechvalError, match="rank=5 takes 10 of 8 dimensions for 2 variables"):
         fit_directions(state(PAIRS), held(PAIRS), 5)
+
+
+def hand_set_squares(p: int = 7, *, has_signs: bool) -> squares.Network:
+    """A neuron for each pair of squares; if asked, a dimension that nothing reads tells a from −a
+    and b from −b."""
+    numbers = torch.arange(p)
+    own = (numbers**2 % p).unique()
+    n = len(own)
+    stands = (numbers[:, None] ** 2 % p == own).float()
+    sign = 0.1 * (numbers > p // 2).float()[:, None] * has_signs
+    nothing = torch.zeros(p, n)
+    embeddings = [torch.cat([stands, nothing, sign], 1), torch.cat([nothing, stands, 2 * sign], 1)]
+    first, second = torch.cartesian_prod(torch.arange(n), torch.arange(n)).T
+    reads = torch.zeros(2 * n + 1, n * n)
+    reads[first, torch.arange(n * n)] = 1
+    reads[n + second, torch.arange(n * n)] = 1
+    writes = torch.eye(p)[(own[first] - own[second]) % p]
+    return squares.Network(torch.stack(embeddings), reads, -torch.ones(n * n), writes)
+
+
+def test_another_program_passes_by_maps_that_read_what_nothing_uses() -> None:
+    right, wrong, finer = squares.square_claims(hand_set_squares(has_signs=True), 512, 0, rank=7)
+    for organism in (right, finer):
+        assert rates(organism, "axioms") == [0, 0, 0, 0]
+        assert rates(organism, "interchange") == [0, 0]
+    assert min(rates(wrong, "axioms")) > 0.5
+    assert [each.is_sound for each in (right, wrong, finer)] == [True, False, False]
+
+
+def test_another_program_fails_where_squares_alone_are_held() -> None:
+    right, _, finer = squares.square_claims(hand_set_squares(has_signs=False), 512, 0, rank=6)
+    assert rates(right, "axioms") == [0, 0, 0, 0]
+    # α cannot tell a from −a; what γ writes of either is the same
+    reads, _, writes, _ = rates(finer, "axioms")
+    assert (reads > 0.4, writes) == (True, 0)
+
+
+def test_squares_are_trained_alike_from_a_seed_and_the_committed_ones_are_right() -> None:
+    first, again = (squares.train(1, p=5, steps=3) for _ in range(2))
+    assert torch.equal(first.reads, again.reads)
+    assert not torch.equal(first.reads, squares.train(2, p=5, steps=3).reads)
+    network, pairs = squares.load(RESULTS / trained.FOLDER), squares.all_pairs(squares.P)
+    wrong = network.answer(network.add_up(pairs)) != (pairs[:, 0] ** 2 - pairs[:, 1] ** 2) % 113
+    assert not wrong.any()
 
 
 PREFIXES = dyck.all_prefixes()
@@ -166,7 +210,7 @@ def test_a_seed_gives_the_committed_network(attention: Attention) -> None:
 
 
 def test_missing_weights_are_refused(tmp_path: Path) -> None:
-    for load in (dyck.load_all, evading.load_evading):
+    for load in (dyck.load_all, evading.load_evading, squares.load):
         with pytest.raises(MechvalError, match="is missing"):
             load(tmp_path)
 
@@ -218,11 +262,40 @@ def test_training_against_the_axioms_leaves_what_claimed_neurons_read() -> None:
 
 
 def test_attempts_are_told_as_they_came() -> None:
-    rows = evading.ATTEMPTED.read(RESULTS / trained.FOLDER)
-    assert len(rows) == len(evading.ATTEMPTS)
+    rows = evading.known_attempts(RESULTS / trained.FOLDER)
+    assert [row.attempt for row in rows] == [*range(len(evading.ATTEMPTS))]
     (kept,) = (row for row in rows if row.is_kept)
-    reached = [row for row in rows if row.epsilon <= 2 * row.honest]
-    assert kept.followed == min((row.followed for row in reached), default=kept.followed)
+    assert kept.is_evading or not any(row.is_evading for row in rows)
+    own, honest = kept.epsilon, kept.honest
+    assert not replace(kept, epsilon=2.1 * honest).is_evading
+    assert not replace(kept, epsilon=honest, followed=0.11).is_evading
+    assert own == min(row.epsilon for row in rows) or own <= 2 * honest
+
+
+def test_attempts_that_were_made_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proved = load_subject(FinishedRun(Workspace(ROOT), "two_sat", "proved"))
+    template = evading.known_attempts(RESULTS / trained.FOLDER)[0]
+    epsilons, seeds = [0.5, 0.1, 0.1 - 1e-9], []
+
+    def train(subject: Subject, claim: str, attempt: Attempt) -> dict[str, Tensor]:
+        seeds.append(attempt.seed)
+        return {"seed": torch.tensor(attempt.seed)}
+
+    def measured(number: int, *_: object) -> evading.AttemptRow:
+        return replace(template, attempt=number, epsilon=epsilons[number])
+
+    monkeypatch.setattr(evading, "train", train)
+    monkeypatch.setattr(evading, "_measured", measured)
+    monkeypatch.setattr(evading, "evading", lambda *_: None)
+    short = tuple(Attempt(seed, steps=1) for seed in range(3))
+    for n, best in ((1, 0), (3, 1)):
+        monkeypatch.setattr(evading, "ATTEMPTS", short[:n])
+        assert evading.train_all(proved, CLAIM, tmp_path, 64).attempt == best
+        assert [row.is_kept for row in evading.known_attempts(tmp_path)] == [
+            number == best for number in range(n)
+        ]
+    assert seeds == [0, 1, 2]
+    assert evading.load_evading(tmp_path)["seed"].item() == 1
 
 
 def test_networks_that_are_trained_have_claims_of_both_kinds() -> None:
