@@ -21,8 +21,6 @@ from mechval.axioms.base import n_differing as n_differing
 from mechval.axioms.baselines import Baseline as Baseline
 from mechval.axioms.baselines import best_constant as best_constant
 from mechval.axioms.baselines import best_constant_outputs as best_constant_outputs
-from mechval.axioms.controls import CONTROLS as CONTROLS
-from mechval.axioms.controls import ControlCell as ControlCell
 from mechval.axioms.controls import Controls as Controls
 from mechval.axioms.controls import run_controls as run_controls
 from mechval.axioms.cut_network import CutNetwork as CutNetwork
@@ -70,16 +68,17 @@ from mechval.axioms.partial import PartialRow as PartialRow
 from mechval.axioms.partial_cells import PartialCells as PartialCells
 from mechval.axioms.partial_cells import evaluate_partial_cells as evaluate_partial_cells
 from mechval.axioms.report import CELLS as CELLS
+from mechval.axioms.report import CONTROLS as CONTROLS
 from mechval.axioms.report import INTERPRETATIONS as INTERPRETATIONS
 from mechval.axioms.report import SHUFFLED as SHUFFLED
 from mechval.axioms.report import AxiomReport as AxiomReport
 from mechval.axioms.report import Cell as Cell
 from mechval.axioms.report import CellName as CellName
 from mechval.axioms.report import ConstantProgram as ConstantProgram
+from mechval.axioms.report import ControlCell as ControlCell
 from mechval.axioms.report import Estimate as Estimate
 from mechval.axioms.report import InterpretationRow as InterpretationRow
 from mechval.axioms.report import MixtureEstimate as MixtureEstimate
-from mechval.axioms.report import ShuffledCell as ShuffledCell
 from mechval.axioms.report import Verdict as Verdict
 from mechval.axioms.report import cell_name as cell_name
 from mechval.axioms.result import Status as Status

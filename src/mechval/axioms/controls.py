@@ -15,35 +15,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mechval import tables
 from mechval.axioms import equations, guarding, rendering, states, statistics
 from mechval.axioms.base import CellKey, Interpretation, Map, State, Trajectory
 from mechval.axioms.cut_network import Component
 from mechval.axioms.cuts import carried, claimed
-from mechval.axioms.report import CellName, Estimate
+from mechval.axioms.report import (
+    CONTROLS,
+    SHUFFLED_PROGRAM,
+    ControlCell,
+    Estimate,
+)
 from mechval.errors import MechvalError
 from mechval.progress import track
 
-CLAIM, SHUFFLED_PROGRAM = "the claim", "shuffled program"
+CLAIM, UNTRAINED = "the claim", "untrained network"
 RANDOM_GAMMA, CONSTANT_GAMMA = "random γ", "constant γ"
-UNTRAINED = "untrained network"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlCell(Estimate, CellName):
-    """One cell of a claim with something made meaningless.
-
-    Attributes:
-        lower: one-sided lower bound of the rate.
-        passes: whether the claim's own ε is not below that: here the cell cannot tell them apart.
-    """
-
-    control: str = tables.told()
-    lower: float = tables.rate("lower bound")
-    passes: bool = tables.told("does as well as the claim")
-
-
-CONTROLS = tables.Table("axioms/controls.csv", ControlCell)
 
 
 @dataclass(frozen=True)
@@ -125,11 +111,13 @@ def run_controls(
         n += states.n_samples(batch)
         for name, key, count in made.measure(batch):
             counts[name, key] = counts.get((name, key), 0) + count
-    own = {key: count for (name, key), count in counts.items() if name == CLAIM}
+    found = {at: Estimate.of(count, n, confidence) for at, count in counts.items()}
     return Controls(
         tuple(
-            _cell(claim, name, key, (count, own[key]), n, confidence)
-            for (name, key), count in sorted(counts.items(), key=lambda item: made.place(*item[0]))
+            ControlCell.of_cell(claim, key, name, each).beside(
+                found[CLAIM, key].epsilon, confidence
+            )
+            for (name, key), each in sorted(found.items(), key=lambda item: made.place(*item[0]))
         ),
         made.left_out,
     )
@@ -231,26 +219,3 @@ def _other(part: State, rows: Sequence[int] | Tensor, state: State) -> State:
 def _constant(component: Map, first: State, n: int, state: State) -> State:
     """A component that always gives the first sample's state, or part."""
     return carried(states.pick(first, [0] * n), component(state), "the ablated component")
-
-
-def _cell(
-    claim: Interpretation,
-    control: str,
-    key: CellKey,
-    counts: tuple[int, int],
-    n: int,
-    confidence: float,
-) -> ControlCell:
-    """``counts`` are the disagreements of the control and of the claim itself."""
-    count, own = counts
-    lower = statistics.clopper_pearson_lower(count, n, confidence)
-    return ControlCell(
-        **vars(Estimate.of(count, n, confidence)),
-        interpretation=claim.name,
-        tags=claim.tags,
-        axiom=key.axiom,
-        component=claim.components[key.component - 1],
-        control=control,
-        lower=lower,
-        passes=statistics.clopper_pearson_upper(own, n, confidence) >= lower,
-    )

@@ -13,13 +13,14 @@ from mechval.axioms import equations, statistics
 from mechval.axioms.base import Axiom, CellKey, Equivalence, Interpretation, Measurements
 from mechval.axioms.baselines import differs_from
 from mechval.axioms.report import (
+    SHUFFLED_PROGRAM,
     AxiomReport,
     Cell,
     ConstantProgram,
+    ControlCell,
     Estimate,
     InterpretationRow,
     MixtureEstimate,
-    ShuffledCell,
     Verdict,
 )
 from mechval.errors import MechvalError
@@ -109,10 +110,10 @@ def make_report(
 
 def judge_cells(
     cells: Sequence[AnyCell],
-    shuffled: Sequence[ShuffledCell],
+    shuffled: Sequence[ControlCell],
     row: InterpretationRow,
     mixtures: Mapping[str, Mapping[str, float]],
-) -> tuple[list[AnyCell], list[ShuffledCell]]:
+) -> tuple[list[AnyCell], list[ControlCell]]:
     """Bound and judge what cells and shuffled programs counted, at the confidence of the row.
 
     What was bounded at another confidence is judged anew; all else of the cells is kept.
@@ -127,7 +128,7 @@ def judge_cells(
     n_distinct = sum(cell.is_distinct for cell in own)
     bounded = {(cell.interpretation, cell.name): cell.at(row.confidence) for cell in cells}
     beside = {
-        key: _beside(each, bounded[key].epsilon, row.confidence)
+        key: each.beside(bounded[key].epsilon, row.confidence)
         for each in shuffled
         for key in [(each.interpretation, each.name)]
     }
@@ -140,7 +141,7 @@ def judge_cells(
 
 def _judge(
     cell: AnyCell,
-    shuffled: ShuffledCell | None,
+    shuffled: ControlCell | None,
     row: InterpretationRow,
     mixtures: Mapping[str, Mapping[str, float]],
     n_distinct: int,
@@ -159,17 +160,12 @@ def _judge(
     )
 
 
-def _verdict(epsilon: float, shuffled: ShuffledCell | None, row: InterpretationRow) -> Verdict:
+def _verdict(epsilon: float, shuffled: ControlCell | None, row: InterpretationRow) -> Verdict:
     if row.n_labels == 1:
         return Verdict.CONSTANT_NETWORK
     if epsilon >= row.constant.lower:
         return Verdict.NOT_BETTER
     return Verdict.SHUFFLED_PASSES if shuffled and shuffled.passes else Verdict.BETTER
-
-
-def _beside(shuffled: ShuffledCell, epsilon: float, confidence: float) -> ShuffledCell:
-    lower = statistics.clopper_pearson_lower(shuffled.disagreements, shuffled.n, confidence)
-    return replace(shuffled.at(confidence), lower=lower, passes=epsilon >= lower)
 
 
 @dataclass(frozen=True)
@@ -208,19 +204,12 @@ class _Counting:
             verdict=Verdict.NOT_BETTER if is_judged else Verdict.NOT_JUDGED,
         )
 
-    def shuffled(self, key: CellKey, distance: Float[Tensor, " shuffled"]) -> ShuffledCell:
+    def shuffled(self, key: CellKey, distance: Float[Tensor, " shuffled"]) -> ControlCell:
         """Its other samples are drawn at random, so that it is sampled even on a whole domain."""
         claim = self.interpretation
         tolerance = equations.deciding_equivalence(claim, key).tolerance
-        return ShuffledCell(
-            **vars(self._estimate(distance > tolerance)),
-            interpretation=claim.name,
-            tags=claim.tags,
-            axiom=key.axiom,
-            component=claim.components[key.component - 1],
-            lower=0.0,
-            passes=True,
-        )
+        counted = self._estimate(distance > tolerance)
+        return ControlCell.of_cell(claim, key, SHUFFLED_PROGRAM, counted)
 
     def _estimate(self, disagrees: Bool[Tensor, " sample"]) -> Estimate:
         return Estimate.of(int(disagrees.sum()), len(disagrees), self.rule.confidence)

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import statistics
-from mechval.axioms.base import Axiom
+from mechval.axioms.base import Axiom, CellKey, Interpretation
 from mechval.axioms.evidence import EvidenceKind
 
 Counted = TypeVar("Counted", bound="Estimate")
 Row = TypeVar("Row", bound="InterpretationRow")
+SHUFFLED_PROGRAM = "shuffled program"
+"""The control that has the program's states of another sample."""
 
 
 class Verdict(StrEnum):
@@ -117,16 +119,39 @@ class Cell(Estimate, CellName):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShuffledCell(Estimate, CellName):
-    """An equivalence cell with another sample's program state: what the cell can tell at all.
+class ControlCell(Estimate, CellName):
+    """One cell of a claim with something made meaningless: what the cell can tell at all.
 
     Attributes:
+        control: what was made meaningless.
         lower: one-sided lower bound of the rate.
-        passes: whether ε of the cell itself is not below that, so that it has no verdict.
+        passes: whether the claim's own ε is not below that: here the cell cannot tell them apart.
     """
 
+    control: str = tables.told()
     lower: float = tables.rate("lower bound")
-    passes: bool = tables.told("a shuffled program passes")
+    passes: bool = tables.told("does as well as the claim")
+
+    @classmethod
+    def of_cell(
+        cls, claim: Interpretation, key: CellKey, control: str, counted: Estimate
+    ) -> "ControlCell":
+        """What the control gave there; still to be held :meth:`beside` the claim."""
+        return cls(
+            **vars(counted),
+            interpretation=claim.name,
+            tags=claim.tags,
+            axiom=key.axiom,
+            component=claim.components[key.component - 1],
+            control=control,
+            lower=0.0,
+            passes=True,
+        )
+
+    def beside(self, epsilon: float, confidence: float) -> "ControlCell":
+        """The same counts, bounded at ``confidence`` and held against the claim's ε there."""
+        lower = statistics.clopper_pearson_lower(self.disagreements, self.n, confidence)
+        return replace(self.at(confidence), lower=lower, passes=epsilon >= lower)
 
 
 @dataclass(frozen=True)
@@ -194,17 +219,18 @@ class AxiomReport(InterpretationRow):
 
     Attributes:
         cells: axiom by axiom, component by component.
-        shuffled: beside each distinct equivalence cell.
+        shuffled: a shuffled program beside each distinct equivalence cell.
         disagreements: by the cell's name, on which samples its two sides disagree.
     """
 
     cells: tuple[Cell, ...]
-    shuffled: tuple[ShuffledCell, ...]
+    shuffled: tuple[ControlCell, ...]
     disagreements: Mapping[str, Bool[Tensor, " sample"]]
 
 
 CELLS = tables.Table("axioms/axioms.csv", Cell)
-SHUFFLED = tables.Table("axioms/shuffled.csv", ShuffledCell)
+CONTROLS = tables.Table("axioms/controls.csv", ControlCell)
+SHUFFLED = tables.Table("axioms/shuffled.csv", ControlCell)
 INTERPRETATIONS = tables.Table("axioms/interpretations.csv", InterpretationRow)
 
 

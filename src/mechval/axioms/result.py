@@ -31,7 +31,7 @@ from mechval.axioms.report import (
     SHUFFLED,
     AxiomReport,
     Cell,
-    ShuffledCell,
+    ControlCell,
     Verdict,
 )
 from mechval.errors import MechvalError
@@ -284,7 +284,7 @@ def _load_partial_cells(folder: Path) -> Iterator[PartialCells]:
         )
 
 
-def judge(cell: Cell, shuffled: ShuffledCell | None) -> Status:
+def judge(cell: Cell, shuffled: ControlCell | None) -> Status:
     """What one cell comes to, by the rule that the verdict states."""
     if cell.epsilon_simultaneous > BAR:
         return Status.FAILS

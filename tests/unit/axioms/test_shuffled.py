@@ -5,13 +5,13 @@ import torch
 from torch import Tensor
 
 from mechval.axioms import Equivalence, Interpretation, Verdict
-from mechval.axioms.report import ShuffledCell
+from mechval.axioms.report import ControlCell
 from tests.unit.axioms import toy
 
 NOTHING = Equivalence("nothing", lambda first, second: torch.zeros(len(first)))
 
 
-def shuffled(claim: Interpretation, size: int = toy.N) -> dict[str, ShuffledCell]:
+def shuffled(claim: Interpretation, size: int = toy.N) -> dict[str, ControlCell]:
     return {cell.name: cell for cell in toy.evaluate_toy(claim, toy.make_batches(size)).shuffled}
 
 

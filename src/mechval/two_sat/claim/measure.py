@@ -8,9 +8,9 @@ from mechval.axioms import (
     AxiomReport,
     Batch,
     CellKey,
+    ControlCell,
     Interpretation,
     Measurements,
-    ShuffledCell,
     paired,
 )
 from mechval.axioms.judging import JudgingRule, make_report
@@ -49,7 +49,7 @@ class Measured:
 
     mains: list[AxiomReport]
     variants: list[VariantRow]
-    shuffled: list[ShuffledCell]
+    shuffled: list[ControlCell]
     tolerance: list[ToleranceRow]
     paired: list[paired.PairedRow]
 
