@@ -69,9 +69,9 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
     packed = np.zeros((2, bits.programs.shape[3]), dtype=np.uint64)
     powers = np.uint64(1) << np.arange(WORD_BITS, dtype=np.uint64)
     changed = 0
-    while True:
+    while changed >= 0:
         for depth in range(changed, inner):
-            _push_sums(numerators, denominators, terms, weights, depth, chosen[depth])
+            push_sums(numerators, denominators, terms, weights, depth, chosen[depth])
             _push_numbers(numbers, level_tables, tables, chosen, depth)
             if compares:
                 _push_table(numbers, first_table, next_table, chosen, depth)
@@ -84,17 +84,26 @@ def count_chunk(network, bits, prefix, n_clauses, orders, heads, tally):
         if compares:
             table = numbers[inner, _TABLE]
             _tally_bits(activations, bits, table, judged, first, powers, packed, tally)
-        changed = inner - 1
-        while changed >= fixed and chosen[changed] == n_distinct_clauses - 1:
-            changed -= 1
-        if changed < fixed:
-            return
-        chosen[changed:inner] = chosen[changed] + 1
+        changed = advance(chosen, fixed, n_distinct_clauses)
 
 
 @compiled
 @no_type_check
-def _push_sums(numerators, denominators, terms, weights, depth, clause):
+def advance(chosen, fixed, n_distinct_clauses):
+    """Go on to the next prefix: all but the last of ``chosen``. Where it changed; -1 at the end."""
+    inner, changed = chosen.shape[0] - 1, chosen.shape[0] - 2
+    while changed >= fixed and chosen[changed] == n_distinct_clauses - 1:
+        changed -= 1
+    if changed < fixed:
+        return -1
+    chosen[changed:inner] = chosen[changed] + 1
+    return changed
+
+
+@compiled
+@no_type_check
+def push_sums(numerators, denominators, terms, weights, depth, clause):
+    """Add a clause to what the first ``depth`` of them add up to."""
     for head in range(numerators.shape[1]):
         denominators[depth + 1, head] = denominators[depth, head] + weights[clause, head]
         for column in range(numerators.shape[2]):

@@ -9,7 +9,7 @@ from typing import no_type_check
 
 import numpy as np
 
-from mechval.two_sat.certify.counting.compiled_loop import compiled
+from mechval.two_sat.certify.counting.compiled_loop import advance, compiled, push_sums
 
 FAR = np.float32(1e30)
 """What an extreme is as long as there is nothing to take it of."""
@@ -17,9 +17,7 @@ FAR = np.float32(1e30)
 
 @compiled
 @no_type_check
-def list_chunk(  # noqa: C901  (the innermost loop in a function of its own costs more)
-    tables, falsifies, prefix, n_clauses, heads, extremes
-):
+def list_chunk(tables, falsifies, prefix, n_clauses, heads, extremes):
     """Lower and raise ``extremes`` by every multiset that begins with ``prefix``.
 
     ``tables`` are as of `listing.Tables`; ``falsifies`` is 1 where a clause falsifies a neuron's
@@ -41,10 +39,11 @@ def list_chunk(  # noqa: C901  (the innermost loop in a function of its own cost
     off = np.full(n_columns, -FAR, dtype=np.float32)
     highest = np.full(n_columns, -FAR, dtype=np.float32)
     changed = 0
-    while True:
+    while changed >= 0:
         for depth in range(changed, inner):
             clause = chosen[depth]
-            _push(numerators, denominators, falsified, terms, weights, falsifies, depth, clause)
+            push_sums(numerators, denominators, terms, weights, depth, clause)
+            _push_falsified(falsified, falsifies, depth, clause)
         for last in range(chosen[inner - 1], n_distinct):
             for head in range(n_heads):
                 shares[head] = np.float32(1) / (denominators[inner, head] + weights[last, head])
@@ -58,12 +57,7 @@ def list_chunk(  # noqa: C901  (the innermost loop in a function of its own cost
                 on[column] = min(on[column], FAR if is_false else total)
                 off[column] = max(off[column], total if is_false else -FAR)
                 highest[column] = max(highest[column], total)
-        changed = inner - 1
-        while changed >= fixed and chosen[changed] == n_distinct - 1:
-            changed -= 1
-        if changed < fixed:
-            break
-        chosen[changed:inner] = chosen[changed] + 1
+        changed = advance(chosen, fixed, n_distinct)
     extremes[0] = np.minimum(extremes[0], on)
     extremes[1] = np.maximum(extremes[1], off)
     extremes[2] = np.maximum(extremes[2], highest)
@@ -71,12 +65,6 @@ def list_chunk(  # noqa: C901  (the innermost loop in a function of its own cost
 
 @compiled
 @no_type_check
-def _push(numerators, denominators, falsified, terms, weights, falsifies, depth, clause):
-    for head in range(numerators.shape[1]):
-        denominators[depth + 1, head] = denominators[depth, head] + weights[clause, head]
-        for column in range(numerators.shape[2]):
-            numerators[depth + 1, head, column] = (
-                numerators[depth, head, column] + terms[clause, head, column]
-            )
+def _push_falsified(falsified, falsifies, depth, clause):
     for column in range(falsified.shape[1]):
         falsified[depth + 1, column] = max(falsified[depth, column], falsifies[clause, column])
