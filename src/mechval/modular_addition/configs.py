@@ -44,26 +44,22 @@ class GrokkingRecipe(Config):
     """
 
     max_steps: int = Field(ge=1, description="a positive number of steps")
-    learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
-    weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
-    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
-    epsilon: float | None = Field(
-        default=None, gt=0, description="null (1e-8), or a positive number: of AdamW"
-    )
-    warmup_steps: int = Field(default=10, ge=0, description="a number of steps of at least 0")
+    learning_rate: float = Field(gt=0, description="a positive number")
+    weight_decay: float = Field(ge=0, description="a number of at least 0")
+    betas: tuple[Beta, Beta] = Field(description="two numbers in [0, 1)")
+    epsilon: float | None = Field(gt=0, description="null (1e-8), or a positive number: of AdamW")
+    warmup_steps: int = Field(ge=0, description="a number of steps of at least 0")
     evaluate_every_steps: int = Field(ge=1, description="a positive number of steps")
     grokked_evaluations: int = Field(
-        default=10,
         ge=1,
         description="a positive number of consecutive evaluations without an error on any input",
     )
     settled_within: float | None = Field(
-        default=None,
         gt=0,
         description="null, or a positive number: the fraction by which the train loss may still "
         "vary over as many evaluations when the training ends",
     )
-    n_snapshots: int = Field(default=60, ge=1, description="a positive number of weight snapshots")
+    n_snapshots: int = Field(ge=1, description="a positive number of weight snapshots")
 
     @model_validator(mode="after")
     def _long_enough_to_be_evaluated(self) -> "GrokkingRecipe":

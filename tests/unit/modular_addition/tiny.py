@@ -24,8 +24,14 @@ CPU = torch.device("cpu")
 PROBLEM = ModularAddition(p=5)
 ARCHITECTURE = Architecture(d_model=16, d_mlp=24, n_heads=(4,))
 DATA = changed(MODULAR_ADDITION.data, train_fraction=0.8)
-RECIPE = GrokkingRecipe(
-    max_steps=60, learning_rate=1e-2, evaluate_every_steps=8, grokked_evaluations=2, n_snapshots=5
+RECIPE = changed(
+    MODULAR_ADDITION.training,
+    max_steps=60,
+    epsilon=None,
+    evaluate_every_steps=8,
+    grokked_evaluations=2,
+    settled_within=None,
+    n_snapshots=5,
 )
 
 

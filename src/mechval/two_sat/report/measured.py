@@ -7,7 +7,7 @@ from mechval.reporting import paper_comparison
 from mechval.reporting.paper_comparison import Comparison, Measured
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
-from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus, Theorem
+from mechval.two_sat.certify.theorem.theorem import THEOREM, CellProof, LemmaStatus, Theorem
 from mechval.two_sat.circuit.evidence import (
     ablations,
     attention_extremes,
@@ -50,15 +50,17 @@ def accuracy(files: RunFiles) -> Accuracy:
     return files.record(ACCURACY)
 
 
+def proofs(files: RunFiles) -> list[CellProof]:
+    """Cells that hold on all formulas; none where none is proved, or the run was made before there
+    were theorems."""
+    rows = files.rows(CELL_PROOFS) if files.has(CELL_PROOFS) else ()
+    return [cell for cell in rows if cell.status is LemmaStatus.PROVED]
+
+
 def proved_cells(files: RunFiles) -> frozenset[str]:
-    """Cells that hold on all formulas, as ``interpretation/axiom/component``; none where none is
-    proved, or the run was made before there were theorems."""
-    if not files.has(CELL_PROOFS):
-        return frozenset()
+    """The same, as ``interpretation/axiom/component``."""
     return frozenset(
-        f"{cell.interpretation}/{cell.axiom}/{cell.component}"
-        for cell in files.rows(CELL_PROOFS)
-        if cell.status is LemmaStatus.PROVED
+        f"{cell.interpretation}/{cell.axiom}/{cell.component}" for cell in proofs(files)
     )
 
 

@@ -14,7 +14,7 @@ from mechval.errors import MechvalError
 from mechval.modular_addition.circuit.extract import FACTS
 from mechval.modular_addition.circuit.losses import FOLLOWED, LOSS_POINTS, LOSSES
 from mechval.modular_addition.claim.validation import FAILING
-from mechval.modular_addition.configs import GrokkingRecipe, ModularAdditionSettings
+from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.modular_addition.network import training
 from mechval.modular_addition.network.dataset import draw_split, save_split
 from mechval.modular_addition.network.model import WEIGHTS
@@ -43,9 +43,9 @@ STAGES = {
 
 
 def settings_for(model: Transformer) -> ModularAdditionSettings:
-    training = GrokkingRecipe(max_steps=2, evaluate_every_steps=1, warmup_steps=1)
+    recipe = changed(MODULAR_ADDITION.training, max_steps=2, evaluate_every_steps=1, warmup_steps=1)
     return changed(
-        MODULAR_ADDITION, problem=PROBLEM, architecture=model.architecture, training=training
+        MODULAR_ADDITION, problem=PROBLEM, architecture=model.architecture, training=recipe
     )
 
 
