@@ -12,7 +12,7 @@ from mechval.errors import MechvalError
 from mechval.pipeline.decision import changed_facts, output_state
 from mechval.pipeline.manifest import Manifest, StageKey, load_manifest
 from mechval.pipeline.places import StagePlaces, system_errors_told
-from mechval.pipeline.run import FinishedRun
+from mechval.pipeline.run import run_names
 from mechval.pipeline.session import Session
 from mechval.pipeline.stage import Stage, StageContext
 
@@ -31,7 +31,12 @@ def take_stages(session: Session, selected: tuple[Stage[Any], ...]) -> None:
     source = session.options.source
     if source is None:
         return
-    FinishedRun(session.workspace, session.study.name, source)
+    runs = run_names(session.workspace, session.study.name)
+    if source not in runs:
+        raise MechvalError(
+            f"from={source} is no finished run of study={session.study.name} here; allowed: "
+            f"{', '.join(runs) or 'none yet'}."
+        )
     if source == session.options.run:
         raise MechvalError(f"from={source} is this run itself; allowed: another one, or a change.")
     other = replace(session, options=replace(session.options, run=source))

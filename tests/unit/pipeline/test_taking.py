@@ -84,7 +84,10 @@ def test_a_forced_stage_is_made(take: Take) -> None:
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        ({"source": "nobody"}, "run=nobody has no results of study=two_sat here; allowed: toy"),
+        (
+            {"source": "nobody"},
+            "from=nobody is no finished run of study=two_sat here; allowed: toy",
+        ),
         ({"run": "toy"}, "from=toy is this run itself; allowed: another one, or a change"),
         ({"seed": 1}, r"from=toy cannot give the stage data \(seed changed from 0 to 1\)"),
         (
