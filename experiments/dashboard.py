@@ -83,7 +83,7 @@ def read_shown(
         accuracy="train/accuracy" in numbers,
         cells=[part for part in parts if part not in printed],
         against_paper=[part for part in parts if part in printed],
-        epsilons=_first_epsilons(numbers),
+        epsilons=[key for content in contents for key in content.first_epsilons()],
         curves=[curve.prefix for content in contents for curve in content.curves()],
         figures=[key for item in finished for key in stage_contents.figures(directory / item.name)],
         tables=[key for content in contents for key in content.tables()],
@@ -190,16 +190,6 @@ def replay_lineage(api: Any, shown: Shown, entity: str, project: str) -> None:
 
 def _filter(shown: Shown) -> str:
     return f"Group == '{group_name(shown.study, shown.run)}'"
-
-
-def _first_epsilons(numbers: Iterable[str]) -> list[str]:
-    """Of the keys ``ax<number>_<component>/epsilon/<interpretation>`` the first of each cell."""
-    found: dict[str, str] = {}
-    for key in numbers:
-        cell, _, interpretation = key.partition("/epsilon/")
-        if interpretation:
-            found.setdefault(cell, key)
-    return list(found.values())
 
 
 def _topics(shown: Shown, entity: str) -> list[tuple[str, str, list[Any]]]:

@@ -64,14 +64,22 @@ class Contents:
             for name, value in flat(record)
             if tables.is_number(value)
         }
-        for cell in self.rows.get(axioms.CELLS, ()):
-            if cell.is_distinct:
-                cell_key = f"ax{cell.axiom.number}_{cell.component}"
-                found[_key(f"{cell_key}/epsilon/{cell.interpretation}")] = cell.epsilon
+        found |= {_epsilon_key(cell): cell.epsilon for cell in self.cells()}
         if self.record:
             found[f"cost/{self.stage}/seconds"] = self.record["seconds"]
             found[f"cost/{self.stage}/peak_memory_gb"] = self.record["peak_memory_bytes"] / 1e9
         return found
+
+    def cells(self) -> list[axioms.Cell]:
+        """The distinct cells of every interpretation."""
+        return [cell for cell in self.rows.get(axioms.CELLS, ()) if cell.is_distinct]
+
+    def first_epsilons(self) -> list[str]:
+        """The key of each cell's ε in the first interpretation that has it."""
+        found: dict[str, str] = {}
+        for cell in self.cells():
+            found.setdefault(cell.name, _epsilon_key(cell))
+        return list(found.values())
 
     def curves(self) -> list[Curve]:
         """The learning curve, one per phase of training; none where there is no such table."""
@@ -88,8 +96,7 @@ class Contents:
         that the paper prints, under both ways of reading neurons."""
         found: list[tuple[str, str, float, float | None]] = [
             (f"{cell.axiom} of {cell.component}", cell.interpretation, cell.epsilon, None)
-            for cell in self.rows.get(axioms.CELLS, ())
-            if cell.is_distinct
+            for cell in self.cells()
         ]
         compared = [
             (part, row.published, getattr(row, reading).value)
@@ -152,6 +159,10 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, " ".join(map(str, value))
     else:
         yield prefix, value
+
+
+def _epsilon_key(cell: axioms.Cell) -> str:
+    return _key(f"ax{cell.axiom.number}_{cell.component}/epsilon/{cell.interpretation}")
 
 
 def _key(name: str) -> str:

@@ -68,10 +68,9 @@ def _mechanism(run: FinishedRun) -> str:
     drawn = [random_formula(problem, seed).clause_ids for seed in range(_DRAWN)]
     models = formula_truth(problem, np.array(drawn)).sum(axis=1).tolist()
     named = [
-        Recorded(f"{n} of {problem.n_assignments} assignments satisfy (seed {seed})", formula)
-        for seed, (n, formula) in enumerate(zip(models, drawn, strict=True))
+        Recorded(f"{n} of {problem.n_assignments} assignments satisfy (seed {seed})", drawn[seed])
+        for n, seed in sorted(zip(models, range(_DRAWN), strict=True), key=lambda e: (not e[0], e))
     ]
-    named.sort(key=lambda each: (each.name.startswith("0 "), int(each.name.split()[0])))
     cases = (
         Recorded(f"counterexample: {case.file.removesuffix('.cnf')}", case.clause_ids)
         for case, _ in load_cases(run.directory / "certify" / COUNTEREXAMPLES)
