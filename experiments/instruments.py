@@ -6,6 +6,8 @@ the page.
 ``python -m experiments.instruments --lookup RUN … [--checkpoint FILE]`` measures the lookup pair
 beside the main 2-SAT claim of finished runs, and how long the maps of both are. The partial cells
 of that claim are the runs' own (stage ``partial``).
+``python -m experiments.instruments --alphas RUN …`` fits probes of growing size to what the 2-SAT
+program of finished runs holds, on their networks and on untrained ones.
 ``python -m experiments.instruments --null RUN … [--study STUDY] [--checkpoint FILE]`` holds every
 cell of a run's claims against null networks; those that are measured are kept, and in a source tree
 those of run ``reference`` become part of the package, for the p-values in reports.
@@ -28,8 +30,10 @@ from mechval import axioms as mv
 from mechval.axioms.lookup import LOOKUPS, lookup_curve
 from mechval.errors import MechvalError
 from mechval.instruments import dyck, evading, matrix, planted, squares, trained, two_sat, waves
+from mechval.instruments.circuit_probing import PROBED, ProbedRow, probe_circuits
 from mechval.instruments.columns import COLUMNS
 from mechval.instruments.das import SEARCHES, Search, SearchRow, search
+from mechval.instruments.free_alphas import ALPHAS, draw_alphas, measure_alphas
 from mechval.instruments.modular_nulls import ModularNulls
 from mechval.instruments.mutants import MUTANTS, count_mutants
 from mechval.instruments.null_networks import NullStudy, measure_nulls, ship_nulls
@@ -40,6 +44,7 @@ from mechval.instruments.two_sat_nulls import TwoSatNulls
 from mechval.modular_addition.single.explain import load_explained
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.progress import track
+from mechval.reporting.figures import figure_style, save_figure
 from mechval.transformer import Transformer
 from mechval.two_sat.single.subject import Subject, load_subject
 
@@ -63,6 +68,7 @@ def main(arguments: Sequence[str], root: Path) -> None:
         "--again", nargs="*", metavar="ROW", help="measure these rows anew (all, if none is named)"
     )
     parser.add_argument("--lookup", nargs="+", metavar="RUN", help="lookup pairs of these runs")
+    parser.add_argument("--alphas", nargs="+", metavar="RUN", help="free-form α by its size")
     parser.add_argument("--null", nargs="+", metavar="RUN", help="null networks of these runs")
     parser.add_argument("--study", choices=[*NULL_STUDIES], default="two_sat", help="of --null")
     parser.add_argument("--checkpoint", type=Path, help="of a run of a published model")
@@ -70,20 +76,37 @@ def main(arguments: Sequence[str], root: Path) -> None:
     workspace = Workspace(root)
     if options.null:
         for run in options.null:
-            finished = FinishedRun(workspace, options.study, run)
-            study = NULL_STUDIES[options.study](finished, options.checkpoint)
-            measure_nulls(study, root / FOLDERS[options.study] / run)
-            package = root / "src" / "mechval" / options.study / "report"
-            if run == REFERENCE and package.is_dir():
-                ship_nulls(study, root / FOLDERS[options.study], package)
+            hold_against_nulls(workspace, options.study, run, options.checkpoint)
         if (root / FOLDER / Path(matrix.ENTRIES.file).name).is_file():
             write_pages(root / FOLDER)
+    elif options.alphas:
+        for run in options.alphas:
+            finished = FinishedRun(workspace, "two_sat", run)
+            measure_sizes(finished, options.checkpoint, root / FOLDER / run)
     elif options.lookup:
         for run in options.lookup:
             finished = FinishedRun(workspace, "two_sat", run)
             measure_lookup(load_subject(finished, options.checkpoint), root / FOLDER / run)
     else:
         measure_matrix(workspace, root / FOLDER, again=options.again)
+
+
+def hold_against_nulls(workspace: Workspace, name: str, run: str, checkpoint: Path | None) -> None:
+    """A run's cells beside those of null networks, which the reference's leave for reports."""
+    study = NULL_STUDIES[name](FinishedRun(workspace, name, run), checkpoint)
+    folder = workspace.root / FOLDERS[name]
+    measure_nulls(study, folder / run)
+    package = workspace.root / "src" / "mechval" / name / "report"
+    if run == REFERENCE and package.is_dir():
+        ship_nulls(study, folder, package)
+
+
+def measure_sizes(run: FinishedRun, checkpoint: Path | None, folder: Path) -> None:
+    """Free-form α by its size, as a table and a figure."""
+    study = TwoSatNulls.of(run, checkpoint, CLAIM)
+    measure_alphas(study, load_subject(run, checkpoint), folder)
+    with figure_style():
+        save_figure(draw_alphas(ALPHAS.read(folder)), folder, "alphas")
 
 
 def measure_lookup(subject: Subject, folder: Path) -> None:
@@ -140,6 +163,8 @@ def measure_matrix(
     LOOKUPS.write(waves.lookups(explained, TABLE_SIZES, SEED), folder / "modular_addition")
     if again == [] or not (folder / Path(SEARCHES.file).name).is_file():
         SEARCHES.write(_searches(organisms, proved), folder)
+    if again == [] or not (folder / Path(PROBED.file).name).is_file():
+        PROBED.write(_probed(organisms, proved), folder)
     matrix.ORGANISMS.write([matrix.OrganismRow(each.name, each.told) for each in organisms], folder)
     write_pages(folder)
 
@@ -150,6 +175,15 @@ def _searches(organisms: Sequence[Organism], proved: Subject) -> Iterator[Search
         bare = planted.untrained("untrained", proved, CLAIM, organism.inputs, SEED)
         for kind in Search:
             yield from search(replace(organism, untrained=bare), kind)
+
+
+def _probed(organisms: Sequence[Organism], proved: Subject) -> Iterator[ProbedRow]:
+    """What circuit probing finds in the honest network, as trained and untrained."""
+    for organism in (each for each in organisms if each.name == PROVED):
+        yield from probe_circuits(organism)
+        yield from probe_circuits(
+            planted.untrained("untrained", proved, CLAIM, organism.inputs, SEED)
+        )
 
 
 def make_organisms(workspace: Workspace) -> Iterator[Organism]:

@@ -1,8 +1,8 @@
 """The instruments: what each finds in an organism, in disagreements out of samples.
 
 All are judged by one rule (`Reading.is_detected`). The unit of every instrument is an answer of
-the network that is not what the claim says. Those that are trained (`mechval.instruments.das`) have
-a budget of steps, the others of samples alone.
+the network that is not what the claim says. Those that are trained (`mechval.instruments.das`,
+`mechval.instruments.circuit_probing`) have a budget of steps, the others of samples alone.
 """
 
 from collections import Counter
@@ -35,6 +35,7 @@ from mechval.axioms.interchange import POOLED
 from mechval.axioms.partial import PartialCell, replace_partially
 from mechval.axioms.unmapped import Fill, Filler, differs
 from mechval.errors import MechvalError
+from mechval.instruments.circuit_probing import probe_circuits
 from mechval.instruments.das import Search, search
 from mechval.instruments.organism import Organism
 
@@ -45,6 +46,7 @@ _BATCH = 1024
 
 INTERCHANGE_ACCURACY = "interchange accuracy (answer, all pairs)"
 SCRUBBING = "causal scrubbing"
+PARTITION, ABLATION = PROBING = ("circuit probing, partition", "circuit probing, ablation")
 ABLATIONS = {
     "zero ablation": Fill.ZERO,
     "mean ablation": Fill.MEAN,
@@ -250,6 +252,18 @@ def read_searches(organism: Organism) -> dict[str, Reading]:
     return found
 
 
+def read_circuits(organism: Organism) -> dict[str, Reading]:
+    """Partition and ablation of the units found, a cell for each variable."""
+    try:
+        rows = [*probe_circuits(organism)]
+    except MechvalError as error:
+        return dict.fromkeys(PROBING, Reading([], str(error)))
+    return {
+        PARTITION: Reading([Tally(row.misread, row.n_read, is_exact=False) for row in rows]),
+        ABLATION: Reading([Tally(row.wrong, row.n, is_exact=False) for row in rows]),
+    }
+
+
 INSTRUMENTS: Mapping[str, Callable[[Organism], dict[str, Reading]]] = {
     "axioms": read_axioms,
     "interchange": read_interchange,
@@ -258,6 +272,7 @@ INSTRUMENTS: Mapping[str, Callable[[Organism], dict[str, Reading]]] = {
     "scrubbing": read_scrubbing,
     "ablations": read_ablations,
     "searches": read_searches,
+    "circuits": read_circuits,
 }
 COLUMNS_OF: Mapping[str, tuple[str, ...]] = {
     "axioms": tuple(axiom.value for axiom in Axiom),
@@ -267,6 +282,7 @@ COLUMNS_OF: Mapping[str, tuple[str, ...]] = {
     "scrubbing": (SCRUBBING,),
     "ablations": tuple(ABLATIONS),
     "searches": tuple(kind.value for kind in SEARCHES),
+    "circuits": PROBING,
 }
 COLUMNS = tuple(name for columns in COLUMNS_OF.values() for name in columns)
 

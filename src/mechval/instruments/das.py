@@ -60,7 +60,7 @@ SEARCHES = tables.Table("instruments/das.csv", SearchRow)
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
     """Informative pairs of one variable: a base's state, both parts searched, the label wanted."""
 
     state: State
@@ -123,48 +123,26 @@ class _Task:
             rows = torch.arange(len(test.wanted))
             return self._scores(test, rows, exchange).argmax(dim=1) != test.wanted
 
-    def _split(self) -> tuple[_Pairs, _Pairs]:
+    def _split(self) -> tuple[Pairs, Pairs]:
         """Pairs to train on and others to judge; of a domain, all for both."""
-        n = states.n_samples(self._organism.inputs)
         if self._organism.domain_size is not None:
-            both = self._pairs([p // n for p in range(n * n)], [p % n for p in range(n * n)])
+            both = self._pairs(*all_pairs(self._organism))
             return both, both
-        quarters = [[*range(k * (n // 4), (k + 1) * (n // 4))] for k in range(4)]
-        sources = quarters[1] if self._kind is Search.ARBITRARY else quarters[3]
-        return self._pairs(quarters[0], quarters[1], N_TURNS), self._pairs(quarters[2], sources)
+        first, second, bases, last = quarters(self._organism)
+        sources = second if self._kind is Search.ARBITRARY else last
+        return self._pairs(first, second, N_TURNS), self._pairs(bases, sources)
 
-    @torch.no_grad()
-    def _pairs(self, bases: list[int], sources: list[int], n_turns: int = 1) -> _Pairs:
-        claim, cut, inputs = self._organism.claim, self._cut, self._organism.inputs
-        base, source = (
-            equations.make_trajectory(claim, equations.run_network(claim, some))
-            for some in (states.pick(inputs, bases), states.pick(inputs, sources))
-        )
-        rows = torch.arange(len(bases)).repeat(n_turns)
-        turned = torch.cat([torch.arange(len(bases)).roll(turn) for turn in range(n_turns)])
-        variable = self._searched.variable
-        value = variable.value.read(source.prefix[cut])[turned]
-        changed = variable.value.write(states.pick(base.prefix[cut], rows), value)
-        wanted = equations.run_components(claim.abstract[cut:], changed)[-1]
-        kept = (wanted != base.prefix[-1][rows]).nonzero().flatten()
-        if len(kept) == 0:
-            raise MechvalError(
-                f"variable {variable.value.name!r} has no informative pair among {len(rows)} to "
-                "search on; allowed: at least one."
-            )
-        rows, turned, read = rows[kept], turned[kept], self._searched.part.read
-        state = states.pick(base.concrete[cut], rows)
-        other = read(states.pick(source.concrete[cut], turned))
-        return _Pairs(state, read(state), other, torch.tensor(sources)[turned], wanted[kept].long())
+    def _pairs(self, bases: list[int], sources: list[int], n_turns: int = 1) -> Pairs:
+        return informative_pairs(self._organism, self._searched, bases, sources, n_turns)
 
-    def _train(self, pairs: _Pairs, start: Tensor) -> Exchange:
+    def _train(self, pairs: Pairs, start: Tensor) -> Exchange:
         weights = start.clone().requires_grad_()
         optimiser = torch.optim.Adam([weights], lr=RATE)
         for _ in range(STEPS):
             self._step(pairs, partial(_exchange, _orthonormal(weights)), optimiser)
         return partial(_exchange, _orthonormal(weights.detach()))
 
-    def _train_boundless(self, pairs: _Pairs, start: Tensor) -> Exchange:
+    def _train_boundless(self, pairs: Pairs, start: Tensor) -> Exchange:
         weights, edge = start.clone().requires_grad_(), torch.tensor(1.0, requires_grad=True)
         optimiser = torch.optim.Adam([weights, edge], lr=RATE)
         hottest = max(len(start) / 10, LEAST_TEMPERATURE)
@@ -179,7 +157,7 @@ class _Task:
 
     def _step(
         self,
-        pairs: _Pairs,
+        pairs: Pairs,
         exchange: Exchange,
         optimiser: torch.optim.Optimizer,
         extra: Tensor | float = 0.0,
@@ -191,12 +169,57 @@ class _Task:
         optimiser.step()
 
     def _scores(
-        self, pairs: _Pairs, rows: Int[Tensor, " pair"], exchange: Exchange
+        self, pairs: Pairs, rows: Int[Tensor, " pair"], exchange: Exchange
     ) -> Float[Tensor, "pair class"]:
         assert self._organism.scores is not None
         state = states.pick(pairs.state, rows)
         changed = self._searched.part.write(state, exchange(pairs.own[rows], pairs.other[rows]))
         return self._organism.scores(self._cut, changed)
+
+
+def quarters(organism: Organism) -> list[list[int]]:
+    """Numbers of inputs: two quarters for training, bases and sources for judging."""
+    quarter = states.n_samples(organism.inputs) // 4
+    return [[*range(k * quarter, (k + 1) * quarter)] for k in range(4)]
+
+
+def all_pairs(organism: Organism) -> tuple[list[int], list[int]]:
+    """Of a domain, as bases and sources."""
+    n = states.n_samples(organism.inputs)
+    return [pair // n for pair in range(n * n)], [pair % n for pair in range(n * n)]
+
+
+@torch.no_grad()
+def informative_pairs(
+    organism: Organism,
+    searched: Searched,
+    bases: list[int],
+    sources: list[int],
+    n_turns: int = 1,
+) -> Pairs:
+    """Those on which the program's answer changes with the variable; raises MechvalError without
+    any. Every base meets so many sources."""
+    claim, inputs, variable = organism.claim, organism.inputs, searched.variable
+    cut = claim.components.index(variable.component) + 1
+    base, source = (
+        equations.make_trajectory(claim, equations.run_network(claim, some))
+        for some in (states.pick(inputs, bases), states.pick(inputs, sources))
+    )
+    rows = torch.arange(len(bases)).repeat(n_turns)
+    turned = torch.cat([torch.arange(len(bases)).roll(turn) for turn in range(n_turns)])
+    value = variable.value.read(source.prefix[cut])[turned]
+    changed = variable.value.write(states.pick(base.prefix[cut], rows), value)
+    wanted = equations.run_components(claim.abstract[cut:], changed)[-1]
+    kept = (wanted != base.prefix[-1][rows]).nonzero().flatten()
+    if len(kept) == 0:
+        raise MechvalError(
+            f"variable {variable.value.name!r} has no informative pair among {len(rows)} to "
+            "search on; allowed: at least one."
+        )
+    rows, turned, read = rows[kept], turned[kept], searched.part.read
+    state = states.pick(base.concrete[cut], rows)
+    other = read(states.pick(source.concrete[cut], turned))
+    return Pairs(state, read(state), other, torch.tensor(sources)[turned], wanted[kept].long())
 
 
 def _orthonormal(weights: Float[Tensor, "width rank"]) -> Float[Tensor, "width rank"]:

@@ -9,12 +9,14 @@ from matplotlib.figure import Figure
 
 from mechval.files import write_whole
 from mechval.instruments import matrix
+from mechval.instruments.circuit_probing import PROBED
 from mechval.instruments.columns import BAR, COLUMNS
 from mechval.instruments.das import SEARCHES
 from mechval.instruments.evading import ATTEMPTED, MOST_FOLLOWED
 from mechval.instruments.matrix import Entry, InstrumentSummary, Outcome
 from mechval.instruments.mutants import MUTANTS
 from mechval.instruments.null_page import compared, nulls, write_nulls
+from mechval.instruments.outside_metric import OUTSIDE
 from mechval.instruments.planted import CONTROL
 from mechval.instruments.trained import FOLDER, TRAINED
 from mechval.reporting import figures
@@ -29,7 +31,7 @@ SHORT = dict(
             *("1", "2", "3", "4", "N", "G", "X", "W"),
             *("γ fills", "joint", "indep.", "worst", "constant", "IIA", "scrub"),
             *("zero", "mean", "resample", "indep. a.", "optimal"),
-            *("DAS", "boundless"),
+            *("DAS", "boundless", "probing p.", "probing a."),
         ),
         strict=True,
     )
@@ -83,8 +85,8 @@ def conclusions(entries: Sequence[Entry]) -> str:
     return (
         f"Of {counts['all']} false claims the four axioms catch {counts['axioms']}, with the "
         f"partial cells {counts['both']}; interchange accuracy, scrubbing and five ablations "
-        f"together {counts['answer']}, DAS and boundless DAS {counts['trained']}. {missed}. "
-        f"False alarms on true claims above 5 %: {alarms or 'none'}."
+        f"together {counts['answer']}, DAS, boundless DAS and circuit probing "
+        f"{counts['trained']}. {missed}. False alarms on true claims above 5 %: {alarms or 'none'}."
     )
 
 
@@ -143,6 +145,14 @@ def render_text(folder: Path) -> str:
         searches=markdown_of(
             show(SEARCHES.read(folder), "organism variable search disagreements n rate")
         ),
+        probed=markdown_of(
+            show(
+                PROBED.read(folder),
+                "organism variable units kept claimed overlap misread n_read",
+                ("disagreements", "wrong"),
+                "n zeroed others_zeroed",
+            )
+        ),
         mutants=markdown_of(_mutants(folder)),
         trained=markdown_of(show(TRAINED.read(folder / FOLDER), "network seed steps n wrong")),
         attempts=markdown_of(
@@ -156,11 +166,20 @@ def render_text(folder: Path) -> str:
         n_reached=sum(row.is_evading for row in attempts),
         evaded=f"{MOST_FOLLOWED:.0%}",
         surprises=markdown_of(_surprises(entries)),
+        outside=_outside(folder),
         null_figures=[each.study for each in compared(folder)],
         nulls=nulls(folder),
         n_wrong=len(matrix.surprises(entries)),
         n_predicted=sum(entry.predicted is not None for entry in entries),
     )
+
+
+def _outside(folder: Path) -> str:
+    """Empty where it was not measured: the package is no dependency."""
+    if not (folder / Path(OUTSIDE.file).name).is_file():
+        return ""
+    columns = "organism is_sound interventions plain faithful"
+    return markdown_of(show(OUTSIDE.read(folder), columns))
 
 
 def _write_page(folder: Path, entries: Sequence[Entry]) -> None:

@@ -9,6 +9,7 @@ from mechval.axioms.lookup import LOOKUPS
 from mechval.axioms.partial import PARTIALS
 from mechval.axioms.report import Estimate
 from mechval.instruments import matrix
+from mechval.instruments.free_alphas import ALPHAS, CONFIDENCE, alphas_table
 from mechval.instruments.null_page import nulls
 from mechval.instruments.page import conclusions, counted_faults
 from mechval.instruments.two_sat import MAP_BITS
@@ -74,12 +75,22 @@ def lookup(folder: Path) -> str:
     return f"{curve}\n\n{sums}\n\n{markdown_of(sizes)}"
 
 
+def alphas(folder: Path) -> str:
+    """ε and selectivity of free-form α by their size, for every run that has them."""
+    return "\n\n".join(
+        f"`{path.parent.name}`, ε with {CONFIDENCE:.0%} confidence:\n\n"
+        f"{markdown_of(alphas_table(ALPHAS.read(path.parent)))}"
+        for path in sorted(folder.glob(f"*/{Path(ALPHAS.file).name}"))
+    )
+
+
 BLOCKS: Mapping[str, Block] = {
     "instruments": headline,
     "instruments_found": found,
     "partial": partial,
     "lookup": lookup,
     "nulls": nulls,
+    "alphas": alphas,
 }
 
 

@@ -9,6 +9,7 @@ import torch
 from mechval.axioms import Interpretation
 from mechval.errors import MechvalError
 from mechval.instruments import evading, matrix, planted, trained, two_sat
+from mechval.instruments.circuit_probing import PROBED
 from mechval.instruments.columns import COLUMNS, INSTRUMENTS, Reading, Tally
 from mechval.instruments.das import SEARCHES
 from mechval.instruments.matrix import Entry, Outcome, Prediction
@@ -43,16 +44,16 @@ def measured() -> dict[str, list[Entry]]:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    # axioms 1 to 4, N G, X W, unmapped in five ways, accuracy, scrubbing, ablations, DAS
+    # axioms 1 to 4, N G, X W, unmapped in five ways, accuracy, scrubbing, ablations, DAS, probing
     [
-        ("E2", "....  .. .- ..D.. . . ...D. --"),
-        ("E3", "DDDD  .D D- DDDDD . . ..... --"),
-        ("E4 (γ with x at its mean)", "..DD  DD D- DDDDD D D DDDDD --"),
-        ("E4 (γ rebuilds x)", "....  D- .- .DDDD D D DDDDD --"),
-        ("E5", "....  .. .D ..... . . ..... --"),
-        ("E6", "....  DD D- ..... D . ..... --"),
-        ("illusion", "....  .- .- ..D.. . . ...D. --"),
-        ("O3 by hand", "....  DD .- .DDD. D D D.DD. --"),
+        ("E2", "....  .. .- ..D.. . . ...D. -- --"),
+        ("E3", "DDDD  .D D- DDDDD . . ..... -- --"),
+        ("E4 (γ with x at its mean)", "..DD  DD D- DDDDD D D DDDDD -- --"),
+        ("E4 (γ rebuilds x)", "....  D- .- .DDDD D D DDDDD -- --"),
+        ("E5", "....  .. .D ..... . . ..... -- --"),
+        ("E6", "....  DD D- ..... D . ..... -- --"),
+        ("illusion", "....  .- .- ..D.. . . ...D. -- --"),
+        ("O3 by hand", "....  DD .- .DDD. D D D.DD. -- --"),
     ],
 )
 def test_every_instrument_says_what_the_fault_makes_it_say(
@@ -186,6 +187,7 @@ def test_the_page_is_made_from_tables(tmp_path: Path, measured: dict[str, list[E
     problem = Problem(n_variables=3, n_clauses=4)
     MUTANTS.write(count_mutants(problem, program), tmp_path)
     SEARCHES.write([], tmp_path)
+    PROBED.write([], tmp_path)
     for table in (trained.TRAINED, evading.ATTEMPTED):
         table.write([], tmp_path / trained.FOLDER)
     write_pages(tmp_path)
