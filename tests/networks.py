@@ -79,6 +79,11 @@ def one_neuron_per_assignment(n_assignments: int) -> Reading:
         levels=Levels(torch.full((n_assignments,), HIGH / 2), torch.full((n_assignments,), HIGH)),
         on_rate=torch.full((n_assignments,), 0.5),
         mean_activation=HIGH * torch.eye(n_assignments),
-        trees=FittedTrees(unpruned=program, program=program),
-        disjunctions=DisjunctionProgram(torch.eye(n_assignments, dtype=torch.bool)),
+        fitted={
+            made.version: made
+            for made in (
+                FittedTrees(unpruned=program, program=program),
+                DisjunctionProgram(torch.eye(n_assignments, dtype=torch.bool)),
+            )
+        },
     )

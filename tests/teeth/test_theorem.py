@@ -150,13 +150,12 @@ def wrong_assignment(circuit: Circuit) -> Circuit:
 
 def with_programs(circuit: Circuit, order: list[int]) -> Circuit:
     readings = {
-        name: replace(
-            reading,
-            trees=FittedTrees(
+        name: reading.claiming(
+            FittedTrees(
                 reading.trees.unpruned,
                 TreeProgram(tuple(reading.trees.program.trees[k] for k in order)),
             ),
-            disjunctions=DisjunctionProgram(reading.disjunctions.assignments[order]),
+            DisjunctionProgram(reading.disjunctions.assignments[order]),
         )
         for name, reading in circuit.readings.items()
     }

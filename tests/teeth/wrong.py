@@ -63,7 +63,7 @@ def one_tree_negated(subject: Subject) -> Interpretation:
     reading = subject.circuit.readings[subject.reading]
     first, *others = reading.trees.program.trees
     program = replace(reading.trees.program, trees=(negated(first), *others))
-    wrong = replace(reading, trees=replace(reading.trees, program=program))
+    wrong = reading.claiming(replace(reading.trees, program=program))
     return subject.interpretation(replace(subject.circuit, readings={subject.reading: wrong}))
 
 

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
 
 import pytest
 
@@ -11,7 +10,7 @@ from mechval.modular_addition import study as modular_addition
 from mechval.pipeline.study import Study, stages_of
 from mechval.reporting.report import DECLARED, templates
 from mechval.two_sat import study as two_sat
-from mechval.two_sat.configs import Version
+from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.report import content
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,14 +30,11 @@ def places(title: str, points: int | None = None) -> list[str]:
     return re.findall(r"`([^`]+)`", " ".join(steps(title)[:points]))
 
 
-def forgotten(names: tuple[str, ...], files: list[str]) -> list[tuple[str, str]]:
-    """Names and the places that do not have them."""
-    texts = {
-        (name, file): (ROOT / file.replace(NAME, name)).read_text(encoding="utf-8")
-        for name in names
-        for file in files
-    }
-    return [(name, file) for (name, file), text in texts.items() if name not in text]
+def programs_in(folder: Path) -> set[str]:
+    """The names of the programs that a folder's modules say may be claimed."""
+    texts = (path.read_text("utf-8") for path in folder.glob("*.py"))
+    found = (re.findall(r'^    version: ClassVar\[str\] = "(.+)"', text, re.M) for text in texts)
+    return {name for names in found for name in names}
 
 
 def undeclared(module: ModuleType) -> list[str]:
@@ -55,8 +51,14 @@ def test_a_guide_has_ten_points_at_most_and_its_places_exist(title: str) -> None
     assert [each for each in found if NAME not in each and not (ROOT / each).exists()] == []
 
 
-def test_every_program_of_evaluate_is_in_each_place() -> None:
-    assert forgotten(get_args(Version), places("A new program for evaluate")) == []
+def test_every_program_that_may_be_claimed_is_entered() -> None:
+    assert programs_in(ROOT / "src/mechval/two_sat/programs") == CLAIMED.keys()
+
+
+def test_a_program_that_is_not_entered_is_found(tmp_path: Path) -> None:
+    text = 'class Oak:\n    version: ClassVar[str] = "oak"\n'
+    (tmp_path / "oak.py").write_text(text, encoding="utf-8")
+    assert programs_in(tmp_path) == {"oak"}
 
 
 def stages_in(folder: Path) -> set[str]:
@@ -86,13 +88,6 @@ def test_a_stage_cannot_leave_out_what_it_must_say(missing: str) -> None:
     vars(module).update({name: value for name, value in names.items() if name != missing})
     with pytest.raises(AttributeError, match=missing):
         stages_of([module])
-
-
-def test_a_place_that_is_forgotten_is_found() -> None:
-    places_of_programs = places("A new program for evaluate")
-    assert {file for _, file in forgotten(("forgotten program",), places_of_programs)} == {
-        *places_of_programs
-    }
 
 
 def test_every_drawing_is_shown_in_a_section() -> None:

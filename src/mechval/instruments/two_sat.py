@@ -85,5 +85,5 @@ def map_bits(problem: Problem, circuit: Circuit, claim: Interpretation) -> Itera
     for part, count in numbers.items():
         yield MapBits(part, WEIGHT_BITS * count + (chosen if "which neurons" in part else 0))
     version = claim.tags["version"]
-    program = reading.trees.program if version == "trees" else reading.disjunctions
+    program = reading.programs[version]
     yield MapBits(f"h of evaluate ({version})", lengths.size_bits(program, problem))

@@ -4,9 +4,10 @@ What they are unless told otherwise is said in ``conf/settings/two_sat/base.yaml
 it imports no science, so that a stage depends on its settings and not on its siblings.
 """
 
+from importlib import import_module
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, model_validator
 
 from mechval.config import Config, Distinct, once_constant
 from mechval.pipeline.stage import ModelSource, PageConfig
@@ -14,7 +15,8 @@ from mechval.training.recipe import Descent, Recipe
 from mechval.transformer.architecture import Architecture
 from mechval.two_sat.problem import Problem
 
-Version = Literal["trees", "disjunction"]
+Version = str
+"""A program of evaluate, by its name in ``programs/versions.py``."""
 
 Residual = Literal["resid_mid", "attn_out"]
 
@@ -122,14 +124,24 @@ class CircuitConfig(Config):
     )
 
 
+def _claimed(version: str) -> str:
+    # By its name: a stage depends on its settings, not on what else they could have asked for.
+    known = import_module("mechval.two_sat.programs.versions").CLAIMED
+    if version not in known:
+        raise ValueError(
+            f"no program of evaluate is called {version!r}; allowed: {', '.join(known)}"
+        )
+    return version
+
+
 class AxiomsConfig(Config):
     """Which interpretations are validated, and with which confidence."""
 
     confidence: float = Field(
         gt=0.5, lt=1, description="a number greater than 0.5 and smaller than 1"
     )
-    versions: Annotated[tuple[Version, ...], Distinct] = Field(
-        min_length=1, description="a list of trees and disjunction"
+    versions: Annotated[tuple[Annotated[Version, AfterValidator(_claimed)], ...], Distinct] = Field(
+        min_length=1, description="a list of programs of evaluate, such as trees and disjunction"
     )
     residuals: Annotated[tuple[Residual, ...], Distinct] = Field(
         min_length=1, description="a list of resid_mid and attn_out"

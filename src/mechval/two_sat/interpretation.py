@@ -33,6 +33,7 @@ from mechval.two_sat.formulas.truth_tables import literal_pair_truth
 from mechval.two_sat.network.components import AnswerState, Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.evaluate import EvaluateProgram
+from mechval.two_sat.programs.versions import CLAIMED
 
 PARSE, EVALUATE, OUTPUT = COMPONENT_NAMES = ("parse", "evaluate", "output")
 _MOST_ON = 2
@@ -103,7 +104,7 @@ def any_bit(bits: Bool[Tensor, "batch neuron"]) -> Int[Tensor, " batch"]:
 def make_interpretations(
     components: Components,
     circuit: Circuit,
-    versions: Iterable[Version] = get_args(Version),
+    versions: Iterable[Version] = CLAIMED.keys(),
     residuals: Iterable[Residual] = get_args(Residual),
 ) -> list[Interpretation]:
     """One interpretation per reading, version of evaluate and γ_2 residual, of one network.
@@ -122,7 +123,7 @@ def make_interpretations(
     for tags in interpretation_tags(circuit.readings, versions, residuals):
         reader = bit_reader(circuit, reading_of(tags), residual_of(tags), device)
         chosen = circuit.readings[reading_of(tags)]
-        program = chosen.trees.program if tags["version"] == "trees" else chosen.disjunctions
+        program = chosen.programs[tags["version"]]
         made.append(
             Interpretation(
                 name="/".join(tags.values()),
@@ -143,7 +144,7 @@ def main_interpretation(
     components: Components, circuit: Circuit, config: AxiomsConfig
 ) -> Interpretation:
     """The run's shortest main one: by the main reading, by disjunctions if they are asked for."""
-    version: Version = "disjunction" if "disjunction" in config.versions else config.versions[0]
+    version = "disjunction" if "disjunction" in config.versions else config.versions[0]
     made = make_interpretations(
         components, circuit, versions=(version,), residuals=config.residuals[:1]
     )

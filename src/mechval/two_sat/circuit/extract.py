@@ -1,7 +1,8 @@
 """The extracted circuit: everything the interpretation needs, fitted on one split only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,36 +23,55 @@ from mechval.two_sat.circuit.neurons import (
     neuron_effects,
     neuron_levels,
 )
-from mechval.two_sat.configs import CircuitConfig, ReadingName, Version
+from mechval.two_sat.configs import CircuitConfig, ReadingName
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.network.components import Components
-from mechval.two_sat.programs import evaluate
-from mechval.two_sat.programs.disjunctions import DisjunctionProgram, fit_disjunctions
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
+from mechval.two_sat.programs.evaluate import (
+    Claimed,
+    CodedProgram,
+    FittedTrees,
+    Fitting,
+    TruthTableCounts,
+)
+from mechval.two_sat.programs.versions import CLAIMED
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Which neurons are read as bits, how, and the two programs fitted to those bits. ``neurons``:
+    """Which neurons are read as bits, how, and the programs fitted to those bits. ``neurons``:
     indices of the evaluating neurons. ``constant_neurons``: those that the rule selects but whose
     bit never changes: refused. ``on_rate``: share of fitting formulas on which each evaluating
-    neuron is on. ``mean_activation``: over the formulas each assignment satisfies."""
+    neuron is on. ``mean_activation``: over the formulas each assignment satisfies. ``fitted``: the
+    programs, by their version."""
 
     neurons: Int[Tensor, " neuron"]
     constant_neurons: Int[Tensor, " refused"]
     levels: Levels
     on_rate: Float[Tensor, " neuron"]
     mean_activation: Float[Tensor, "neuron assignment"]
-    trees: evaluate.FittedTrees
-    disjunctions: DisjunctionProgram
+    fitted: Mapping[str, Claimed]
 
     def bits(self, hidden: Float[Tensor, "formula d_mlp"]) -> Bool[Tensor, "formula neuron"]:
         """Which neurons are on, by the network's own activations."""
         return hidden[:, self.neurons] >= self.levels.cut
 
     @property
-    def programs(self) -> Mapping[Version, evaluate.EvaluateProgram]:
-        return {"trees": self.trees.program, "disjunction": self.disjunctions}
+    def programs(self) -> Mapping[str, CodedProgram]:
+        return {version: made.program for version, made in self.fitted.items()}
+
+    @property
+    def trees(self) -> FittedTrees:
+        return cast(FittedTrees, self.fitted[FittedTrees.version])
+
+    @property
+    def disjunctions(self) -> DisjunctionProgram:
+        return cast(DisjunctionProgram, self.fitted[DisjunctionProgram.version])
+
+    def claiming(self, *programs: Claimed) -> "Reading":
+        """The same reading with these programs in the place of those of their versions."""
+        return replace(self, fitted={**self.fitted, **{made.version: made for made in programs}})
 
 
 @dataclass(frozen=True)
@@ -131,17 +151,19 @@ def _read_neurons(
     mean_activation = mean_activation_by_assignment(
         hidden[:, selected[changing]], torch.from_numpy(truth)
     )
+    to = Fitting(
+        tables=TruthTableCounts.of(truth),
+        bits=bits[:, changing],
+        mean_activation=mean_activation,
+        cut=kept.cut,
+        max_leaves=config.max_leaves,
+        seed=seed,
+    )
     return Reading(
         neurons=selected[changing],
         constant_neurons=selected[constant],
         levels=kept,
         on_rate=bits[:, changing].float().mean(dim=0),
         mean_activation=mean_activation,
-        trees=evaluate.fit_trees(
-            evaluate.TruthTableCounts.of(truth),
-            bits[:, changing].numpy(),
-            max_leaves=config.max_leaves,
-            seed=seed,
-        ),
-        disjunctions=fit_disjunctions(mean_activation, kept.cut),
+        fitted={version: program.fit(to) for version, program in CLAIMED.items()},
     )

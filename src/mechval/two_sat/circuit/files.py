@@ -16,9 +16,7 @@ from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.disjunctions import DisjunctionProgram
-from mechval.two_sat.programs.evaluate import FittedTrees, TreeProgram
-from mechval.two_sat.programs.trees import prune
+from mechval.two_sat.programs.versions import CLAIMED
 
 TENSORS = "circuit.safetensors"
 
@@ -34,18 +32,12 @@ _READING_TENSORS = ("neurons", "constant_neurons", "on_rate", "mean_activation")
 
 
 @dataclass(frozen=True)
-class ReadingPrograms:
-    """The programs of a reading's neurons, in the order of its tensor ``neurons``. ``trees``:
-    before pruning, from which the pruned ones follow. ``disjunctions``: their assignments."""
-
-    trees: Sequence[Any] = tables.told()
-    disjunctions: Sequence[Sequence[int]] = tables.told()
-
-
-@dataclass(frozen=True)
 class Programs:
+    """``readings``: of each one its programs as they were fitted, trees before pruning, one entry
+    per neuron in the order of the reading's tensor ``neurons``."""
+
     majority_label: int = tables.told()
-    readings: Mapping[ReadingName, ReadingPrograms] = tables.told()
+    readings: Mapping[ReadingName, Mapping[str, Sequence[Any]]] = tables.told()
 
 
 PROGRAMS = tables.Record("circuit/programs.json", Programs)
@@ -63,8 +55,8 @@ def save_circuit(circuit: Circuit, directory: Path) -> None:
         tensors[f"{name}.high"] = reading.levels.high
     content = save({name: t.cpu().contiguous().clone() for name, t in tensors.items()})
     write_whole(directory / TENSORS, content)
-    readings: dict[ReadingName, ReadingPrograms] = {
-        name: ReadingPrograms(reading.trees.unpruned.to_json(), reading.disjunctions.to_json())
+    readings: dict[ReadingName, dict[str, Sequence[Any]]] = {
+        name: {made.kept_as: made.to_json() for made in reading.fitted.values()}
         for name, reading in circuit.readings.items()
     }
     PROGRAMS.write(Programs(circuit.majority_label, readings), directory)
@@ -94,12 +86,16 @@ def load_circuit(directory: Path, problem: Problem) -> Circuit:
 
 
 def _reading(
-    name: str, tensors: dict[str, Tensor], programs: ReadingPrograms, n_assignments: int
+    name: str,
+    tensors: dict[str, Tensor],
+    kept: Mapping[str, Sequence[Any]],
+    n_assignments: int,
 ) -> Reading:
-    unpruned = TreeProgram.from_json(programs.trees, n_assignments)
     return Reading(
         **{part: tensors[f"{name}.{part}"] for part in _READING_TENSORS},
         levels=Levels(tensors[f"{name}.cut"], tensors[f"{name}.high"]),
-        trees=FittedTrees(unpruned, TreeProgram(tuple(prune(tree) for tree in unpruned.trees))),
-        disjunctions=DisjunctionProgram.from_json(programs.disjunctions, n_assignments),
+        fitted={
+            version: program.from_json(kept[program.kept_as], n_assignments)
+            for version, program in CLAIMED.items()
+        },
     )

@@ -12,12 +12,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.two_sat.circuit.extract import Circuit
-from mechval.two_sat.configs import ReadingName
+from mechval.two_sat.configs import ReadingName, Version
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import formula_truth
 from mechval.two_sat.network.components import AnswerState, Components, record_cuts
 from mechval.two_sat.problem import Problem, clause_pairs
-from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
+from mechval.two_sat.programs.evaluate import (
+    EvaluateProgram,
+    FittedTrees,
+    Fitting,
+    TreeProgram,
+    TruthTableCounts,
+    fit_trees,
+)
+from mechval.two_sat.programs.versions import CLAIMED
 
 _BATCH = 2**13
 
@@ -60,6 +68,12 @@ class Bench:
             found = fit_trees(tables, bits.numpy(), max_leaves=max_leaves, seed=seed)
             self._trees[key] = found.program
         return self._trees[key]
+
+    def program(self, version: Version, to: Fitting) -> EvaluateProgram:
+        """A version fitted anew; trees, which take long, only once to the same bits."""
+        if version == FittedTrees.version:
+            return self.trees(to.bits, to.max_leaves)
+        return CLAIMED[version].fit(to).program
 
 
 def observe(components: Components, split: Split) -> Observations:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.axioms import Estimate
-from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.claim.bench import Bench, written_pairs
 from mechval.two_sat.claim.derivability import network_parts
 from mechval.two_sat.configs import ReadingName
@@ -20,16 +20,21 @@ from mechval.two_sat.interpretation import EVALUATE
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import lengths
-from mechval.two_sat.programs.evaluate import EvaluateProgram, fit_lookup, fit_thresholds
+from mechval.two_sat.programs.evaluate import (
+    CodedProgram,
+    EvaluateProgram,
+    FittedTrees,
+    fit_lookup,
+    fit_thresholds,
+)
 from mechval.two_sat.programs.mirrored import AnyVoting
+from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.programs.voting import VotingProgram
 
 TREE_LEAVES = (2, 4, 16, None)
 """Most leaves of the trees on the front; None for no limit."""
 WEIGHT_BITS = 32
 _BATCH = 4096
-_HELD = ("disjunction", "trees", "lookup table")
-"""Programs of the front that are those of the circuit, or need no fitting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,14 +100,23 @@ def _programs_of_tables(
     problem, seen = bench.components.problem, bench.fitting.tables
     chosen = bench.circuit.readings[reading]
     bits = bench.bits(reading, bench.fitting)
-    found = chosen.disjunctions
-    yield "disjunction", None, lengths.size_bits(found, problem), found
+    for version, found in _without_leaves(chosen).items():
+        yield version, None, lengths.size_bits(found, problem), found
     for leaves in TREE_LEAVES:
         found = bench.trees(bits, leaves)
         yield "trees", str(leaves or "unlimited"), lengths.size_bits(found, problem), found
     found = fit_thresholds(seen, bits.numpy(), chosen.mean_activation)
     yield "k of n", None, lengths.size_bits(found, problem), found
     yield "lookup table", None, _lookup_bits(problem, bits.shape[1]), fit_lookup(seen, bits)
+
+
+def _without_leaves(reading: Reading) -> dict[str, CodedProgram]:
+    """The programs of a reading that have one length, whatever leaves trees are allowed."""
+    return {
+        version: program
+        for version, program in reading.programs.items()
+        if version != FittedTrees.version
+    }
 
 
 def _lookup_bits(problem: Problem, n_neurons: int) -> int | None:
@@ -144,7 +158,8 @@ def size_rows(
             share_of_evaluate_weights=None if bits is None else bits / evaluate,
         )
 
-    fitted = [made for made in front if made.program not in _HELD]
+    held = (*CLAIMED, "lookup table")
+    fitted = [made for made in front if made.program not in held]
     return [
         row(lengths.constant_bits(), "constant", neurons=0),
         *(row(bits, what, reading) for what, reading, bits in _held_sizes(problem, circuit)),
@@ -159,7 +174,8 @@ def _held_sizes(
 ) -> Iterator[tuple[str, ReadingName, int | None]]:
     """What, reading and length of the circuit's programs and of its lookup tables."""
     for name, reading in circuit.readings.items():
-        yield "disjunctions", name, lengths.size_bits(reading.disjunctions, problem)
+        for version, program in _without_leaves(reading).items():
+            yield CLAIMED[version].kept_as, name, lengths.size_bits(program, problem)
         yield "trees", name, lengths.size_bits(reading.trees.program, problem)
         yield "trees before pruning", name, lengths.size_bits(reading.trees.unpruned, problem)
         yield "lookup table", name, _lookup_bits(problem, len(reading.neurons))

@@ -1,6 +1,6 @@
 """How ε depends on the two constants of a reading: the activation cut and the high value.
 
-For each cut the bits are read anew, trees and disjunctions fitted to them anew, and each high value
+For each cut the bits are read anew, programs fitted to them anew, and each high value
 tried. None of this needs the network's first two components again, and a program runs once for
 each truth table.
 
@@ -23,8 +23,7 @@ from mechval.two_sat.circuit.neurons import Levels, is_constant
 from mechval.two_sat.claim.bench import Bench, predicted_labels
 from mechval.two_sat.configs import ReadingName, Residual, VariantsConfig, Version
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, bit_reader
-from mechval.two_sat.programs.disjunctions import fit_disjunctions
-from mechval.two_sat.programs.evaluate import EvaluateProgram, truth_table_floor
+from mechval.two_sat.programs.evaluate import Fitting, truth_table_floor
 
 Unit = Literal["activation", "multiple"]
 _CPU = torch.device("cpu")
@@ -111,10 +110,16 @@ class Surface:
             **self._counted(at, is_wrong), axiom=Axiom.COMPONENT_EQUIVALENCE, component=OUTPUT
         )
         floor = truth_table_floor(testing.tables, found)
+        to = Fitting(
+            fitting.tables,
+            fitted,
+            reading.mean_activation,
+            levels,
+            self.max_leaves,
+            self.bench.seed,
+        )
         for version in self.versions:
-            program: EvaluateProgram = fit_disjunctions(reading.mean_activation, levels)
-            if version == "trees":
-                program = self.bench.trees(fitted, self.max_leaves)
+            program = self.bench.program(version, to)
             bits = program.bits(torch.from_numpy(testing.tables.distinct))
             yield SurfaceRow(
                 **self._counted(at, (found != bits[self._table]).any(dim=1)),

@@ -5,19 +5,26 @@ Source: paper section 4 (interpretation with disjunctions only).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
+from mechval.axioms.program_size import subset_bits
 from mechval.errors import MechvalError
+from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.evaluate import Fitting
 
 
 @dataclass(frozen=True)
 class DisjunctionProgram:
     """Each neuron's bit is the OR of the assignments it stands for (paper: disjunction only)."""
 
+    version: ClassVar[str] = "disjunction"
+    words: ClassVar[str] = "disjunction only"
+    kept_as: ClassVar[str] = "disjunctions"
+    kind: ClassVar[int] = 2
     assignments: Bool[Tensor, "neuron assignment"]
 
     def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
@@ -28,25 +35,34 @@ class DisjunctionProgram:
         """Assignments that some neuron stands for."""
         return set(self.assignments.any(dim=0).nonzero().flatten().tolist())
 
-    def to_json(self) -> Any:
+    @property
+    def program(self) -> "DisjunctionProgram":
+        return self
+
+    @classmethod
+    def fit(cls, to: Fitting) -> "DisjunctionProgram":
+        """A neuron stands for the assignments whose formulas activate it above its cut on
+        average."""
+        return cls(to.mean_activation > to.cut[:, None])
+
+    def formula_bits(self, problem: Problem) -> list[int]:
+        """The assignments as a set."""
+        sizes = self.assignments.sum(dim=1).tolist()
+        return [subset_bits(size, problem.n_assignments) for size in sizes]
+
+    def to_json(self) -> Sequence[Any]:
         return [row.nonzero().flatten().tolist() for row in self.assignments]
 
     @classmethod
-    def from_json(cls, values: Sequence[Sequence[int]], n_assignments: int) -> "DisjunctionProgram":
+    def from_json(cls, values: Sequence[Any], n_assignments: int) -> "DisjunctionProgram":
         """Read what :meth:`to_json` wrote; raises MechvalError for other assignments."""
         assignments = torch.zeros(len(values), n_assignments, dtype=torch.bool)
         for neuron, chosen in enumerate(values):
-            if not set(chosen) <= set(range(n_assignments)):
+            numbers = chosen if isinstance(chosen, list) else [None]
+            if not all(type(each) is int and 0 <= each < n_assignments for each in numbers):
                 raise MechvalError(
                     f"assignments {chosen!r} of a disjunction are not allowed; "
                     f"allowed: integers from 0 to {n_assignments - 1}."
                 )
-            assignments[neuron, list(chosen)] = True
+            assignments[neuron, numbers] = True
         return cls(assignments)
-
-
-def fit_disjunctions(
-    mean_activation: Float[Tensor, "neuron assignment"], cut: Float[Tensor, " neuron"]
-) -> DisjunctionProgram:
-    """A neuron stands for the assignments whose formulas activate it above its cut on average."""
-    return DisjunctionProgram(mean_activation > cut[:, None])

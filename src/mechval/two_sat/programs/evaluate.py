@@ -4,67 +4,21 @@ Trees and disjunctions are the circuit's; k-of-n programs and lookup tables, the
 stand beside them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mechval.axioms.program_size import choice_bits
 from mechval.progress import track
+from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs import trees as tree_code
-from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.programs.trees import CompiledTrees, Tree
-
-
-@runtime_checkable
-class EvaluateProgram(Protocol):
-    """The program of the evaluate component (h_2)."""
-
-    def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        """One bit per evaluating neuron."""
-        ...
-
-
-@dataclass(frozen=True)
-class TreeProgram:
-    """Each neuron's bit is a small decision tree on the truth table (paper: decision trees)."""
-
-    trees: tuple[Tree, ...]
-
-    def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
-        return self._compiled.bits(truth_tables)
-
-    @cached_property
-    def _compiled(self) -> CompiledTrees:
-        return tree_code.compile_trees(self.trees)
-
-    def covered(self) -> set[int]:
-        """Assignments that some tree asks about."""
-        return set().union(*(tree_code.split_assignments(tree) for tree in self.trees))
-
-    def to_json(self) -> Any:
-        return [tree_code.tree_to_json(tree) for tree in self.trees]
-
-    @classmethod
-    def from_json(cls, values: Sequence[Any], n_assignments: int) -> "TreeProgram":
-        """Read what :meth:`to_json` wrote; raises MechvalError for anything else."""
-        return cls(tuple(tree_code.tree_from_json(value, n_assignments) for value in values))
-
-
-NeuronPrograms: TypeAlias = TreeProgram | DisjunctionProgram
-
-
-@dataclass(frozen=True)
-class FittedTrees:
-    """Trees before and after redundant splits are pruned; the program is the pruned one. The
-    authors count covered assignments on the splits before pruning (deviation D3)."""
-
-    unpruned: TreeProgram
-    program: TreeProgram
 
 
 @dataclass(frozen=True)
@@ -79,6 +33,133 @@ class TruthTableCounts:
         packed = np.packbits(truth_tables, axis=1)
         _, first, index = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         return cls(truth_tables[first], index.reshape(-1))
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What a program is fitted to, of the fitting split alone. ``bits``: of the neurons that are
+    read. ``mean_activation``: over the formulas each assignment satisfies. ``cut``: the activation
+    from which on a bit is 1. ``max_leaves``: of a tree; None for no limit."""
+
+    tables: TruthTableCounts
+    bits: Bool[Tensor, "formula neuron"]
+    mean_activation: Float[Tensor, "neuron assignment"]
+    cut: Float[Tensor, " neuron"]
+    max_leaves: int | None
+    seed: int
+
+
+@runtime_checkable
+class EvaluateProgram(Protocol):
+    """The program of the evaluate component (h_2)."""
+
+    def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
+        """One bit per evaluating neuron."""
+        ...
+
+
+@runtime_checkable
+class CodedProgram(EvaluateProgram, Protocol):
+    """A program that has a length (:mod:`.lengths`). ``kind``: a number that no other kind has."""
+
+    kind: ClassVar[int]
+
+    def formula_bits(self, problem: Problem) -> list[int]:
+        """Length of each neuron's formula, in bits of a prefix code."""
+        ...
+
+
+@runtime_checkable
+class Claimed(Protocol):
+    """A program of all neurons as it was fitted: what may be claimed of evaluate.
+
+    Attributes:
+        version: value of the tag ``version``, and of the setting ``axioms.versions``.
+        words: what reports call it.
+        kept_as: its key in ``programs.json``, and its name among the lengths.
+    """
+
+    version: ClassVar[str]
+    words: ClassVar[str]
+    kept_as: ClassVar[str]
+
+    @property
+    def program(self) -> CodedProgram:
+        """What is claimed; it may be the object itself."""
+        ...
+
+    @classmethod
+    def fit(cls, to: Fitting) -> "Claimed": ...
+
+    def to_json(self) -> Sequence[Any]:
+        """Plain values, one per neuron."""
+        ...
+
+    @classmethod
+    def from_json(cls, values: Sequence[Any], n_assignments: int) -> "Claimed":
+        """Read what :meth:`to_json` wrote; raises MechvalError for anything else."""
+        ...
+
+
+@dataclass(frozen=True)
+class TreeProgram:
+    """Each neuron's bit is a small decision tree on the truth table (paper: decision trees)."""
+
+    kind: ClassVar[int] = 3
+    trees: tuple[Tree, ...]
+
+    def bits(self, truth_tables: Bool[Tensor, "batch assignment"]) -> Bool[Tensor, "batch neuron"]:
+        return self._compiled.bits(truth_tables)
+
+    @cached_property
+    def _compiled(self) -> CompiledTrees:
+        return tree_code.compile_trees(self.trees)
+
+    def covered(self) -> set[int]:
+        """Assignments that some tree asks about."""
+        return set().union(*(tree_code.split_assignments(tree) for tree in self.trees))
+
+    def formula_bits(self, problem: Problem) -> list[int]:
+        """Nodes, first the root, then ``if_false``, then ``if_true``. A leaf is a 0 and its bit; a
+        split is a 1 and its assignment, one of 2**n_variables, in n_variables bits."""
+        return [_tree_bits(tree, problem) for tree in self.trees]
+
+
+def _tree_bits(tree: Tree, problem: Problem) -> int:
+    if isinstance(tree, tree_code.Leaf):
+        return 2
+    branches = _tree_bits(tree.if_false, problem) + _tree_bits(tree.if_true, problem)
+    return 1 + choice_bits(problem.n_assignments) + branches
+
+
+@dataclass(frozen=True)
+class FittedTrees:
+    """Trees before and after redundant splits are pruned; the program is the pruned one. The
+    authors count covered assignments on the splits before pruning (deviation D3). Kept are those
+    before pruning, from which the pruned ones follow."""
+
+    version: ClassVar[str] = "trees"
+    words: ClassVar[str] = "decision trees"
+    kept_as: ClassVar[str] = "trees"
+    unpruned: TreeProgram
+    program: TreeProgram
+
+    @classmethod
+    def of(cls, unpruned: Iterable[Tree]) -> "FittedTrees":
+        """Prune trees as they were fitted."""
+        trees = tuple(unpruned)
+        return cls(TreeProgram(trees), TreeProgram(tuple(map(tree_code.prune, trees))))
+
+    @classmethod
+    def fit(cls, to: Fitting) -> "FittedTrees":
+        return fit_trees(to.tables, to.bits.numpy(), max_leaves=to.max_leaves, seed=to.seed)
+
+    def to_json(self) -> Sequence[Any]:
+        return [tree_code.tree_to_json(tree) for tree in self.unpruned.trees]
+
+    @classmethod
+    def from_json(cls, values: Sequence[Any], n_assignments: int) -> "FittedTrees":
+        return cls.of(tree_code.tree_from_json(value, n_assignments) for value in values)
 
 
 def fit_trees(
@@ -98,8 +179,7 @@ def fit_trees(
         n_on = np.bincount(tables.index[bits[:, neuron]], minlength=n_tables)
         tree = tree_code.fit_tree(tables.distinct, n_on, total - n_on, max_leaves=most, seed=seed)
         fitted.append(tree)
-    pruned = tuple(map(tree_code.prune, fitted))
-    return FittedTrees(TreeProgram(tuple(fitted)), TreeProgram(pruned))
+    return FittedTrees.of(fitted)
 
 
 MOST_ASSIGNMENTS = 6

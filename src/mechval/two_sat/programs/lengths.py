@@ -6,9 +6,7 @@ The code. Whoever reads it knows the problem's size and nothing of the network. 
 - the number of its neurons, as a natural number (gamma code of the successor),
 - for each neuron its formula:
 
-  - *tree*: its nodes, first this one, then ``if_false``, then ``if_true``. A leaf is a 0 and its
-    bit; a split is a 1 and its assignment, one of 2**n_variables, in n_variables bits.
-  - *disjunction*: its assignments as a set.
+  - *tree*, *disjunction* and others that may be claimed: see their ``formula_bits``.
   - *threshold* (k-of-n where all weights are 1): the least sum as an integer, the assignments
     whose weight is not 0 as a set, one bit that says whether all weights are 1, and if not, for
     each a sign bit and its size in gamma code.
@@ -32,21 +30,17 @@ from mechval.axioms import program_size as codes
 from mechval.errors import MechvalError
 from mechval.two_sat.formulas.truth_tables import reachable_tables
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.disjunctions import DisjunctionProgram
-from mechval.two_sat.programs.evaluate import ThresholdProgram, TreeProgram
+from mechval.two_sat.programs.evaluate import CodedProgram, ThresholdProgram
 from mechval.two_sat.programs.mirrored import MirroredProgram
-from mechval.two_sat.programs.trees import Leaf, Tree
 from mechval.two_sat.programs.voting import VotingProgram
 
 _MOST_TABLES = 2**18
 
 
 class Kind(IntEnum):
-    """What a program is; a new kind takes the next number."""
+    """What a program is that is not claimed; those that are have the numbers 2, 3 and from 8 on."""
 
     CONSTANT = 1
-    DISJUNCTIONS = 2
-    TREES = 3
     THRESHOLDS = 4
     LOOKUP = 5
     VOTING = 6
@@ -55,24 +49,13 @@ class Kind(IntEnum):
 
 @singledispatch
 def size_bits(program: object, problem: Problem) -> int:
-    """Length of a program, in bits of the code above; register a function for a new kind. Raises
-    MechvalError for a program whose kind has no code."""
+    """Length of a program, in bits of the code above. Raises MechvalError for one that has none."""
+    if isinstance(program, CodedProgram):
+        return program_bits(program.kind, program.formula_bits(problem))
     raise MechvalError(
-        f"program of type {type(program).__name__} has no code for {problem}; allowed: a kind "
-        "registered with size_bits."
+        f"program of type {type(program).__name__} has no code for {problem}; allowed: one with "
+        "kind and formula_bits, or registered with size_bits."
     )
-
-
-@size_bits.register
-def _(program: TreeProgram, problem: Problem) -> int:
-    return program_bits(Kind.TREES, [_tree_bits(tree, problem) for tree in program.trees])
-
-
-@size_bits.register
-def _(program: DisjunctionProgram, problem: Problem) -> int:
-    sizes = program.assignments.sum(dim=1).tolist()
-    formulas = [codes.subset_bits(size, problem.n_assignments) for size in sizes]
-    return program_bits(Kind.DISJUNCTIONS, formulas)
 
 
 @size_bits.register
@@ -87,7 +70,7 @@ def _(program: VotingProgram | MirroredProgram, problem: Problem) -> int:
     return codes.positive_bits(kind) + program.size_bits()
 
 
-def program_bits(kind: Kind, formulas: Sequence[int]) -> int:
+def program_bits(kind: int, formulas: Sequence[int]) -> int:
     """Length of a program whose neurons' formulas have these lengths."""
     return codes.positive_bits(kind) + codes.natural_bits(len(formulas)) + sum(formulas)
 
@@ -125,10 +108,3 @@ def count_reachable_truth_tables(problem: Problem) -> int | None:
     except MechvalError:
         return None
     return n_tables if n_tables <= _MOST_TABLES else None
-
-
-def _tree_bits(tree: Tree, problem: Problem) -> int:
-    if isinstance(tree, Leaf):
-        return 2
-    branches = _tree_bits(tree.if_false, problem) + _tree_bits(tree.if_true, problem)
-    return 1 + codes.choice_bits(problem.n_assignments) + branches

@@ -13,6 +13,7 @@ from mechval.reporting.partial_cells import partial_tables
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
 from mechval.two_sat.formulas.dataset import DATA
+from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.published_values import TEST_FORMULAS, printed_cell
 from mechval.two_sat.stages.nulls import NULLS
@@ -41,6 +42,7 @@ def axioms(files: RunFiles) -> Section:
         "published_n": TEST_FORMULAS if with_published else None,
         "row": rows[0],
         "labels": _LABELS,
+        "words": {version: program.words for version, program in CLAIMED.items()},
         "has_proved": bool(proved),
         "main": main,
         "in_full": in_full(main),

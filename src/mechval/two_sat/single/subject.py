@@ -25,6 +25,7 @@ from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.interpretation import EVALUATE, PARSE, make_interpretations
 from mechval.two_sat.network.components import Components, make_network
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.single.responsible import find_responsible
 
 
@@ -112,7 +113,7 @@ class Subject:
 def make_subject(
     components: Components,
     circuit: Circuit,
-    versions: Iterable[Version] = get_args(Version),
+    versions: Iterable[Version] = CLAIMED.keys(),
     residuals: Iterable[Residual] = get_args(Residual),
 ) -> Subject:
     """A network with its main interpretations, as stage ``axioms`` validates them."""

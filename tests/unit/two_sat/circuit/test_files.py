@@ -113,11 +113,12 @@ def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
     [
         ("disjunctions", [[8]]),
         ("disjunctions", [["x"]]),
+        ("disjunctions", [3]),
         ("disjunctions", 3),
         ("trees", [{"assignment": 8, "if_false": 0, "if_true": 1}]),
         ("trees", 3),
     ],
-    ids=["no such assignment", "no number", "no list", "no such question", "no trees"],
+    ids=["no such assignment", "no number", "no lists", "no list", "no such question", "no trees"],
 )
 def test_programs_that_make_no_sense_are_refused(tmp_path: Path, key: str, value: Any) -> None:
     save_circuit(two_readings(), tmp_path)

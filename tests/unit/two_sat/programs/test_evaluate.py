@@ -10,9 +10,14 @@ from hypothesis.extra import numpy as numpy_st
 
 from mechval.two_sat.programs.disjunctions import (
     DisjunctionProgram,
-    fit_disjunctions,
 )
-from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
+from mechval.two_sat.programs.evaluate import (
+    FittedTrees,
+    Fitting,
+    TreeProgram,
+    TruthTableCounts,
+    fit_trees,
+)
 from mechval.two_sat.programs.trees import Leaf, Split
 
 TABLES = numpy_st.arrays(np.bool_, st.tuples(st.integers(1, 30), st.just(8)))
@@ -43,7 +48,8 @@ def test_a_disjunction_survives_json(chosen: np.ndarray) -> None:
 
 
 def test_a_tree_program_survives_json() -> None:
-    assert TreeProgram.from_json(json.loads(json.dumps(TREES.to_json())), 8) == TREES
+    fitted = FittedTrees.of(TREES.trees)
+    assert FittedTrees.from_json(json.loads(json.dumps(fitted.to_json())), 8) == fitted
 
 
 def test_coverage_is_what_some_neuron_asks_about() -> None:
@@ -93,7 +99,9 @@ def test_trees_do_not_depend_on_the_order_of_formulas() -> None:
 
 def test_a_neuron_stands_for_the_assignments_that_activate_it_above_its_cut() -> None:
     mean_activation = torch.tensor([[0.2, 0.6, 0.5], [2.0, 0.6, 3.0]])
-    program = fit_disjunctions(mean_activation, torch.tensor([0.5, 1.0]))
+    bits, tables = torch.ones(1, 2, dtype=torch.bool), TruthTableCounts.of(np.eye(3, dtype=bool))
+    to = Fitting(tables, bits, mean_activation, torch.tensor([0.5, 1.0]), None, 0)
+    program = DisjunctionProgram.fit(to)
     assert program.to_json() == [[1], [0, 2]]
 
 

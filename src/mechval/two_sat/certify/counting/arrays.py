@@ -35,9 +35,10 @@ from jaxtyping import Int
 from mechval.two_sat.certify.counting import programs
 from mechval.two_sat.certify.counting.plan import EnumerationPlan
 from mechval.two_sat.circuit.extract import Circuit
-from mechval.two_sat.configs import ReadingName, Version
+from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.formulas.truth_tables import ReachableTables
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.versions import CLAIMED
 
 SATISFIABLE, UNSATISFIABLE, OTHER, UNDECIDED = 0, 1, 2, 3
 N_ANSWERS = 4
@@ -46,7 +47,6 @@ N_KEPT = 20
 N_REVISITED = 4096
 """How many undecided multisets of a chunk are kept to be decided in ball arithmetic."""
 WORD_BITS = 64
-VERSIONS: tuple[Version, ...] = ("trees", "disjunction")
 
 
 class Bits(NamedTuple):
@@ -86,14 +86,14 @@ def make_bits(
         return Bits(cuts, cuts, np.zeros(0, np.int32), np.zeros((0, 0), np.int32), packed)
     n_readings, n_words = len(columns), -(-plan.n_bits // WORD_BITS)
     cuts = np.full((n_readings, plan.n_bits), np.inf)
-    shape = (len(tables.words), n_readings, len(VERSIONS), n_words * WORD_BITS)
+    shape = (len(tables.words), n_readings, len(CLAIMED), n_words * WORD_BITS)
     expected = np.zeros(shape, dtype=bool)
     for index, (name, found) in enumerate(columns.items()):
         reading = circuit.readings[name]
         # The activation is a positive part: it reaches a cut of zero or less always.
         cut = reading.levels.cut.double().numpy()
         cuts[index, found] = np.where(cut > 0, cut, -np.inf)
-        for version, program in enumerate(map(reading.programs.__getitem__, VERSIONS)):
+        for version, program in enumerate(map(reading.programs.__getitem__, CLAIMED)):
             expected[:, index, version, found] = programs.program_bits(program, tables)
     error = plan.column_error[: plan.n_bits]
     packed = np.packbits(expected, axis=-1, bitorder="little")

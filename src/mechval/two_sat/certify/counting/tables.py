@@ -12,11 +12,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from mechval import tables
-from mechval.two_sat.certify.counting.arrays import OTHER, SATISFIABLE, UNDECIDED, VERSIONS
+from mechval.two_sat.certify.counting.arrays import OTHER, SATISFIABLE, UNDECIDED
 from mechval.two_sat.certify.counting.chunks import ChunkCounts, verified_prefixes
 from mechval.two_sat.certify.counting.enumeration import Enumeration, Enumerator
 from mechval.two_sat.certify.counting.programs import ALL, CLASSES
 from mechval.two_sat.configs import ReadingName, Version
+from mechval.two_sat.programs.versions import CLAIMED
 
 BALANCED = "balanced"
 Quantity = Literal["error", "other_token"]
@@ -98,7 +99,7 @@ def bit_rows(enumeration: Enumeration) -> list[BitCount]:
     )
     for index, (reading, neurons) in enumerate(enumeration.readings.items()):
         columns = enumeration.columns[reading]
-        for number, version in enumerate(VERSIONS):
+        for number, version in enumerate(CLAIMED):
             wrong = [any_wrong[index, number], *bit_wrong[index, number][:, columns].T]
             unsure = [any_unsure[index, number], *bit_unsure[index][:, columns].T]
             for neuron, low, more in zip((None, *neurons), wrong, unsure, strict=True):

@@ -8,8 +8,11 @@ import torch
 from mechval.two_sat.certify.theorem.neurons import Evaluators, Ranges
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
-from mechval.two_sat.programs.evaluate import EvaluateProgram, TreeProgram
+from mechval.two_sat.programs.evaluate import EvaluateProgram, FittedTrees, TreeProgram
 from mechval.two_sat.programs.trees import Leaf, Tree
+
+VERSIONS = (FittedTrees.version, DisjunctionProgram.version)
+"""The programs that a theorem is about."""
 
 
 @dataclass(frozen=True)

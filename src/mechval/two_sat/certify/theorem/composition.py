@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import get_args
 
 from mechval.axioms import Axiom
+from mechval.two_sat.certify.theorem.claims import VERSIONS
 from mechval.two_sat.certify.theorem.lemmas import lemma_name
 from mechval.two_sat.certify.theorem.theorem import CellProof, Lemma, LemmaStatus
-from mechval.two_sat.configs import ReadingName, Residual, Version
+from mechval.two_sat.configs import ReadingName, Residual
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE, interpretation_tags
 
 _STATES = ("own clause", "constants", "read positions", "neurons")
@@ -51,7 +52,7 @@ def derive_cells(lemmas: Sequence[Lemma], readings: Iterable[ReadingName]) -> li
     """Every cell of every interpretation."""
     known = {lemma.name: lemma for lemma in lemmas}
     cells = []
-    for tags in interpretation_tags(readings, get_args(Version), get_args(Residual)):
+    for tags in interpretation_tags(readings, VERSIONS, get_args(Residual)):
         for (axiom, component), needed in premises(**tags).items():
             stopped = first_missing(known, needed)
             cells.append(

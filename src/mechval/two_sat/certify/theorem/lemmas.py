@@ -139,8 +139,8 @@ def claim_lemmas(
             _claimed("bits", (name,), bits, "activation"),
             _finite("covering bits", cover, name),
         ]
-        for version, program in reading.programs.items():
-            same = claims.check_program(reading, program, evaluators)
+        for version in claims.VERSIONS:
+            same = claims.check_program(reading, reading.programs[version], evaluators)
             found.append(_finite("program", same, version, name))
         for residual, resid in claims.residuals(circuit).items():
             parts = reading.neurons, reading.levels.high, circuit.mean_hidden, resid

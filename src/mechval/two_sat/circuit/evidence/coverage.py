@@ -13,10 +13,12 @@ from mechval import tables
 from mechval.two_sat.circuit.extract import Reading
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.programs import evaluate
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 
 LEAVES = (2, 4, 16)
 """Sizes of the trees, besides the circuit's own and unlimited ones."""
 DISJUNCTION = "disjunction"
+_Program: TypeAlias = evaluate.TreeProgram | DisjunctionProgram
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def program_rows(
 ) -> tuple[list[CoverageRow], list[QualityRow]]:
     """Rows of the circuit's own programs, whose trees have ``max_leaves``, and of trees of other
     sizes fitted on the fitting split."""
-    programs: dict[str, tuple[evaluate.NeuronPrograms, evaluate.NeuronPrograms]] = {}
+    programs: dict[str, tuple[_Program, _Program]] = {}
     for leaves in (*sorted({*LEAVES, max_leaves}), None):
         trees = reading.trees
         if leaves != max_leaves:

@@ -1,7 +1,7 @@
 """Figures of the claim: tolerance, rivals, surfaces, and margins of parsing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,11 +16,11 @@ from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, Par
 from mechval.two_sat.claim.surface import SURFACE, SurfaceRow
 from mechval.two_sat.claim.variants.rivals import ONE_BIT
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, ToleranceRow
-from mechval.two_sat.configs import Version
+from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.report import measured
 from mechval.two_sat.report.published_values import BY_KEY
 
-_STYLES = {"trees": (BLUE, "o"), "disjunction": (VERMILLION, "s")}
+_STYLES = ((BLUE, "o"), (VERMILLION, "s"), (ORANGE, "v"), (BLACK, "D"))
 _UNITS = {
     "activation": ("activation cut of α", "high value of γ"),
     "multiple": ("cut of α (multiple of the neuron's own)", "high value (multiple of its own)"),
@@ -41,13 +41,17 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
     for axes, reading, own in found:
         own = [row for row in own if row.tolerance <= last]
         for version, curve in by(own, "tags.version").items():
-            _draw_curve(axes, [row.epsilon for row in curve], _STYLES[version], version)
+            _draw_curve(axes, [row.epsilon for row in curve], _style(version), version)
         axes.set(yscale="log", title=f"reading {reading}")
         axes.set_xlabel(f"wrong neurons tolerated (of {own[0].n_neurons})")
         axes.legend()
     found[0][0].set_ylabel(_BOUND)
     figure.suptitle(f"{_EQUIVALENCE} where some neurons may be wrong")
     return figure
+
+
+def _style(version: str) -> tuple[str, str]:
+    return _STYLES[[*CLAIMED].index(version) % len(_STYLES)]
 
 
 def _rivals(files: RunFiles) -> dict[str, list[Any]]:
@@ -101,7 +105,9 @@ def _surfaces(files: RunFiles) -> dict[str, list[Any]]:
     rivals = by(files.rows(VARIANTS), "tags.family").get("rival", [])
     surface, published = by(files.rows(SURFACE), "reading"), {}
     if measured.is_paper_size(files):
-        cells = {name: BY_KEY[f"{name}/{_REPLACEABILITY}"] for name in get_args(Version)}
+        cells = {
+            name: BY_KEY[key] for name in CLAIMED if (key := f"{name}/{_REPLACEABILITY}") in BY_KEY
+        }
         published = {name: float(cell.printed) for name, cell in cells.items()}
     return {
         reading: [surface.get(reading, []), residual, published]
@@ -188,7 +194,7 @@ def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | Non
 def _draw_by_cut(axes: Axes, rows: Sequence[SurfaceRow], versions: Sequence[str]) -> None:
     cuts = sorted({row.cut for row in rows})
     by_cell = by(rows, "cell", "version")
-    curves = [(_EQUIVALENCE, version, _STYLES[version]) for version in versions]
+    curves = [(_EQUIVALENCE, version, _style(version)) for version in versions]
     for cell, version, style in [*curves, ("component equivalence/output", None, (GREEN, "^"))]:
         epsilons = {row.cut: row.epsilon for row in by_cell[cell, version]}
         label = f"{cell}: {version}" if version else cell

@@ -19,7 +19,6 @@ from mechval.two_sat.certify.counting.arrays import (
     SATISFIABLE,
     UNDECIDED,
     UNSATISFIABLE,
-    VERSIONS,
 )
 from mechval.two_sat.certify.counting.chunks import (
     refuse_too_heavy,
@@ -49,6 +48,7 @@ from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables, 
 from mechval.two_sat.interpretation import ClauseParser
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem, clause_literals
+from mechval.two_sat.programs.versions import CLAIMED
 from tests.networks import hand_made_circuit, random_network
 
 PROBLEM = Problem(n_variables=3, n_clauses=4)
@@ -168,7 +168,7 @@ def test_bits_are_those_of_listing_every_formula(
         for row in bit_rows(counted)
         if row.stratum == "all"
     }
-    for version, program in zip(VERSIONS, programs, strict=True):
+    for version, program in zip(CLAIMED, programs, strict=True):
         differs = bits != program.bits(torch.from_numpy(listed.truth)).numpy()
         assert rows[version, None] == differs.any(axis=1).sum()
         for neuron, column in zip(reading.neurons.tolist(), differs.T, strict=True):

@@ -1,7 +1,5 @@
 """What clauses add to pre-activations, and the shortcuts that measure it."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -67,7 +65,7 @@ def test_a_clause_violates_the_assignments_that_falsify_both_its_literals() -> N
 
 def test_a_neuron_without_a_disjunction_stands_for_its_strongest_assignment() -> None:
     reading = one_neuron_per_assignment(4)
-    empty = replace(reading, disjunctions=DisjunctionProgram(torch.zeros(4, 4, dtype=torch.bool)))
+    empty = reading.claiming(DisjunctionProgram(torch.zeros(4, 4, dtype=torch.bool)))
     assert neuron_assignments(empty).equal(torch.eye(4, dtype=torch.bool))
 
 

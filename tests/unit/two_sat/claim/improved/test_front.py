@@ -9,6 +9,7 @@ from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tables
 from mechval.two_sat.interpretation import formula_evaluator
 from mechval.two_sat.network.components import AnswerState, Components
+from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.programs.evaluate import TruthTableCounts
 from mechval.two_sat.programs.lengths import Kind
 from tests.networks import (
@@ -48,8 +49,7 @@ def bench(n_neurons: int = SMALL_PROBLEM.n_assignments) -> Bench:
         ),
         on_rate=reading.on_rate[:n_neurons],
         mean_activation=reading.mean_activation[:n_neurons],
-        disjunctions=type(reading.disjunctions)(assignments),
-    )
+    ).claiming(DisjunctionProgram(assignments))
     circuit = replace(hand_made_circuit(SMALL_PROBLEM), readings={"calibrated": narrow})
     fitting, testing = seen(splits["analysis.fit"]), seen(splits["analysis.test"])
     model = random_network(SMALL_PROBLEM)
