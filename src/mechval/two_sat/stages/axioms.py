@@ -42,8 +42,8 @@ _ESTIMATES: tuple[tables.Table[Any], ...] = (
     *(derivability.COMPOSITION, derivability.DERIVABILITY),
 )
 TABLES: tuple[tables.Declared, ...] = (
-    *(CELLS, INTERPRETATIONS, SHUFFLED, VARIANTS, *_ESTIMATES),
-    *(CHOICES, SIZES, derivability.PARTS, METRICS),
+    *(CELLS, INTERPRETATIONS, VARIANTS, *_ESTIMATES),
+    *(CHOICES, SIZES, derivability.PARTS, METRICS, SHUFFLED),
 )
 
 
