@@ -59,6 +59,10 @@ ATTEMPTS = (
     Attempt(0, steps=4000),
     Attempt(1, steps=2000, gamma=0.3, evade=0.1),
     Attempt(0, steps=4000, batch=512, gamma=0.3, evade=0.1),
+    Attempt(0, steps=5000, formulas=65536, batch=512),
+    Attempt(0, steps=4000, formulas=131072, batch=512, gamma=0.5, evade=0.5),
+    Attempt(0, steps=4000, formulas=131072, batch=512, gamma=0.5, evade=1.0),
+    Attempt(0, steps=4000, formulas=131072, batch=512, gamma=0.5, evade=0.7),
 )
 
 
