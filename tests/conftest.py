@@ -7,10 +7,12 @@ from itertools import accumulate, cycle
 from pathlib import Path
 from types import SimpleNamespace
 
+import jaxtyping
 import pytest
 from hypothesis import HealthCheck, settings
 
 from mechval.progress import QUIET_VARIABLE
+from tests.annotations import check_once
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED_CHECKPOINT = "palumbo2025-2sat-epoch900.pth"
@@ -20,6 +22,8 @@ CHECKPOINTS_VARIABLE = "MECHVAL_CHECKPOINTS"
 Require = Callable[[Path], Path]
 
 os.environ.setdefault(QUIET_VARIABLE, "1")
+# What its import hook writes before every function of mechval.
+jaxtyping.jaxtyped = check_once
 # The machine may be busy: how long an example takes, or is drawn for, says nothing.
 settings.register_profile(
     "mechval",
