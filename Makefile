@@ -21,8 +21,9 @@ types: $(VENV)/installed-dev ## the types alone
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The long files come first in their order, so that no worker begins one when the others are done.
+# What they compile is kept, whatever the environment says: they start many processes.
 tests: $(VENV)/installed-dev ## the tests alone
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
 		--no-loadscope-reorder
 
 $(VENV)/installed: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt

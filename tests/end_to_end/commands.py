@@ -2,8 +2,8 @@
 
 ``python -m tests.end_to_end.commands`` imports the entry point once, then reads one command a line
 from standard input, forks for it and writes its answer as a line; both are JSON. All tests of a
-process share one such server, and one more (``toy``) with the toy in the place of the 2-SAT study.
-A command may come with a fault (:mod:`tests.faults`).
+process share one such server. A command may come with a fault (:mod:`tests.faults`), and with the
+toy in the place of the 2-SAT study.
 """
 
 import atexit
@@ -27,9 +27,13 @@ from typing import Any
 from mechval.pipeline.code_digest import imported_modules
 from tests.faults import Fault
 from tests.guards import HANG_SECONDS
+from tests.unit.toy_command import replace_study
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ("wandb.mode=disabled", "accelerator=cpu")
+
+# What most stages import, and only when they run.
+LATE = ("sklearn.tree", "scipy.optimize", "matplotlib.backends.backend_svg")
 
 # The smoke preset, made still smaller.
 SMALL = (
@@ -106,16 +110,16 @@ def run_commands(directory: Path, commands: Sequence[Sequence[str]]) -> list[Ans
     return run_faulty_commands(directory, [(words, None) for words in commands])
 
 
-def run_toy_command(directory: Path, *words: str) -> Answer:
+def run_toy_command(directory: Path, *words: str, fault: Fault | None = None) -> Answer:
     """A command with the toy study in the place of the 2-SAT study."""
-    return _ask(_server("toy"), directory, words)
+    return _ask(directory, words, fault, toy=True)
 
 
 def run_faulty_commands(
     directory: Path, commands: Sequence[tuple[Sequence[str], Fault | None]]
 ) -> list[Answer]:
     """The same, each command with a fault of its own or none."""
-    return [_ask(_server(), directory, words, fault) for words, fault in commands]
+    return [_ask(directory, words, fault) for words, fault in commands]
 
 
 def run_module(
@@ -126,17 +130,18 @@ def run_module(
     seconds: float | None = None,
 ) -> Answer:
     """Any command ``python -m <module>``, killed after so many seconds if that is asked for."""
-    return _ask(_server(), directory, words, fault, module, seconds)
+    return _ask(directory, words, fault, module, seconds)
 
 
 def _ask(
-    server: "subprocess.Popen[str]",
     directory: Path,
     words: Sequence[str],
     fault: Fault | None = None,
     module: str = "experiments.run",
     seconds: float | None = None,
+    toy: bool = False,
 ) -> Answer:
+    server = _server()
     assert server.stdin is not None
     assert server.stdout is not None
     command = {
@@ -145,6 +150,7 @@ def _ask(
         "words": list(words),
         "fault": fault and asdict(fault),
         "seconds": seconds,
+        "toy": toy,
     }
     server.stdin.write(json.dumps(command) + "\n")
     server.stdin.flush()
@@ -152,9 +158,9 @@ def _ask(
 
 
 @cache
-def _server(*words: str) -> "subprocess.Popen[str]":
+def _server() -> "subprocess.Popen[str]":
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.end_to_end.commands", *words],
+        [sys.executable, "-m", "tests.end_to_end.commands"],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -171,6 +177,7 @@ def _answer(
     words: list[str],
     fault: dict[str, Any] | None,
     seconds: float | None,
+    toy: bool,
 ) -> Answer:
     with ExitStack() as opened:
         stdout, stderr, count = (
@@ -183,6 +190,8 @@ def _answer(
             os.chdir(directory)
             signal.alarm(HANG_SECONDS)
             counted = (lambda: 0) if fault is None else Fault(**fault).watch()
+            if toy:
+                replace_study()
             code = _become(module, words)
             os.write(count.fileno(), str(counted()).encode())
             os._exit(code)
@@ -214,10 +223,8 @@ def _become(module: str, words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if "toy" in sys.argv:
-        import_module("tests.unit.toy_command").replace_study()
     # What is imported later runs in the child alone, once for each command.
-    for module in ("experiments.run", "mechval.two_sat.study"):
+    for module in ("experiments.run", "mechval.two_sat.study", *LATE):
         import_module(module)
     # Every command asks which code its stages depend on; what it reads of it, it then knows.
     imported_modules(["mechval.two_sat.study"])

@@ -1,8 +1,9 @@
 """The gallery's claims hold where they should and fail where they should."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,22 +55,33 @@ QUESTIONS = {
 }
 
 
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Where an exhibit is shown, made once."""
+
+    @cache
+    def shown(reference: str) -> Path:
+        place = tmp_path_factory.mktemp("gallery")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(place)
+            asked = validate.load_question(reference)
+            # As few inputs as tell the same: how many in full is the exhibit's own affair.
+            some = asked if asked.domain_size else replace(asked, inputs=few(asked.inputs))
+            patch.setattr(validate, "load_question", lambda _: some)
+            return place / validate.main(reference)
+
+    return shown
+
+
 @pytest.mark.parametrize("reference", QUESTIONS)
-def test_an_exhibit_has_its_page(
-    reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_an_exhibit_has_its_page(reference: str, folder_of: Callable[[str], Path]) -> None:
     try:
-        asked = validate.load_question(reference)
+        folder = folder_of(reference)
     except MechvalError as refusal:
         # A checkpoint or a package that is not here.
         if not re.search(r"does not exist|No module named 'transformer", str(refusal)):
             raise
         pytest.skip(str(refusal))
-    # As few inputs as tell the same: how many there are in full is the exhibit's own affair.
-    some = asked if asked.domain_size else replace(asked, inputs=few(asked.inputs))
-    monkeypatch.setattr(validate, "load_question", lambda _: some)
-    folder = validate.main(reference)
     assert folder.name == QUESTIONS[reference]
     page = (folder / "index.html").read_text(encoding="utf-8")
     assert "Is the claim confirmed?" in page
@@ -124,9 +136,8 @@ class TestBrackets:
         assert failing.get("component replaceability/check", 0) == n_wrong
         assert ("component equivalence/check" in failing) == bool(n_wrong)
 
-    def test_the_table_says_which_one_stands(self) -> None:
-        asked = brackets.question()
-        result = mv.validate(asked.claim, asked.inputs, domain_size=asked.domain_size)
+    def test_the_table_says_which_one_stands(self, folder_of: Callable[[str], Path]) -> None:
+        result = mv.load_result(folder_of("experiments.gallery.brackets:question"))
         holding = [name for name in BAG if result.status(name) is mv.Status.HOLDS]
         assert holding == ["count and horizon"]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.commands import Answer, run_commands, run_toy_command
+from tests.faults import Fault
 from tests.guards import HANG_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,9 +195,8 @@ def test_ctrl_c_is_one_line_exit_code_130_and_keeps_the_checkpoint(tmp_path: Pat
 
 def test_a_killed_run_is_finished_by_the_next(tmp_path: Path) -> None:
     words = ("+stage=all", "run=mine", *QUIET)
-    with waiting(tmp_path, *words) as process:
-        process.kill()
-        process.communicate(timeout=HANG_SECONDS)
+    killed = run_toy_command(tmp_path, *words, fault=Fault("kill", ".circuit.new"))
+    assert killed.code == -signal.SIGKILL
     answer = run_toy_command(tmp_path, *words)
     assert answer.code == 0, answer.stderr
     assert names(tmp_path / "results" / "two_sat" / "mine") == {

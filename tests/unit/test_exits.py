@@ -12,8 +12,10 @@ import pytest
 from experiments import replay
 from experiments.exits import exit_codes
 from mechval.errors import MechvalError
+from tests.end_to_end.commands import run_module
 from tests.guards import HANG_SECONDS
 
+ROOT = Path(__file__).resolve().parents[2]
 ENDS = [
     pytest.param(MechvalError("x=1 is wrong."), 2, "x=1 is wrong.\n", id="wrong input"),
     pytest.param(
@@ -38,7 +40,7 @@ def run_python(
         text=True,
         check=False,
         timeout=HANG_SECONDS,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=ROOT,
     )
 
 
@@ -133,6 +135,6 @@ def test_wrong_words_of_replay_are_code_2(
 
 @pytest.mark.parametrize("command", ["organisms", "pages", "paper_table", "readme"])
 def test_a_word_that_a_command_does_not_know_is_code_2_before_any_work(command: str) -> None:
-    done = run_python("-m", f"experiments.{command}", "--chekc")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.endswith("error: unrecognized arguments: --chekc\n")
+    answer = run_module(ROOT, f"experiments.{command}", "--chekc")
+    assert (answer.code, answer.stdout) == (2, "")
+    assert answer.stderr.endswith("error: unrecognized arguments: --chekc\n")

@@ -29,10 +29,13 @@ def test_a_matrix_without_predictions_is_refused(tmp_path: Path) -> None:
 def test_rows_that_are_there_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toys = [toy for toy in make_toys() if toy.name in ("E5", "E6")]
     measured: list[str] = []
+    found: dict[str, tuple] = {}
 
     def measure(organism: Organism, predictions: object, known: Iterable[str]) -> tuple:
         measured.append(organism.name)
-        return matrix.measure(organism, [], known)
+        if organism.name not in found:
+            found[organism.name] = matrix.measure(organism, [], known)
+        return found[organism.name]
 
     class Remembering:
         def __getattr__(self, name: str) -> object:

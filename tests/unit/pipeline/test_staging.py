@@ -1,40 +1,17 @@
 """A death at any moment leaves the old or the new outputs, never a mixture."""
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mechval.errors import MechvalError
 from mechval.pipeline.manifest import file_names
-from mechval.pipeline.places import StagePlaces, Workspace
-from tests.guards import HANG_SECONDS
+from mechval.pipeline.places import StagePlaces
+from tests.killing import run_killed
+from tests.unit.pipeline.dying import stage_places, write
 
 N_RENAMES = 6
-DYING_RUN = """
-import os, signal, sys
-from pathlib import Path
-from mechval.pipeline.places import Workspace
-
-rename, calls = Path.rename, []
-
-def dying_rename(self, target):
-    calls.append(target)
-    if len(calls) > int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rename(self, target)
-
-places = Workspace(Path(sys.argv[1])).stage("two_sat", "toy", "data")
-staging = places.make_staging()
-for directory in (staging.directory, staging.bulk):
-    (directory / "version").write_text("new", encoding="utf-8")
-Path.rename = dying_rename
-places.publish()
-"""
 
 
 class Death(BaseException):
@@ -43,13 +20,7 @@ class Death(BaseException):
 
 @pytest.fixture
 def places(tmp_path: Path) -> StagePlaces:
-    return Workspace(tmp_path).stage("two_sat", "toy", "data")
-
-
-def write(places: StagePlaces, version: str) -> None:
-    staging = places.make_staging()
-    for directory in (staging.directory, staging.bulk):
-        (directory / "version").write_text(version, encoding="utf-8")
+    return stage_places(tmp_path)
 
 
 def versions(places: StagePlaces) -> set[str]:
@@ -158,14 +129,14 @@ def test_an_unfinished_attempt_is_discarded(places: StagePlaces) -> None:
     assert leftovers(places) == []
 
 
-@pytest.mark.parametrize(("renames", "expected"), [(1, "old"), (3, "new"), (5, "new")])
-def test_a_killed_process_leaves_old_or_new(
-    tmp_path: Path, places: StagePlaces, renames: int, expected: str
-) -> None:
-    write(places, "old")
-    places.publish()
-    command = [sys.executable, "-c", DYING_RUN, str(tmp_path), str(renames)]
-    killed = subprocess.run(command, env=dict(os.environ), check=False, timeout=HANG_SECONDS)
-    assert killed.returncode == -signal.SIGKILL
-    places.recover()
-    assert versions(places) == {expected}
+def test_a_killed_process_leaves_old_or_new(tmp_path: Path) -> None:
+    expected = {1: "old", 3: "new", 5: "new"}
+    roots = {renames: tmp_path / str(renames) for renames in expected}
+    for root in roots.values():
+        write(stage_places(root), "old")
+        stage_places(root).publish()
+    run_killed("tests.unit.pipeline.dying", roots)
+    for renames, root in roots.items():
+        places = stage_places(root)
+        places.recover()
+        assert versions(places) == {expected[renames]}
