@@ -71,6 +71,23 @@ def counted_faults(entries: Sequence[Entry]) -> dict[str, int]:
     return {"all": len(faults), **counts}
 
 
+def in_three_sentences(entries: Sequence[Entry]) -> str:
+    """What the axioms catch that the answer alone does not, what they miss, false alarms."""
+    faults = _faults(entries)
+    seen = [row for row in faults.values() if _sees(row, _AXIOMS)]
+    alone = sum(not _sees(row, _ANSWER_ONLY) for row in seen)
+    missed = [row for row in faults.values() if not _sees(row, _AXIOMS)]
+    caught = {name: sum(_sees(row, (name,)) for row in missed) for name in _PARTIAL}
+    best = max(caught, key=lambda name: caught[name])
+    noisy = sum(bool(each.warning) for each in matrix.summarise(entries))
+    return (
+        f"of {len(faults)} false claims the axioms catch {len(seen)}, {alone} of which the answer "
+        "alone (interchange accuracy, scrubbing, ablations) does not. Of those they miss, partial "
+        f"cells catch {sum(_sees(row, _PARTIAL) for row in missed)} of {len(missed)} ({best}: "
+        f"{caught[best]}). {noisy} of {len(COLUMNS)} instruments alarm on over 5 % of true claims."
+    )
+
+
 def conclusions(entries: Sequence[Entry]) -> str:
     """What the matrix says, with its counts."""
     faults, counts = _faults(entries), counted_faults(entries)
