@@ -1,7 +1,7 @@
 """Whether a stage is up to date, and if not, which facts say so."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,12 +52,16 @@ def decide(stage: Stage[Any], places: StagePlaces, key: StageKey, forced: bool) 
         fact = str(error).rstrip(".")
         _refuse_if_protected(stage, fact)
         return Decision("run", (fact,))
-    facts, state = changed_facts(manifest, key), output_state(manifest, places)
-    code = () if manifest.code == key.code else ("its code changed",)
+    seen = {name: key.inputs[name] for name in key.inputs if name in manifest.inputs}
+    facts = changed_facts(manifest, replace(key, inputs=seen))
+    # What a finished result never saw is like new code: it may change the result and need not.
+    code = [f"input {name} is new" for name in key.inputs if name not in manifest.inputs]
+    code += ["its code changed"] if manifest.code != key.code else []
+    state = output_state(manifest, places)
     if stage.reverify is not None and not facts:
         for fact in state.damage:
             _refuse_if_protected(stage, fact)
-        return Decision("reverify", code) if code else Decision("skip")
+        return Decision("reverify", tuple(code)) if code else Decision("skip")
     missing = (f"{name} is missing" for name in state.bulk_missing)
     facts = (*facts, *code, *state.damage, *missing)
     return Decision("run", facts) if facts else Decision("skip")

@@ -188,7 +188,7 @@ def _reverify(session: Session, stage: Stage[Any], key: StageKey) -> None:
                     f"code that reproduces it, or force={stage.name} to redo the stage."
                 )
         places.recover()
-        manifest = old.model_copy(update={"code": key.code})
+        manifest = old.model_copy(update={"code": key.code, "inputs": key.inputs})
         _write(places.manifest, manifests.manifest_text(manifest))
         record = record_run("reverify", session.workspace.root, context.device, started)
         _write(places.run_record, record)

@@ -120,6 +120,23 @@ def test_changed_code_reverifies_and_never_retrains(
     assert json.loads(manifest.read_text(encoding="utf-8"))["code"] == "other"
 
 
+def test_an_input_that_a_result_never_saw_verifies_it_and_is_noted(
+    run_toy: RunToy, caplog: pytest.LogCaptureFixture, workspace: Workspace
+) -> None:
+    def with_more(context: StageContext) -> None:
+        make_data(context)
+        (context.directory / "more.json").write_text("{}", encoding="utf-8")
+
+    run_toy()
+    more = ToyStudy({"data": {"run": with_more}, "train": {"run": must_not_run}})
+    run_toy(study=more, force=("data",))
+    assert lines(caplog)["train"] == (
+        "verifies the finished result because input data/tracked/more.json is new"
+    )
+    run_toy(study=more)
+    assert lines(caplog)["train"] == "up to date, skipped"
+
+
 def test_missing_bulk_of_a_reverified_stage_is_no_reason_to_verify_it(
     run_toy: RunToy, workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
