@@ -84,11 +84,13 @@ def assert_equal(pairs: list[tuple[Tally, Tally]]) -> None:
             assert np.array_equal(getattr(expected, name), getattr(found, name)), name
 
 
-@pytest.mark.parametrize("batch_values", [1, SPLITTING, WHOLE])
 @pytest.mark.parametrize("bits", [False, True])
-@pytest.mark.parametrize("problem", PROBLEMS[:3])
+@pytest.mark.parametrize(
+    ("problem", "batch_values"),
+    [(SMALL, 1), *((problem, size) for problem in PROBLEMS[:3] for size in (SPLITTING, WHOLE))],
+)
 def test_tallies_are_those_of_the_compiled_loop(
-    problem: Problem, bits: bool, batch_values: int
+    problem: Problem, batch_values: int, bits: bool
 ) -> None:
     prefixes = chunk_prefixes(problem)[:: 2 if problem.n_variables == 3 else 9]
     pairs = tallies(made(problem, bits=bits), batch_values, prefixes)
