@@ -117,7 +117,7 @@ def draw_matrix(entries: Sequence[Entry]) -> Figure:
     panel.imshow(shades, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     for height, row in enumerate(rows.values()):
         for place, name in enumerate(COLUMNS):
-            text = _text(row[name])
+            text = _TOLD.get(row[name].outcome, f"{row[name].rate or 0.0:.2g}")
             colour = "white" if shades[height][place] > 0.6 else "black"
             panel.text(place, height, text, ha="center", va="center", fontsize=6, color=colour)
     panel.xaxis.tick_top()
