@@ -63,20 +63,10 @@ FOLDERS = {"two_sat": FOLDER, "modular_addition": FOLDER / "modular_addition"}
 
 def main(arguments: Sequence[str], root: Path) -> None:
     """Do what the command line asks for; raises MechvalError for what a run lacks."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.instruments")
-    parser.add_argument(
-        "--again", nargs="*", metavar="ROW", help="measure these rows anew (all, if none is named)"
-    )
-    parser.add_argument("--lookup", nargs="+", metavar="RUN", help="lookup pairs of these runs")
-    parser.add_argument("--alphas", nargs="+", metavar="RUN", help="free-form α by its size")
-    parser.add_argument("--null", nargs="+", metavar="RUN", help="null networks of these runs")
-    parser.add_argument("--study", choices=[*NULL_STUDIES], default="two_sat", help="of --null")
-    parser.add_argument("--checkpoint", type=Path, help="of a run of a published model")
-    options = parser.parse_args(arguments)
-    workspace = Workspace(root)
+    options, workspace = _read(arguments), Workspace(root)
     if options.null:
         for run in options.null:
-            hold_against_nulls(workspace, options.study, run, options.checkpoint)
+            hold_against_nulls(workspace, options.study or "two_sat", run, options.checkpoint)
         if (root / FOLDER / Path(matrix.ENTRIES.file).name).is_file():
             write_pages(root / FOLDER)
     elif options.alphas:
@@ -89,6 +79,23 @@ def main(arguments: Sequence[str], root: Path) -> None:
             measure_lookup(load_subject(finished, options.checkpoint), root / FOLDER / run)
     else:
         measure_matrix(workspace, root / FOLDER, again=options.again)
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m experiments.instruments")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--again", nargs="*", metavar="ROW", help="measure these rows anew (all, if none is named)"
+    )
+    either.add_argument("--lookup", nargs="+", metavar="RUN", help="lookup pairs of these runs")
+    either.add_argument("--alphas", nargs="+", metavar="RUN", help="free-form α by its size")
+    either.add_argument("--null", nargs="+", metavar="RUN", help="null networks of these runs")
+    parser.add_argument("--study", choices=[*NULL_STUDIES], help="of --null, two_sat if not told")
+    parser.add_argument("--checkpoint", type=Path, help="of a run of a published model")
+    options = parser.parse_args(arguments)
+    if options.study and not options.null:
+        parser.error(f"--study={options.study} is of --null alone")
+    return options
 
 
 def hold_against_nulls(workspace: Workspace, name: str, run: str, checkpoint: Path | None) -> None:

@@ -1,30 +1,27 @@
 """A toy organism as causal-abstraction-eval takes it, so that its own metric can judge our claims.
 
-The package is no dependency: ``pip install causal_abstraction_eval==1.1.0`` for the tests that use
-it, and for ``python -m tests.cae_adapter``, which writes ``results/instruments/cae.csv``. Its
-variables are numbers: inputs are roots, then a node for each variable of the program, then the
-answer; coordinates of the mediator that no variable is carried by are left to its Φ.
+``python -m tests.cae_adapter`` writes ``results/instruments/cae.csv``. Variables are numbers:
+inputs are roots, then a node for each variable of the program, then the answer; coordinates of the
+mediator that no variable is carried by are left to its Φ.
 
 Source: Méloux et al. (2026, arXiv 2607.00267).
 """
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
+from mechval.instruments.cae_metric import OUTSIDE, OutsideRow
 from mechval.instruments.organism import Organism
-from mechval.instruments.outside_metric import OUTSIDE, OutsideRow
 from mechval.instruments.toys import make_toys
 
-# Not imported as a module is: doctests are looked for in this one, too.
-cae: Any = pytest.importorskip(
-    "causal_abstraction", reason="pip install causal_abstraction_eval==1.1.0"
-)
+# It has no types.
+cae: Any = import_module("causal_abstraction")
 N_INTERVENTIONS = 400
 ANSWER = "answer"
 

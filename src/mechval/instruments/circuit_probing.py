@@ -135,11 +135,6 @@ class _Place:
         pairs = informative_pairs(self._organism, self._searched, bases, sources)
         claimed = self._claimed(pairs)
         found = read_partition(content[:n], held[:n], content[n:], kept)
-        others = torch.randperm(int((~kept).sum()), generator=torch.Generator().manual_seed(0))[
-            : int(kept.sum())
-        ]
-        control = torch.zeros_like(kept)
-        control[(~kept).nonzero().flatten()[others]] = True
         return ProbedRow(
             organism=self._organism.name,
             variable=self._searched.variable.value.name,
@@ -152,7 +147,7 @@ class _Place:
             wrong=int((self._answers(pairs, kept, pairs.other) != pairs.wanted).sum()),
             n=len(pairs.wanted),
             zeroed=self._n_changed(pairs, kept),
-            others_zeroed=self._n_changed(pairs, control),
+            others_zeroed=self._n_changed(pairs, _as_many_others(kept)),
         )
 
     @torch.no_grad()
@@ -182,6 +177,15 @@ class _Place:
     def _n_changed(self, pairs: Pairs, units: Bool[Tensor, " unit"]) -> int:
         zeroed = self._answers(pairs, units, torch.zeros_like(pairs.own))
         return int((zeroed != self._answers(pairs, units, pairs.own)).sum())
+
+
+def _as_many_others(units: Bool[Tensor, " unit"]) -> Bool[Tensor, " unit"]:
+    """Or all others, if there are fewer."""
+    others = (~units).nonzero().flatten()
+    order = torch.randperm(len(others), generator=torch.Generator().manual_seed(0))
+    chosen = torch.zeros_like(units)
+    chosen[others[order[: int(units.sum())]]] = True
+    return chosen
 
 
 def read_partition(

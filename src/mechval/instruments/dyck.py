@@ -16,16 +16,15 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
 from mechval.axioms import Interpretation, Part, Variable, exact_labels, identity
-from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.instruments.fitted import fit_directions, fitted_organism
 from mechval.instruments.organism import Organism
-from mechval.instruments.trained import TrainedRow
+from mechval.instruments.trained import TrainedRow, load_trained
 from mechval.progress import track
 
 WEIGHTS = "dyck.safetensors"
@@ -205,12 +204,9 @@ _PARTS = ("values", "decoder", "bias")
 def load_all(folder: Path) -> Mapping[str, Network]:
     """The hand-set networks and those that were trained, by name.
 
-    Raises MechvalError if the file is missing.
+    Raises MechvalError if the file is missing or damaged.
     """
-    path = folder / WEIGHTS
-    if not path.is_file():
-        raise MechvalError(f"{path} is missing; allowed: what experiments.organisms writes.")
-    tensors = load_file(path)
+    tensors = load_trained(folder / WEIGHTS)
     found = {}
     for attention in Attention:
         found[_named(attention)] = hand_set(attention)

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
 from mechval import tables
 from mechval.axioms import Estimate, InterchangeCell
-from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.instruments.columns import CONFIDENCE, read_axioms, read_interchange
 from mechval.instruments.organism import Organism
 from mechval.instruments.planted import CONTROL, claimed_reading, honest, remade
+from mechval.instruments.trained import load_trained
 from mechval.instruments.two_sat import answer_scores, draw_tokens
 from mechval.progress import track
 from mechval.transformer.model import MLP
@@ -152,11 +152,8 @@ def _rank(row: AttemptRow) -> tuple[float, float]:
 
 
 def load_evading(folder: Path) -> dict[str, Tensor]:
-    """What `train` gave; raises MechvalError if the file is missing."""
-    path = folder / WEIGHTS
-    if not path.is_file():
-        raise MechvalError(f"{path} is missing; allowed: what experiments.organisms writes.")
-    return load_file(path)
+    """What `train` gave; raises MechvalError if the file is missing or damaged."""
+    return load_trained(folder / WEIGHTS)
 
 
 def evading(

@@ -165,7 +165,7 @@ def measure_alphas(study: TwoSatNulls, subject: Subject, folder: Path) -> None:
             )
             rows += probe_rows(component, fit, test, name)
         rows += _own_rows(study, components, formulas.first(N_FIT), tokens[N_FIT:], name)
-        ALPHAS.write(rows, folder)
+    ALPHAS.write(rows, folder)
 
 
 @torch.no_grad()

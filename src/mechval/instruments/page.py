@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mechval.files import write_whole
 from mechval.instruments import matrix
+from mechval.instruments.cae_metric import OUTSIDE
 from mechval.instruments.circuit_probing import PROBED
 from mechval.instruments.columns import BAR, COLUMNS
 from mechval.instruments.das import SEARCHES
@@ -16,7 +17,6 @@ from mechval.instruments.evading import ATTEMPTED, MOST_FOLLOWED
 from mechval.instruments.matrix import Entry, InstrumentSummary, Outcome
 from mechval.instruments.mutants import MUTANTS
 from mechval.instruments.null_page import compared, nulls, write_nulls
-from mechval.instruments.outside_metric import OUTSIDE
 from mechval.instruments.planted import CONTROL
 from mechval.instruments.trained import FOLDER, TRAINED
 from mechval.reporting import figures

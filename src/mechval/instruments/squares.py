@@ -14,15 +14,15 @@ from typing import TypeAlias
 
 import torch
 from jaxtyping import Float, Int
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
-from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.instruments.fitted import fit_sums, fitted_organism
 from mechval.instruments.organism import Organism
-from mechval.instruments.trained import TrainedRow
+from mechval.instruments.trained import TrainedRow, load_trained
+from mechval.modular_addition.problem import ModularAddition
 from mechval.progress import track
 
 WEIGHTS = "squares.safetensors"
@@ -57,11 +57,6 @@ class Network:
         return self.logits(total).argmax(dim=1)
 
 
-def all_pairs(p: int) -> Pairs:
-    """Every input."""
-    return torch.cartesian_prod(torch.arange(p), torch.arange(p))
-
-
 def right_answers(pairs: Pairs, p: int) -> Int[Tensor, " input"]:
     """a² − b² modulo p."""
     return (pairs[:, 0].square() - pairs[:, 1].square()) % p
@@ -74,7 +69,7 @@ def train(seed: int, p: int = P, steps: int = _STEPS) -> Network:
     shapes = ((2, p, _WIDTH), (_WIDTH, _HIDDEN), (_HIDDEN,), (_HIDDEN, p))
     drawn = [torch.randn(*shape, generator=generator) / _WIDTH**0.5 for shape in shapes]
     weights = [each.requires_grad_() for each in drawn]
-    network, pairs = Network(*weights), all_pairs(p)
+    network, pairs = Network(*weights), ModularAddition(p=p).all_pairs()
     chosen = torch.randperm(len(pairs), generator=generator)[: int(_TRAINED_ON * len(pairs))]
     kept, answers = pairs[chosen], right_answers(pairs[chosen], p)
     optimiser = torch.optim.AdamW(weights, lr=_RATE, weight_decay=_DECAY, betas=_BETAS)
@@ -90,7 +85,7 @@ def train(seed: int, p: int = P, steps: int = _STEPS) -> Network:
 
 def train_all(folder: Path) -> Iterator[TrainedRow]:
     """Train the one network there is."""
-    network, pairs = train(SEED), all_pairs(P)
+    network, pairs = train(SEED), ModularAddition(p=P).all_pairs()
     wrong = int((network.answer(network.add_up(pairs)) != right_answers(pairs, P)).sum())
     write_whole(folder / WEIGHTS, save({part: getattr(network, part) for part in _PARTS}))
     yield TrainedRow(WEIGHTS, SEED, _STEPS, len(pairs), wrong)
@@ -100,11 +95,8 @@ _PARTS = tuple(field.name for field in fields(Network))
 
 
 def load(folder: Path) -> Network:
-    """The committed network; raises MechvalError if its file is missing."""
-    path = folder / WEIGHTS
-    if not path.is_file():
-        raise MechvalError(f"{path} is missing; allowed: what experiments.organisms writes.")
-    tensors = load_file(path)
+    """The committed network; raises MechvalError if its file is missing or damaged."""
+    tensors = load_trained(folder / WEIGHTS)
     return Network(*(tensors[part] for part in _PARTS))
 
 
@@ -115,7 +107,7 @@ def square_claims(network: Network, n_inputs: int, seed: int, rank: int = RANK) 
     Codes are fitted on half of all inputs; instruments draw theirs from all, with replacement.
     """
     p = network.writes.shape[1]
-    generator, pairs = torch.Generator().manual_seed(seed), all_pairs(p)
+    generator, pairs = torch.Generator().manual_seed(seed), ModularAddition(p=p).all_pairs()
     inputs = pairs[torch.randint(len(pairs), (n_inputs,), generator=generator)]
     fitting = pairs[torch.randperm(len(pairs), generator=generator)[: len(pairs) // 2]]
     told = f"trained on a² − b² mod {p} / the sum of embeddings holds"

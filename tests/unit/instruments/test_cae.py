@@ -1,43 +1,31 @@
-"""CAE's own metric on planted faults; only where the package is installed, which nothing needs."""
-
-from types import ModuleType
+"""CAE's own metric on planted faults."""
 
 import pytest
 
-from mechval.instruments.outside_metric import OUTSIDE
+from mechval.instruments.cae_metric import OUTSIDE
 from mechval.instruments.toys import make_toys
+from tests.cae_adapter import causal_abstraction_error
 from tests.unit.instruments.test_matrix import RESULTS
 
 TOYS = {toy.name: toy for toy in make_toys()}
 RIGHT = [name for name, toy in TOYS.items() if toy.is_sound]
 
 
-@pytest.fixture(scope="module")
-def adapter() -> ModuleType:
-    pytest.importorskip("causal_abstraction", reason="pip install causal_abstraction_eval==1.1.0")
-    from tests import cae_adapter
-
-    return cae_adapter
-
-
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_claim_has_no_error(name: str, adapter: ModuleType) -> None:
+def test_a_right_claim_has_no_error(name: str) -> None:
     for is_faithful in (False, True):
-        found = adapter.causal_abstraction_error(TOYS[name], is_faithful=is_faithful, n_samples=40)
+        found = causal_abstraction_error(TOYS[name], is_faithful=is_faithful, n_samples=40)
         assert found == 0
 
 
-def test_a_claim_that_is_wrong_at_one_state_of_three_errs_as_often(adapter: ModuleType) -> None:
-    found = adapter.causal_abstraction_error(TOYS["E5"], is_faithful=False)
+def test_a_claim_that_is_wrong_at_one_state_of_three_errs_as_often() -> None:
+    found = causal_abstraction_error(TOYS["E5"], is_faithful=False)
     assert found == pytest.approx(1 / 3, abs=0.08)
 
 
-def test_what_no_variable_is_carried_by_is_seen_by_the_faithful_form_alone(
-    adapter: ModuleType,
-) -> None:
+def test_what_no_variable_is_carried_by_is_seen_by_the_faithful_form_alone() -> None:
     plain, faithful = (
-        adapter.causal_abstraction_error(TOYS["illusion"], is_faithful=each)
-        for each in (False, True)
+        causal_abstraction_error(TOYS["illusion"], is_faithful=each) for each in (False, True)
     )
     assert plain == 0 < faithful
 

@@ -21,6 +21,22 @@ def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
         instruments.main(["--lookup", "none"], tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--alphas", "a", "--null", "b"], "--null: not allowed with argument --alphas"),
+        (["--alphas", "a", "--study", "two_sat"], "--study=two_sat is of --null alone"),
+    ],
+)
+def test_what_would_be_left_aside_is_refused(
+    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        instruments.main(words, tmp_path)
+    assert leaving.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_a_matrix_without_predictions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MechvalError, match=r"predictions\.csv is missing"):
         instruments.measure_matrix(Workspace(tmp_path), tmp_path)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from mechval.instruments.dyck import Attention
 from mechval.instruments.evading import Attempt
 from mechval.instruments.fitted import fit_directions, fitted_organism
 from mechval.instruments.organism import Organism
+from mechval.modular_addition.problem import ModularAddition
 from mechval.modular_addition.single.explain import Explained, load_explained
 from mechval.pipeline import FinishedRun, Workspace
 from mechval.two_sat.single.subject import Subject, load_subject
@@ -135,7 +137,10 @@ def test_squares_are_trained_alike_from_a_seed_and_the_committed_ones_are_right(
     first, again = (squares.train(1, p=5, steps=3) for _ in range(2))
     assert torch.equal(first.reads, again.reads)
     assert not torch.equal(first.reads, squares.train(2, p=5, steps=3).reads)
-    network, pairs = squares.load(RESULTS / trained.FOLDER), squares.all_pairs(squares.P)
+    network, pairs = (
+        squares.load(RESULTS / trained.FOLDER),
+        ModularAddition(p=squares.P).all_pairs(),
+    )
     wrong = network.answer(network.add_up(pairs)) != (pairs[:, 0] ** 2 - pairs[:, 1] ** 2) % 113
     assert not wrong.any()
 
@@ -209,10 +214,16 @@ def test_a_seed_gives_the_committed_network(attention: Attention) -> None:
     assert torch.allclose(dyck.train(attention, 3).values, committed.values, atol=1e-2)
 
 
-def test_missing_weights_are_refused(tmp_path: Path) -> None:
-    for load in (dyck.load_all, evading.load_evading, squares.load):
-        with pytest.raises(MechvalError, match="is missing"):
-            load(tmp_path)
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("maker", [dyck, evading, squares])
+def test_missing_and_damaged_weights_are_refused(
+    maker: ModuleType, is_there: bool, tmp_path: Path
+) -> None:
+    if is_there:
+        (tmp_path / maker.WEIGHTS).write_bytes(b"{")
+    load = {dyck: dyck.load_all, evading: evading.load_evading, squares: squares.load}[maker]
+    with pytest.raises(MechvalError, match=rf"{maker.WEIGHTS} cannot be read .*; allowed: what "):
+        load(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What causal-abstraction-eval's own metric says of the planted faults, beside ours.
 
-The package is no dependency: tests/cae_adapter.py hands it our claims and writes the table.
+Tests alone need the package: tests/cae_adapter.py hands it our claims and writes the table.
 """
 
 from dataclasses import dataclass
