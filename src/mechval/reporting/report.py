@@ -96,13 +96,16 @@ class RunFiles:
 
     def rows(self, table: Table[Row]) -> tuple[Row, ...]:
         """A table of the run; raises MechvalError if it is missing or damaged."""
-        self.read.append(table.file)
-        return table.read(self.folder(table.stage))
+        return self.content(table)
 
     def record(self, record: Record[Row]) -> Row:
         """A record of the run; raises MechvalError likewise."""
-        self.read.append(record.file)
-        return record.read(self.folder(record.stage))
+        return self.content(record)
+
+    def content(self, declared: Declared) -> Any:
+        """The rows of a table, or what a record holds; raises as :meth:`rows`."""
+        self.read.append(declared.file)
+        return declared.read(self.folder(declared.stage))
 
     def show(self, table: Table[Any], *picks: Pick) -> Shown:
         """A table of the run, laid out; raises as :meth:`rows`."""
@@ -123,20 +126,21 @@ class Declaration:
     """A figure of every run that it is ``given`` something of; see :func:`shown_in`."""
 
     section: str
+    tables: tuple[Declared, ...]
     given: Callable[[RunFiles], Given]
     draw: Callable[..., Drawing]
 
     def of(self, files: RunFiles) -> Iterator[Figure]:
         """The figures of a run; raises as its tables do."""
         given = self.given(files)
+        if given is None:
+            return
         name = self.draw.__name__.removeprefix("draw_").replace("_", "-")
-        caption = caption_of(self.draw)
-        if isinstance(given, Mapping):
-            for word, arguments in given.items():
-                draw = partial(self.draw, *arguments)
-                yield Figure(f"{name}-{word}", draw, caption.replace("*", word))
-        elif given is not None:
-            yield Figure(name, partial(self.draw, *given), caption)
+        caption, read = caption_of(self.draw), [files.content(table) for table in self.tables]
+        several = given if isinstance(given, Mapping) else {"": given}
+        for word, others in several.items():
+            draw = partial(self.draw, *read, *others)
+            yield Figure(f"{name}-{word}".rstrip("-"), draw, caption.replace("*", word or "*"))
 
 
 def caption_of(draw: Callable[..., Drawing]) -> str:
@@ -148,16 +152,19 @@ DECLARED: dict[str, list[Declaration]] = defaultdict(list)
 """By name of the module, in order."""
 
 
-def shown_in(section: str, given: Callable[[RunFiles], Given]) -> Callable[[Draw], Draw]:
+def shown_in(
+    section: str, *tables: Declared, given: Callable[[RunFiles], Given] = lambda files: ()
+) -> Callable[[Draw], Draw]:
     """Declare a figure at the function that draws it, which is all that it takes.
 
-    The function's name after ``draw_`` is the figure's, the first paragraph of its docstring the
-    caption (``*`` in it is the word of one of several). It is shown below the section whose
-    template is ``<section>.md``, and linked from the text.
+    It is drawn from the ``tables`` and then what is ``given`` of a run. The function's name after
+    ``draw_`` is the figure's, the first paragraph of its docstring the caption (``*`` in it is the
+    word of one of several). It is shown below the section whose template is ``<section>.md``, and
+    linked from the text.
     """
 
     def declare(draw: Draw) -> Draw:
-        DECLARED[draw.__module__].append(Declaration(section, given, draw))
+        DECLARED[draw.__module__].append(Declaration(section, tables, given, draw))
         return draw
 
     return declare

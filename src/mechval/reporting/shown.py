@@ -9,8 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 from mechval.tables import Column, columns_of, is_number
 
 Pick: TypeAlias = str | tuple[str, str | Callable[[Any], Any]]
-"""Columns to show: fields (``epsilon strata.SAT.n``) under their declared titles; or a title of
-one's own, with a field or with what is told of a row."""
+"""Columns to show: fields (``epsilon strata.SAT.n``) under their declared titles, in backticks what
+is set as code; or a title of one's own, with a field or with what is told of a row."""
 _Row = TypeVar("_Row")
 
 
@@ -38,8 +38,9 @@ def show(rows: Iterable[Any], *picks: Pick) -> Shown:
     rows = list(rows)
     header, columns = [], []
     for title, source in _single(picks):
-        column = _declared(rows[0], source) if rows and isinstance(source, str) else None
-        told_title = column.title if column else str(source).rpartition(".")[2]
+        path = source.strip("`") if isinstance(source, str) else ""
+        column = _declared(rows[0], path) if rows and path else None
+        told_title = column.title if column else path.rpartition(".")[2]
         header.append(told_title if title is None else title)
         columns.append([_cell(_value(row, source), column) for row in rows])
     numbers = [
@@ -141,7 +142,10 @@ def _declared(row: Any, path: str) -> Column | None:
 
 
 def _value(row: Any, source: str | Callable[[Any], Any]) -> Any:
-    return source(row) if callable(source) else reduce(_part, source.split("."), row)
+    if callable(source):
+        return source(row)
+    value = reduce(_part, source.strip("`").split("."), row)
+    return f"`{value}`" if source.startswith("`") else value
 
 
 def _part(value: Any, name: str) -> Any:

@@ -188,14 +188,14 @@ def test_a_report_is_a_page_and_its_figures(render: Render, tmp_path: Path) -> N
     assert names == {"README.md", "figures/one.svg", "figures/two.svg"}
 
 
-@report.shown_in("toy", lambda files: [ROWS])
+@report.shown_in("toy", TABLE)
 def draw_one_alone(rows: tuple[Row, ...]) -> Drawing:
     """Look."""
     return drawing()
 
 
-@report.shown_in("toy", lambda files: {"a": [ROWS], "b": [ROWS]})
-def draw_many(rows: tuple[Row, ...]) -> Drawing:
+@report.shown_in("toy", TABLE, given=lambda files: {"a": [1], "b": [2]})
+def draw_many(rows: tuple[Row, ...], number: int) -> Drawing:
     """Of *:
     look.
 
@@ -204,18 +204,23 @@ def draw_many(rows: tuple[Row, ...]) -> Drawing:
     return drawing()
 
 
-@report.shown_in("toy", lambda files: None)
-@report.shown_in("another", lambda files: [ROWS])
+@report.shown_in("toy", given=lambda files: None)
+@report.shown_in("another", TABLE)
 def draw_elsewhere(rows: tuple[Row, ...]) -> Drawing:
     """Nowhere in the toy."""
     return drawing()
 
 
-def test_a_declared_figure_is_shown_below_its_section_and_linked(render: Render) -> None:
+def test_a_declared_figure_is_shown_below_its_section_and_linked(
+    render: Render, tmp_path: Path
+) -> None:
+    TABLE.write(ROWS, tmp_path)
     (maker,) = report.with_figures([lambda _: Section("Toy", "toy.md")], sys.modules[__name__])
-    section = report.make_section(maker, RunFiles(None, 0, {}))
+    section = report.make_section(maker, RunFiles(None, 0, {"first": tmp_path}))
     assert section is not None
     assert [figure.name for figure in section.figures] == ["one-alone", "many-a", "many-b"]
+    assert section.sources == (TABLE.file,)
+    assert all(isinstance(figure.draw(), Drawing) for figure in section.figures)
     render("See [it](figures/one-alone.svg).")
     page = report.render_markdown("Page", [section], "toy_report")
     below = (

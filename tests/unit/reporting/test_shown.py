@@ -16,3 +16,9 @@ def test_a_bar_in_a_cell_does_not_split_it():
 
 def test_a_number_column_is_aligned_to_the_right():
     assert markdown_of(show([1], ("a", str), ("n", int))).splitlines()[1] == "|---|---:|"
+
+
+def test_a_field_in_backticks_is_set_as_code():
+    shown = show([0.5j], "`imag` imag", ("number", "`imag`"))
+    assert shown.header == ("imag", "imag", "number")
+    assert [cell.text for cell in shown.rows[0]] == ["`0.5`", "0.500", "`0.5`"]

@@ -23,7 +23,7 @@ SEEN = "inputs seen ({:,} in each step)"
 """The unit of what is drawn over the training."""
 
 
-@shown_in("circuit", lambda files: [files.rows(FREQUENCIES)])
+@shown_in("circuit", FREQUENCIES)
 def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
     """The embedding's waves (labelled: the key frequencies), and below how clearly the key
     frequencies stand out of what the neurons write into the logits."""
@@ -63,10 +63,7 @@ def _draw_cut(axes: Axes, frequencies: Sequence[Frequency]) -> None:
     axes.legend()
 
 
-@shown_in(
-    "circuit",
-    lambda files: [files.rows(NEURONS), files.rows(FREQUENCIES), files.settings.circuit.explained],
-)
+@shown_in("circuit", NEURONS, FREQUENCIES, given=lambda files: [files.settings.circuit.explained])
 def draw_neurons(
     neurons: Sequence[Neuron], frequencies: Sequence[Frequency], explained: float
 ) -> Figure:
@@ -97,7 +94,7 @@ def _over_inputs(files: RunFiles) -> list[Any] | None:
     return [found, files.rows(NEURONS)] if len(found.neurons) else None
 
 
-@shown_in("circuit", _over_inputs)
+@shown_in("circuit", given=_over_inputs)
 def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> Figure:
     """One neuron per key frequency over all pairs (a, b): a regular grid means that it responds to
     one wavelength."""
@@ -113,7 +110,7 @@ def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> F
     return figure
 
 
-@shown_in("circuit", lambda files: [load_examples(files.folder("circuit"))])
+@shown_in("circuit", given=lambda files: [load_examples(files.folder("circuit"))])
 def draw_logit_spectrum(examples: Examples) -> Figure:
     """The logits by frequency of a and of b: spots on the diagonal alone mean that they depend on a
     + b."""
@@ -128,7 +125,7 @@ def draw_logit_spectrum(examples: Examples) -> Figure:
     return figure
 
 
-@shown_in("readings", lambda files: [files.rows(DECIMALS)])
+@shown_in("readings", DECIMALS)
 def draw_decimals(rows: Sequence[Differing]) -> Figure:
     """Share that differs against decimals compared: where the controls (orange, red) lie as low as
     the network (blue), the reading cannot fail and says nothing."""
@@ -165,12 +162,10 @@ def _draw_decimals(axes: Axes, rows: Sequence[Differing]) -> None:
 
 
 def _training(files: RunFiles) -> list[Any] | None:
-    if files.settings.model.kind != "own":
-        return None
-    return [files.rows(CURVE), files.record(ANSWERS)]
+    return [] if files.settings.model.kind == "own" else None
 
 
-@shown_in("network", _training)
+@shown_in("network", CURVE, ANSWERS, given=_training)
 def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure:
     """Loss and error on trained and held-out pairs: a gap that closes late is memorising, then
     grokking."""
@@ -202,7 +197,7 @@ def _losses(files: RunFiles) -> list[Any] | None:
     return [points, SEEN.format(files.record(ANSWERS).train.n)]
 
 
-@shown_in("progress", _losses)
+@shown_in("progress", given=_losses)
 def draw_losses_over_training(points: Sequence[LossPoint], unit: str) -> Figure:
     """Nanda et al.'s progress measures: the restricted loss falls and the excluded loss rises while
     the network moves to its key waves, before held-out loss falls.

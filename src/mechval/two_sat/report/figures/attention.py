@@ -15,14 +15,14 @@ from mechval.two_sat.circuit.evidence import recording, scores
 from mechval.two_sat.circuit.evidence.attention_extremes import WORST_CASES, WorstCaseRow
 from mechval.two_sat.circuit.evidence.recording import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.scores import ClauseScoreRow, PatternRow, ScoreRow
-from mechval.two_sat.formulas.tokens import FormulaLayout
+from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
 
 _CHOICES = {"paper": ("any literals", "--"), "admissible": ("admissible clauses", "-")}
 _TARGETS = {"own_clause": "own clause", "first_literal": "first literal"}
 _ASKING = ("mean over all second literals", "from ':'")
 
 
-@shown_in("evidence", lambda files: [files.rows(recording.FORMULA_ATTENTION)])
+@shown_in("evidence", recording.FORMULA_ATTENTION)
 def draw_formula_attention(rows: Sequence[PatternRow]) -> Figure:
     """One formula: in block 0 bright spots along the diagonal look inside clauses; in block 1 each
     head picks certain clauses (last row: the answer's position)."""
@@ -44,7 +44,7 @@ def _draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figu
     return figure
 
 
-@shown_in("evidence", lambda files: [files.rows(recording.MEAN_ATTENTION)])
+@shown_in("evidence", recording.MEAN_ATTENTION)
 def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
     """Averages over formulas: block 0 looks at both literals of clauses, block 1 gathers from every
     clause's second literal (peaks at 4i+2)."""
@@ -75,16 +75,14 @@ def _expected(files: RunFiles) -> list[Any]:
     return [rows]
 
 
-@shown_in("evidence", _expected)
+@shown_in("evidence", given=_expected)
 def draw_block0_expected_attention(rows: Sequence[PatternRow]) -> Figure:
     """The softmax of the mean scores, from second literals: the blocks along the diagonal are
     clauses that look at their own two literals."""
     return _draw_patterns(rows, "softmax of the mean scores", 2)
 
 
-@shown_in(
-    "evidence", lambda files: [files.rows(WORST_CASES), files.rows(recording.OWN_CLAUSE_ATTENTION)]
-)
+@shown_in("evidence", WORST_CASES, recording.OWN_CLAUSE_ATTENTION)
 def draw_own_clause_attention(
     worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]
 ) -> Figure:
@@ -114,7 +112,7 @@ def draw_own_clause_attention(
     return figure
 
 
-@shown_in("evidence", lambda files: [files.rows(scores.CLAUSE_SCORES)])
+@shown_in("evidence", scores.CLAUSE_SCORES)
 def draw_block1_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
     """Score of every clause in each head of block 1 if “:” saw all of block 0 evenly: brown clauses
     are ignored, so each head attends to its own set of literals. Where “:” sees parentheses alone
@@ -133,18 +131,21 @@ def draw_block1_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
     return figure
 
 
-@shown_in(
-    "evidence",
-    lambda files: {
-        str(head): [rows] for head, rows in by(files.rows(scores.SCORES), "head").items()
-    },
-)
-def draw_block0_scores_head(rows: Sequence[ScoreRow]) -> Figure:
+def _scores(files: RunFiles) -> dict[str, list[Any]]:
+    tokens = Vocabulary(files.settings.problem).d_vocab
+    found = by(files.rows(scores.SCORES), "head")
+    return {str(head): [rows, tokens] for head, rows in found.items()}
+
+
+@shown_in("evidence", given=_scores)
+def draw_block0_scores_head(rows: Sequence[ScoreRow], tokens: int) -> Figure:
     """Attention scores of block 0, head *, split by token and position: brown columns at brackets
-    say “do not look here”."""
+    say “do not look here”.
+
+    The first rows are of ``tokens``, the others of positions.
+    """
     names = [row.query for row in rows]
     scores = np.array([[row.score[name] for name in names] for row in rows], dtype=float)
-    tokens = sum(not name.startswith("p") for name in names)
     places = {"token": slice(tokens), "position": slice(tokens, None)}
     pairs = [(asking, asked) for asking in places for asked in places]
     figure, found = figures.panels(4, columns=2, panel_height=2.7)

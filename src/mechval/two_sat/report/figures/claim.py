@@ -32,7 +32,7 @@ _JITTER = 0.12
 _OUTPUT = "prefix equivalence/output"
 
 
-@shown_in("variants", lambda files: [files.rows(TOLERANCE)])
+@shown_in("variants", TOLERANCE)
 def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
     """ε of evaluate when up to so many wrong neurons are forgiven: a curve that falls at once means
     that most wrong states differ in one or two neurons."""
@@ -69,7 +69,7 @@ def _rivals(files: RunFiles) -> dict[str, list[Any]]:
     return found
 
 
-@shown_in("variants", _rivals)
+@shown_in("variants", given=_rivals)
 def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: float) -> Figure:
     """Rival programs beside the claimed trees and disjunctions, reading *. A rival that says when
     each neuron fires and has lower bars in every group would be the better explanation. A program
@@ -115,7 +115,7 @@ def _surfaces(files: RunFiles) -> dict[str, list[Any]]:
     }
 
 
-@shown_in("variants", _surfaces)
+@shown_in("variants", given=_surfaces)
 def draw_surface(
     rows: Sequence[SurfaceRow], residual: str, published: Mapping[str, float]
 ) -> Figure:
@@ -143,7 +143,7 @@ def draw_surface(
     return figure
 
 
-@shown_in("parsing", lambda files: [files.rows(PARSING)])
+@shown_in("parsing", PARSING)
 def draw_parsing_margins(rows: Sequence[ParsingRow]) -> Figure:
     """Margin by which each clause is told from its nearest rival at each position, whatever clauses
     come before: a proved bound above zero means that no formula has it misread."""

@@ -31,7 +31,7 @@ _PANELS: Mapping[tuple[str, str], Mapping[str, str]] = {
 }
 
 
-@shown_in("consolidation", lambda files: [files.rows(CURVE)])
+@shown_in("consolidation", CURVE)
 def draw_consolidation(curve: Sequence[CurveRow]) -> Figure:
     """From a trained network to one that can be proved. Above, attention on what is read grows
     against all else; in the middle, what depends on positions and then on clauses vanishes; below,

@@ -35,11 +35,8 @@ _TITLES = {
 
 @shown_in(
     "training",
-    lambda files: [
-        files.rows(LEARNING_CURVE),
-        network_sections.evaluation_sizes(files),
-        measured.is_paper_size(files),
-    ],
+    LEARNING_CURVE,
+    given=lambda files: [network_sections.evaluation_sizes(files), measured.is_paper_size(files)],
 )
 def draw_learning_curve(
     curve: Sequence[LearningCurveRow], n_formulas: Mapping[str, int], with_published: bool
@@ -71,7 +68,7 @@ def draw_learning_curve(
     return figure
 
 
-@shown_in("training", lambda files: [files.rows(SNAPSHOTS), measured.is_paper_size(files)])
+@shown_in("training", SNAPSHOTS, given=lambda files: [measured.is_paper_size(files)])
 def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Figure:
     """How many neurons carry 99.9 % of the effect during training: the fewer, the easier to
     read."""
@@ -94,17 +91,13 @@ def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Fig
     return figure
 
 
-def _effects(files: RunFiles) -> list[Any]:
-    found = files.record(gather.FACTS)
-    return [files.rows(neuron_rows.NEURONS), found.carrying_neurons, found.effect_share]
-
-
-@shown_in("circuit", _effects)
+@shown_in("circuit", neuron_rows.NEURONS, gather.FACTS)
 def draw_neuron_effects(
-    neurons: Sequence[neuron_rows.NeuronRow], n_carrying: int, share: float
+    neurons: Sequence[neuron_rows.NeuronRow], facts: gather.CircuitFacts
 ) -> Figure:
     """The dotted line marks how many neurons carry 99.9 % of the effect on the answer: the fewer,
     the easier to read."""
+    n_carrying = facts.carrying_neurons
     shown = neurons[: max(n_carrying + 10, 3 * n_carrying // 2)]
     ranks, effects = np.arange(1, len(shown) + 1), np.array([row.effect for row in shown])
     positive = np.array([row.coefficient > 0 for row in shown])
@@ -120,7 +113,7 @@ def draw_neuron_effects(
     bottom.plot(ranks, carried, ".-", color=BLUE, markersize=4)
     bottom.set_ylabel("carried by the first k (%)")
     bottom.set_xlabel(f"neurons by falling effect, k (of {len(neurons):,})")
-    label = f"{n_carrying} neurons carry {share:.1%}"
+    label = f"{n_carrying} neurons carry {facts.effect_share:.1%}"
     for axes in (top, bottom):
         axes.axvline(n_carrying, color=BLACK, linestyle=":", linewidth=1, label=label)
         axes.set_xlim(0, len(shown) + 1)
@@ -135,7 +128,7 @@ def _assignments(files: RunFiles) -> list[Any] | None:
     return [files.rows(neuron_rows.MEAN_ACTIVATIONS), neurons, reading]
 
 
-@shown_in("circuit", _assignments)
+@shown_in("circuit", given=_assignments)
 def draw_assignments(
     means: Sequence[neuron_rows.MeanActivationRow],
     neurons: Sequence[neuron_rows.NeuronRow],
@@ -175,7 +168,7 @@ def draw_assignments(
     return figure
 
 
-@shown_in("evidence", lambda files: [files.rows(neuron_rows.ASSIGNMENT_EFFECTS)])
+@shown_in("evidence", neuron_rows.ASSIGNMENT_EFFECTS)
 def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) -> Figure:
     """Total effect on s over formulas that an assignment satisfies; bars of like height mean that
     every assignment is covered about as well."""
@@ -187,14 +180,7 @@ def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) 
     return figure
 
 
-@shown_in(
-    "evidence",
-    lambda files: [
-        files.rows(PROGRAM_QUALITY),
-        files.rows(COVERAGE),
-        files.rows(neuron_rows.NEURONS),
-    ],
-)
+@shown_in("evidence", PROGRAM_QUALITY, COVERAGE, neuron_rows.NEURONS)
 def draw_neuron_programs(
     quality: Sequence[QualityRow],
     coverage: Sequence[CoverageRow],
@@ -219,10 +205,8 @@ def draw_neuron_programs(
     return figure
 
 
-@shown_in(
-    "evidence", lambda files: [files.rows(HISTOGRAMS), files.record(gather.FACTS).shown_neuron]
-)
-def draw_clause_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figure:
+@shown_in("evidence", HISTOGRAMS, gather.FACTS)
+def draw_clause_contributions(rows: Sequence[HistogramRow], facts: gather.CircuitFacts) -> Figure:
     """How single clauses push the shown neuron: where orange lies left of blue, clauses that
     violate its assignments push it down."""
     figure, found = figures.facets(rows, "head", "quantity", columns=2, panel_height=1.5)
@@ -237,8 +221,8 @@ def draw_clause_contributions(rows: Sequence[HistogramRow], neuron: int) -> Figu
     for axes, *_ in found[-2:]:
         axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
     figures.legend_below(figure, [found[0][0]], 3)
-    title = f"neuron {neuron}: clauses by whether they violate its assignments"
-    figure.suptitle(title)
+    told = "clauses by whether they violate its assignments"
+    figure.suptitle(f"neuron {facts.shown_neuron}: {told}")
     return figure
 
 

@@ -70,7 +70,7 @@ def _bounds(files: RunFiles) -> list[Any] | None:
     return [rows] if any(row.on is not None for row in rows) else None
 
 
-@shown_in("theorem", _bounds)
+@shown_in("theorem", given=_bounds)
 def draw_neuron_bounds(rows: Sequence[NeuronBound]) -> Figure:
     """The smallest pre-activation of every neuron where it must be active and the largest where it
     must not, over all formulas: two groups away from the red interval mean no neuron errs."""
@@ -95,11 +95,9 @@ def draw_neuron_bounds(rows: Sequence[NeuronBound]) -> Figure:
 
 @shown_in(
     "theorem",
-    lambda files: (
-        [files.rows(mechanism.ATTENTION), files.rows(mechanism.NEURONS)]
-        if files.has(mechanism.NEURONS)
-        else None
-    ),
+    mechanism.ATTENTION,
+    mechanism.NEURONS,
+    given=lambda files: () if files.has(mechanism.NEURONS) else None,
 )
 def draw_mechanism(attention: Sequence[PatternRow], neurons: Sequence[NeuronAtWork]) -> Figure:
     """One formula in the network that is proved. Above, block 0: the end of each clause looks at
