@@ -16,6 +16,7 @@ from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.circuit.neurons import Levels, NeuronEffects
 from mechval.two_sat.configs import ReadingName
 from mechval.two_sat.problem import Problem
+from mechval.two_sat.programs.evaluate import Claimed
 from mechval.two_sat.programs.versions import CLAIMED
 
 TENSORS = "circuit.safetensors"
@@ -65,37 +66,33 @@ def save_circuit(circuit: Circuit, directory: Path) -> None:
 def load_circuit(directory: Path, problem: Problem) -> Circuit:
     """Read what :func:`save_circuit` wrote. Raises MechvalError naming the file that is missing or
     damaged."""
-    programs = PROGRAMS.read(directory)
+    programs, path = PROGRAMS.read(directory), directory / Path(PROGRAMS.file).name
     try:
-        tensors = load_file(directory / TENSORS)
-        readings: dict[ReadingName, Reading] = {
-            name: _reading(name, tensors, values, problem.n_assignments)
-            for name, values in programs.readings.items()
+        fitted: dict[ReadingName, dict[str, Claimed]] = {
+            name: {
+                version: program.from_json(kept[program.kept_as], problem.n_assignments)
+                for version, program in CLAIMED.items()
+            }
+            for name, kept in programs.readings.items()
         }
+        path = directory / TENSORS
+        tensors = load_file(path)
+        readings = {name: _reading(name, tensors, made) for name, made in fitted.items()}
         return Circuit(
             **{name: tensors[name] for name in _CIRCUIT_TENSORS},
             effects=NeuronEffects(tensors["coefficient"], tensors["max_activation"]),
             majority_label=programs.majority_label,
             readings=readings,
         )
-    except (SafetensorError, OSError, KeyError) as error:
+    except (SafetensorError, OSError, KeyError, MechvalError) as error:
         raise MechvalError(
-            f"{directory / TENSORS} cannot be read ({error}); "
-            "allowed: the file as the circuit stage writes it."
+            f"{path} cannot be read ({error}); allowed: the file as the circuit stage writes it."
         ) from None
 
 
-def _reading(
-    name: str,
-    tensors: dict[str, Tensor],
-    kept: Mapping[str, Sequence[Any]],
-    n_assignments: int,
-) -> Reading:
+def _reading(name: str, tensors: dict[str, Tensor], fitted: Mapping[str, Claimed]) -> Reading:
     return Reading(
         **{part: tensors[f"{name}.{part}"] for part in _READING_TENSORS},
         levels=Levels(tensors[f"{name}.cut"], tensors[f"{name}.high"]),
-        fitted={
-            version: program.from_json(kept[program.kept_as], n_assignments)
-            for version, program in CLAIMED.items()
-        },
+        fitted=fitted,
     )

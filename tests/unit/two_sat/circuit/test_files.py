@@ -126,7 +126,16 @@ def test_programs_that_make_no_sense_are_refused(tmp_path: Path, key: str, value
     programs = json.loads(path.read_text(encoding="utf-8"))
     programs["readings"]["calibrated"][key] = value
     path.write_text(json.dumps(programs), encoding="utf-8")
-    with pytest.raises(MechvalError):
+    with pytest.raises(MechvalError, match=JSON):
+        load_circuit(tmp_path, SMALL_PROBLEM)
+
+
+def test_the_file_without_a_program_is_named(tmp_path: Path) -> None:
+    save_circuit(two_readings(), tmp_path)
+    programs = json.loads((tmp_path / JSON).read_text(encoding="utf-8"))
+    del programs["readings"]["calibrated"]["trees"]
+    (tmp_path / JSON).write_text(json.dumps(programs), encoding="utf-8")
+    with pytest.raises(MechvalError, match=rf"{JSON} cannot be read \('trees'\)"):
         load_circuit(tmp_path, SMALL_PROBLEM)
 
 
