@@ -44,8 +44,8 @@ class Shown:
 
     ``cells`` and ``against_paper`` are parts of the table of ε, one chart each; ``epsilons`` those
     of the first interpretation in each cell; ``curves`` are prefixes; ``settings`` are the numbers
-    among the settings, dotted; ``last_stage`` has the longest lineage; ``answers`` are a
-    reviewer's questions, answered.
+    among the settings, dotted; ``timed`` are stages; ``last_stage`` has the longest lineage;
+    ``answers`` are a reviewer's questions, answered.
     """
 
     study: str
@@ -57,7 +57,7 @@ class Shown:
     curves: list[str]
     figures: list[str]
     tables: list[str]
-    costs: list[str]
+    timed: list[str]
     settings: list[str]
     last_stage: str
     answers: list[tuple[str, str]] = field(default_factory=list)
@@ -87,7 +87,7 @@ def read_shown(
         curves=[curve.prefix for content in contents for curve in content.curves()],
         figures=[key for item in finished for key in stage_contents.figures(directory / item.name)],
         tables=[key for content in contents for key in content.tables()],
-        costs=[key for key in numbers if key.startswith("cost/")],
+        timed=[content.stage for content in contents if content.record],
         settings=[name for name, value in stage_contents.flat(settings) if is_number(value)],
         last_stage=finished[-1].name,
     )
@@ -223,9 +223,9 @@ def _topics(shown: Shown, entity: str) -> list[tuple[str, str, list[Any]]]:
             "Cost",
             "What each stage took; GPU, memory and processor use are in W&B's own System section.",
             [
-                _bars(title, [key for key in shown.costs if key.endswith(f"/{name}")])
+                _bars(title, [stage_contents.cost_key(stage, name) for stage in shown.timed])
                 for name, title in _COSTS.items()
-                if shown.costs
+                if shown.timed
             ],
         ),
     ]

@@ -66,8 +66,8 @@ class Contents:
         }
         found |= {_epsilon_key(cell): cell.epsilon for cell in self.cells()}
         if self.record:
-            found[f"cost/{self.stage}/seconds"] = self.record["seconds"]
-            found[f"cost/{self.stage}/peak_memory_gb"] = self.record["peak_memory_bytes"] / 1e9
+            found[cost_key(self.stage, "seconds")] = self.record["seconds"]
+            found[cost_key(self.stage, "peak_memory_gb")] = self.record["peak_memory_bytes"] / 1e9
         return found
 
     def cells(self) -> list[axioms.Cell]:
@@ -121,6 +121,11 @@ class Contents:
                 cells = [list(row) for row in zip(*columns, strict=True)]
                 found[f"tables/{Path(table.file).stem}"] = (header, cells)
         return found
+
+
+def cost_key(stage: str, name: str) -> str:
+    """The key of what a stage took."""
+    return f"cost/{stage}/{name}"
 
 
 def curve_point(phase: str | None, values: Mapping[str, Any]) -> tuple[str, dict[str, float]]:

@@ -40,7 +40,7 @@ SHOWN = Shown(
     curves=["learning_curve/training"],
     figures=["figures/axioms"],
     tables=["tables/axioms", "tables/other", "tables/ledger", "tables/paper"],
-    costs=["cost/train/seconds", "cost/train/peak_memory_gb"],
+    timed=["train"],
     settings=["axioms.confidence"],
     last_stage="report",
     answers=[("Is the claim confirmed?", "**Confirmed.** By N = 80,000 formulas.")],

@@ -27,7 +27,7 @@ from mechval.axioms import Axiom, Estimate, Interpretation
 from mechval.axioms.nulls import count_cells
 from mechval.errors import MechvalError
 from mechval.instruments.null_networks import FIRST_SEED, UNTRAINED
-from mechval.instruments.two_sat import draw_formulas, map_bits
+from mechval.instruments.two_sat import alpha_bits, draw_formulas
 from mechval.instruments.two_sat_nulls import TwoSatNulls
 from mechval.progress import track
 from mechval.reporting import figures
@@ -37,7 +37,7 @@ from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim.sizes import WEIGHT_BITS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
-from mechval.two_sat.interpretation import EVALUATE, PARSE
+from mechval.two_sat.interpretation import EVALUATE, PARSE, reading_of
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.single.subject import Subject, make_subject
 
@@ -199,17 +199,15 @@ def _own_rows(
         claim = make_subject(components, circuit).interpretations[study.main]
     except (MechvalError, KeyError):
         return
-    bits = {row.part: row.bits for row in map_bits(study.problem, circuit, claim)}
-    parts = {PARSE: "α of clauses", EVALUATE: "α of bits"}
+    bits = alpha_bits(circuit, circuit.readings[reading_of(claim.tags)])
     for cell in count_cells([claim], tokens, confidence=CONFIDENCE):
-        if cell.cell == Axiom.PREFIX_EQUIVALENCE and cell.component in parts:
-            (size,) = (n for part, n in bits.items() if part.startswith(parts[cell.component]))
+        if cell.cell == Axiom.PREFIX_EQUIVALENCE and cell.component in bits:
             estimate = {name: getattr(cell, name) for name in tables.columns_of(Estimate)}
             yield AlphaRow(
                 **estimate,
                 component=cell.component,
                 alpha=OWN,
-                bits=size,
+                bits=bits[cell.component],
                 network=network,
                 wrong=None,
             )

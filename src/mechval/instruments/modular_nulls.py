@@ -80,6 +80,7 @@ class ModularNulls:
         shape = (*self.settings.values(), self.recipe)
         names = (MAIN, READING, rounding(self.axioms.embedding_decimals), EQUIVALENCE)
         return Budget(
+            study="modular_addition",
             networks=networks_name("modular_addition", shape, self.split.train.tolist()),
             main="/".join(names),
             fit=len(self.split.train),

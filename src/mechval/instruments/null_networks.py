@@ -42,6 +42,7 @@ class Budget:
     """What the procedure gets on every network.
 
     Attributes:
+        study: whose networks they are.
         networks: folder of the null networks' cells, named after all that they depend on.
         main: the interpretation that mutants are made of and tables are about.
         fit: samples that α, γ and the program are fitted on.
@@ -49,6 +50,7 @@ class Budget:
         shuffled: samples with permuted labels, trained on for so many ``steps``.
     """
 
+    study: str = tables.told()
     networks: str = tables.told()
     main: str = tables.told()
     fit: int = tables.told()

@@ -26,11 +26,6 @@ class Compared:
     runs: Mapping[str, Sequence[NullRow]]
 
     @property
-    def study(self) -> str:
-        """Whose networks they are."""
-        return self.budget.networks.rpartition("-")[0]
-
-    @property
     def cells(self) -> list[tuple[str, str]]:
         """Component and cell of all rows of the main interpretation."""
         rows = [row for run in self.runs.values() for row in run]
@@ -83,7 +78,7 @@ def write_nulls(folder: Path) -> list[str]:
     """Draw a figure for each study, inside `figure_style`; their names."""
     names = []
     for each in compared(folder):
-        names.append(f"null-{each.study}")
+        names.append(f"null-{each.budget.study}")
         figures.save_figure(draw_nulls(each), folder, names[-1])
     return names
 
@@ -102,7 +97,7 @@ def _told(each: Compared) -> str:
     )
     partly = f", partial cells on {budget.partial:,} of them" if budget.partial else ""
     return (
-        f"`{each.study}`, `{budget.main}`: fitted on {budget.fit:,} samples, measured on "
+        f"`{budget.study}`, `{budget.main}`: fitted on {budget.fit:,} samples, measured on "
         f"{budget.test:,}{partly}; {counted}; shuffled labels: {budget.shuffled:,} samples, "
         f"{budget.steps} steps. In brackets p against {' / '.join(families)}."
     )

@@ -8,7 +8,7 @@ from jinja2 import StrictUndefined, Template
 from matplotlib.figure import Figure
 
 from mechval.files import write_whole
-from mechval.instruments import matrix
+from mechval.instruments import matrix, planted
 from mechval.instruments.cae_metric import OUTSIDE
 from mechval.instruments.circuit_probing import PROBED
 from mechval.instruments.columns import BAR, COLUMNS
@@ -17,7 +17,6 @@ from mechval.instruments.evading import ATTEMPTED, MOST_FOLLOWED
 from mechval.instruments.matrix import Entry, InstrumentSummary, Outcome
 from mechval.instruments.mutants import MUTANTS
 from mechval.instruments.null_page import compared, nulls, write_nulls
-from mechval.instruments.planted import CONTROL
 from mechval.instruments.trained import FOLDER, TRAINED
 from mechval.reporting import figures
 from mechval.reporting.html import page, render
@@ -131,12 +130,9 @@ def draw_doses(entries: Sequence[Entry]) -> Figure:
     figure = Figure(figsize=(figures.PAGE_WIDTH, 3.0), layout="constrained")
     panel = figure.subplots()
     rows = matrix.by_organism(entries)
-    doses = {
-        float(name.removeprefix("O1 bypass ")): row
-        for name, row in rows.items()
-        if name.startswith("O1 bypass ")
-    }
-    doses = ({0.0: rows[CONTROL]} if CONTROL in rows else {}) | doses
+    named = {0.0: planted.CONTROL}
+    named |= {dose: planted.bypass_name(dose) for dose in planted.DOSES}
+    doses = {dose: rows[name] for dose, name in named.items() if name in rows}
     for number, name in enumerate((*_AXIOMS, *COLUMNS[4:7], COLUMNS[9], COLUMNS[13])):
         rates = [row[name].rate or 0.0 for row in doses.values()]
         marker = "os^vD*xP+"[number]
@@ -184,7 +180,7 @@ def render_text(folder: Path) -> str:
         evaded=f"{MOST_FOLLOWED:.0%}",
         surprises=markdown_of(_surprises(entries)),
         outside=_outside(folder),
-        null_figures=[each.study for each in compared(folder)],
+        null_figures=[each.budget.study for each in compared(folder)],
         nulls=nulls(folder),
         n_wrong=len(matrix.surprises(entries)),
         n_predicted=sum(entry.predicted is not None for entry in entries),

@@ -36,6 +36,11 @@ CONTROL = "proved"
 _BACKUP_GAIN = 5.0
 
 
+def bypass_name(dose: float) -> str:
+    """Name of O1 at a dose."""
+    return f"O1 bypass {dose:g}"
+
+
 def honest(name: str, subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"]) -> Organism:
     """The claim about the network as it is."""
     made = subject.interpretations[claim]
@@ -68,7 +73,7 @@ def bypassed(
     made = remade(subject, model, circuit)
     told = f"{dose:.0%} written by copies of the claimed neurons / the claimed neurons write it"
     return _organism(
-        f"O1 bypass {dose:g}", told, made.interpretations[claim], made, tokens, is_sound=False
+        bypass_name(dose), told, made.interpretations[claim], made, tokens, is_sound=False
     )
 
 
@@ -145,8 +150,8 @@ def mutants(subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"]) ->
         flipped[0, int((~stands_for[0]).nonzero()[0])] = True
         return flipped
 
-    programs = {
-        "mutant: literals swapped (the same)": (swapped, *base.abstract[1:]),
+    same = {"mutant: literals swapped (the same)": (swapped, *base.abstract[1:])}
+    others = {
         "mutant: a literal of clause 0 negated": (negated, *base.abstract[1:]),
         "mutant: an assignment dropped": evaluating(without(1)),
         "mutant: an assignment added": evaluating(with_more()),
@@ -162,9 +167,9 @@ def mutants(subject: Subject, claim: str, tokens: Int[Tensor, "formula pos"]) ->
             replace(base, abstract=program),
             subject,
             tokens,
-            is_sound=None if name.endswith("(the same)") else False,
+            is_sound=None if name in same else False,
         )
-        for name, program in programs.items()
+        for name, program in {**same, **others}.items()
     ]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from mechval import tables
 from mechval.axioms import Interpretation, Part, Variable, program_size
 from mechval.instruments.organism import Searched
-from mechval.two_sat.circuit.extract import Circuit
+from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.claim.sizes import WEIGHT_BITS
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.generation import draw_budget, draw_distinct
@@ -71,19 +71,27 @@ def answer_scores(
     return torch.stack([others.max(dim=1).values, logits[:, place]], dim=1)
 
 
+def alpha_bits(circuit: Circuit, reading: Reading) -> dict[str, int]:
+    """How long α behind each component is: prototypes; cuts, and which neurons have one."""
+    n_bits, d_mlp = len(reading.neurons), len(circuit.mean_hidden)
+    return {
+        PARSE: WEIGHT_BITS * circuit.prototypes.numel(),
+        EVALUATE: WEIGHT_BITS * n_bits + program_size.subset_bits(n_bits, d_mlp),
+    }
+
+
 def map_bits(problem: Problem, circuit: Circuit, claim: Interpretation) -> Iterator[MapBits]:
     """α and γ of a main interpretation beside its program of evaluate."""
     reading = circuit.readings[reading_of(claim.tags)]
-    n_bits, d_mlp = len(reading.neurons), len(circuit.mean_hidden)
-    chosen = program_size.subset_bits(n_bits, d_mlp)
-    numbers = {
-        "α of clauses (prototypes)": circuit.prototypes.numel(),
-        "γ of clauses (mean residual stream; prototypes are α's)": circuit.mean_resid_post.numel(),
-        "α of bits (cuts and which neurons)": n_bits,
-        "γ of bits (high values, mean state)": n_bits + d_mlp + len(circuit.mean_resid_mid),
-    }
-    for part, count in numbers.items():
-        yield MapBits(part, WEIGHT_BITS * count + (chosen if "which neurons" in part else 0))
+    alphas = alpha_bits(circuit, reading)
+    written = len(reading.neurons) + len(circuit.mean_hidden) + len(circuit.mean_resid_mid)
+    yield MapBits("α of clauses (prototypes)", alphas[PARSE])
+    yield MapBits(
+        "γ of clauses (mean residual stream; prototypes are α's)",
+        WEIGHT_BITS * circuit.mean_resid_post.numel(),
+    )
+    yield MapBits("α of bits (cuts and which neurons)", alphas[EVALUATE])
+    yield MapBits("γ of bits (high values, mean state)", WEIGHT_BITS * written)
     version = claim.tags["version"]
     program = reading.programs[version]
     yield MapBits(f"h of evaluate ({version})", lengths.size_bits(program, problem))

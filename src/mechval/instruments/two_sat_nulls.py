@@ -97,6 +97,7 @@ class TwoSatNulls:
         shape = (*self.settings.values(), self.recipe)
         sizes = (self.main, N_FIT, N_TEST, N_PARTIAL, N_SHUFFLED, SEED)
         return Budget(
+            study="two_sat",
             networks=networks_name("two_sat", shape, sizes),
             main=self.main,
             fit=N_FIT,

@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mechval.config import Config
@@ -124,11 +124,11 @@ def _committed_manifest(session: Session, stage: Stage[Any]) -> Manifest:
     except MechvalError:
         fault = "corrupt" if path.exists() else "missing"
         raise MechvalError(f"verify=true needs {shown}, which is {fault}; run: {command}") from None
-    for fact in changed_facts(manifest, session.key(stage)):
-        if not fact.startswith("input "):
-            raise MechvalError(
-                f"verify=true needs {shown} to be of this config ({fact}); run: {command}"
-            )
+    key = replace(session.key(stage), inputs=manifest.inputs)
+    for fact in changed_facts(manifest, key):
+        raise MechvalError(
+            f"verify=true needs {shown} to be of this config ({fact}); run: {command}"
+        )
     return manifest
 
 

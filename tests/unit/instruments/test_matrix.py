@@ -211,7 +211,7 @@ def test_the_axioms_alone_catch_less_than_with_partial_cells() -> None:
 
 def test_the_committed_bypass_grows_with_its_dose_where_the_state_is_replaced() -> None:
     rows = matrix.by_organism(matrix.ENTRIES.read(RESULTS))
-    doses = [rows[f"O1 bypass {dose:g}"] for dose in planted.DOSES]
+    doses = [rows[planted.bypass_name(dose)] for dose in planted.DOSES]
     for column in COLUMNS[:2]:
         assert {row[column].disagreements for row in doses} == {0}
     for column in (*COLUMNS[2:5], COLUMNS[9]):

@@ -40,7 +40,9 @@ from tests.settings import MODULAR_ADDITION, TWO_SAT, changed
 ROOT = Path(__file__).resolve().parents[3]
 N = 200
 CLAIM = "disjunction/calibrated/resid_mid"
-BUDGET = Budget(networks="toy-1", main="toy", fit=0, test=N, partial=0, shuffled=0, steps=0)
+BUDGET = Budget(
+    study="toy", networks="toy-1", main="toy", fit=0, test=N, partial=0, shuffled=0, steps=0
+)
 
 
 class ToyStudy:

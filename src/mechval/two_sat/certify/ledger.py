@@ -19,7 +19,7 @@ from mechval.two_sat.certify.counting.programs import ALL, CLASSES, ProgramDista
 from mechval.two_sat.certify.counting.tables import BALANCED, AnswerCount, BitCount
 from mechval.two_sat.certify.drift.answer import DriftRow
 from mechval.two_sat.certify.parsing.certificate import CaseStatus, ParsingCertificate
-from mechval.two_sat.certify.theorem.composition import NETWORK, SUBSTITUTED, weakest
+from mechval.two_sat.certify.theorem.composition import NETWORK, SUBSTITUTED, premises, weakest
 from mechval.two_sat.certify.theorem.routes import LISTED, ListedNeuron
 from mechval.two_sat.certify.theorem.theorem import Lemma, LemmaStatus, Theorem
 from mechval.two_sat.interpretation import EVALUATE, OUTPUT, PARSE
@@ -96,7 +96,7 @@ def theorem_statements(theorem: Theorem, problem: Problem) -> list[Statement]:
     none, file = _counts(problem, None, 0, 0, problem.n_formulas), "theorem_lemmas.csv"
     proved = partial(state, kind=EvidenceKind.CERTIFIED, **none)
     if theorem.answers is LemmaStatus.PROVED:
-        answer = weakest(theorem.lemmas, ", ".join(NETWORK))
+        answer = weakest(theorem.lemmas, NETWORK)
         found = [proved(WRONG_ANSWER, file=file, **_tightest(answer))]
     else:
         stopped = theorem.failing_lemma
@@ -105,7 +105,8 @@ def theorem_statements(theorem: Theorem, problem: Problem) -> list[Statement]:
         if cell.status is LemmaStatus.PROVED:
             text = f"{cell.axiom} of {cell.component} fails in `{cell.interpretation}`"
             about = {"axiom": cell.axiom, "component": cell.component}
-            tightest = _tightest(weakest(theorem.lemmas, cell.lemmas))
+            needed = premises(**cell.tags)[cell.axiom, cell.component]
+            tightest = _tightest(weakest(theorem.lemmas, needed))
             about |= {"interpretation": cell.interpretation, "file": "theorem_cells.csv"}
             found.append(proved(text, **about, **tightest))
     return found

@@ -6,7 +6,7 @@ assignments says SAT(x) too. What γ_1 and γ_2 write ends in SAT(x) by lemmas o
 sides of every cell are equal: states where bits or clauses are compared, SAT(x) where labels are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -23,11 +23,10 @@ SUBSTITUTED = ("neurons after γ_1", "satisfiable after γ_1", "unsatisfiable af
 _PARSED = ("own clause", "parsed clauses")
 
 
-def premises(version: str, reading: str, residual: str) -> dict[tuple[str, str], tuple[str, ...]]:
-    """The lemmas that each cell of an interpretation follows from."""
-    bits, cover = lemma_name("bits", reading), lemma_name("covering bits", reading)
-    program = lemma_name("program", version, reading)
-    written = lemma_name("written bits", reading, residual)
+def premises(**tags: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The lemmas that each cell of the interpretation with these tags follows from."""
+    bits, cover = lemma_name("bits", **tags), lemma_name("covering bits", **tags)
+    program, written = lemma_name("program", **tags), lemma_name("written bits", **tags)
     prefix, component = Axiom.PREFIX_EQUIVALENCE, Axiom.COMPONENT_EQUIVALENCE
     replaced, inserted = Axiom.PREFIX_REPLACEABILITY, Axiom.COMPONENT_REPLACEABILITY
     read_off = (*NETWORK, bits, cover)
@@ -76,10 +75,9 @@ def first_missing(known: Mapping[str, Lemma], needed: Iterable[str]) -> str | No
     return None
 
 
-def weakest(lemmas: Sequence[Lemma], needed: str) -> Lemma:
-    """Of the lemmas that a cell names, the one whose margin is least."""
-    names = needed.split(", ")
-    measured = [x for x in lemmas if x.name in names and x.margin is not None]
+def weakest(lemmas: Sequence[Lemma], needed: Collection[str]) -> Lemma:
+    """Of the lemmas of these names, the one whose margin is least."""
+    measured = [x for x in lemmas if x.name in needed and x.margin is not None]
     return min(measured, key=lambda lemma: lemma.margin or 0.0)
 
 

@@ -1,7 +1,7 @@
 """The lemmas of a theorem: what each says, its number, and what that number has been spared."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,13 @@ STATEMENTS = {
     "program": "every neuron's program is the bit of its assignment",
     "written bits": "`s` leads after γ_2 exactly if some bit is on, whatever the bits",
 }
+ABOUT = {
+    "bits": ("reading",),
+    "covering bits": ("reading",),
+    "program": ("version", "reading"),
+    "written bits": ("reading", "residual"),
+}
+"""The kinds of which there is one lemma for each reading, version or residual stream."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +66,22 @@ class Level:
 
 def write_theorem(theorem: Theorem, folder: Path) -> None:
     """Write a theorem and its tables; same theorem, same bytes."""
-    kinds = sorted(STATEMENTS, key=len, reverse=True)
-    rows = [
-        LemmaRow(
-            **vars(lemma), statement=STATEMENTS[next(k for k in kinds if lemma.name.startswith(k))]
-        )
-        for lemma in theorem.lemmas
-    ]
+    said = {
+        lemma_name(kind, **cell.tags): statement
+        for cell in theorem.cells
+        for kind, statement in STATEMENTS.items()
+    }
+    rows = [LemmaRow(**vars(lemma), statement=said[lemma.name]) for lemma in theorem.lemmas]
     THEOREM.write(theorem, folder)
     LEMMAS.write(rows, folder)
     NEURONS.write(theorem.neurons, folder)
     CELLS.write(theorem.cells, folder)
 
 
-def lemma_name(kind: str, *about: str) -> str:
-    """The name of a lemma about a reading, a version of the program or a residual stream."""
-    return f"{kind} {'/'.join(about)}" if about else kind
+def lemma_name(kind: str, **tags: str) -> str:
+    """The name of a lemma: its kind, and of an interpretation's tags those that it is about."""
+    about = "/".join(tags[tag] for tag in ABOUT.get(kind, ()))
+    return f"{kind} {about}" if about else kind
 
 
 def attention_lemmas(read: Read, own: Sums) -> list[Lemma]:
@@ -136,51 +143,51 @@ def claim_lemmas(
         covered = claims.covered_by(reading, evaluators)
         cover = claims.check_cover(covered, entered.problem.n_assignments)
         found += [
-            _claimed("bits", (name,), bits, "activation"),
-            _finite("covering bits", cover, name),
+            _claimed("bits", {"reading": name}, bits, "activation"),
+            _finite("covering bits", cover, reading=name),
         ]
         for version in claims.VERSIONS:
             same = claims.check_program(reading, reading.programs[version], evaluators)
-            found.append(_finite("program", same, version, name))
+            found.append(_finite("program", same, version=version, reading=name))
         for residual, resid in claims.residuals(circuit).items():
             parts = reading.neurons, reading.levels.high, circuit.mean_hidden, resid
             leads = neurons.written_leads(entered, *parts)
-            found.append(_written((name, residual), leads))
+            found.append(_written({"reading": name, "residual": residual}, leads))
     return found
 
 
-def _written(about: tuple[str, ...], leads: neurons.Answers) -> Lemma:
+def _written(tags: Mapping[str, str], leads: neurons.Answers) -> Lemma:
     margin = min(leads.satisfiable, leads.unsatisfiable)
     margin = margin if not math.isnan(leads.satisfiable + leads.unsatisfiable) else math.nan
     side = "some bit on" if leads.satisfiable == margin else "no bit on"
-    return _lemma("written bits", about, margin, None, leads.rounding, "logits", side)
+    return _lemma("written bits", tags, margin, None, leads.rounding, "logits", side)
 
 
 def _odds_lemma(name: str, odds: Odds) -> Lemma:
-    return _lemma(name, (), odds.least, None, odds.rounding, "log-odds", "")
+    return _lemma(name, {}, odds.least, None, odds.rounding, "log-odds", "")
 
 
 def _measured(
     name: str, levels: Sequence[Level], number: Callable[[Level], float], unit: str, at: str = ""
 ) -> Lemma:
     margin, clean, centre = map(number, levels)
-    return _lemma(name, (), margin, clean - margin, centre - clean, unit, at)
+    return _lemma(name, {}, margin, clean - margin, centre - clean, unit, at)
 
 
 def _claimed(
-    kind: str, about: tuple[str, ...], claims_: Sequence[claims.Claim], unit: str
+    kind: str, tags: Mapping[str, str], claims_: Sequence[claims.Claim], unit: str
 ) -> Lemma:
     margin, clean, centre = (claim.margin for claim in claims_)
     if margin is None or clean is None or centre is None:
-        return _finite(kind, claims_[0], *about)
+        return _finite(kind, claims_[0], **tags)
     stopped = claims_[0].stopped_by or ""
-    return _lemma(kind, about, margin, clean - margin, centre - clean, unit, stopped)
+    return _lemma(kind, tags, margin, clean - margin, centre - clean, unit, stopped)
 
 
-def _finite(kind: str, claim: claims.Claim, *about: str) -> Lemma:
+def _finite(kind: str, claim: claims.Claim, **tags: str) -> Lemma:
     status = LemmaStatus.UNKNOWN if claim.stopped_by else LemmaStatus.PROVED
     return Lemma(
-        name=lemma_name(kind, *about),
+        name=lemma_name(kind, **tags),
         status=status,
         stopped_by=claim.stopped_by,
     )
@@ -188,7 +195,7 @@ def _finite(kind: str, claim: claims.Claim, *about: str) -> Lemma:
 
 def _lemma(
     kind: str,
-    about: tuple[str, ...],
+    tags: Mapping[str, str],
     margin: float,
     moved: float | None,
     rounding: float | None,
@@ -202,7 +209,7 @@ def _lemma(
         number = "no bound: what contaminates it exceeds the range of numbers"
     number += f" ({at})" if at and not math.isnan(margin) else ""
     return Lemma(
-        name=lemma_name(kind, *about),
+        name=lemma_name(kind, **tags),
         status=LemmaStatus.PROVED if proved else LemmaStatus.UNKNOWN,
         margin=_number(margin),
         moved=_cost(moved),

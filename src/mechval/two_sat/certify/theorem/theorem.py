@@ -85,9 +85,14 @@ class CellProof:
     stopped_by: str | None = tables.told("stopped by", default=None)
 
     @property
+    def tags(self) -> dict[str, str]:
+        """The tags of its interpretation."""
+        return {"version": self.version, "reading": self.reading, "residual": self.residual}
+
+    @property
     def interpretation(self) -> str:
         """The name of its interpretation."""
-        return f"{self.version}/{self.reading}/{self.residual}"
+        return "/".join(self.tags.values())
 
 
 @dataclass(frozen=True, kw_only=True)

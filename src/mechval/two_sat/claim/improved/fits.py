@@ -265,7 +265,7 @@ class _MirroredTables(nn.Module):
 
 
 def _first_step(name: str, table: Tensor) -> Float[Tensor, ""]:
-    is_correction = name.endswith(("of_head", "of_neuron"))
+    is_correction = not {"head", "neuron"}.isdisjoint(mirrored.TABLES[name])
     largest = _FIRST_CORRECTION if is_correction else _FIRST_INTEGER
     return (table.detach().abs().max().clamp(min=_SMALLEST) / largest).log()
 
