@@ -204,9 +204,19 @@ def make_sections(makers: Iterable[Maker], files: RunFiles) -> list[Section]:
 
 
 def write_report(
-    title: str, sections: Sequence[Section], package: str, folder: Path, *, draw: bool = True
+    title: str,
+    makers: Iterable[Maker],
+    files: RunFiles,
+    package: str,
+    folder: Path,
+    *,
+    draw: bool = True,
 ) -> None:
-    """Write ``README.md`` and, if wanted, ``figures/<name>.svg`` of all sections into a folder."""
+    """Write ``README.md`` and, if wanted, ``figures/<name>.svg`` of a run into a folder.
+
+    Raises as :func:`make_section`.
+    """
+    sections = make_sections(makers, files)
     page = render_markdown(title, sections, package)
     (folder / "README.md").write_text(page, encoding="utf-8")
     if not draw:

@@ -183,7 +183,7 @@ def test_a_report_is_a_page_and_its_figures(render: Render, tmp_path: Path) -> N
     folder = tmp_path / "report"
     folder.mkdir()
     section = Section("Toy", "toy.md", figures=figures)
-    report.write_report("Page", [section], "toy_report", folder)
+    report.write_report("Page", [lambda _: section], RunFiles(None, 0, {}), "toy_report", folder)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
     assert names == {"README.md", "figures/one.svg", "figures/two.svg"}
 

@@ -16,17 +16,15 @@ def run(context: Context) -> None:
     """Write the page, the figures, the rows beside the paper and the headline numbers."""
     directories = {name: artifacts.directory for name, artifacts in context.upstream.items()}
     files = report.RunFiles(context.settings, context.seed, directories)
-    sections = report.make_sections(content.MAKERS, files)
-    report.write_report(
-        content.title(files), sections, content.PACKAGE, context.directory, draw=context.draw
-    )
+    title, folder = content.title(files), context.directory
+    report.write_report(title, content.MAKERS, files, content.PACKAGE, folder, draw=context.draw)
     comparisons = published_values.compare_with_paper(
         context.settings.problem, files.rows(axioms.CELLS)
     )
-    paper_comparison.COMPARISONS.write(comparisons, context.directory)
+    paper_comparison.COMPARISONS.write(comparisons, folder)
     headlines = published_values.Headlines(
         files.record(training.ANSWERS).wrong_count,
         files.record(circuit.FACTS).key_frequencies,
         {item.published.key: item.verdict for item in comparisons},
     )
-    published_values.HEADLINES.write(headlines, context.directory)
+    published_values.HEADLINES.write(headlines, folder)

@@ -17,13 +17,11 @@ def run(context: StageContext[TwoSatSettings]) -> None:
     """Write the page, the model card, the figures and the headline numbers."""
     directories = {name: artifacts.directory for name, artifacts in context.upstream.items()}
     files = RunFiles(context.settings, context.seed, directories)
-    sections = report.make_sections(content.MAKERS, files)
-    report.write_report(
-        content.title(files), sections, content.PACKAGE, context.directory, draw=context.draw
-    )
+    title, folder = content.title(files), context.directory
+    report.write_report(title, content.MAKERS, files, content.PACKAGE, folder, draw=context.draw)
     card = report.make_sections(content.CARD, files)
-    text = report.render_markdown(f"Model card: {content.title(files)}", card, content.PACKAGE)
-    (context.directory / "MODEL_CARD.md").write_text(text, encoding="utf-8")
+    text = report.render_markdown(f"Model card: {title}", card, content.PACKAGE)
+    (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
     if measured.is_paper_size(files):
-        COMPARISONS.write(measured.compare_with_paper(files), context.directory)
-    content.HEADLINES.write(content.headlines(files), context.directory)
+        COMPARISONS.write(measured.compare_with_paper(files), folder)
+    content.HEADLINES.write(content.headlines(files), folder)
