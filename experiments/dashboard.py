@@ -25,7 +25,6 @@ from experiments.tracking import (
 )
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage, Workspace
-from mechval.reporting.html.page import four_questions
 from mechval.tables import is_number
 
 API_SECONDS = 10
@@ -274,7 +273,7 @@ def answers(workspace: Workspace, study: str, run: str) -> list[tuple[str, str]]
         if page.run.run == run:
             return [
                 (question, f"**{found.verdict}.** {' '.join(found.sentences)}")
-                for question, found in four_questions(page).values()
+                for question, found in page.questions.values()
             ]
     return []
 

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, TypeVar
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure as Drawing
 
+from mechval.axioms.report import Cell
 from mechval.errors import MechvalError
 from mechval.progress import track
 from mechval.reporting import shown
@@ -40,11 +41,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of the HTML page, where the Markdown has a figure; ``html`` makes it from its id."""
+    """Axiom tables, by name, as shaded cells of the HTML page; the Markdown leaves it out."""
 
     name: str
     caption: str
-    html: Callable[[str], str]
+    groups: Mapping[str, Sequence[Cell]]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 by hand."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from scipy.stats import binom
 
 from mechval.axioms import Axiom, Cell, CellName, EvidenceKind, simultaneous_confidence
-from mechval.reporting.html.charts import evidence, is_trivial, strongest
+from mechval.errors import MechvalError
+from mechval.reporting.html.charts import evidence, is_trivial
 from mechval.reporting.report import paragraphs
 from mechval.reporting.shown import Pick, Shown, by, show, significant
 
@@ -62,8 +63,8 @@ class Judged:
 
 
 def claimed(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells of the first interpretation of a table, one row each."""
-    return strongest(cell for cell in cells if cell.interpretation == cells[0].interpretation)
+    """The cells of the first interpretation of a table."""
+    return [cell for cell in cells if cell.interpretation == cells[0].interpretation]
 
 
 def counted(cell: Cell) -> str:
@@ -74,6 +75,32 @@ def counted(cell: Cell) -> str:
 def name_of(cell: CellName) -> str:
     """How a cell is called in sentences."""
     return f"{cell.component}, {cell.axiom}"
+
+
+def four_questions(
+    judged: Callable[[], Judged], third: Mapping[str, tuple[str, Callable[[], Answer]]]
+) -> dict[str, tuple[str, Answer]]:
+    """The questions of a reviewer, answered from the tables, or why they cannot be.
+
+    What the answers are made from, and the rule of the third question, may raise MechvalError.
+    """
+    asked = {
+        "confirmed": ("Is the claim confirmed?", lambda: answer_confirmed(judged())),
+        "weakest": (
+            "Which axiom is weakest, and by how much?",
+            lambda: answer_weakest(judged()),
+        ),
+        **third,
+        "failure": ("What would make the claim fail?", lambda: answer_failure(judged())),
+    }
+    return {name: (question, _answered(rule)) for name, (question, rule) in asked.items()}
+
+
+def _answered(rule: Callable[[], Answer]) -> Answer:
+    try:
+        return rule()
+    except MechvalError as error:
+        return Answer("No answer yet", (str(error),))
 
 
 def answer_confirmed(judged: Judged) -> Answer:

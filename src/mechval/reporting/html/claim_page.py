@@ -82,12 +82,8 @@ def _cells(report: AxiomReport) -> list[Cell]:
 
 def _four_questions(cells: Sequence[Cell], controls: Controls) -> dict[str, tuple[str, Answer]]:
     judged = answers.Judged(cells, {}, BAR, is_shuffled=True)
-    return {
-        "confirmed": ("Is the claim confirmed?", answers.answer_confirmed(judged)),
-        "weakest": ("Which axiom is weakest, and by how much?", answers.answer_weakest(judged)),
-        "controls": ("What else would pass?", _answer_controls(controls)),
-        "failure": ("What would make the claim fail?", answers.answer_failure(judged)),
-    }
+    tried = "What else would pass?", lambda: _answer_controls(controls)
+    return answers.four_questions(lambda: judged, {"controls": tried})
 
 
 def _answer_controls(controls: Controls) -> Answer:
@@ -118,8 +114,7 @@ def _sections(
     controls: Sequence[Controls],
     facts: Mapping[str, str],
 ) -> list[Rendered]:
-    chart = charts.cells_chart("cells", "ε of every cell", cells)
-    drawn = render.macros().chart(chart.html("chart-cells"), chart.caption)
+    drawn = render.chart(charts.cells_chart("cells", "ε of every cell", cells))
     counted = "interpretation axiom component disagreements n rate epsilon"
     bounds = f"{counted} epsilon_simultaneous equivalence verdict"
     every = [cell for own in cells.values() for cell in own]

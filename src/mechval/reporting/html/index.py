@@ -33,10 +33,7 @@ def build_index(
             _study(content, group, results, damaged.get(content, ()))
             for content, group in runs.items()
         ],
-        commands={
-            relpath(run.run.directory, results): page.stage_command("all", run.run.command)
-            for run in found
-        },
+        commands={relpath(run.run.directory, results): run.command("all") for run in found},
     )
     return page.write(results / "index.html", text)
 
@@ -55,7 +52,7 @@ def _study(
     if whole:
         html = _compared(content, whole, results)
     else:
-        command = page.stage_command("all", f"study={content.study}")
+        command = f"python -m experiments.run +stage=all study={content.study}"
         html = render.notice(f"No results yet. Run: {command}")
     html += "".join(map(render.notice, notices))
     return render.Rendered(f"study-{content.study}", content.title, html)
@@ -67,7 +64,7 @@ def _compared(content: page.PageContent, runs: Sequence[page.PageRun], results: 
         runs,
         ("run", lambda run: _link(run, results)),
         ("accuracy", lambda run: run.accuracy),
-        ("confirmed?", lambda run: page.four_questions(run)["confirmed"][1].verdict),
+        ("confirmed?", lambda run: run.questions["confirmed"][1].verdict),
         ("cells that hold", _held),
         ("weakest cell", lambda run: _weakest(run, answers.name_of)),
         ("its simultaneous ε", lambda run: _weakest(run, _shaded)),
@@ -77,8 +74,7 @@ def _compared(content: page.PageContent, runs: Sequence[page.PageRun], results: 
     html = render.table(shown, f"table-{content.study}")
     if groups := {run.name: cells for run in runs if (cells := _cells(run))}:
         caption = "ε of each run's main interpretation, the run chosen in the menu"
-        chart = charts.cells_chart(content.study, caption, groups)
-        html += render.macros().chart(chart.html(f"chart-{content.study}"), chart.caption)
+        html += render.chart(charts.cells_chart(content.study, caption, groups))
     return html
 
 

@@ -126,12 +126,39 @@ class PageRun:
     @cached_property
     def judged(self) -> answers.Judged:
         """What the answers are made from; raises MechvalError if it cannot be had."""
-        content = self.content
+        content, bar = self.content, self.files.settings.page.bar
         cells = answers.claimed(content.cells(self.files))
         proved = frozenset(content.proved(self.files))
-        return answers.Judged(
-            cells, content.nulls(self.files), self.files.settings.page.bar, proved
-        )
+        return answers.Judged(cells, content.nulls(self.files), bar, proved)
+
+    @cached_property
+    def questions(self) -> dict[str, tuple[str, Answer]]:
+        """The four questions with their answers, or why there is none."""
+        content = self.content
+        neurons = content.neurons_question, lambda: content.neurons(self.files)
+        return answers.four_questions(lambda: self.judged, {"neurons": neurons})
+
+    @property
+    def drawing(self) -> str:
+        """The mechanism, or the sentence that says why it is not drawn; empty without one."""
+        try:
+            return self.content.drawing(self.run) if self.content.drawing else ""
+        except MechvalError as error:
+            return render.notice(f"The mechanism is not drawn: {error}")
+
+    @property
+    def beside(self) -> render.Rendered | None:
+        """The comparison with the run before it, or the sentence that says why there is none."""
+        try:
+            section = self.content.beside(self)
+            return section and render.render_section(section, self.content.package)
+        except MechvalError as error:
+            title = "Before and after"
+            return render.Rendered(render.identifier(title), title, render.notice(str(error)))
+
+    def command(self, stage: str) -> str:
+        """The command that makes a stage of the run."""
+        return f"python -m experiments.run +stage={stage} {self.run.command}".strip()
 
 
 def whole_files(run: FinishedRun, settings: Any, states: Iterable[StageState]) -> RunFiles:
@@ -174,18 +201,10 @@ def told_damage(run: str, error: Exception) -> str:
 def _page_text(run: PageRun, index: str) -> str:
     content = run.content
     made = (render.make_section(maker, content.package, run.files) for maker in content.makers)
-    text = render_template(
-        "page.html.j2",
-        **_top(run),
-        sections=[
-            render.fold_parts(item) if item.id in UNFOLDED else item for item in made if item
-        ],
-        unfolded=UNFOLDED,
-        facts={name: _facts(state) for name, state in run.states.items()},
-        index=index,
-    )
+    sections = [render.fold_parts(item) if item.id in UNFOLDED else item for item in made if item]
+    parts = {"sections": sections, "unfolded": UNFOLDED, "index": index, **_top(run)}
     # A refusal names whole paths; a page says the same wherever it is built.
-    return text.replace(f"{run.run.directory}/", "")
+    return render_template("page.html.j2", **parts).replace(f"{run.run.directory}/", "")
 
 
 def front_page(run: PageRun, root: str, others: Mapping[str, str]) -> str:
@@ -193,63 +212,12 @@ def front_page(run: PageRun, root: str, others: Mapping[str, str]) -> str:
 
     ``root`` leads from the page to the repository's root; ``others`` are runs by their page.
     """
-    return render_template("front.html.j2", **_top(run), root=root, others=others)
+    return render_template("front.html.j2", root=root, others=others, **_top(run))
 
 
 def _top(run: PageRun) -> dict[str, Any]:
-    return {
-        "run": run,
-        "content": run.content,
-        "claim": run.content.claim(run.files),
-        "drawing": _drawing(run),
-        "beside": _beside(run),
-        "questions": four_questions(run),
-        "command": lambda stage: stage_command(stage, run.run.command),
-    }
-
-
-def _drawing(run: PageRun) -> str:
-    """The mechanism, or the sentence that says why it is not drawn; empty where there is none."""
-    try:
-        return run.content.drawing(run.run) if run.content.drawing else ""
-    except MechvalError as error:
-        return render.notice(f"The mechanism is not drawn: {error}")
-
-
-def _beside(run: PageRun) -> render.Rendered | None:
-    """The comparison with the run before it, or the sentence that says why there is none."""
-    try:
-        section = run.content.beside(run)
-        return section and render.render_section(section, run.content.package)
-    except MechvalError as error:
-        title = "Before and after"
-        return render.Rendered(render.identifier(title), title, render.notice(str(error)))
-
-
-def four_questions(run: PageRun) -> dict[str, tuple[str, Answer]]:
-    """The questions of a reviewer, answered from the tables, or why they cannot be."""
-    content = run.content
-
-    def answered(rule: Callable[[], Answer]) -> Answer:
-        try:
-            return rule()
-        except MechvalError as error:
-            return Answer("No answer yet", (str(error),))
-
-    confirmed = answered(lambda: answers.answer_confirmed(run.judged))
-    weakest = answered(lambda: answers.answer_weakest(run.judged))
-    failure = answered(lambda: answers.answer_failure(run.judged))
-    return {
-        "confirmed": ("Is the claim confirmed?", confirmed),
-        "weakest": ("Which axiom is weakest, and by how much?", weakest),
-        "neurons": (content.neurons_question, answered(lambda: content.neurons(run.files))),
-        "failure": ("What would make the claim fail?", failure),
-    }
-
-
-def stage_command(stage: str, words: str) -> str:
-    """The command that makes a stage of a run."""
-    return f"python -m experiments.run +stage={stage} {words}".strip()
+    shown = {"claim": run.content.claim(run.files), "drawing": run.drawing, "beside": run.beside}
+    return {"run": run, "content": run.content, **shown}
 
 
 def render_template(name: str, **values: Any) -> str:
@@ -272,15 +240,6 @@ def write(path: Path, text: str) -> Path:
     except OSError as error:
         raise MechvalError(f"{path} cannot be written ({error.strerror}).") from None
     return path
-
-
-def _facts(state: StageState) -> str:
-    facts: dict[str, Any] = {}
-    if made := state.manifest:
-        facts = {"seed": made.seed, "code": made.code[:12], "manifest": made.digest[:12]}
-    told = ("git_commit", "host", "device", "seconds", "ended")
-    facts |= {name: state.record[name] for name in told if state.record.get(name)}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
 
 
 @cache

@@ -15,8 +15,9 @@ from markupsafe import Markup
 from mechval.errors import MechvalError
 from mechval.reporting import report
 from mechval.reporting.figures import figure_style, save_figure
+from mechval.reporting.html import charts
 from mechval.reporting.report import Chart, Figure, RunFiles, Section
-from mechval.reporting.shown import Shown, told
+from mechval.reporting.shown import Shown, by, significant, told
 
 # Characters that no text has: they survive Markdown and say which part stands there.
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -72,7 +73,7 @@ def render_section(section: Section, package: str, files: RunFiles | None = None
         elif isinstance(part, Figure):
             html = _picture(part, files) if files else _drawn_picture(part)
         elif isinstance(part, Chart):
-            html = macros().chart(part.html(f"chart-{part.name}"), part.caption)
+            html = chart(part)
         else:
             return told(part)
         found.append(html)
@@ -130,6 +131,13 @@ def table(shown: Shown, place: str = "") -> str:
     return macros().table(shown, place)
 
 
+def chart(drawn: Chart) -> str:
+    """Axiom tables as shaded cells."""
+    cells = [cell for own in drawn.groups.values() for cell in own]
+    axes = by(cells, "axiom"), by(cells, "component")
+    return macros().chart(f"chart-{drawn.name}", drawn.caption, drawn.groups, *axes)
+
+
 def notice(sentence: str) -> str:
     """A sentence that says what cannot be shown."""
     return macros().notice(sentence)
@@ -145,9 +153,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    for filtered in (on_page, identifier, told, significant, charts.shade, charts.is_trivial):
+        made.filters[filtered.__name__] = filtered
     made.filters["inline"] = _inline
-    made.filters["on_page"] = on_page
-    made.filters["identifier"] = identifier
     return made
 
 

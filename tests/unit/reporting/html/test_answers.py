@@ -169,12 +169,6 @@ def test_an_exact_cell_fails_once_its_rate_is_above_the_bar() -> None:
     assert fails_at(one, 8, BAR) == 51
 
 
-def test_exact_evidence_is_shown_before_sampled() -> None:
-    exact = cell(PREFIX, "first", 5, kind=EvidenceKind.EXACT)
-    (shown,) = claimed([cell(PREFIX, "first", 3), exact])
-    assert (shown.kind, shown.disagreements) == ("exact", 5)
-
-
 def test_only_distinct_cells_of_the_first_interpretation_are_judged() -> None:
     rows = [
         cell(PREFIX, "first", 1),

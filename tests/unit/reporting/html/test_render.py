@@ -78,9 +78,9 @@ def test_a_figure_that_was_not_drawn_is_told(rendered: Render) -> None:
 
 
 def test_a_chart_is_drawn_with_an_id_of_its_own(rendered: Render) -> None:
-    chart = Chart("cells", "ε < 1", lambda place: f'<div id="{place}"></div>')
-    html = rendered("{{ chart }}", chart=chart)
-    assert '<div id="chart-cells"></div><figcaption>ε &lt; 1</figcaption>' in html
+    html = rendered("{{ chart }}", chart=Chart("cells", "ε < 1", {}))
+    assert '<figure class="chart"><div id="chart-cells">' in html
+    assert "<figcaption>ε &lt; 1</figcaption>" in html
 
 
 def test_tables_written_in_the_text_can_be_scrolled(rendered: Render) -> None:
@@ -107,7 +107,7 @@ def test_a_cell_that_names_a_deviation_leads_to_it(rendered: Render) -> None:
 
 def test_markup_is_text_wherever_it_comes_from(rendered: Render) -> None:
     shown = Shown((EVIL,), (False,), ((CellText(EVIL),),))
-    chart = Chart("cells", EVIL, lambda place: "")
+    chart = Chart("cells", EVIL, {EVIL: []})
     dots = Figure("dots", Drawing, EVIL)
     html = rendered("{{ a }}\n\n{{ b }}\n\n{{ c }}\n\n{{ d }}", a=EVIL, b=shown, c=chart, d=dots)
     assert "<img src=x" not in html
