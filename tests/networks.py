@@ -16,7 +16,7 @@ from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.programs.evaluate import FittedTrees, TreeProgram
-from mechval.two_sat.programs.trees import Leaf, Split
+from mechval.two_sat.programs.trees import Branch, Leaf
 from tests.settings import TWO_SAT, changed
 
 CPU = torch.device("cpu")
@@ -71,7 +71,7 @@ def hand_made_circuit(problem: Problem, d_model: int = 16) -> Circuit:
 
 
 def one_neuron_per_assignment(n_assignments: int) -> Reading:
-    trees = tuple(Split(index, Leaf(False), Leaf(True)) for index in range(n_assignments))
+    trees = tuple(Branch(index, Leaf(False), Leaf(True)) for index in range(n_assignments))
     program = TreeProgram(trees)
     return Reading(
         neurons=torch.arange(n_assignments),

@@ -10,7 +10,7 @@ from mechval.axioms import AxiomReport, evaluate_axioms
 from mechval.two_sat.circuit.extract import extract_circuit
 from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.improved.choose_parts import with_parse_gamma
-from mechval.two_sat.claim.improved.fits import Descent, fit_voting_program
+from mechval.two_sat.claim.improved.fits import MinibatchDescent, fit_voting_program
 from mechval.two_sat.claim.improved.fitted import fit_targets, table_widths
 from mechval.two_sat.claim.improved.refined_parser import RefinedParser, fit_colon
 from mechval.two_sat.claim.improved.starts import voting_start
@@ -24,7 +24,7 @@ from tests.teeth.wrong import counts
 pytestmark = pytest.mark.slow
 
 FORMULAS = 12_000
-DESCENT = Descent(steps=300, batch_size=1000, rate=0.02)
+DESCENT = MinibatchDescent(steps=300, batch_size=1000, rate=0.02)
 TREES, COUNTING, VOTING = "trees", "trees/counting", "trees/counting/8 bits"
 OTHERS_VOTES, OTHERS_COUNTS = "trees/counting/votes of the next neuron", "negated literals"
 EVALUATE = "component equivalence/evaluate"

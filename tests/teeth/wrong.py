@@ -13,12 +13,11 @@ from mechval.axioms import AxiomReport, Interpretation, evaluate_axioms
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.configs import ReadingName
-from mechval.two_sat.formulas.dataset import Split as Formulas
+from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.programs.trees import Leaf, Tree
-from mechval.two_sat.programs.trees import Split as Question
+from mechval.two_sat.programs.trees import Branch, Leaf, Tree
 
 RIGHT = "right"
 
@@ -91,11 +90,11 @@ WRONG: dict[str, Make] = {
 def negated(tree: Tree) -> Tree:
     if isinstance(tree, Leaf):
         return Leaf(not tree.bit)
-    return Question(tree.assignment, negated(tree.if_false), negated(tree.if_true))
+    return Branch(tree.assignment, negated(tree.if_false), negated(tree.if_true))
 
 
 def judge_all(
-    subject: Subject, formulas: Formulas, concrete: tuple | None = None
+    subject: Subject, formulas: Split, concrete: tuple | None = None
 ) -> dict[str, AxiomReport]:
     """Reports on the right interpretation and on every wrong one, of one network.
 

@@ -77,7 +77,9 @@ def load_circuit(directory: Path, problem: Problem) -> Circuit:
         }
         path = directory / TENSORS
         tensors = load_file(path)
-        readings = {name: _reading(name, tensors, made) for name, made in fitted.items()}
+        readings: dict[ReadingName, Reading] = {
+            name: _reading(name, tensors, made) for name, made in fitted.items()
+        }
         return Circuit(
             **{name: tensors[name] for name in _CIRCUIT_TENSORS},
             effects=NeuronEffects(tensors["coefficient"], tensors["max_activation"]),

@@ -17,7 +17,7 @@ from mechval.two_sat.problem import Problem
 
 
 @dataclass(frozen=True)
-class SnapshotRow:
+class SparsityRow:
     """A snapshot on ``n`` selection formulas."""
 
     phase: str = tables.told()
@@ -28,13 +28,13 @@ class SnapshotRow:
     largest_coefficient: float = tables.number()
 
 
-SNAPSHOTS = tables.Table("train/snapshots.csv", SnapshotRow)
+SNAPSHOTS = tables.Table("train/snapshots.csv", SparsityRow)
 
 
 @torch.inference_mode()
 def snapshot_rows(
     folder: Path, model: Transformer, problem: Problem, split: Split, device: torch.device
-) -> list[SnapshotRow]:
+) -> list[SparsityRow]:
     """Accuracy and sparsity of ``<folder>/<phase>/step-<step>.*``; ``model`` gets their weights."""
     expected = labelled_inputs(problem, split).answers
     rows = []
@@ -45,7 +45,7 @@ def snapshot_rows(
         effects = neuron_effects(model, problem, state.hidden)
         logits = Components(model, problem).answer_logits(state)
         rows.append(
-            SnapshotRow(
+            SparsityRow(
                 phase=path.parent.name,
                 step=int(path.stem.removeprefix("step-")),
                 accuracy=float((answers(logits) == expected).float().mean()),

@@ -149,7 +149,7 @@ def _keep(
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkPart:
     """What one component is: hook names of what it computes, and TransformerLens weight names."""
 
     component: str
@@ -160,14 +160,14 @@ class Part:
         return sum(parameter_of(model, name).numel() for name in self.weights)
 
 
-def network_parts(model: Transformer) -> tuple[Part, ...]:
+def network_parts(model: Transformer) -> tuple[NetworkPart, ...]:
     """The declared parts of a two-block network: three runs of its hooks and of its weights. Raises
     MechvalError if the network has not two blocks."""
     if len(model.blocks) != 2:
         raise MechvalError(f"a network of {len(model.blocks)} blocks has no parts; allowed: 2.")
     hooks = _runs(hook_names(2), _LAST_HOOKS)
     weights = _runs(tuple(named_weights(model)), _LAST_WEIGHTS)
-    return tuple(Part(*part) for part in zip(COMPONENT_NAMES, hooks, weights, strict=True))
+    return tuple(NetworkPart(*part) for part in zip(COMPONENT_NAMES, hooks, weights, strict=True))
 
 
 def used_weights(components: Components, split: Split) -> dict[str, frozenset[str]]:

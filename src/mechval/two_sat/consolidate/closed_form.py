@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mechval.two_sat.consolidate.second_block import (
     SMALLEST_WEIGHT,
-    SecondBlock,
+    SecondBlockTables,
     attention_weights,
 )
 
@@ -34,7 +34,9 @@ class NeuronBounds:
     upper: Float[Tensor, " neuron"]
 
 
-def neuron_bounds(block: SecondBlock, falsified: Bool[Tensor, "clause neuron"]) -> NeuronBounds:
+def neuron_bounds(
+    block: SecondBlockTables, falsified: Bool[Tensor, "clause neuron"]
+) -> NeuronBounds:
     """Bound every neuron on every formula, differentiable.
 
     Args:
@@ -57,7 +59,7 @@ def neuron_bounds(block: SecondBlock, falsified: Bool[Tensor, "clause neuron"]) 
 
 
 def _centred(
-    block: SecondBlock,
+    block: SecondBlockTables,
 ) -> tuple[
     Float[Tensor, "head_index clause_position clause neuron"],
     Float[Tensor, "head_index neuron"],

@@ -21,7 +21,7 @@ from mechval.two_sat.problem import Problem, clause_literals
 
 
 @dataclass(frozen=True)
-class FirstBlock:
+class FirstBlockTables:
     """Block 0's states and gaps, one of each clause at each clause position.
 
     Attributes:
@@ -51,7 +51,7 @@ class _Inputs:
     second_of: Int[Tensor, " clause"]
 
 
-def first_block(model: Transformer, problem: Problem) -> FirstBlock:
+def first_block(model: Transformer, problem: Problem) -> FirstBlockTables:
     """Block 0's tables from the weights, differentiable.
 
     What a second literal should see are the two literals of its clause, as in the circuit's
@@ -60,7 +60,7 @@ def first_block(model: Transformer, problem: Problem) -> FirstBlock:
     inputs = _inputs(model, problem)
     own, others = _second_literal_scores(model, inputs)
     constant, literal = _colon_scores(model, inputs)
-    return FirstBlock(
+    return FirstBlockTables(
         own_gap=own.logsumexp(dim=-1) - others,
         colon_gap=constant.logsumexp(dim=-1) - literal,
         clause_resid=_clause_resid(model, inputs, own.softmax(dim=-1)),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mechval.two_sat.consolidate.second_block import (
     SMALLEST_WEIGHT,
-    SecondBlock,
+    SecondBlockTables,
     attention_weights,
     falsified_by,
     indicators,
@@ -79,7 +79,7 @@ class HardPool:
     def harden(
         self,
         problem: Problem,
-        block: SecondBlock,
+        block: SecondBlockTables,
         falsified: Bool[Tensor, "clause neuron"],
         levels: Float[Tensor, " neuron"],
         generator: torch.Generator,
@@ -154,7 +154,7 @@ def skewed_formulas(
 
 
 def target_margins(
-    block: SecondBlock,
+    block: SecondBlockTables,
     falsified: Bool[Tensor, "clause neuron"],
     levels: Float[Tensor, " neuron"],
     clause_ids: Int[Tensor, "formula clause_position"],

@@ -7,7 +7,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mechval.transformer import Transformer
-from mechval.two_sat.consolidate.second_block import SecondBlock, answer_margins, answer_pushes
+from mechval.two_sat.consolidate.second_block import (
+    SecondBlockTables,
+    answer_margins,
+    answer_pushes,
+)
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
 from mechval.two_sat.problem import Problem
 
@@ -41,7 +45,7 @@ def unread_gap(
 
 
 def answer_shortfall(
-    problem: Problem, block: SecondBlock, levels: Float[Tensor, " neuron"]
+    problem: Problem, block: SecondBlockTables, levels: Float[Tensor, " neuron"]
 ) -> Float[Tensor, ""]:
     """What is missing for the argmax over all tokens to be right.
 

@@ -25,7 +25,7 @@ from mechval.two_sat.consolidate.formulas import (
 from mechval.two_sat.consolidate.hinges import GAP, answer_shortfall, shortfall, unread_gap
 from mechval.two_sat.consolidate.roles import Roles
 from mechval.two_sat.consolidate.second_block import (
-    SecondBlock,
+    SecondBlockTables,
     falsified_by,
     preactivations,
     second_block,
@@ -109,7 +109,7 @@ class MechanismLoss(Loss):
 
     def _neurons(
         self,
-        block: SecondBlock,
+        block: SecondBlockTables,
         falsified: Bool[Tensor, "clause neuron"],
         generator: torch.Generator,
     ) -> Float[Tensor, ""]:
@@ -124,7 +124,7 @@ class MechanismLoss(Loss):
 
 
 def margins(
-    block: SecondBlock,
+    block: SecondBlockTables,
     falsified: Bool[Tensor, "clause neuron"],
     levels: Float[Tensor, " neuron"],
     formulas: Int[Tensor, "batch clause_position"],
@@ -134,7 +134,7 @@ def margins(
     return torch.where(violates(formulas, falsified), -found, found)
 
 
-def position_variance(block: SecondBlock) -> Float[Tensor, ""]:
+def position_variance(block: SecondBlockTables) -> Float[Tensor, ""]:
     """Variance over clause positions of block 1's scores and of what its values add."""
     return block.scores.var(dim=1).mean() + block.values.var(dim=1).mean()
 

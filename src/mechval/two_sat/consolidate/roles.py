@@ -15,7 +15,7 @@ from mechval.transformer import Transformer
 from mechval.two_sat.consolidate.first_block import first_block
 from mechval.two_sat.consolidate.formulas import random_formulas, violates
 from mechval.two_sat.consolidate.second_block import (
-    SecondBlock,
+    SecondBlockTables,
     falsified_by,
     preactivations,
     second_block,
@@ -124,7 +124,7 @@ def assign_roles(
 
 def _levels(
     problem: Problem,
-    block: SecondBlock,
+    block: SecondBlockTables,
     assignments: Int[Tensor, " neuron"],
     generator: torch.Generator,
 ) -> Float[Tensor, " neuron"]:

@@ -16,7 +16,7 @@ from mechval.two_sat.consolidate.first_block import first_block
 from mechval.two_sat.consolidate.formulas import random_formulas
 from mechval.two_sat.consolidate.hinges import GAP, answer_shortfall, shortfall, unread_gap
 from mechval.two_sat.consolidate.roles import Roles
-from mechval.two_sat.consolidate.second_block import SecondBlock, falsified_by, second_block
+from mechval.two_sat.consolidate.second_block import SecondBlockTables, falsified_by, second_block
 from mechval.two_sat.problem import Problem
 
 FIRST_QUERIES = 6.0
@@ -76,7 +76,9 @@ class ScratchLoss(Loss):
         return loss
 
 
-def smooth_start(block: SecondBlock, falsified: Bool[Tensor, "clause neuron"]) -> Float[Tensor, ""]:
+def smooth_start(
+    block: SecondBlockTables, falsified: Bool[Tensor, "clause neuron"]
+) -> Float[Tensor, ""]:
     """A quadratic pull of every clause's contribution under average attention.
 
     Relative to 1 / n_clauses: 1 for a clause that the assignment satisfies, at most

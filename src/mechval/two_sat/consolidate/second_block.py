@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.transformer import Transformer
-from mechval.two_sat.consolidate.first_block import FirstBlock
+from mechval.two_sat.consolidate.first_block import FirstBlockTables
 from mechval.two_sat.formulas.tokens import Vocabulary
 from mechval.two_sat.problem import Problem, clause_literals
 
@@ -27,7 +27,7 @@ reciprocal stays finite.
 
 
 @dataclass(frozen=True)
-class SecondBlock:
+class SecondBlockTables:
     """Scores and values of block 1 at ``:``.
 
     Attributes:
@@ -50,8 +50,8 @@ class SecondBlock:
 
 
 def second_block(
-    model: Transformer, below: FirstBlock, neurons: Int[Tensor, " neuron"]
-) -> SecondBlock:
+    model: Transformer, below: FirstBlockTables, neurons: Int[Tensor, " neuron"]
+) -> SecondBlockTables:
     """Block 1's tables for these hidden neurons, differentiable."""
     attn, mlp = model.block(1).attn, model.block(1).mlp
     query = torch.einsum("d,hde->he", below.colon_resid, attn.W_Q) / math.sqrt(attn.d_head)
@@ -61,7 +61,7 @@ def second_block(
     carried = torch.einsum("nd,hde->hne", entries, attn.W_V)
     values = carried @ (attn.W_O @ mlp.W_in[:, neurons])
     shape = below.clause_resid.shape[:2]
-    return SecondBlock(
+    return SecondBlockTables(
         scores=scores[:, :-1].unflatten(1, shape),
         colon_score=scores[:, -1],
         values=values[:, :-1].unflatten(1, shape),
@@ -74,7 +74,7 @@ def second_block(
 
 
 def preactivations(
-    block: SecondBlock, clause_ids: Int[Tensor, "batch clause_position"]
+    block: SecondBlockTables, clause_ids: Int[Tensor, "batch clause_position"]
 ) -> Float[Tensor, "batch neuron"]:
     """Every neuron's pre-activation on these formulas, from the tables."""
     weights, colon_weight = attention_weights(block)
@@ -94,7 +94,7 @@ def indicators(places: Int[Tensor, "batch some"], size: int) -> Float[Tensor, "b
 
 
 def attention_weights(
-    block: SecondBlock,
+    block: SecondBlockTables,
 ) -> tuple[Float[Tensor, "head_index clause_position clause"], Float[Tensor, " head_index"]]:
     """Attention weights on clauses and on ``:``, up to a factor per head: the largest is 1."""
     top = torch.maximum(block.scores.amax(dim=(1, 2)), block.colon_score).detach()
@@ -112,7 +112,7 @@ def falsified_by(
 
 
 def answer_margins(
-    problem: Problem, block: SecondBlock, levels: Float[Tensor, " neuron"]
+    problem: Problem, block: SecondBlockTables, levels: Float[Tensor, " neuron"]
 ) -> tuple[Float[Tensor, " other"], Float[Tensor, "neuron other"]]:
     """Lower bounds of the right answer's lead over every other token, whatever is attended to.
 
@@ -135,7 +135,7 @@ def answer_margins(
     )
 
 
-def answer_pushes(problem: Problem, block: SecondBlock) -> Float[Tensor, "neuron other"]:
+def answer_pushes(problem: Problem, block: SecondBlockTables) -> Float[Tensor, "neuron other"]:
     """How much more a unit of a neuron's activation adds to ``s`` than to every other token."""
     satisfiable = Vocabulary(problem).satisfiable
     coefficients = block.coefficients

@@ -21,7 +21,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Split:
+class Branch:
     """A question: does this assignment satisfy the formula?"""
 
     assignment: int
@@ -29,7 +29,7 @@ class Split:
     if_true: "Tree"
 
 
-Tree: TypeAlias = Leaf | Split
+Tree: TypeAlias = Leaf | Branch
 
 
 def fit_tree(
@@ -60,7 +60,7 @@ def prune(tree: Tree) -> Tree:
     if isinstance(tree, Leaf):
         return tree
     if_false, if_true = prune(tree.if_false), prune(tree.if_true)
-    return if_false if if_false == if_true else Split(tree.assignment, if_false, if_true)
+    return if_false if if_false == if_true else Branch(tree.assignment, if_false, if_true)
 
 
 def split_assignments(tree: Tree) -> set[int]:
@@ -73,7 +73,7 @@ def split_assignments(tree: Tree) -> set[int]:
 def describe_tree(tree: Tree) -> str:
     """The tree as a conditional expression over assignments.
 
-    >>> describe_tree(Split(3, Leaf(False), Split(7, Leaf(True), Leaf(False))))
+    >>> describe_tree(Branch(3, Leaf(False), Branch(7, Leaf(True), Leaf(False))))
     '(φ3 ? (φ7 ? 0 : 1) : 0)'
     """
     if isinstance(tree, Leaf):
@@ -108,7 +108,7 @@ def tree_from_json(value: Any, n_assignments: int) -> Tree:
             f"assignment={value['assignment']!r} in a tree is not allowed; "
             f"allowed: an integer from 0 to {n_assignments - 1}."
         )
-    return Split(
+    return Branch(
         value["assignment"],
         tree_from_json(value["if_false"], n_assignments),
         tree_from_json(value["if_true"], n_assignments),
@@ -154,7 +154,7 @@ def _read(classifier: "DecisionTreeClassifier", node: int) -> Tree:
     fitted = classifier.tree_
     if fitted.children_left[node] < 0:
         return Leaf(bool(classifier.classes_[fitted.value[node][0].argmax()]))
-    return Split(
+    return Branch(
         int(fitted.feature[node]),
         _read(classifier, int(fitted.children_left[node])),
         _read(classifier, int(fitted.children_right[node])),

@@ -46,7 +46,7 @@ class ClauseReading:
 
 
 @dataclass(frozen=True)
-class NeuronReading:
+class NeuronActivity:
     """One evaluating neuron of block 1 at ``:``, with its post-ReLU activation.
 
     It fires from ``cut`` on and adds ``effect`` to the margin, the logit of s minus that of u;
@@ -107,7 +107,7 @@ class Explanation:
     clauses: tuple[ClauseReading, ...]
     assignments: tuple[str, ...]
     reading: ReadingName
-    neurons: tuple[NeuronReading, ...]
+    neurons: tuple[NeuronActivity, ...]
     token: str
     label: str
     margin: float
@@ -202,7 +202,7 @@ def _read_neurons(
     tokens: Int[Tensor, "1 pos"],
     hidden: Float[Tensor, " d_mlp"],
     effects: Float[Tensor, " d_mlp"],
-) -> tuple[NeuronReading, ...]:
+) -> tuple[NeuronActivity, ...]:
     circuit, problem = subject.circuit, subject.problem
     reading = circuit.readings[name]
     second = list(subject.components.layout.second_literal_positions)
@@ -213,7 +213,7 @@ def _read_neurons(
     }
     assignments = reading.disjunctions.to_json()
     return tuple(
-        NeuronReading(
+        NeuronActivity(
             neuron=neuron,
             activation=float(hidden[neuron]),
             cut=float(reading.levels.cut[index]),

@@ -20,7 +20,7 @@ WEIGHTS = "shuffled.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NullCell(Cell):
+class NullNetworkCell(Cell):
     """One cell of one interpretation of a null network."""
 
     network: str = tables.told()
@@ -51,7 +51,7 @@ class NullNetworks:
     shuffled: NullFacts
 
 
-NULLS = tables.Table("nulls/nulls.csv", NullCell)
+NULLS = tables.Table("nulls/nulls.csv", NullNetworkCell)
 METRICS = tables.Record("nulls/metrics.json", NullNetworks)
 READS = ("data",)
 SETTINGS = ("problem", "architecture", "circuit", "axioms", "nulls")
@@ -94,13 +94,13 @@ def _write_tables(context: Context, shuffled: Transformer) -> None:
     assess = make_assessor(context, settings.nulls.formulas, settings.circuit, settings.axioms)
     true_labels = _true_labels(context)
     shuffled_labels = training.shuffled_labels(true_labels, len(true_labels), context.seed)
-    cells: list[NullCell] = []
+    cells: list[NullNetworkCell] = []
     facts: dict[str, NullFacts] = {}
     for name, model in (("untrained", untrained), ("shuffled", shuffled)):
         components = Components(model.to(context.device), settings.problem)
         found = assess(components)
         for report in found.reports:
-            cells += (NullCell(**vars(cell), network=name) for cell in report.cells)
+            cells += (NullNetworkCell(**vars(cell), network=name) for cell in report.cells)
         facts[name] = NullFacts(
             **vars(found.facts),
             n_labels=max((report.n_labels for report in found.reports), default=None),

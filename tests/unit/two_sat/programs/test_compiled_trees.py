@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mechval.two_sat.programs.evaluate import TreeProgram, TruthTableCounts, fit_trees
-from mechval.two_sat.programs.trees import Leaf, Split, Tree, compile_trees
+from mechval.two_sat.programs.trees import Branch, Leaf, Tree, compile_trees
 
 N_ASSIGNMENTS = 8
 ALL_TABLES = torch.arange(2**N_ASSIGNMENTS)[:, None] >> torch.arange(N_ASSIGNMENTS) & 1 == 1
@@ -16,12 +16,12 @@ def random_tree(rng: np.random.Generator, depth: int) -> Tree:
     if depth == 0 or rng.random() < 0.2:
         return Leaf(bool(rng.integers(2)))
     branches = (random_tree(rng, depth - 1), random_tree(rng, depth - 1))
-    return Split(int(rng.integers(N_ASSIGNMENTS)), *branches)
+    return Branch(int(rng.integers(N_ASSIGNMENTS)), *branches)
 
 
 def walk(tree: Tree, table: Tensor) -> bool:
     """One question after the other."""
-    while isinstance(tree, Split):
+    while isinstance(tree, Branch):
         tree = tree.if_true if table[tree.assignment] else tree.if_false
     return tree.bit
 

@@ -18,11 +18,11 @@ from mechval.two_sat.programs.evaluate import (
     TruthTableCounts,
     fit_trees,
 )
-from mechval.two_sat.programs.trees import Leaf, Split
+from mechval.two_sat.programs.trees import Branch, Leaf
 
 TABLES = numpy_st.arrays(np.bool_, st.tuples(st.integers(1, 30), st.just(8)))
 CHOSEN = numpy_st.arrays(np.bool_, st.tuples(st.integers(1, 5), st.just(8)))
-TREES = TreeProgram((Split(2, Leaf(False), Leaf(True)), Split(5, Leaf(True), Leaf(False))))
+TREES = TreeProgram((Branch(2, Leaf(False), Leaf(True)), Branch(5, Leaf(True), Leaf(False))))
 
 
 @given(tables=TABLES, chosen=CHOSEN)

@@ -30,7 +30,7 @@ from mechval.two_sat.programs.lengths import (
     size_bits,
     threshold_formula_bits,
 )
-from mechval.two_sat.programs.trees import Leaf, Split, Tree
+from mechval.two_sat.programs.trees import Branch, Leaf, Tree
 from tests.networks import PUBLISHED_PROBLEM, SMALL_PROBLEM
 
 N = SMALL_PROBLEM.n_assignments
@@ -71,7 +71,7 @@ def trees(depth: int, assignments: range) -> list[Tree]:
     if depth == 0:
         return leaves
     below = trees(depth - 1, assignments)
-    return leaves + [Split(*parts) for parts in product(assignments, below, below)]
+    return leaves + [Branch(*parts) for parts in product(assignments, below, below)]
 
 
 def formula_bits(bits: int, kind: int) -> int:
@@ -132,7 +132,7 @@ def test_a_code_without_lengths_would_break_kraft() -> None:
 
 
 def test_a_tree_has_the_length_that_its_words_add_up_to() -> None:
-    tree = Split(3, Leaf(False), Split(7, Leaf(True), Leaf(False)))
+    tree = Branch(3, Leaf(False), Branch(7, Leaf(True), Leaf(False)))
     kind, one_neuron, split, leaf = 3, 3, 1 + 5, 2
     expected = kind + one_neuron + 2 * split + 3 * leaf
     assert size_bits(TreeProgram((tree,)), PUBLISHED_PROBLEM) == expected
@@ -154,7 +154,7 @@ def test_k_of_n_costs_less_than_the_same_with_other_weights() -> None:
 
 
 def test_a_redundant_split_costs_bits() -> None:
-    plain, redundant = Leaf(True), Split(0, Leaf(True), Leaf(True))
+    plain, redundant = Leaf(True), Branch(0, Leaf(True), Leaf(True))
     sizes = [size_bits(TreeProgram((tree,)), SMALL_PROBLEM) for tree in (plain, redundant)]
     assert sizes[1] - sizes[0] == 1 + 3 + 2
 

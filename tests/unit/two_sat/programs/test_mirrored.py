@@ -6,7 +6,7 @@ import torch
 
 from mechval.axioms.program_size import natural_bits, subset_bits
 from mechval.errors import MechvalError
-from mechval.two_sat.claim.improved.fits import Descent, FitTargets, fit_mirrored_programs
+from mechval.two_sat.claim.improved.fits import FitTargets, MinibatchDescent, fit_mirrored_programs
 from mechval.two_sat.claim.improved.starts import MirroredStart, VotingStart, mirrored_start
 from mechval.two_sat.programs.mirrored import TABLES, MirroredProgram, Mirrors
 from mechval.two_sat.programs.voting import clause_counts, table_bits, vote
@@ -154,8 +154,8 @@ def test_a_higher_price_makes_a_shorter_program() -> None:
         targets(random_pairs(400)),
         near_start(),
         prices=(1e-6, 1e-3),
-        real=Descent(30, 100, 0.02),
-        rounded=Descent(150, 100, 0.01),
+        real=MinibatchDescent(30, 100, 0.02),
+        rounded=MinibatchDescent(150, 100, 0.01),
         seed=0,
     )
     dear, cheap = programs["price 0.001"].size_bits(), programs["price 1e-06"].size_bits()
@@ -168,8 +168,8 @@ def test_equal_arguments_give_equal_programs() -> None:
             targets(random_pairs(200)),
             near_start(),
             prices=(1e-6,),
-            real=Descent(10, 50, 0.02),
-            rounded=Descent(10, 50, 0.01),
+            real=MinibatchDescent(10, 50, 0.02),
+            rounded=MinibatchDescent(10, 50, 0.01),
             seed=0,
         )["price 1e-06"].to_json()
         for _ in range(2)

@@ -14,8 +14,8 @@ from sklearn.tree import DecisionTreeClassifier
 from mechval.errors import MechvalError
 from mechval.two_sat.programs.evaluate import TreeProgram
 from mechval.two_sat.programs.trees import (
+    Branch,
     Leaf,
-    Split,
     Tree,
     fit_tree,
     prune,
@@ -26,17 +26,17 @@ from mechval.two_sat.programs.trees import (
 
 N_ASSIGNMENTS = 5
 ALL_TABLES = np.array(list(itertools.product([False, True], repeat=N_ASSIGNMENTS)))
-KNOWN = Split(3, Leaf(False), Split(1, Leaf(True), Split(4, Leaf(False), Leaf(True))))
+KNOWN = Branch(3, Leaf(False), Branch(1, Leaf(True), Branch(4, Leaf(False), Leaf(True))))
 
 TREES: st.SearchStrategy[Tree] = st.recursive(
     st.builds(Leaf, st.booleans()),
-    lambda branch: st.builds(Split, st.integers(0, N_ASSIGNMENTS - 1), branch, branch),
+    lambda branch: st.builds(Branch, st.integers(0, N_ASSIGNMENTS - 1), branch, branch),
     max_leaves=12,
 )
 
 
 def plain_bit(tree: Tree, table: np.ndarray) -> bool:
-    while isinstance(tree, Split):
+    while isinstance(tree, Branch):
         tree = tree.if_true if table[tree.assignment] else tree.if_false
     return tree.bit
 
@@ -64,7 +64,7 @@ def test_fitting_recovers_the_function_of_a_known_tree_with_its_number_of_leaves
 def test_the_first_question_is_the_one_that_tells_most() -> None:
     is_on = np.array(bits(KNOWN))
     tree = fit(100 * is_on, 100 * ~is_on)
-    assert isinstance(tree, Split)
+    assert isinstance(tree, Branch)
     assert tree.assignment == KNOWN.assignment
 
 
@@ -131,8 +131,8 @@ def test_pruning_leaves_no_redundant_split(tree: Tree) -> None:
 
 
 def test_pruning_works_from_the_leaves_up() -> None:
-    same = Split(2, Leaf(True), Leaf(True))
-    assert prune(Split(0, same, Split(1, Leaf(True), same))) == Leaf(True)
+    same = Branch(2, Leaf(True), Leaf(True))
+    assert prune(Branch(0, same, Branch(1, Leaf(True), same))) == Leaf(True)
 
 
 @given(TREES)

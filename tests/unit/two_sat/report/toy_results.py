@@ -21,7 +21,7 @@ from mechval.two_sat.circuit.evidence.neuron_rows import (
     NeuronReading,
     NeuronRow,
 )
-from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
+from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SparsityRow
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.configs import ModelSource, ReadingName
 from mechval.two_sat.formulas.dataset import DATA, DataFacts, SplitFacts
@@ -96,7 +96,7 @@ def _write_train(directory: Path, is_trained: bool) -> None:
     ]
     LEARNING_CURVE.write(curve, directory)
     snapshots = [
-        SnapshotRow(phase, step, 0.5, 600, 90 - step, 1.0)
+        SparsityRow(phase, step, 0.5, 600, 90 - step, 1.0)
         for phase, step in [("training", 0), *steps]
     ]
     SNAPSHOTS.write(snapshots, directory)

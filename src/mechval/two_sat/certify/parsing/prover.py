@@ -54,7 +54,7 @@ _STARTS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Leaf:
+class PrefixBounds:
     """Bounds that hold while some of the nearest earlier clauses are fixed; see `Leaves`.
 
     Its weakest bounds are attained at the ``worst`` choices of the earlier clauses.
@@ -74,7 +74,7 @@ class Proof:
     """A decided or undecided case, and the leaves that show it if it is certified."""
 
     case: ParsingCase
-    leaves: tuple[Leaf, ...]
+    leaves: tuple[PrefixBounds, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class QueryProver:
         for index, own in enumerate(own_clauses):
             yield self._prove(own, self._leaf(own, (), ranges.each(itemgetter([index]))))
 
-    def _prove(self, own: int, root: Leaf) -> Proof:
+    def _prove(self, own: int, root: PrefixBounds) -> Proof:
         margins = search.Margins(self.query, own, self.directions)
         case = ParsingCase(
             clause_position=self.query.n_earlier,
@@ -115,7 +115,7 @@ class QueryProver:
             return Proof(case, ())
         return self._branch(case, root, margins)
 
-    def _branch(self, case: ParsingCase, root: Leaf, margins: search.Margins) -> Proof:
+    def _branch(self, case: ParsingCase, root: PrefixBounds, margins: search.Margins) -> Proof:
         """Fix the nearest free clause of a failing leaf to each clause in turn, and again."""
         failing, proved = [root], []
         while failing:
@@ -141,7 +141,7 @@ class QueryProver:
         least = min(leaf.margin for leaf in proved)
         return Proof(replace(case, status=CaseStatus.CERTIFIED, margin=least), tuple(proved))
 
-    def _children(self, own: int, parent: Leaf) -> Iterator[Leaf]:
+    def _children(self, own: int, parent: PrefixBounds) -> Iterator[PrefixBounds]:
         n_clauses = self.query.block.problem.n_distinct_clauses
         cases = [(own, (*parent.prefix, clause)) for clause in range(n_clauses)]
         known = parent.attention
@@ -154,7 +154,7 @@ class QueryProver:
             upper[0][:, open_neurons] = narrowed.upper[index]
             yield self._leaf(own, prefix, Ranges(lower, upper))
 
-    def _leaf(self, own: int, prefix: Prefix, attention: Ranges) -> Leaf:
+    def _leaf(self, own: int, prefix: Prefix, attention: Ranges) -> PrefixBounds:
         ranges = self._ranges(attention)
         accepted = search.accepted_pairs(self.query, own)
         targets = np.concatenate([self.directions[pair] - self.directions for pair in accepted]).T
@@ -175,7 +175,7 @@ class QueryProver:
             for pair in weakest
             for minimum in minima
         )
-        return Leaf(
+        return PrefixBounds(
             prefix=prefix,
             attention=attention,
             is_swapped=is_swapped,
@@ -277,7 +277,7 @@ def _stacked(proofs: list[Proof], block: FirstBlock, n_pairs: int) -> certificat
     for row, (_, leaf) in zip(fixed, leaves, strict=True):
         row[: len(leaf.prefix)] = leaf.prefix
 
-    def stack(read: Callable[[Leaf], Any], dtype: type, *shape: int) -> np.ndarray:
+    def stack(read: Callable[[PrefixBounds], Any], dtype: type, *shape: int) -> np.ndarray:
         return np.array([read(leaf) for _, leaf in leaves], dtype=dtype).reshape(n, *shape)
 
     return certificate.Leaves(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mechval.two_sat.certify.theorem.neurons import Evaluators, Ranges
+from mechval.two_sat.certify.theorem.neurons import Evaluators, PreActivationBounds
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.programs.evaluate import EvaluateProgram, FittedTrees, TreeProgram
@@ -35,7 +35,7 @@ def stated_assignments(program: EvaluateProgram) -> list[int | None]:
     return [row[0] if len(row) == 1 else None for row in chosen]
 
 
-def check_bits(reading: Reading, evaluators: Evaluators, ranges: Ranges) -> Claim:
+def check_bits(reading: Reading, evaluators: Evaluators, ranges: PreActivationBounds) -> Claim:
     """Whether every neuron of a reading reaches its cut exactly where it is on."""
     place = {int(neuron): i for i, neuron in enumerate(evaluators.neuron)}
     margins = []

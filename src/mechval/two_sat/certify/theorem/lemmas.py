@@ -57,10 +57,10 @@ class Level:
     The proof is the one with contamination and rounding; others tell what each of them costs.
     """
 
-    ranges: neurons.Ranges
+    ranges: neurons.PreActivationBounds
     answers: neurons.Answers
     parsed: float
-    substituted: neurons.Ranges
+    substituted: neurons.PreActivationBounds
     substituted_answers: neurons.Answers
 
 
@@ -134,7 +134,7 @@ def claim_lemmas(
     entered: EnteredBlock,
     circuit: Circuit,
     evaluators: neurons.Evaluators,
-    ranges: Sequence[neurons.Ranges],
+    ranges: Sequence[neurons.PreActivationBounds],
 ) -> list[Lemma]:
     """What the circuit claims, reading by reading; ``ranges`` with and without contamination."""
     found = []
@@ -228,7 +228,7 @@ def _cost(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else max(value, 0.0)
 
 
-def _weakest(evaluators: neurons.Evaluators, ranges: neurons.Ranges) -> str:
+def _weakest(evaluators: neurons.Evaluators, ranges: neurons.PreActivationBounds) -> str:
     if not len(ranges.on):
         return "no neuron is ever active"
     worst = int(torch.minimum(ranges.on, -ranges.off).nan_to_num(-torch.inf).argmin())

@@ -27,7 +27,7 @@ from mechval.two_sat.certify.counting import chunks
 from mechval.two_sat.certify.theorem import balls
 from mechval.two_sat.certify.theorem.balls import Ball
 from mechval.two_sat.certify.theorem.listing_loop import FAR, list_chunk
-from mechval.two_sat.certify.theorem.neurons import Evaluators, Ranges
+from mechval.two_sat.certify.theorem.neurons import Evaluators, PreActivationBounds
 from mechval.two_sat.certify.theorem.second_block import Sums
 from mechval.two_sat.problem import Problem
 
@@ -87,10 +87,10 @@ class Listing:
         found = np.stack([on.min(axis=0), off.max(axis=0), highest.max(axis=0)])
         return torch.from_numpy(found.astype(np.float64))
 
-    def ranges(self, sums: Sums) -> Ranges:
+    def ranges(self, sums: Sums) -> PreActivationBounds:
         """Bounds of the live neurons of a network whose sums these are, over all formulas."""
         wide, (on, off, highest) = distance(self.tables, sums, self.neurons), self.total
-        return Ranges(on - wide, off + wide, highest + wide)
+        return PreActivationBounds(on - wide, off + wide, highest + wide)
 
 
 def centre_tables(sums: Sums, neurons: Int[np.ndarray, " neuron"]) -> Tables:

@@ -31,7 +31,7 @@ class Evaluators:
 
 
 @dataclass(frozen=True, eq=False)
-class Ranges:
+class PreActivationBounds:
     """Bounds of pre-activations over all formulas.
 
     Attributes:
@@ -49,9 +49,9 @@ class Ranges:
         """By how much the weakest neuron is on the right side of 0; NaN where none is live."""
         return float(torch.minimum(self.on, -self.off).amin()) if len(self.on) else math.nan
 
-    def tightened(self, other: "Ranges") -> "Ranges":
+    def tightened(self, other: "PreActivationBounds") -> "PreActivationBounds":
         """What follows from two bounds of the same."""
-        return Ranges(
+        return PreActivationBounds(
             torch.fmax(self.on, other.on),
             torch.fmin(self.off, other.off),
             torch.fmin(self.highest, other.highest),
@@ -97,18 +97,20 @@ def find_evaluators(entered: EnteredBlock, sums: Sums) -> Evaluators:
     return Evaluators(live, assignment, falsified[assignment])
 
 
-def neuron_ranges(sums: Sums, evaluators: Evaluators) -> Ranges:
+def neuron_ranges(sums: Sums, evaluators: Evaluators) -> PreActivationBounds:
     """Bound the live neurons over all formulas."""
     terms = closed_form.lay_out(sums, evaluators.neuron)
     falsified = evaluators.falsified
-    return Ranges(terms.lowest_on(falsified), terms.highest_off(falsified), terms.highest)
+    return PreActivationBounds(
+        terms.lowest_on(falsified), terms.highest_off(falsified), terms.highest
+    )
 
 
 def answer_leads(
     entered: EnteredBlock,
     sums: Sums,
     evaluators: Evaluators,
-    ranges: Ranges,
+    ranges: PreActivationBounds,
     *,
     is_averaged: bool = True,
 ) -> Answers:

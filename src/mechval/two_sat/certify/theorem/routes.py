@@ -119,7 +119,11 @@ def compare_routes(model: Transformer, listing: Listing) -> Compared:
     return Compared(rows, closed.margin)
 
 
-def agrees(closed: neurons.Ranges, listed: neurons.Ranges, wide: Float[Tensor, " neuron"]) -> bool:
+def agrees(
+    closed: neurons.PreActivationBounds,
+    listed: neurons.PreActivationBounds,
+    wide: Float[Tensor, " neuron"],
+) -> bool:
     """Whether no listed value lies beyond a bound of the closed form; NaN bounds nothing."""
     beyond = (
         (closed.on > listed.on + 2 * wide)

@@ -32,7 +32,7 @@ Taken = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
-class Part:
+class InterpretationPart:
     """One part of an interpretation: what might be put in its place, for the sake of a cell."""
 
     name: str
@@ -96,7 +96,7 @@ def improve(
 
 def _parts(
     bench: Bench, base: Interpretation, programs: Mapping[str, AnyVoting]
-) -> tuple[Part, Part, Part]:
+) -> tuple[InterpretationPart, InterpretationPart, InterpretationPart]:
     """What may be replaced, in the order in which it is."""
     network, circuit, seen = bench.components, bench.circuit, bench.fitting
     problem, device = network.problem, network.device
@@ -111,17 +111,17 @@ def _parts(
     bits = bench.bits(reading_of(base.tags), seen)
     regressed = fit_regression(bits, seen.states).to(device)
     return (
-        Part(
+        InterpretationPart(
             "γ_1",
             {name: partial(with_parse_gamma, gamma=made.gamma) for name, made in parsers.items()},
             variant.PARSE_REPLACEABILITY[0],
         ),
-        Part(
+        InterpretationPart(
             "program",
             {name: partial(with_evaluate, program=made.bits) for name, made in programs.items()},
             variant.EVALUATE_EQUIVALENCE[0],
         ),
-        Part(
+        InterpretationPart(
             "γ_2",
             {"regression": partial(with_evaluate, gamma=regressed.gamma)},
             variant.EVALUATE_REPLACEABILITY[0],
@@ -136,7 +136,7 @@ def with_parse_gamma(interpretation: Interpretation, gamma: Map) -> Interpretati
 
 
 def choose_parts(
-    base: Interpretation, parts: Sequence[Part], batches: Iterable[axioms.Batch]
+    base: Interpretation, parts: Sequence[InterpretationPart], batches: Iterable[axioms.Batch]
 ) -> Choice:
     """Take the parts one after another, by what a single pass over the fitting split counts. In
     that pass every combination of candidates is measured, since whatever combinations share is
@@ -168,7 +168,9 @@ def choose_parts(
     return Choice(made[chosen], tuple(rows))
 
 
-def _combinations(base: Interpretation, parts: Sequence[Part]) -> dict[Taken, Interpretation]:
+def _combinations(
+    base: Interpretation, parts: Sequence[InterpretationPart]
+) -> dict[Taken, Interpretation]:
     """The base with one candidate, or none (None), for each of the parts."""
     made: dict[Taken, Interpretation] = {(): base}
     for part in parts:

@@ -46,7 +46,7 @@ class FitTargets:
 
 
 @dataclass(frozen=True)
-class Descent:
+class MinibatchDescent:
     """How many steps are taken, on how many formulas each, and the largest learning rate. It rises
     over the first 5 % of the steps, if that is more than one, and then falls to 0."""
 
@@ -89,7 +89,7 @@ def fit_voting_program(
     start: VotingStart,
     *,
     bits_each: Mapping[str, int],
-    descent: Descent,
+    descent: MinibatchDescent,
     seed: int,
 ) -> voting.VotingProgram:
     """Fit the program; equal arguments give equal tables. ``bits_each``: width of an integer, sign
@@ -112,8 +112,8 @@ def fit_mirrored_programs(
     start: MirroredStart,
     *,
     prices: Sequence[float],
-    real: Descent,
-    rounded: Descent,
+    real: MinibatchDescent,
+    rounded: MinibatchDescent,
     seed: int,
 ) -> dict[str, mirrored.MirroredProgram]:
     """One program per price, named ``price <price>``; equal arguments give equal tables.

@@ -108,15 +108,15 @@ def fit_programs(
                 targets,
                 start,
                 bits_each=table_widths(width),
-                descent=fits.Descent(config.steps, batch_size=2000, rate=0.02),
+                descent=fits.MinibatchDescent(config.steps, batch_size=2000, rate=0.02),
                 seed=seed,
             )
         found |= fits.fit_mirrored_programs(
             targets,
             mirrored_start(problem, start, chosen.disjunctions.assignments, config.feature_share),
             prices=fits.PRICES,
-            real=fits.Descent(config.steps, batch_size=1000, rate=0.02),
-            rounded=fits.Descent(config.steps, batch_size=1000, rate=0.01),
+            real=fits.MinibatchDescent(config.steps, batch_size=1000, rate=0.02),
+            rounded=fits.MinibatchDescent(config.steps, batch_size=1000, rate=0.01),
             seed=seed,
         )
     except MechvalError as refusal:

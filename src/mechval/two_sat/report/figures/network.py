@@ -20,7 +20,7 @@ from mechval.two_sat.circuit.evidence.coverage import (
     CoverageRow,
     QualityRow,
 )
-from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SnapshotRow
+from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SparsityRow
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, network_sections
 from mechval.two_sat.report.published_values import CARRYING_NEURONS, TRAINING_LOG
@@ -69,7 +69,7 @@ def draw_learning_curve(
 
 
 @shown_in("training", SNAPSHOTS, given=lambda files: [measured.is_paper_size(files)])
-def draw_sparsity(snapshots: Sequence[SnapshotRow], with_published: bool) -> Figure:
+def draw_sparsity(snapshots: Sequence[SparsityRow], with_published: bool) -> Figure:
     """How many neurons carry 99.9 % of the effect during training: the fewer, the easier to
     read."""
     phases = by(snapshots, "phase")

@@ -23,7 +23,7 @@ from mechval.two_sat.formulas.truth_tables import (
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.programs.disjunctions import DisjunctionProgram
 from mechval.two_sat.programs.evaluate import TreeProgram
-from mechval.two_sat.programs.trees import Leaf, Split
+from mechval.two_sat.programs.trees import Branch, Leaf
 
 PROBLEM = Problem(n_variables=3, n_clauses=4)
 TABLES = reachable_tables(PROBLEM)
@@ -75,7 +75,7 @@ def test_the_disjunction_of_all_assignments_is_satisfiability() -> None:
 
 
 def test_differently_written_programs_of_one_function_are_equivalent() -> None:
-    trees = TreeProgram(tuple(Split(index, Leaf(False), Leaf(True)) for index in range(8)))
+    trees = TreeProgram(tuple(Branch(index, Leaf(False), Leaf(True)) for index in range(8)))
     programs = {"whole": WHOLE, "trees": trees, "partial": PARTIAL}
     rows = {
         (row.program, row.other): row.equivalent

@@ -4,7 +4,12 @@ from dataclasses import replace
 import torch
 
 from mechval.axioms import Batch, Interpretation, exact_labels, identity
-from mechval.two_sat.claim.improved.choose_parts import Change, Choice, Part, choose_parts
+from mechval.two_sat.claim.improved.choose_parts import (
+    Change,
+    Choice,
+    InterpretationPart,
+    choose_parts,
+)
 
 N = 40
 
@@ -33,8 +38,8 @@ def says(wrong_on: int) -> Change:
     )
 
 
-def part(name: str, candidates: Mapping[str, Change]) -> Part:
-    return Part(name, candidates, "prefix equivalence/parity")
+def part(name: str, candidates: Mapping[str, Change]) -> InterpretationPart:
+    return InterpretationPart(name, candidates, "prefix equivalence/parity")
 
 
 def batches() -> Iterator[Batch]:

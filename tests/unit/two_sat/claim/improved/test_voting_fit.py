@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
-from mechval.two_sat.claim.improved.fits import Descent, FitTargets, fit_voting_program
+from mechval.two_sat.claim.improved.fits import FitTargets, MinibatchDescent, fit_voting_program
 from mechval.two_sat.claim.improved.starts import VotingStart
 from mechval.two_sat.programs.voting import TABLES, clause_counts, vote
 from tests.networks import CPU, SMALL_PROBLEM
 from tests.unit.two_sat.programs.test_voting import random_pairs, random_program
 
-FIT = Descent(steps=150, batch_size=200, rate=0.05)
+FIT = MinibatchDescent(steps=150, batch_size=200, rate=0.05)
 BITS_EACH: dict[str, int] = dict.fromkeys(TABLES, 6)
 
 
@@ -65,7 +65,7 @@ def test_any_number_of_steps_is_enough_for_a_schedule(steps: int) -> None:
         weights.append(table.weight.sum().item())
         return table(counts.float()), 0.0
 
-    Descent(steps, batch_size=2, rate=0.1).run(table, targets, excess_at, seed=0)
+    MinibatchDescent(steps, batch_size=2, rate=0.1).run(table, targets, excess_at, seed=0)
     assert len(weights) == steps
     assert all(map(math.isfinite, [*weights, table.weight.sum().item()]))
 
