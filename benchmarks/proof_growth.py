@@ -47,7 +47,8 @@ def main() -> None:
     arguments = _arguments()
     kept = THEOREM.read(arguments.theorem)
     problem = Problem(n_variables=kept.n_variables, n_clauses=kept.n_clauses)
-    architecture = Architecture(d_mlp=max(512, problem.n_assignments))
+    d_mlp = max(512, problem.n_assignments)
+    architecture = Architecture(d_model=128, d_mlp=d_mlp, n_heads=(1, 4))
     model = load_network(problem, architecture, arguments.theorem / WEIGHTS)
     by_n = [Problem(n_variables=n, n_clauses=arguments.fixed_m) for n in arguments.n]
     by_m = [Problem(n_variables=arguments.fixed_n, n_clauses=m) for m in arguments.m]

@@ -35,7 +35,7 @@ def random_network(
 
 
 def published_network(path: Path) -> Transformer:
-    model = make_network(PUBLISHED_PROBLEM, Architecture())
+    model = make_network(PUBLISHED_PROBLEM, TWO_SAT.architecture)
     load_foreign_checkpoint(model, path)
     return model
 

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from mechval.config import AnyConfig, parse_config
 from mechval.modular_addition.configs import ModularAdditionSettings
+from mechval.training.recipe import Descent
 from mechval.two_sat.configs import TwoSatSettings
 
 FOLDER = Path(__file__).resolve().parents[1] / "conf" / "settings"
@@ -25,6 +26,9 @@ def changed(config: AnyConfig, **values: Any) -> AnyConfig:
 
 
 TWO_SAT = parse_config(TwoSatSettings, preset("two_sat"))
+PLAIN_RECIPE = changed(TWO_SAT.training, optimizer="adamw", warmup_steps=0, decay_from=None)
+"""One rate throughout."""
+DESCENT = parse_config(Descent, preset("two_sat", "proved")["consolidate"]["sharpen"])
 MODULAR_ADDITION = parse_config(ModularAdditionSettings, preset("modular_addition"))
 STAGES = (
     "data",

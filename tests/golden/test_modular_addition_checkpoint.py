@@ -11,7 +11,7 @@ import pytest
 from mechval.axioms import AxiomReport
 from mechval.modular_addition.circuit.extract import Circuit, extract_circuit
 from mechval.modular_addition.problem import ModularAddition
-from mechval.transformer import Architecture, Transformer
+from mechval.transformer import Transformer
 from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from tests.conftest import CHECKPOINTS_VARIABLE, ROOT, Require
 from tests.settings import MODULAR_ADDITION
@@ -28,7 +28,7 @@ def subject(require: Require) -> Subject:
     beside = ROOT.parent / "shared" / "checkpoints"
     folder = Path(os.environ.get(CHECKPOINTS_VARIABLE, beside))
     path = require(folder / "nanda2023-modular-addition-low-precision.pth")
-    model = Transformer(Architecture(n_heads=(4,)), d_vocab=PROBLEM.d_vocab, n_ctx=PROBLEM.n_ctx)
+    model = Transformer(MODULAR_ADDITION.architecture, d_vocab=PROBLEM.d_vocab, n_ctx=PROBLEM.n_ctx)
     load_foreign_checkpoint(model, path)
     return Subject.of(PROBLEM, model, FREQUENCIES)
 

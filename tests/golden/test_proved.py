@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mechval.axioms.report import CELLS
 from mechval.errors import MechvalError
-from mechval.transformer import Architecture, Transformer
+from mechval.transformer import Transformer
 from mechval.two_sat.certify.ledger import refuse_disagreement
 from mechval.two_sat.certify.theorem import theorem as theorems
 from mechval.two_sat.certify.theorem.checker import check_theorem
@@ -24,6 +24,7 @@ from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
 from mechval.two_sat.network.answer import right_answers
 from mechval.two_sat.network.training import load_network
 from tests.networks import PUBLISHED_PROBLEM
+from tests.settings import TWO_SAT
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "results/two_sat/proved"
@@ -49,7 +50,7 @@ def test_the_phases_before_the_last_end_in_no_theorem(phase: str) -> None:
     weights = ROOT / f"data/two_sat/proved/consolidate/phases/{phase}.safetensors"
     if not weights.exists():
         pytest.skip(f"{weights} is untracked; runs after +stage=consolidate preset=proved")
-    model = load_network(PUBLISHED_PROBLEM, Architecture(), weights)
+    model = load_network(PUBLISHED_PROBLEM, TWO_SAT.architecture, weights)
     circuit = load_circuit(RUN / "circuit", PUBLISHED_PROBLEM)
     theorem = prove_theorem(model, PUBLISHED_PROBLEM, circuit, "")
     assert theorem.answers is theorems.LemmaStatus.UNKNOWN
@@ -102,7 +103,7 @@ def move_one_weight(model: Transformer, formula: Tensor, answer: int, rival: int
 
 
 def test_one_weight_moved_until_one_formula_breaks_ends_it() -> None:
-    model = load_network(PUBLISHED_PROBLEM, Architecture(), WEIGHTS)
+    model = load_network(PUBLISHED_PROBLEM, TWO_SAT.architecture, WEIGHTS)
     assert abs(move_one_weight(model, *hardest_formula(model))) < 1
     circuit = load_circuit(RUN / "circuit", PUBLISHED_PROBLEM)
     theorem = prove_theorem(model, PUBLISHED_PROBLEM, circuit, "")

@@ -10,7 +10,7 @@ from mechval.modular_addition.network.dataset import draw_split
 from mechval.modular_addition.network.model import all_logits, make_network
 from mechval.modular_addition.network.training import judge_answers, measure
 from mechval.modular_addition.problem import ModularAddition
-from mechval.transformer import Architecture, Transformer
+from mechval.transformer import Transformer
 from mechval.transformer.foreign_checkpoint import load_foreign_checkpoint
 from tests.conftest import CHECKPOINTS_VARIABLE, ROOT, Require
 from tests.settings import MODULAR_ADDITION
@@ -28,7 +28,7 @@ def path(require: Require) -> Path:
 
 @pytest.fixture(scope="module")
 def network(path: Path) -> Transformer:
-    model = make_network(PROBLEM, Architecture(d_model=128, d_mlp=512, n_heads=(4,)))
+    model = make_network(PROBLEM, MODULAR_ADDITION.architecture)
     load_foreign_checkpoint(model, path)
     return model
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from mechval.transformer import Architecture, Transformer
+from mechval.transformer import Transformer
 from mechval.two_sat.certify.theorem.prover import prove_theorem
 from mechval.two_sat.certify.theorem.theorem import LemmaStatus, Theorem
 from mechval.two_sat.circuit.files import load_circuit
 from mechval.two_sat.network.training import WEIGHTS, load_network
 from tests.networks import PUBLISHED_PROBLEM, published_network
+from tests.settings import TWO_SAT
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "two_sat"
 
@@ -25,7 +26,7 @@ def open_lemmas(theorem: Theorem) -> set[str]:
 
 def test_the_reference_network_ends_in_no_theorem() -> None:
     weights = RESULTS / "reference" / "train" / WEIGHTS
-    model = load_network(PUBLISHED_PROBLEM, Architecture(), weights)
+    model = load_network(PUBLISHED_PROBLEM, TWO_SAT.architecture, weights)
     theorem = theorem_of(model, "reference")
     assert theorem.answers is LemmaStatus.UNKNOWN
     # `:` attends almost uniformly in block 0.

@@ -1,6 +1,7 @@
 """The composed config becomes the study's settings and the run's options, or one sentence."""
 
 import json
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,14 @@ from omegaconf import DictConfig
 from experiments import studies
 from experiments.choices import check_choices, missing_stage, quoted
 from experiments.settings import Request, read_request, resolve_device
+from mechval.axioms import validate
+from mechval.axioms.partial import replace_partially
+from mechval.axioms.result import BAR
 from mechval.errors import MechvalError
+from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.pipeline import Workspace
+from mechval.two_sat.configs import TwoSatSettings
+from tests.settings import MODULAR_ADDITION, TWO_SAT
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "settings.json"
@@ -98,6 +105,16 @@ def test_what_was_a_constant_names_no_run_until_it_is_changed(
             written(f"{key}={wrong}")
     else:
         assert key not in written()
+
+
+@pytest.mark.parametrize("settings", [TWO_SAT, MODULAR_ADDITION], ids=["two_sat", "addition"])
+def test_what_the_library_takes_without_settings_is_what_the_studies_take(
+    settings: TwoSatSettings | ModularAdditionSettings,
+) -> None:
+    assert settings.page.bar == BAR
+    for function in (validate, replace_partially):
+        confidence = signature(function).parameters["confidence"].default
+        assert settings.axioms.confidence == confidence
 
 
 def proved(tmp_path: Path, content: bytes, *words: str) -> Request:

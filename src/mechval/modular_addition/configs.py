@@ -79,6 +79,15 @@ class GrokkingRecipe(Config):
         return Recipe(
             examples=self.max_steps * n_train,
             batch_size=n_train,
+            optimizer="adamw",
+            muon_learning_rate=0.02,  # nothing reads Muon's, but null networks are named after it
+            muon_weight_decay=0.05,
+            neuron_decay=0.0,
+            neuron_decay_until=1.0,
+            rate_held_for_steps=1,
+            decay_from=None,
+            evaluation_examples=10_000,
+            checkpoint="last",
             precision="float32",
             **self.model_dump(exclude={"max_steps", "grokked_evaluations", "settled_within"}),
         )

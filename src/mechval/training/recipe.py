@@ -17,32 +17,32 @@ class Recipe(Config):
     the matrices that have to learn to bind tokens (attention, and the MLPs below the last block)
     and leaves everything else to AdamW. ``neuron_decay`` shrinks each hidden neuron of the last
     MLP as a whole (see :func:`mechval.training.optimizers.shrink_neurons`).
+    Manifests leave out what is null.
     """
 
     examples: int = Field(ge=1, description="a positive number of training examples")
     batch_size: int = Field(ge=1, description="a positive number of examples per step")
-    optimizer: Literal["adamw", "muon"] = Field(default="adamw", description="adamw or muon")
-    learning_rate: float = Field(default=1e-3, gt=0, description="a positive number")
-    weight_decay: float = Field(default=1.0, ge=0, description="a number of at least 0")
-    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    optimizer: Literal["adamw", "muon"] = Field(description="adamw or muon")
+    learning_rate: float = Field(gt=0, description="a positive number")
+    weight_decay: float = Field(ge=0, description="a number of at least 0")
+    betas: tuple[Beta, Beta] = Field(description="two numbers in [0, 1)")
     epsilon: float | None = Field(
         default=None,
         gt=0,
         description="null (1e-8), or a positive number: what AdamW adds to the root mean square "
         "of a weight's gradient before it divides by it",
     )
-    muon_learning_rate: float = Field(default=0.02, gt=0, description="a positive number")
-    muon_weight_decay: float = Field(default=0.05, ge=0, description="a number of at least 0")
-    neuron_decay: float = Field(default=0.0, ge=0, description="a number of at least 0")
+    muon_learning_rate: float = Field(gt=0, description="a positive number")
+    muon_weight_decay: float = Field(ge=0, description="a number of at least 0")
+    neuron_decay: float = Field(ge=0, description="a number of at least 0")
     neuron_decay_until: float = Field(
-        default=1.0,
         gt=0,
         le=1,
         description="the fraction of the run after which neuron_decay stops",
     )
-    warmup_steps: int = Field(default=0, ge=0, description="a number of steps of at least 0")
+    warmup_steps: int = Field(ge=0, description="a number of steps of at least 0")
     rate_held_for_steps: int = Field(
-        default=1, ge=1, description="a positive number of steps between changes of the rate"
+        ge=1, description="a positive number of steps between changes of the rate"
     )
     decay_from: float | None = Field(
         default=None,
@@ -52,16 +52,15 @@ class Recipe(Config):
     )
     evaluate_every_steps: int = Field(ge=1, description="a positive number of steps")
     evaluation_examples: int = Field(
-        default=10_000, ge=1, description="a positive number of selection examples per evaluation"
+        ge=1, description="a positive number of selection examples per evaluation"
     )
     checkpoint: Literal["last", "best"] = Field(
-        default="last", description="last, or best (highest accuracy on the selection split)"
+        description="last, or best (highest accuracy on the selection split)"
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto",
         description="auto (bfloat16 where the device multiplies it), float32 or bfloat16",
     )
-    n_snapshots: int = Field(default=30, ge=1, description="a positive number of weight snapshots")
+    n_snapshots: int = Field(ge=1, description="a positive number of weight snapshots")
 
     @model_validator(mode="after")
     def _long_enough_to_be_evaluated(self) -> "Recipe":
@@ -105,12 +104,12 @@ class Descent(Config):
 
     steps: int = Field(ge=1, description="an integer from 1 up")
     learning_rate: float = Field(gt=0, description="a positive number")
-    warmup_steps: int = Field(default=50, ge=0, description="a number of steps of at least 0")
-    betas: tuple[Beta, Beta] = Field(default=(0.9, 0.98), description="two numbers in [0, 1)")
+    warmup_steps: int = Field(ge=0, description="a number of steps of at least 0")
+    betas: tuple[Beta, Beta] = Field(description="two numbers in [0, 1)")
     gradient_norm: float = Field(
-        default=1.0, gt=0, description="a positive number: the gradient is clipped there"
+        gt=0, description="a positive number: the gradient is clipped there"
     )
-    measure_every_steps: int = Field(default=100, ge=1, description="an integer from 1 up")
+    measure_every_steps: int = Field(ge=1, description="an integer from 1 up")
 
     def rate_factor(self, step: int) -> float:
         """Factor on the learning rate at ``step`` (0-based)."""

@@ -6,12 +6,11 @@ from mechval.config import Config
 
 
 class Architecture(Config):
-    """Widths and heads per block (defaults: paper section 4)."""
+    """Widths and heads per block."""
 
-    d_model: int = Field(default=128, ge=8, le=4096, description="an integer from 8 to 4096")
-    d_mlp: int = Field(default=512, ge=8, le=16384, description="an integer from 8 to 16384")
+    d_model: int = Field(ge=8, le=4096, description="an integer from 8 to 4096")
+    d_mlp: int = Field(ge=8, le=16384, description="an integer from 8 to 16384")
     n_heads: tuple[int, ...] = Field(
-        default=(1, 4),
         min_length=1,
         description="a list with one positive head count per block, each dividing d_model",
     )

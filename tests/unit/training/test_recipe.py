@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from mechval.config import parse_config
 from mechval.errors import MechvalError
 from mechval.training.recipe import Recipe
+from tests.settings import PLAIN_RECIPE, changed
 
 # Paper section 4: batches of 10 000, 1.2 M formulas per epoch, warm-up over 10 epochs.
-PUBLISHED = Recipe(
+PUBLISHED = changed(
+    PLAIN_RECIPE,
     examples=1_200_000_000,
     batch_size=10_000,
     warmup_steps=1200,
@@ -17,6 +19,7 @@ PUBLISHED = Recipe(
     evaluate_every_steps=1200,
 )
 STEPS_PER_EPOCH = 120
+SHORT = changed(PLAIN_RECIPE, examples=100, batch_size=10, evaluate_every_steps=1)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,8 @@ def test_the_published_rate_warms_up_over_ten_epochs_from_zero(
 
 
 def decaying(n_steps: int, decay_from: float, warmup_steps: int = 0) -> Recipe:
-    return Recipe(
+    return changed(
+        PLAIN_RECIPE,
         examples=n_steps,
         batch_size=1,
         warmup_steps=warmup_steps,
@@ -70,7 +74,8 @@ def test_the_rate_is_half_in_the_middle_of_the_decay() -> None:
 
 
 def test_neuron_decay_stops_after_its_share_of_the_run() -> None:
-    recipe = Recipe(
+    recipe = changed(
+        PLAIN_RECIPE,
         examples=100,
         batch_size=1,
         neuron_decay=3.0,
@@ -81,11 +86,11 @@ def test_neuron_decay_stops_after_its_share_of_the_run() -> None:
 
 
 def test_a_last_incomplete_batch_is_left_out() -> None:
-    assert Recipe(examples=99, batch_size=10, evaluate_every_steps=1).n_steps == 9
+    assert changed(PLAIN_RECIPE, examples=99, batch_size=10, evaluate_every_steps=1).n_steps == 9
 
 
 def test_a_recipe_too_short_to_be_evaluated_is_refused() -> None:
-    values = {"examples": 100, "batch_size": 10, "evaluate_every_steps": 11}
+    values = {**SHORT.model_dump(), "evaluate_every_steps": 11}
     with pytest.raises(MechvalError) as refusal:
         parse_config(Recipe, values, "training")
     assert "examples=100 must cover evaluate_every_steps=11 batches of batch_size=10" in str(
@@ -108,7 +113,7 @@ def test_a_recipe_too_short_to_be_evaluated_is_refused() -> None:
 def test_a_wrong_value_is_refused_with_what_is_allowed(
     key: str, value: object, allowed: str
 ) -> None:
-    values = {"examples": 100, "batch_size": 10, "evaluate_every_steps": 1, key: value}
+    values = {**SHORT.model_dump(), key: value}
     with pytest.raises(MechvalError) as refusal:
         parse_config(Recipe, values, "training")
     assert f"training.{key}={value!r} is not allowed; allowed: {allowed}" in str(refusal.value)

@@ -21,8 +21,10 @@ from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.network.training import labelled_inputs
 from tests.killing import fork_for_each
 from tests.networks import CPU, SMALL_PROBLEM, random_network, small_corpora
+from tests.settings import PLAIN_RECIPE, changed
 
-RECIPE = Recipe(
+RECIPE = changed(
+    PLAIN_RECIPE,
     examples=16 * 30,
     batch_size=16,
     optimizer="muon",

@@ -10,6 +10,7 @@ from mechval.config import parse_config
 from mechval.errors import MechvalError
 from mechval.transformer import Architecture, Transformer, answer_logits, named_weights
 from tests.plain_transformer import plain_logits
+from tests.settings import TWO_SAT
 
 D_VOCAB, N_CTX = 7, 6
 ARCHITECTURES = st.sampled_from(
@@ -118,12 +119,12 @@ def test_weights_have_transformer_lens_names_and_shapes() -> None:
 
 
 def test_the_published_sizes_have_403_840_parameters() -> None:
-    model = Transformer(Architecture(), d_vocab=16, n_ctx=41)
+    model = Transformer(TWO_SAT.architecture, d_vocab=16, n_ctx=41)
     assert sum(parameter.numel() for parameter in model.parameters()) == 403_840
 
 
 def test_initial_weights_have_the_published_spread() -> None:
-    model = Transformer(Architecture(), d_vocab=16, n_ctx=41)
+    model = Transformer(TWO_SAT.architecture, d_vocab=16, n_ctx=41)
     model.initialise(torch.Generator().manual_seed(0))
     assert float(model.block(1).mlp.W_in.detach().std()) == pytest.approx(128**-0.5, rel=0.02)
     assert float(model.W_U.detach().std()) == pytest.approx(16**-0.5, rel=0.05)
@@ -148,5 +149,5 @@ def test_the_same_seed_draws_the_same_weights() -> None:
 )
 def test_impossible_sizes_are_refused(values: dict, sentence: str) -> None:
     with pytest.raises(MechvalError) as refusal:
-        parse_config(Architecture, values)
+        parse_config(Architecture, {**TWO_SAT.architecture.model_dump(), **values})
     assert sentence in str(refusal.value)

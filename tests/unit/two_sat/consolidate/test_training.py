@@ -14,7 +14,6 @@ from torch import Tensor
 
 from mechval.errors import MechvalError
 from mechval.training import descent
-from mechval.training.recipe import Descent
 from mechval.transformer import Transformer
 from mechval.transformer.architecture import Architecture
 from mechval.transformer.weights import named_weights
@@ -27,9 +26,10 @@ from mechval.two_sat.consolidate.second_block import falsified_by, second_block
 from mechval.two_sat.network.training import make_network
 from mechval.two_sat.problem import Problem
 from tests.networks import CPU, random_network
+from tests.settings import DESCENT, TWO_SAT, changed
 
 PROBLEM = Problem(n_variables=3, n_clauses=4)
-STEPS = Descent(steps=6, learning_rate=1e-3, warmup_steps=2, measure_every_steps=2)
+STEPS = changed(DESCENT, steps=6, learning_rate=1e-3, warmup_steps=2, measure_every_steps=2)
 CONFIG = ConsolidateConfig(
     start="weights",
     sharpen=STEPS,
@@ -238,8 +238,8 @@ def test_the_pool_becomes_harder_and_its_margins_are_the_neurons() -> None:
 
 @pytest.mark.slow
 def test_from_scratch_a_small_network_reaches_its_bounds(tmp_path: Path) -> None:
-    recipe = Descent(steps=600, learning_rate=4e-3, measure_every_steps=600)
-    model = make_network(PROBLEM, Architecture(d_mlp=256))
+    recipe = changed(DESCENT, steps=600, learning_rate=4e-3, measure_every_steps=600)
+    model = make_network(PROBLEM, changed(TWO_SAT.architecture, d_mlp=256))
     config = SCRATCH.model_copy(update={"scratch": recipe})
     found = consolidate(Run(model, PROBLEM, 0, tmp_path, CPU), config).result
     assert found.accuracy == 1.0

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, named_weights
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.network.components import Components
@@ -17,8 +16,10 @@ from mechval.two_sat.network.training import (
     untrained_network,
 )
 from tests.networks import CPU, SMALL_ARCHITECTURE, SMALL_PROBLEM, small_corpora
+from tests.settings import PLAIN_RECIPE, changed
 
-RECIPE = Recipe(
+RECIPE = changed(
+    PLAIN_RECIPE,
     examples=16 * 120,
     batch_size=16,
     optimizer="muon",

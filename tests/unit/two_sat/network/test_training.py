@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from mechval.errors import MechvalError
-from mechval.training.recipe import Recipe
 from mechval.transformer import Architecture, Transformer, named_weights, save_weights
 from mechval.two_sat.formulas.dataset import Corpora
 from mechval.two_sat.formulas.tokens import Vocabulary, encode_formulas
@@ -22,8 +21,10 @@ from mechval.two_sat.network.training import (
 )
 from mechval.two_sat.problem import Problem
 from tests.networks import CPU, SMALL_ARCHITECTURE, SMALL_PROBLEM, random_network, small_corpora
+from tests.settings import PLAIN_RECIPE, changed
 
-RECIPE = Recipe(
+RECIPE = changed(
+    PLAIN_RECIPE,
     examples=16 * 12,
     batch_size=16,
     evaluate_every_steps=6,

@@ -23,7 +23,8 @@ UNSAT = "(x0 | x1) & (x0 | ~x1) & (~x0 | x1) & (~x0 | ~x1) & (x1 | x2)"
 
 @pytest.fixture(scope="module")
 def subject() -> Subject:
-    model = random_network(SMALL_PROBLEM, architecture=Architecture(d_model=16, d_mlp=8))
+    architecture = Architecture(d_model=16, d_mlp=8, n_heads=(1, 4))
+    model = random_network(SMALL_PROBLEM, architecture=architecture)
     circuit = replace(
         hand_made_circuit(SMALL_PROBLEM), prototypes=clause_prototypes(model, SMALL_PROBLEM)
     )

@@ -27,7 +27,7 @@ from mechval.two_sat.network.training import load_network
 from mechval.two_sat.stages import axioms, circuit, data, improve, nulls, partial, progress, train
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE, SMALL_PROBLEM
-from tests.settings import STAGES, TWO_SAT, changed
+from tests.settings import PLAIN_RECIPE, STAGES, TWO_SAT, changed
 from tests.unit.transformer.test_foreign_checkpoint import foreign_weights
 
 PARTS = ("parse", "evaluate", "output")
@@ -43,7 +43,8 @@ VARIANTS = changed(
 
 
 def recipe(n_steps: int) -> Recipe:
-    return Recipe(
+    return changed(
+        PLAIN_RECIPE,
         examples=16 * n_steps,
         batch_size=16,
         evaluate_every_steps=4,
