@@ -68,7 +68,7 @@ def main(arguments: Sequence[str], root: Path) -> None:
     show([Text(heading), *explained.parts])
     if options.html is not None:
         # Loading it takes as long as all the rest.
-        from mechval.reporting.html.explained import build_explained
+        from mechval.reporting.html.page import build_explained
 
         build_explained(options.html, heading, explained.parts, explained.drawing())
 

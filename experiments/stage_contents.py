@@ -61,7 +61,7 @@ class Contents:
         found: dict[str, float] = {
             _key(f"{self.stage}/{name}"): value
             for record in self.values.values()
-            for name, value in flat(record)
+            for name, value in flat(dataclasses.asdict(record))
             if tables.is_number(value)
         }
         found |= {_epsilon_key(cell): cell.epsilon for cell in self.cells()}
@@ -86,7 +86,7 @@ class Contents:
         found: dict[str, Curve] = {}
         for table, rows in self.rows.items():
             for row in rows if Path(table.file).name == CURVE_FILE else ():
-                values = dict(flat(row))
+                values = dict(tables.laid_out(row, table.row))
                 prefix, point = curve_point(values.get("phase"), values)
                 found.setdefault(prefix, Curve(prefix, [])).rows.append(point)
         return list(found.values())
@@ -115,7 +115,7 @@ class Contents:
         found = {}
         for table, rows in self.rows.items():
             if len(rows) <= MAX_TABLE_ROWS:
-                laid_out = [dict(flat(row)) for row in rows]
+                laid_out = [dict(tables.laid_out(row, table.row)) for row in rows]
                 header = list(dict.fromkeys(name for row in laid_out for name in row))
                 columns = [_column([row.get(name) for row in laid_out]) for name in header]
                 cells = [list(row) for row in zip(*columns, strict=True)]
@@ -153,15 +153,10 @@ def figures(directory: Path) -> dict[str, Path]:
 
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and plain values of a row, lists as words."""
-    if dataclasses.is_dataclass(value):
-        parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        yield from flat(parts, prefix)
-    elif isinstance(value, Mapping):
+    """What nested mappings hold, by dotted names."""
+    if isinstance(value, Mapping):
         for name, part in value.items():
             yield from flat(part, f"{prefix}.{name}" if prefix else str(name))
-    elif isinstance(value, list | tuple):
-        yield prefix, " ".join(map(str, value))
     else:
         yield prefix, value
 

@@ -83,7 +83,8 @@ def column_of(field: "dataclasses.Field[Any]") -> Column:
     """The declaration of a field; without one it follows from the type."""
     declared = field.metadata.get(_KEY)
     column = declared or Column("number" if _holds_floats(field.type) else "told")
-    return column if column.title else dataclasses.replace(column, title=_title(field.name))
+    title = column.title or field.name.removeprefix("is_").replace("_", " ")
+    return dataclasses.replace(column, title=title)
 
 
 def columns_of(row: type) -> dict[str, Column]:
@@ -106,8 +107,8 @@ def column_at(row: type, *names: str) -> Column:
             column, kind = column_of(fields[name]), _kind(_hints(kind)[name])
             if column.of:
                 column = dataclasses.replace(column, of=".".join((*names[:depth], column.of)))
-        elif _is_mapping(kind) or _is_list(kind):
-            kind = _kind(get_args(kind)[1 if _is_mapping(kind) else 0])
+        elif _is_a(kind, Mapping) or _is_a(kind, Sequence):
+            kind = _kind(get_args(kind)[1 if _is_a(kind, Mapping) else 0])
         else:
             raise ValueError(f"unknown column {'.'.join(names)}")
     return column
@@ -145,15 +146,14 @@ class Table(_File[Row]):
         is left out. A key that only some rows have in a mapping is a column of all; where they
         have none, its cell is empty.
 
-        Raises:
-            ValueError: for a mapping key with a dot, or a list entry with a space.
+        Raises ValueError as :func:`laid_out`.
         """
-        laid_out = [dict(_laid_out(row, self.row)) for row in rows]
-        header = dict.fromkeys(column for row in laid_out for column in row)
+        found = [dict(laid_out(row, self.row)) for row in rows]
+        header = {column: None for row in found for column in row} or [*_own_columns(self.row)]
         text = io.StringIO()
-        writer = csv.DictWriter(text, header or [*_own_columns(self.row)], lineterminator="\n")
+        writer = csv.DictWriter(text, header, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(laid_out)
+        writer.writerows(found)
         write_whole(self._path(folder), text.getvalue().encode())
 
     def read(self, folder: Path) -> tuple[Row, ...]:
@@ -225,27 +225,26 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _field(column: Column, default: Mapping[str, Any]) -> Any:
-    return dataclasses.field(metadata={_KEY: column}, **default)
+def laid_out(value: Any, hint: Any, column: str = "") -> Iterator[tuple[str, Any]]:
+    """Columns and cells of a row of that type, or of a part of one, nested ones with dotted names.
 
-
-def _title(name: str) -> str:
-    return name.removeprefix("is_").replace("_", " ")
-
-
-def _laid_out(value: Any, hint: Any, column: str = "") -> Iterator[tuple[str, Any]]:
-    """Columns and cells of a value, nested ones with dotted names."""
+    Raises ValueError for a mapping key with a dot, or a list entry with a space.
+    """
     kind, start = _kind(hint), f"{column}." if column else ""
     if value is not None and dataclasses.is_dataclass(kind):
         for name, part in _hints(kind).items():
-            yield from _laid_out(getattr(value, name), part, start + name)
+            yield from laid_out(getattr(value, name), part, start + name)
     elif isinstance(value, Mapping):
         for name, part in value.items():
             if "." in name:
                 raise ValueError(f"{start}{name} is no column; allowed: keys without dots")
-            yield from _laid_out(part, get_args(kind)[1], start + name)
+            yield from laid_out(part, get_args(kind)[1], start + name)
     elif value is not None or not dataclasses.is_dataclass(kind):
-        yield column, _listed(value, column) if _is_list(kind) else _plain(value)
+        yield column, _listed(value, column) if _is_a(kind, Sequence) else _plain(value)
+
+
+def _field(column: Column, default: Mapping[str, Any]) -> Any:
+    return dataclasses.field(metadata={_KEY: column}, **default)
 
 
 def _listed(items: Sequence[Any] | None, column: str) -> str:
@@ -272,7 +271,7 @@ def _own_columns(row: Any, prefix: str = "") -> Iterator[str]:
     for name, hint in _hints(row).items():
         if dataclasses.is_dataclass(hint):
             yield from _own_columns(hint, f"{prefix}{name}.")
-        elif not _is_mapping(_kind(hint)) and not dataclasses.is_dataclass(_kind(hint)):
+        elif not _is_a(_kind(hint), Mapping) and not dataclasses.is_dataclass(_kind(hint)):
             yield f"{prefix}{name}"
 
 
@@ -296,12 +295,12 @@ def _built(hint: Any, cells: Mapping[str, str]) -> Any:
     if _may_be_none(hint) and not any(cells.values()):
         return None
     if "" in cells:
-        return cells[""].split() if _is_list(kind) else cells[""]
+        return cells[""].split() if _is_a(kind, Sequence) else cells[""]
     parts: dict[str, dict[str, str]] = {}
     for column, text in cells.items():
         name, _, rest = column.partition(".")
         parts.setdefault(name, {})[rest] = text
-    if not _is_mapping(kind):
+    if not _is_a(kind, Mapping):
         return {name: _built(part, parts.get(name, {})) for name, part in _hints(kind).items()}
     part = get_args(kind)[1]
     present = {name: own for name, own in parts.items() if _may_be_none(part) or any(own.values())}
@@ -317,10 +316,10 @@ def _refuse_unknown(hint: Any, content: Any) -> None:
             raise ValueError(f"unknown key {min(unknown)}")
         for name, part in content.items():
             _refuse_unknown(hints[name], part)
-    elif isinstance(content, dict) and _is_mapping(kind):
+    elif isinstance(content, dict) and _is_a(kind, Mapping):
         for part in content.values():
             _refuse_unknown(get_args(kind)[1], part)
-    elif isinstance(content, list) and _is_list(kind):
+    elif isinstance(content, list) and _is_a(kind, Sequence):
         for part in content:
             _refuse_unknown(get_args(kind)[0], part)
 
@@ -355,16 +354,8 @@ def _may_be_none(hint: Any) -> bool:
     return types.NoneType in _members(hint)
 
 
-def _is_mapping(hint: Any) -> bool:
-    return _is_kind_of(hint, Mapping)
-
-
-def _is_list(hint: Any) -> bool:
-    return _is_kind_of(hint, Sequence)
-
-
 @functools.cache
-def _is_kind_of(hint: Any, kind: type) -> bool:
+def _is_a(hint: Any, kind: type) -> bool:
     origin = get_origin(hint)
     return isinstance(origin, type) and issubclass(origin, kind)
 

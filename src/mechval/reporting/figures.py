@@ -38,20 +38,10 @@ _STYLE: dict[str, Any] = {
     # Text stays text: smaller files, and a reader can search them.
     "svg.fonttype": "none",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
-    # One size, at which a page shows them.
-    **dict.fromkeys(
-        (
-            "font.size",
-            "axes.titlesize",
-            "figure.titlesize",
-            "legend.fontsize",
-            "legend.title_fontsize",
-            "axes.labelsize",
-            "xtick.labelsize",
-            "ytick.labelsize",
-        ),
-        9,
-    ),
+    # One size, at which a page shows them: all others are relative to it.
+    "font.size": 9,
+    "axes.titlesize": "medium",
+    "figure.titlesize": "medium",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,

@@ -1,6 +1,6 @@
 """Cells of an axiom table as columns, and as statements of a ledger: proved, counted, sampled."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,20 +17,19 @@ _TITLES = {
 }
 
 
-def cell_columns(cells: Iterable[Cell]) -> list[Pick]:
-    """ε of each distinct cell of the first interpretation, for rows with an ``interpretation``."""
-    by_interpretation = by(cells, "interpretation")
-    epsilons = {
-        interpretation: {cell.name: cell.epsilon for cell in own}
-        for interpretation, own in by_interpretation.items()
-    }
+def cell_columns(
+    cells: Sequence[Cell], told: Callable[[Cell], Any] = lambda cell: cell.epsilon
+) -> list[Pick]:
+    """ε, or what else is told, of each distinct cell of the first interpretation; for rows with an
+    ``interpretation``."""
+    own = {(cell.interpretation, cell.name): cell for cell in cells}
     return [
         (
             f"{cell.component}: {cell.axiom}",
-            lambda row, name=cell.name: epsilons[row.interpretation][name],
+            lambda row, name=cell.name: told(own[row.interpretation, name]),
         )
-        for cell in next(iter(by_interpretation.values()))
-        if cell.is_distinct
+        for cell in cells
+        if cell.is_distinct and cell.interpretation == cells[0].interpretation
     ]
 
 

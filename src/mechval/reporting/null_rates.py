@@ -13,6 +13,7 @@ from mechval import tables
 from mechval.axioms.nulls import NullCell, p_value
 from mechval.axioms.report import Cell
 from mechval.errors import MechvalError
+from mechval.reporting.ledger import cell_columns
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
 
@@ -62,17 +63,9 @@ class PValues:
     refusal: str
 
     @property
-    def families(self) -> list[str]:
-        """Of null networks."""
-        return list(by(self.rows, "family"))
-
-    @property
-    def told(self) -> str:
-        """How many networks there are."""
-        first = by(self.rows, "family").values()
-        return "; ".join(
-            f"{row.family}: {len(row.rates)}, {row.unfitted} without a claim" for row, *_ in first
-        )
+    def families(self) -> dict[str, list[NullRates]]:
+        """The rows of each family of null networks, which all of its networks are in."""
+        return by(self.rows, "family")
 
     def column(self, name: Callable[[Any], str]) -> list[Pick]:
         """Beside ε, for rows that null networks have as ``name``, empty if they do not; or none."""
@@ -88,23 +81,13 @@ class PValues:
 
     def in_short(self, cells: Iterable[Cell]) -> Shown | None:
         """The distinct cells of every interpretation that null networks have."""
-        named = {row.interpretation for row in self.rows}
-        groups = {
-            name: {cell.name: cell for cell in own if cell.is_distinct}
-            for name, own in by(cells, "interpretation").items()
-            if name in named
-        }
-        if self.refusal or not groups:
+        named = by(self.rows, "interpretation")
+        found = [cell for cell in cells if cell.interpretation in named]
+        if self.refusal or not found:
             return None
-        columns = (
-            (
-                f"{cell.component}: {cell.axiom}",
-                lambda own, key=key: self.told_of(own[key], axiom_of(own[key])),
-            )
-            for key, cell in next(iter(groups.values())).items()
-        )
-        first = ("interpretation", lambda own: f"`{next(iter(own.values())).interpretation}`")
-        return show(groups.values(), first, *columns)
+        columns = cell_columns(found, lambda cell: self.told_of(cell, axiom_of(cell)))
+        rows = [first for first, *_ in by(found, "interpretation").values()]
+        return show(rows, ("interpretation", lambda row: f"`{row.interpretation}`"), *columns)
 
 
 def axiom_of(cell: Cell) -> str:

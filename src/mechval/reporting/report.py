@@ -259,18 +259,16 @@ def section_text(section: Section, package: str, put: Callable[[Any], str]) -> s
     return "\n\n".join([text, *told_below, *map(put, section.figures)])
 
 
+environment = partial(Environment, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+"""Of templates, for text and for HTML: what is not given is refused."""
+
+
 def environment_of(package: str, finalize: Callable[[Any], Any]) -> Environment:
     """Templates of a study's report, then the shared ones; ``finalize`` makes parts text."""
-    packages = (package, "mechval.reporting")
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader(name, "sections") for name in packages]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=finalize,
-    )
-    environment.filters["told"] = told
-    return environment
+    loaders = [PackageLoader(name, "sections") for name in (package, "mechval.reporting")]
+    made = environment(loader=ChoiceLoader(loaders), finalize=finalize)
+    made.filters["told"] = told
+    return made
 
 
 def templates(package: str) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from mechval.axioms.nulls import NULL_CELLS
 from mechval.errors import MechvalError
 from mechval.instruments.null_networks import null_cell
 from mechval.reporting.null_rates import FILES, NULL_RATES, NullConditions, PValues, p_values, ship
-from mechval.reporting.report import RunFiles
+from mechval.reporting.report import RunFiles, paragraphs
 from tests.settings import MODULAR_ADDITION, TWO_SAT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,7 +47,8 @@ def test_p_counts_the_networks_that_disagree_no_more_often(tmp_path: Path) -> No
     assert p_of(values, cell(0)) == "0.0476"
     assert p_of(values, cell(4)) == "0.238"
     assert p_of(values, cell(99)) == "1.00"
-    assert values.told == "untrained: 20, 0 without a claim"
+    (told,) = paragraphs("mechval.reporting", "null_rates.md", p=values)
+    assert "Networks, untrained: 20, 0 without a claim." in told
 
 
 def test_a_cell_that_null_networks_do_not_have_has_no_p(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def _sections(
     every = [cell for own in cells.values() for cell in own]
     beside = [cell for report in result.reports for cell in report.shuffled]
     against = "cell first second only_first only_second both difference p_value"
+    told = show(facts, ("what", str), ("value", facts.__getitem__))
     return [
         _section("Cells", bounds, every, drawn),
         *_partial_sections(result),
@@ -132,17 +133,7 @@ def _sections(
         *([_section("Claims compared", against, result.comparisons)] if result.comparisons else []),
         _section("Shuffled program", f"{counted} passes", beside),
         _section("Baselines", "interpretation baseline n disagreements rate", result.baselines),
-        Rendered(
-            "provenance",
-            "Provenance",
-            render.table(
-                show(
-                    list(facts.items()),
-                    ("what", lambda fact: fact[0]),
-                    ("value", lambda fact: fact[1]),
-                )
-            ),
-        ),
+        Rendered("provenance", "Provenance", render.table(told)),
     ]
 
 
@@ -172,17 +163,12 @@ def _failures(failures: Failures) -> Rendered:
     title = f"Where {failures.interpretation} fails"
     held = [cell.cell for cell in failures.cells if not cell.disagreements]
     told = f"No disagreement on {failures.cells[0].n:,} samples: {', '.join(held)}." if held else ""
-    html = render.markdown(told)
+    html = [render.markdown(told)]
     for cell in failures.cells:
         if cell.disagreements:
-            heading = f"### {cell.cell}: {cell.disagreements:,} of {cell.n:,}"
-            found = [rows for rows in (cell.parts, cell.strata, cell.worst) if rows]
-            parts = [
-                render.table(
-                    show(rows, *columns_of(type(rows[0]))),
-                    render.identifier(f"table {title} {cell.cell} {number}"),
-                )
-                for number, rows in enumerate(found)
-            ]
-            html += "".join([render.markdown(heading), *parts])
-    return render.fold_parts(Rendered(render.identifier(title), title, html))
+            html.append(render.markdown(f"### {cell.cell}: {cell.disagreements:,} of {cell.n:,}"))
+            found = filter(None, (cell.parts, cell.strata, cell.worst))
+            for number, rows in enumerate(found):
+                place = render.identifier(f"table {title} {cell.cell} {number}")
+                html.append(render.table(show(rows, *columns_of(type(rows[0]))), place))
+    return render.fold_parts(Rendered(render.identifier(title), title, "".join(html)))

@@ -215,6 +215,15 @@ def front_page(run: PageRun, root: str, others: Mapping[str, str]) -> str:
     return render_template("front.html.j2", root=root, others=others, **_top(run))
 
 
+def build_explained(path: Path, title: str, parts: Sequence[Any], drawing: str) -> Path:
+    """Write the page of one explained input: its drawing, then the terminal's ``parts`` as tables.
+
+    Raises as :func:`write`.
+    """
+    shown = {"title": title, "drawing": drawing, "parts": parts, "zip": zip}
+    return write(path, render_template("explained.html.j2", **shown))
+
+
 def _top(run: PageRun) -> dict[str, Any]:
     shown = {"claim": run.content.claim(run.files), "drawing": run.drawing, "beside": run.beside}
     return {"run": run, "content": run.content, **shown}

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -146,13 +146,7 @@ def notice(sentence: str) -> str:
 @cache
 def environment() -> Environment:
     """The templates of pages."""
-    made = Environment(
-        loader=PackageLoader("mechval.reporting.html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = report.environment(loader=PackageLoader("mechval.reporting.html"), autoescape=True)
     for filtered in (on_page, identifier, told, significant, charts.shade, charts.is_trivial):
         made.filters[filtered.__name__] = filtered
     made.filters["inline"] = _inline

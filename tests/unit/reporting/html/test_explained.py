@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from mechval.reporting.html.explained import build_explained
+from mechval.reporting.html.page import build_explained
 from mechval.reporting.terminal import grid
 
 MARKUP = "<script>alert(1)</script> [bold]{x} *y*"
