@@ -19,7 +19,6 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.image import AxesImage
 
 from mechval.files import write_whole
 from mechval.reporting.palette import EPSILON_COLOURS
@@ -105,11 +104,15 @@ def legend_beside(axes: Axes, **look: Any) -> None:
 
 def heat_map(
     axes: Axes, values: Float[np.ndarray, "row column"], colours: str, low: float, high: float
-) -> AxesImage:
+) -> None:
     """Cells as they are, without smoothing."""
-    return axes.imshow(
-        values, cmap=colours, vmin=low, vmax=high, aspect="auto", interpolation="nearest"
-    )
+    look: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
+    axes.imshow(values, cmap=colours, vmin=low, vmax=high, **look)
+
+
+def colour_bar(figure: Figure, axes: Sequence[Axes], label: str, **look: Any) -> None:
+    """One bar beside the heat maps of panels, which have the same colours."""
+    figure.colorbar(axes[0].images[0], ax=list(axes), label=label, **look)
 
 
 def label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
 from mechval.axioms.report import CELLS
 from mechval.pipeline.run import FinishedRun, run_names
 from mechval.reporting.report import RunFiles, paragraphs
@@ -16,7 +14,6 @@ from mechval.two_sat.circuit.evidence.attention_extremes import WORST_CASES
 from mechval.two_sat.circuit.evidence.contributions import PREACTIVATION_PARTS
 from mechval.two_sat.circuit.evidence.recording import FORMULA_ATTENTION
 from mechval.two_sat.report import measured
-from mechval.two_sat.report.figures.theorem import draw_before_and_after
 
 _VERSION = "trees"
 
@@ -156,8 +153,3 @@ def start_of(run: FinishedRun) -> FinishedRun | None:
         if digest in (made.tracked.get(WEIGHTS), made.config.get("checkpoint_sha256")):
             return other
     return None
-
-
-def before_and_after(runs: Mapping[str, RunFiles]) -> Figure:
-    """The attention of both networks on one formula."""
-    return draw_before_and_after({name: run.rows(FORMULA_ATTENTION) for name, run in runs.items()})

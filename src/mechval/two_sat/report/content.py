@@ -21,7 +21,7 @@ from mechval.two_sat.report import (
     published_values,
     targets,
 )
-from mechval.two_sat.report.figures import attention, claim, consolidation, network, theorem
+from mechval.two_sat.report.figures import attention, claim, network, theorem
 
 PACKAGE = __name__.rpartition(".")[0]
 TEXTS = (
@@ -72,7 +72,7 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
     return paper_section(comparisons, [row.key for row in printed if row.key in rest])
 
 
-FIGURES = (attention, claim, consolidation, network, theorem)
+FIGURES = (attention, claim, network, theorem)
 """The modules that declare figures."""
 _SECTIONS: tuple[Maker, ...] = (
     reached_targets,

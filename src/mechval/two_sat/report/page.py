@@ -96,10 +96,8 @@ def _beside(run: PageRun) -> Section | None:
     told = consolidated.side_by_side(
         {f"`{start.run}`": before, f"`{run.run.run}`": run.files}, content.PACKAGE
     )
-    draw = partial(
-        consolidated.before_and_after,
-        {f"{start.run}: before": before, f"{run.run.run}: after": run.files},
-    )
+    networks = {f"{start.run}: before": before, f"{run.run.run}: after": run.files}
+    draw = partial(draw_before_and_after, networks)
     figure = Figure("before-and-after", draw, caption_of(draw_before_and_after))
     return Section("Before and after", "before_and_after.md", {"told": told}, figures=(figure,))
 

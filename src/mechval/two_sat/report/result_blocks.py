@@ -19,6 +19,7 @@ from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus
 from mechval.two_sat.claim.sizes import FRONT
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.report import claim_sections, consolidated, content, measured
+from mechval.two_sat.report.figures.theorem import draw_before_and_after
 from mechval.two_sat.report.published_values import BY_KEY
 from mechval.two_sat.report.targets import ABOUT, Target
 
@@ -149,9 +150,7 @@ def consolidated_networks(runs: Mapping[str, RunFiles]) -> str:
 
 def mechanism(runs: Mapping[str, RunFiles]) -> Figure:
     """What consolidation changed, on one formula."""
-    return consolidated.before_and_after(
-        {f"{OWN}: before": runs[OWN], f"{PROVED}: after": runs[PROVED]}
-    )
+    return draw_before_and_after({f"{OWN}: before": runs[OWN], f"{PROVED}: after": runs[PROVED]})
 
 
 BLOCKS: Mapping[str, Block] = {

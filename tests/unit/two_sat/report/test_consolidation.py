@@ -9,7 +9,7 @@ from mechval.reporting.report import RunFiles
 from mechval.two_sat.certify.theorem.theorem import THEOREM
 from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.report import consolidated, content, network_sections, page
-from mechval.two_sat.report.figures.consolidation import draw_consolidation
+from mechval.two_sat.report.figures.theorem import draw_consolidation
 from tests.settings import TWO_SAT
 
 RESULTS = Path(__file__).resolve().parents[4] / "results"

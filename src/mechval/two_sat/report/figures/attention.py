@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,9 +14,9 @@ from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
 from mechval.two_sat.circuit.evidence import recording, scores
 from mechval.two_sat.circuit.evidence.attention_extremes import WORST_CASES, WorstCaseRow
-from mechval.two_sat.circuit.evidence.recording import MeanAttentionRow, OwnClauseRow
 from mechval.two_sat.circuit.evidence.scores import ClauseScoreRow, PatternRow, ScoreRow
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary
+from mechval.two_sat.problem import Problem
 
 _CHOICES = {"paper": ("any literals", "--"), "admissible": ("admissible clauses", "-")}
 _TARGETS = {"own_clause": "own clause", "first_literal": "first literal"}
@@ -29,62 +30,53 @@ def draw_formula_attention(rows: Sequence[PatternRow]) -> Figure:
     return _draw_patterns(rows, "attention on the first test formula", 3)
 
 
+def weights(rows: Sequence[PatternRow]) -> Float[np.ndarray, "row position"]:
+    """Attention weights, 0 where a position is not seen."""
+    return np.array([[weight or 0.0 for weight in row.attention.values()] for row in rows])
+
+
 def _draw_patterns(rows: Sequence[PatternRow], title: str, columns: int) -> Figure:
     """Attention weights by position asked, a row per asking position and a panel per head."""
     figure, found = figures.facets(rows, "block", "head", columns=columns, panel_height=2.4)
-    image = None
     for axes, (block, head), own in found:
-        pattern = np.array([[weight or 0.0 for weight in row.attention.values()] for row in own])
-        image = figures.heat_map(axes, pattern, "cividis", 0.0, 1.0)
+        figures.heat_map(axes, weights(own), "cividis", 0.0, 1.0)
         axes.set(title=f"block {block}, head {head}")
         axes.set(xlabel="position asked", ylabel="asking position")
-    assert image is not None
-    figure.colorbar(image, ax=[axes for axes, *_ in found], label="attention weight")
+    figures.colour_bar(figure, [axes for axes, *_ in found], "attention weight")
     figure.suptitle(title)
     return figure
 
 
 @shown_in("evidence", recording.MEAN_ATTENTION)
-def draw_mean_attention(rows: Sequence[MeanAttentionRow]) -> Figure:
+def draw_mean_attention(rows: Sequence[recording.MeanAttentionRow]) -> Figure:
     """Averages over formulas: block 0 looks at both literals of clauses, block 1 gathers from every
     clause's second literal (peaks at 4i+2)."""
     figure, found = figures.facets(rows, "block", panel_height=2.2)
     for axes, block, own in found:
         by_head = by(own, "head")
         for index, (head, chosen) in enumerate(by_head.items()):
-            axes.plot(
-                [row.position for row in chosen],
-                [row.attention for row in chosen],
-                color=SERIES[index % len(SERIES)],
-                marker=MARKERS[index % len(MARKERS)],
-                markersize=3,
-                linewidth=0.8,
-                label=f"head {head}",
-            )
-        axes.set_ylabel("mean attention weight")
-        axes.set_ylim(bottom=0)
-        figures.legend_beside(axes, ncols=1 + len(by_head) // 9)
+            places, means = zip(*((row.position, row.attention) for row in chosen), strict=True)
+            look = {"color": SERIES[index % len(SERIES)], "marker": MARKERS[index % len(MARKERS)]}
+            axes.plot(places, means, markersize=3, linewidth=0.8, label=f"head {head}", **look)
+        axes.set(ylabel="mean attention weight", ylim=(0, None))
         axes.set_title(f"block {block}, {_ASKING[block]} ({own[0].n:,} formulas)")
+        figures.legend_beside(axes, ncols=1 + len(by_head) // 9)
     found[-1][0].set_xlabel("position asked (second literals stand at 4i+2)")
     return figure
 
 
-def _expected(files: RunFiles) -> list[Any]:
-    seconds = FormulaLayout(files.settings.problem).second_literal_positions
-    rows = [row for row in files.rows(scores.EXPECTED_ATTENTION) if row.position in seconds]
-    return [rows]
-
-
-@shown_in("evidence", given=_expected)
-def draw_block0_expected_attention(rows: Sequence[PatternRow]) -> Figure:
+@shown_in("evidence", scores.EXPECTED_ATTENTION, given=lambda files: [files.settings.problem])
+def draw_block0_expected_attention(rows: Sequence[PatternRow], problem: Problem) -> Figure:
     """The softmax of the mean scores, from second literals: the blocks along the diagonal are
     clauses that look at their own two literals."""
-    return _draw_patterns(rows, "softmax of the mean scores", 2)
+    seconds = FormulaLayout(problem).second_literal_positions
+    asking = [row for row in rows if row.position in seconds]
+    return _draw_patterns(asking, "softmax of the mean scores", 2)
 
 
 @shown_in("evidence", WORST_CASES, recording.OWN_CLAUSE_ATTENTION)
 def draw_own_clause_attention(
-    worst: Sequence[WorstCaseRow], means: Sequence[OwnClauseRow]
+    worst: Sequence[WorstCaseRow], means: Sequence[recording.OwnClauseRow]
 ) -> Figure:
     """Attention of a clause's second literal to its clause: the mean over formulas, and the least
     over every choice of tokens, which follows from weights alone and so bounds all formulas.
@@ -92,9 +84,8 @@ def draw_own_clause_attention(
     figure, found = figures.facets(worst, "head", columns=2)
     for axes, head, least in found:
         own = by(means, "head")[head]
-        clauses = [row.clause for row in own]
-        weights = [row.own_clause_attention for row in own]
-        axes.plot(clauses, weights, "^-", color=GREEN, markersize=4, label="own clause, mean")
+        clauses, mean = zip(*((row.clause, row.own_clause_attention) for row in own), strict=True)
+        axes.plot(clauses, mean, "^-", color=GREEN, markersize=4, label="own clause, mean")
         by_kind = by(least, "choice", "target")
         for choice, (told, style) in _CHOICES.items():
             for index, (target, name) in enumerate(_TARGETS.items()):
@@ -120,14 +111,12 @@ def draw_block1_clause_scores(rows: Sequence[ClauseScoreRow]) -> Figure:
     literals = list(by(rows, "second"))
     figure, found = figures.facets(rows, "head", columns=2)
     reach = max(abs(row.score) for row in rows) or 1.0
-    image = None
     for axes, head, own in found:
-        scores = np.array([row.score for row in own]).reshape(-1, len(literals))
-        image = figures.heat_map(axes, scores, "PuOr", -reach, reach)
+        values = np.array([row.score for row in own]).reshape(-1, len(literals))
+        figures.heat_map(axes, values, "PuOr", -reach, reach)
         axes.set(title=f"block 1, head {head}", xlabel="second literal", ylabel="first literal")
         figures.label_cells(axes, literals, literals)
-    assert image is not None
-    figure.colorbar(image, ax=[axes for axes, *_ in found], label="score of the clause, unscaled")
+    figures.colour_bar(figure, [axes for axes, *_ in found], "score of the clause, unscaled")
     return figure
 
 
@@ -145,16 +134,16 @@ def draw_block0_scores_head(rows: Sequence[ScoreRow], tokens: int) -> Figure:
     The first rows are of ``tokens``, the others of positions.
     """
     names = [row.query for row in rows]
-    scores = np.array([[row.score[name] for name in names] for row in rows], dtype=float)
+    values = np.array([[row.score[name] for name in names] for row in rows], dtype=float)
     places = {"token": slice(tokens), "position": slice(tokens, None)}
     pairs = [(asking, asked) for asking in places for asked in places]
     figure, found = figures.panels(4, columns=2, panel_height=2.7)
     for axes, (asking, asked) in zip(found, pairs, strict=True):
-        part = scores[places[asking], places[asked]]
+        part = values[places[asking], places[asked]]
         reach = float(np.nanmax(np.abs(part))) or 1.0
-        image = figures.heat_map(axes, part, "PuOr", -reach, reach)
+        figures.heat_map(axes, part, "PuOr", -reach, reach)
         axes.set(title=f"{asking} to {asked}", ylabel=f"asking {asking}", xlabel=f"{asked} asked")
         figures.label_cells(axes, names[places[asked]], names[places[asking]])
-        figure.colorbar(image, ax=axes, label="score / √d_head")
+        figures.colour_bar(figure, [axes], "score / √d_head")
     figure.suptitle(f"block 0, head {rows[0].head}: scores before the softmax")
     return figure

@@ -41,7 +41,7 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
     for axes, reading, own in found:
         own = [row for row in own if row.tolerance <= last]
         for version, curve in by(own, "tags.version").items():
-            _draw_curve(axes, [row.epsilon for row in curve], _style(version), version)
+            axes.plot([row.epsilon for row in curve], label=version, **_look(version))
         axes.set(yscale="log", title=f"reading {reading}")
         axes.set_xlabel(f"wrong neurons tolerated (of {own[0].n_neurons})")
         axes.legend()
@@ -50,27 +50,23 @@ def draw_tolerance(rows: Sequence[ToleranceRow]) -> Figure:
     return figure
 
 
-def _style(version: str) -> tuple[str, str]:
-    return _STYLES[[*CLAIMED].index(version) % len(_STYLES)]
+def _look(version: str | None) -> dict[str, Any]:
+    """Of a version's curve, or of the one that has none."""
+    colour, marker = _STYLES[[*CLAIMED].index(version) % len(_STYLES)] if version else (GREEN, "^")
+    return {"color": colour, "marker": marker, "markersize": 4}
 
 
 def _rivals(files: RunFiles) -> dict[str, list[Any]]:
     """By reading that rivals have."""
     rivals = by(files.rows(VARIANTS), "tags.family").get("rival", [])
-    constant, found = files.rows(INTERPRETATIONS)[0].constant.rate, {}
-    for tags in by(rivals, "tags.reading", "tags.residual"):
-        programs: dict[str, list[Cell]] = {}
-        for cell in (*files.rows(CELLS), *rivals):
-            if (cell.tags["reading"], cell.tags["residual"]) == tags:
-                name = cell.tags.get("setting") or cell.tags["version"]
-                programs.setdefault(name, []).append(cell)
-        title = "rival programs, reading {}, residual {}".format(*tags)
-        found[tags[0]] = [programs, title, constant]
-    return found
+    constant = files.rows(INTERPRETATIONS)[0].constant.rate
+    cells = by((*files.rows(CELLS), *rivals), "tags.reading", "tags.residual")
+    readings = by(rivals, "tags.reading", "tags.residual")
+    return {reading: [cells[reading, residual], constant] for reading, residual in readings}
 
 
 @shown_in("variants", given=_rivals)
-def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: float) -> Figure:
+def draw_rivals(rows: Sequence[Cell], constant: float) -> Figure:
     """Rival programs beside the claimed trees and disjunctions, reading *. A rival that says when
     each neuron fires and has lower bars in every group would be the better explanation. A program
     with a hatched bar says nothing of neurons: it is compared by one bit, whether any of them
@@ -78,24 +74,24 @@ def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: fl
     constant answer."""
     cells = (_EQUIVALENCE, _REPLACEABILITY, _OUTPUT)
     figure, (axes,) = figures.panels(1, panel_height=3.0)
+    programs: dict[str, dict[str, Cell]] = {}
+    for row in rows:
+        programs.setdefault(row.tags.get("setting") or row.tags["version"], {})[row.name] = row
     width = 0.8 / len(programs)
-    for place, (program, rows) in enumerate(programs.items()):
-        by_name = {row.name: row for row in rows}
+    for place, (program, found) in enumerate(programs.items()):
         for column, name in enumerate(cells):
-            axes.bar(
-                column - 0.4 + width * (place + 0.5),
-                by_name[name].epsilon,
-                width * 0.92,
-                color=SERIES[place % len(SERIES)],
-                hatch="///" if by_name[name].equivalence == ONE_BIT else "",
-                label="" if column else program,
-            )
+            centre, colour = column - 0.4 + width * (place + 0.5), SERIES[place % len(SERIES)]
+            hatch = "///" if found[name].equivalence == ONE_BIT else ""
+            look: dict[str, Any] = {"color": colour, "hatch": hatch}
+            label = "" if column else program
+            axes.bar(centre, found[name].epsilon, width * 0.92, label=label, **look)
     # Only the cells that compare labels stand beside a constant answer.
     label = "rate of the constant program"
     axes.hlines(constant, 0.55, len(cells) - 0.55, BLACK, "--", linewidth=1, label=label)
     axes.set_xticks(range(len(cells)), [cell.replace("/", "\n") for cell in cells])
     axes.set(yscale="log", ylim=figures.EPSILONS, ylabel=_BOUND)
-    figure.suptitle(f"{title}; hatched: compares one bit only")
+    told = "rival programs, reading {reading}, residual {residual}; hatched: compares one bit only"
+    figure.suptitle(told.format(**rows[0].tags))
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
@@ -103,12 +99,10 @@ def draw_rivals(programs: Mapping[str, Sequence[Cell]], title: str, constant: fl
 def _surfaces(files: RunFiles) -> dict[str, list[Any]]:
     """By reading that rivals have; with the ε that the paper prints, by version."""
     rivals = by(files.rows(VARIANTS), "tags.family").get("rival", [])
-    surface, published = by(files.rows(SURFACE), "reading"), {}
+    surface, printed = by(files.rows(SURFACE), "reading"), {}
     if measured.is_paper_size(files):
-        cells = {
-            name: BY_KEY[key] for name in CLAIMED if (key := f"{name}/{_REPLACEABILITY}") in BY_KEY
-        }
-        published = {name: float(cell.printed) for name, cell in cells.items()}
+        printed = {name: BY_KEY.get(f"{name}/{_REPLACEABILITY}") for name in CLAIMED}
+    published = {name: float(row.printed) for name, row in printed.items() if row}
     return {
         reading: [surface.get(reading, []), residual, published]
         for reading, residual in by(rivals, "tags.reading", "tags.residual")
@@ -162,16 +156,12 @@ def draw_parsing_margins(rows: Sequence[ParsingRow]) -> Figure:
             axes.plot(places, proved[chosen], marker, color=colour, label=label)
     axes.axhline(0, color="0.4", linewidth=0.8)
     axes.set_xticks(sorted(set(position.tolist())))
-    axes.set_xlabel("clause position, from 0 (one dot per clause)")
+    axes.set(xlabel="clause position, from 0 (one dot per clause)")
     axes.set_ylabel("margin (residual along the\ndifference of unit prototypes)")
     counted = f"{int(is_certified.sum())} of {len(rows)} cases certified"
     axes.set_title(f"Parsing, all earlier clauses free: {counted}")
     axes.legend(loc="upper right")
     return figure
-
-
-def _draw_curve(axes: Axes, values: Sequence[float], style: tuple[str, str], label: str) -> None:
-    axes.plot(values, marker=style[1], markersize=4, color=style[0], label=label)
 
 
 def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | None) -> None:
@@ -194,11 +184,11 @@ def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | Non
 def _draw_by_cut(axes: Axes, rows: Sequence[SurfaceRow], versions: Sequence[str]) -> None:
     cuts = sorted({row.cut for row in rows})
     by_cell = by(rows, "cell", "version")
-    curves = [(_EQUIVALENCE, version, _style(version)) for version in versions]
-    for cell, version, style in [*curves, ("component equivalence/output", None, (GREEN, "^"))]:
+    curves = [(_EQUIVALENCE, version) for version in versions]
+    for cell, version in [*curves, ("component equivalence/output", None)]:
         epsilons = {row.cut: row.epsilon for row in by_cell[cell, version]}
         label = f"{cell}: {version}" if version else cell
-        _draw_curve(axes, [epsilons[cut] for cut in cuts], style, label)
+        axes.plot([epsilons[cut] for cut in cuts], label=label, **_look(version))
     constant = {row.cut: row.constant_bits for row in rows}
     names = [f"{cut:g}" + f"\n({constant[cut]})" * (constant[cut] > 0) for cut in cuts]
     axes.set_xticks(range(len(cuts)), names)

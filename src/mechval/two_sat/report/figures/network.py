@@ -12,14 +12,8 @@ from mechval.reporting import figures
 from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, PURPLE, SERIES, VERMILLION
 from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
-from mechval.two_sat.circuit.evidence import gather, neuron_rows
+from mechval.two_sat.circuit.evidence import coverage, gather, neuron_rows
 from mechval.two_sat.circuit.evidence.contributions import HISTOGRAMS, HistogramRow
-from mechval.two_sat.circuit.evidence.coverage import (
-    COVERAGE,
-    PROGRAM_QUALITY,
-    CoverageRow,
-    QualityRow,
-)
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SparsityRow
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, network_sections
@@ -27,6 +21,7 @@ from mechval.two_sat.report.published_values import CARRYING_NEURONS, TRAINING_L
 
 _MOST_LABELLED_NEURONS = 40
 _MOST_MARKED_CELLS = 2_500
+_ASSIGNMENT = "assignment a (bit v is the value of variable v)"
 _TITLES = {
     "training": "phase training: all weights",
     "finishing": "phase finishing: last MLP alone,\non cached residual streams",
@@ -75,14 +70,14 @@ def draw_sparsity(snapshots: Sequence[SparsityRow], with_published: bool) -> Fig
     phases = by(snapshots, "phase")
     figure, (found,) = figures.grid(1, len(phases), 3.2, sharey=True)
     for axes, (phase, points) in zip(found, phases.items(), strict=True):
-        steps, counts = [p.step for p in points], [p.carrying_neurons for p in points]
+        steps, counts = zip(*((p.step, p.carrying_neurons) for p in points), strict=True)
         axes.plot(steps, counts, "o-", color=BLUE, markersize=3, label="this run")
         if with_published:
             label = f"published model: {CARRYING_NEURONS}"
             axes.axhline(CARRYING_NEURONS, color=VERMILLION, linestyle="--", label=label)
         axes.set_xscale("symlog", linthresh=1)
-        axes.set_xlim(-0.2, 6 * max(1, steps[-1]))
-        axes.set_xlabel("optimizer step (log)" if axes is found[0] else "step of this phase (log)")
+        label = "optimizer step (log)" if axes is found[0] else "step of this phase (log)"
+        axes.set(xlabel=label, xlim=(-0.2, 6 * max(1, steps[-1])))
         axes.set_title(f"{_TITLES.get(phase, f'phase {phase}')}; {counts[-1]} at its end")
     sizes = " or ".join(f"{n:,}" for n in sorted(by(snapshots, "n")))
     found[0].set_ylabel(f"neurons with 99.9 % of the effect\n(N = {sizes} selection formulas)")
@@ -111,8 +106,8 @@ def draw_neuron_effects(
     top.set_title("largest activation times size of the coefficient on the s logit")
     carried = 100 * np.cumsum([row.effect_share for row in shown])
     bottom.plot(ranks, carried, ".-", color=BLUE, markersize=4)
+    bottom.set(xlabel=f"neurons by falling effect, k (of {len(neurons):,})")
     bottom.set_ylabel("carried by the first k (%)")
-    bottom.set_xlabel(f"neurons by falling effect, k (of {len(neurons):,})")
     label = f"{n_carrying} neurons carry {facts.effect_share:.1%}"
     for axes in (top, bottom):
         axes.axvline(n_carrying, color=BLACK, linestyle=":", linewidth=1, label=label)
@@ -151,20 +146,20 @@ def draw_assignments(
     largest = values.max(axis=1, keepdims=True)
     bars.barh(range(len(names)), largest[:, 0].tolist(), color="0.6", height=0.8)
     bars.invert_xaxis()
-    bars.set_xlabel("largest mean\nactivation")
     bars.xaxis.set_major_locator(MaxNLocator(3))
     is_labelled = len(names) <= _MOST_LABELLED_NEURONS
     bars.set_yticks(range(len(names)) if is_labelled else [], names * is_labelled)
     bars.set_ylabel("neuron" if is_labelled else f"{len(names)} neurons")
+    bars.set_xlabel("largest mean\nactivation")
     relative = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
-    image = figures.heat_map(cells, relative, "cividis", 0.0, 1.0)
-    cells.set_xlabel("assignment a (bit v is the value of variable v)")
+    figures.heat_map(cells, relative, "cividis", 0.0, 1.0)
+    cells.set_xlabel(_ASSIGNMENT)
     if values.size <= _MOST_MARKED_CELLS:
         marked = [(a, row) for row, name in enumerate(names) for a in read[name].assignments]
         cells.scatter(*np.array(marked).reshape(-1, 2).T, s=5, color=VERMILLION, linewidths=0)
         cells.set_title("dot: assignment is in the neuron's disjunction", loc="left")
     label = "mean activation over formulas that a\nsatisfies, of the neuron's largest"
-    figure.colorbar(image, ax=cells, label=label)
+    figures.colour_bar(figure, [cells], label)
     return figure
 
 
@@ -174,22 +169,21 @@ def draw_assignment_effects(effects: Sequence[neuron_rows.AssignmentEffectRow]) 
     every assignment is covered about as well."""
     figure, (axes,) = figures.panels(1, panel_height=2.2)
     axes.bar([row.assignment for row in effects], [row.total_effect for row in effects], color=BLUE)
-    axes.set_ylabel("total effect\n(logits on s)")
-    axes.set_xlabel("assignment a (bit v is the value of variable v)")
+    axes.set(ylabel="total effect\n(logits on s)", xlabel=_ASSIGNMENT)
     axes.set_title("mean over the test formulas that an assignment satisfies")
     return figure
 
 
-@shown_in("evidence", PROGRAM_QUALITY, COVERAGE, neuron_rows.NEURONS)
+@shown_in("evidence", coverage.PROGRAM_QUALITY, coverage.COVERAGE, neuron_rows.NEURONS)
 def draw_neuron_programs(
-    quality: Sequence[QualityRow],
-    coverage: Sequence[CoverageRow],
+    quality: Sequence[coverage.QualityRow],
+    covering: Sequence[coverage.CoverageRow],
     neurons: Sequence[neuron_rows.NeuronRow],
 ) -> Figure:
     """F1 of each neuron's programs, one point per neuron and program: points far below 1 are
     neurons that the program does not describe well."""
     effects = {row.neuron: row.effect for row in neurons}
-    figure, found = figures.facets(coverage, "reading", panel_height=2.5)
+    figure, found = figures.facets(covering, "reading", panel_height=2.5)
     for axes, reading, programs in found:
         chosen = by(quality, "reading").get(reading, [])
         places = [effects[row.neuron] for row in chosen]
@@ -200,8 +194,7 @@ def draw_neuron_programs(
             axes.scatter(places, f1, s=14, color=colour, marker=marker, alpha=0.8, label=label)
         axes.set(ylabel="F1 on test formulas", xlabel="largest effect of the neuron (logits on s)")
         axes.set_title(f"programs of single neurons, reading {reading}")
-        title = "covered assignments\npruned (unpruned)"
-        figures.legend_beside(axes, title=title)
+        figures.legend_beside(axes, title="covered assignments\npruned (unpruned)")
     return figure
 
 
@@ -219,7 +212,7 @@ def draw_clause_contributions(rows: Sequence[HistogramRow], facts: gather.Circui
             axes.stairs(share, edges, color=colour, linewidth=1)
         axes.set(yscale="log", title=f"head {head}, {quantity}", ylabel="clauses (%)")
     for axes, *_ in found[-2:]:
-        axes.set_xlabel("contribution of one clause\n(exp(score) × value; exp(score))")
+        axes.set(xlabel="contribution of one clause\n(exp(score) × value; exp(score))")
     figures.legend_below(figure, [found[0][0]], 3)
     told = "clauses by whether they violate its assignments"
     figure.suptitle(f"neuron {facts.shown_neuron}: {told}")

@@ -32,10 +32,7 @@ def family(tables: Measured, name: str) -> list[VariantRow]:
 
 
 def rivals(tables: Measured) -> Figure:
-    programs: dict[str, list[VariantRow]] = {}
-    for row in family(tables, "rival"):
-        programs.setdefault(row.tags["setting"], []).append(row)
-    return draw_rivals(programs, "rivals", 0.5)
+    return draw_rivals(family(tables, "rival"), 0.5)
 
 
 def surface_row(cell: str, cut: float, epsilon: float, **others: object) -> SurfaceRow:
