@@ -13,7 +13,6 @@ from mechval.two_sat.circuit.evidence.gather import FACTS
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.network.training import LEARNING_CURVE, Accuracy
 from mechval.two_sat.report import (
-    axiom_sections,
     claim_sections,
     ledger_sections,
     measured,
@@ -26,7 +25,7 @@ from mechval.two_sat.report.figures import attention, claim, network, theorem
 PACKAGE = __name__.rpartition(".")[0]
 TEXTS = (
     *(published_values.DATA_FILE, targets.DATA_FILE),
-    *(axiom_sections.HERE / name for name in null_rates.FILES),
+    *(claim_sections.HERE / name for name in null_rates.FILES),
     *report.templates(PACKAGE),
 )
 """What the report says besides what its modules do."""
@@ -80,7 +79,7 @@ _SECTIONS: tuple[Maker, ...] = (
     network_sections.training,
     network_sections.consolidation,
     network_sections.circuit,
-    axiom_sections.axioms,
+    claim_sections.axioms,
     ledger_sections.theorem,
     ledger_sections.ledger,
     ledger_sections.parsing,
@@ -91,8 +90,8 @@ _SECTIONS: tuple[Maker, ...] = (
     claim_sections.better,
     network_sections.evidence,
     claim_sections.derivability_and_size,
-    axiom_sections.nulls,
-    axiom_sections.progress,
+    claim_sections.nulls,
+    claim_sections.progress,
 )
 MAKERS = with_figures(_SECTIONS, *FIGURES)
 

@@ -13,9 +13,9 @@ from mechval.two_sat.certify.drift.answer import DRIFT
 from mechval.two_sat.certify.ledger import LEDGER
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
 from mechval.two_sat.certify.theorem import mechanism
+from mechval.two_sat.certify.theorem import theorem as theorem_rows
 from mechval.two_sat.certify.theorem.routes import LENGTHS
-from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
-from mechval.two_sat.certify.theorem.theorem import LEMMAS, NEURONS, THEOREM, LemmaStatus
+from mechval.two_sat.certify.theorem.theorem import THEOREM, CellProof, LemmaStatus
 from mechval.two_sat.report import measured
 from mechval.two_sat.single import counterexamples as cases
 
@@ -31,37 +31,29 @@ def ledger(files: RunFiles) -> Section:
     cells = [cell for cell in files.rows(CELLS) if measured.has_tags(cell, tags)]
     sampled = cell_statements(cells, "all formulas", "uniform within each class, half satisfiable")
     note = f"Of the axioms, `…/{tags['reading']}/{tags['residual']}` is shown."
-    shown_ones = {cell.interpretation for cell in cells}
-    shown = [
-        row
-        for row in files.rows(LEDGER)
-        if row.file != Path(CELL_PROOFS.file).name or row.interpretation in shown_ones
-    ]
-    return ledger_section([*shown, *sampled], note)
+    names, proofs = {cell.interpretation for cell in cells}, Path(theorem_rows.CELLS.file).name
+    rows = [row for row in files.rows(LEDGER) if row.file != proofs or row.interpretation in names]
+    return ledger_section([*rows, *sampled], note)
 
 
 def parsing(files: RunFiles) -> Section:
     """Certified cases and the weakest of them, by clause position."""
-    by_position = sorted(by(files.rows(PARSING), "clause_position").items())
 
-    def of(pick: Callable[..., Any], name: str) -> Callable[[Any], Any]:
-        return lambda item: pick(getattr(case, name) for case in item[1])
+    def of(pick: Callable[..., Any], name: str) -> Callable[[Sequence[ParsingRow]], Any]:
+        return lambda cases: pick(getattr(case, name) for case in cases)
 
-    def certified(item: tuple[int, Sequence[ParsingRow]]) -> CellText:
-        found = [case.status is CaseStatus.CERTIFIED for case in item[1]]
-        return counted(sum(found), len(found))
+    def certified(cases: Sequence[ParsingRow]) -> CellText:
+        return counted(sum(case.status is CaseStatus.CERTIFIED for case in cases), len(cases))
 
-    def weakest(item: tuple[int, Sequence[ParsingRow]]) -> str:
-        return f"`{min(item[1], key=lambda case: case.margin).literals}`"
-
+    by_position = by(files.rows(PARSING), "clause_position")
     shown = show(
-        by_position,
-        ("clause position", lambda item: item[0]),
+        [by_position[position] for position in sorted(by_position)],
+        ("clause position", of(min, "clause_position")),
         ("certified", certified),
         ("worst proved margin", of(min, "margin")),
         ("smallest found", of(min, "attained_margin")),
         ("rounding error", of(max, "numerical_error")),
-        ("of clause", weakest),
+        ("of clause", lambda cases: f"`{min(cases, key=lambda case: case.margin).literals}`"),
         ("least attention to own clause", of(min, "own_clause_attention")),
         ("branches", of(sum, "n_branches")),
     )
@@ -74,15 +66,15 @@ def theorem(files: RunFiles) -> Section | None:
         return None
     found = files.record(THEOREM)
     n_distinct = 2 * found.n_variables * (found.n_variables - 1)
+    shown = {"heads": mechanism.HEADS, "at_work": mechanism.NEURONS, "bounds": theorem_rows.NEURONS}
+    is_shown = files.has(mechanism.NEURONS)
     parts = {
-        "is_proved": found.status is LemmaStatus.PROVED,
-        "answers": found.answers is LemmaStatus.PROVED,
+        "found": found,
         "formulas": _written(int(found.formulas)),
-        "failing": found.failing_lemma,
-        "terms": f"{found.terms:,}",
         "multisets": _written(comb(n_distinct + found.n_clauses - 1, found.n_clauses)),
-        "neurons": len(found.neurons),
-        "lemmas": files.show(LEMMAS, "name statement status margin moved rounding unit stopped_by"),
+        "lemmas": files.show(
+            theorem_rows.LEMMAS, "name statement status margin moved rounding unit stopped_by"
+        ),
         "lengths": files.show(
             LENGTHS,
             ("route", "route"),
@@ -93,32 +85,18 @@ def theorem(files: RunFiles) -> Section | None:
         if files.has(LENGTHS)
         else None,
         "cells": show(
-            by(found.cells, "interpretation").items(),
-            ("interpretation", lambda item: f"`{item[0]}`"),
-            (
-                "certified, ε = 0",
-                lambda item: counted(sum(c.status is LemmaStatus.PROVED for c in item[1]), 12),
-            ),
+            by(found.cells, "interpretation").values(),
+            ("interpretation", lambda cells: f"`{cells[0].interpretation}`"),
+            ("certified, ε = 0", _proved),
         ),
         "is_consolidated": files.settings.consolidate is not None,
-        **_mechanism(files),
+        **{name: files.rows(table) if is_shown else () for name, table in shown.items()},
     }
     return Section("Theorem: all formulas at once", "theorem.md", parts)
 
 
-def _mechanism(files: RunFiles) -> dict[str, Any]:
-    """What a network that is proved does; nothing of another."""
-    if not files.has(mechanism.NEURONS):
-        return {"heads": None}
-    heads, at_work = files.rows(mechanism.HEADS), files.rows(mechanism.NEURONS)
-    bounds = files.rows(NEURONS)
-    return {
-        "heads": len(heads),
-        "share": (min(head.least for head in heads), max(head.most for head in heads)),
-        "drop": (min(each.drop_least for each in at_work), max(each.drop_most for each in at_work)),
-        "on": (min(each.on or 0.0 for each in bounds), max(each.highest or 0.0 for each in bounds)),
-        "assignments": len({each.assignment for each in at_work}),
-    }
+def _proved(cells: Sequence[CellProof]) -> CellText:
+    return counted(sum(cell.status is LemmaStatus.PROVED for cell in cells), 12)
 
 
 def drift(files: RunFiles) -> Section | None:
@@ -146,12 +124,12 @@ def counterexamples(files: RunFiles) -> Section:
     shown = show(
         [smallest for smallest, *_ in by_cell.values()],
         ("cell", lambda case: f"{case.axiom}, {case.component}"),
-        ("first interpretation", lambda case: f"`{case.interpretation}`"),
+        ("first interpretation", "`interpretation`"),
         ("fails on", lambda case: counted(case.held_out_disagreements, case.held_out)),
         ("distinct clauses", "distinct_clauses"),
         ("network says", "network_label"),
         ("due to", lambda case: _shortened(case.responsible)),
-        ("name", lambda case: f"`{case.file}`"),
+        ("name", "`file`"),
     )
     parts = {"rule": cases.PADDING_RULE, "cases": shown if by_cell else None}
     return Section("Counterexamples", "counterexamples.md", parts)

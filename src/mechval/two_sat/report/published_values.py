@@ -10,9 +10,7 @@ appendix, and the training log of its published network.
 from collections.abc import Mapping
 from pathlib import Path
 
-from mechval.axioms import Cell
 from mechval.reporting.paper_comparison import Published, load_published
-from mechval.two_sat.interpretation import PARSE
 from mechval.two_sat.problem import Problem
 
 DATA_FILE = Path(__file__).with_name("published_values.csv")
@@ -31,11 +29,3 @@ TRAINING_LOG: Mapping[int, float] = {
     epoch * _FORMULAS_PER_EPOCH: float(BY_KEY[f"log/epoch {epoch}"].printed) for epoch in _EPOCHS
 }
 """Formulas seen to the test accuracy that the published log prints there."""
-
-
-def printed_cell(version: str, cell: Cell) -> Published | None:
-    """The paper's number for a cell of its axiom table; None for another version's.
-
-    The two versions parse alike: the paper prints that once.
-    """
-    return BY_KEY.get(f"{'trees' if cell.component == PARSE else version}/{cell.name}")

@@ -10,7 +10,7 @@ from mechval.reporting.report import make_sections, with_figures
 from mechval.two_sat.circuit.evidence.neuron_rows import MeanActivationRow, NeuronReading, NeuronRow
 from mechval.two_sat.network.training import LearningCurveRow
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.report import axiom_sections, content, network_sections
+from mechval.two_sat.report import claim_sections, content, network_sections
 from mechval.two_sat.report.figures.network import draw_assignments, draw_learning_curve
 from tests.unit.two_sat.report.toy_results import write_results
 
@@ -70,7 +70,7 @@ SIZES = {
 def test_every_figure_can_be_drawn_at_every_size(tmp_path: Path, size):
     problem, n_neurons = size
     files = write_results(tmp_path / "run", problem, n_neurons=n_neurons)
-    makers = (network_sections.training, network_sections.circuit, axiom_sections.axioms)
+    makers = (network_sections.training, network_sections.circuit, claim_sections.axioms)
     sections = make_sections(with_figures(makers, *content.FIGURES), files)
     figures = [figure for section in sections for figure in section.figures]
     with figure_style():

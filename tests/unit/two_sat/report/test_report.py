@@ -14,7 +14,7 @@ from mechval.reporting.report import Maker, RunFiles
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import CellProof, LemmaStatus
 from mechval.two_sat.problem import Problem
-from mechval.two_sat.report import axiom_sections, content, network_sections
+from mechval.two_sat.report import claim_sections, content, network_sections
 from mechval.two_sat.report.published_values import PUBLISHED
 from mechval.two_sat.stages import report
 from tests.settings import STAGES
@@ -30,7 +30,7 @@ MAKERS: tuple[Maker, ...] = (
     network_sections.accuracy,
     network_sections.training,
     network_sections.circuit,
-    axiom_sections.axioms,
+    claim_sections.axioms,
 )
 
 

@@ -56,8 +56,9 @@ def draw_mean_attention(rows: Sequence[recording.MeanAttentionRow]) -> Figure:
         by_head = by(own, "head")
         for index, (head, chosen) in enumerate(by_head.items()):
             places, means = zip(*((row.position, row.attention) for row in chosen), strict=True)
-            look = {"color": SERIES[index % len(SERIES)], "marker": MARKERS[index % len(MARKERS)]}
-            axes.plot(places, means, markersize=3, linewidth=0.8, label=f"head {head}", **look)
+            look: dict[str, Any] = {"color": SERIES[index % len(SERIES)], "markersize": 3}
+            look |= {"marker": MARKERS[index % len(MARKERS)], "linewidth": 0.8}
+            axes.plot(places, means, label=f"head {head}", **look)
         axes.set(ylabel="mean attention weight", ylim=(0, None))
         axes.set_title(f"block {block}, {_ASKING[block]} ({own[0].n:,} formulas)")
         figures.legend_beside(axes, ncols=1 + len(by_head) // 9)
