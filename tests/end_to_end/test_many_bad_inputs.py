@@ -22,8 +22,6 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 FORMULA = "(x0 | ~x1)"
 
-UNKNOWN = ("training.neuron_decay", "nulls.training.neuron_decay", "nulls.training.betas")
-"""Keys that Hydra refuses before a value is looked at."""
 POSITIVE = {
     f"{block}.{name}": bad
     for block in ("training", "finishing", "nulls.training")
@@ -37,7 +35,6 @@ POSITIVE = {
         "decay_from": ("1.0", "-0.1"),
         "precision": ("float8",),
     }.items()
-    if f"{block}.{name}" not in UNKNOWN
 }
 SETTINGS = [
     *(f"{name}={value}" for name, values in POSITIVE.items() for value in values),

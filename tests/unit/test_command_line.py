@@ -80,8 +80,8 @@ WRONG = {
         "wandb.mod is not a known setting; allowed here: mode, entity, project.",
     ),
     "known key without a value": (
-        ("+stage=data", "training.neuron_decay=3"),
-        "training.neuron_decay has no value yet in this preset; allowed: with a plus, +training.",
+        ("+stage=data", "consolidate.bounding=1"),
+        "consolidate.bounding has no value yet in this preset; allowed: with a plus, +consolidate.",
     ),
     "unknown key of Hydra": (("+stage=data", "hydra.foo=3"), "the command line is refused (Could "),
     "completion of no shell": (
