@@ -3,12 +3,13 @@
 from mechval.transformer.architecture import Architecture
 from mechval.transformer.hooks import HookPoint, hook_names
 from mechval.transformer.last_position import answer_logits
-from mechval.transformer.model import MLP, Attention, Block, Transformer
+from mechval.transformer.model import MLP, Attended, Attention, Block, Transformer
 from mechval.transformer.weights import load_weights, named_weights, save_weights
 
 __all__ = [
     "MLP",
     "Architecture",
+    "Attended",
     "Attention",
     "Block",
     "HookPoint",

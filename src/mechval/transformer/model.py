@@ -1,6 +1,7 @@
 """The network: embeddings, attention, ReLU MLP, unembedding; no LayerNorm; ``x @ W``."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -11,6 +12,7 @@ from mechval.transformer.hooks import HookedModule, HookPoint, hook_names
 
 Resid = Float[Tensor, "batch pos d_model"]
 Heads = Float[Tensor, "batch pos head_index d_head"]
+Queries = Float[Tensor, "batch query_pos head_index d_head"]
 Pattern = Float[Tensor, "batch head_index query_pos key_pos"]
 QueryPositions = Int[Tensor, " query_pos"]
 
@@ -18,6 +20,15 @@ QueryPositions = Int[Tensor, " query_pos"]
 def zero_matrix(rows: int, columns: int) -> nn.Parameter:
     """A matrix of weights that are not drawn yet."""
     return nn.Parameter(torch.zeros(rows, columns))
+
+
+class Attended(NamedTuple):
+    """Attention from some positions: scores before the softmax, scaled and masked; what it adds to
+    the residual stream there."""
+
+    scores: Pattern
+    pattern: Pattern
+    out: Float[Tensor, "batch query_pos d_model"]
 
 
 class Attention(nn.Module):
@@ -62,24 +73,58 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch query_pos d_model"]:
         """Attention output at all positions or at those asked for."""
         queries, keys, positions = self._queries_and_keys(resid_pre, query_positions)
-        values = self.hook_v(self._split(resid_pre @ self.value))
+        values = self._values(resid_pre)
         mixed = self._softmax(queries, keys, positions) @ values.transpose(1, 2)
         return self.hook_z(mixed.transpose(1, 2)).flatten(2) @ self.output
 
+    def attend_from(self, resid_pre: Resid, query_positions: QueryPositions) -> Attended:
+        """What `forward` gives at a few positions, up to rounding, in a fraction of its time.
+
+        W_K is applied to the queries and W_V after the weighted mean, so that no key or value of
+        another position is computed unless a function is set on its hook.
+        """
+        queries = self.hook_q(self._split(resid_pre[:, query_positions] @ self.query))
+        scores = self._scores(self._products(queries, resid_pre), query_positions)
+        pattern = self.hook_pattern(scores.softmax(dim=-1))
+        mixed = self.hook_z(self._mixed(pattern, resid_pre))
+        return Attended(scores, pattern, mixed.flatten(2) @ self.output)
+
+    def _products(self, queries: Queries, resid_pre: Resid) -> Pattern:
+        if self.hook_k.functions:
+            return queries.transpose(1, 2) @ self._keys(resid_pre).permute(0, 2, 3, 1)
+        sought = torch.einsum("bqhe,hde->bhqd", queries, self.W_K)
+        products = sought.flatten(1, 2) @ resid_pre.transpose(1, 2)
+        return products.unflatten(1, (self.n_heads, -1))
+
+    def _mixed(self, pattern: Pattern, resid_pre: Resid) -> Queries:
+        if self.hook_v.functions:
+            return (pattern @ self._values(resid_pre).transpose(1, 2)).transpose(1, 2)
+        pooled = (pattern.flatten(1, 2) @ resid_pre).unflatten(1, (self.n_heads, -1))
+        return torch.einsum("bhqd,hde->bqhe", pooled, self.W_V)
+
     def _queries_and_keys(
         self, resid_pre: Resid, positions: QueryPositions | None
-    ) -> tuple[Tensor, Heads, QueryPositions]:
+    ) -> tuple[Queries, Heads, QueryPositions]:
         """Of every head; the queries' positions, all where none are asked for, come third."""
         if positions is None:
             positions = torch.arange(resid_pre.shape[1], device=resid_pre.device)
         queries = self.hook_q(self._split(resid_pre[:, positions] @ self.query))
-        return queries, self.hook_k(self._split(resid_pre @ self.key)), positions
+        return queries, self._keys(resid_pre), positions
 
-    def _softmax(self, queries: Tensor, keys: Heads, positions: QueryPositions) -> Pattern:
-        scores = queries.transpose(1, 2) @ keys.permute(0, 2, 3, 1) / math.sqrt(self.d_head)
-        future = torch.arange(keys.shape[1], device=keys.device) > positions[:, None]
-        masked = self.hook_attn_scores(scores.masked_fill(future, -torch.inf))
-        return self.hook_pattern(masked.softmax(dim=-1))
+    def _softmax(self, queries: Queries, keys: Heads, positions: QueryPositions) -> Pattern:
+        products = queries.transpose(1, 2) @ keys.permute(0, 2, 3, 1)
+        return self.hook_pattern(self._scores(products, positions).softmax(dim=-1))
+
+    def _scores(self, products: Pattern, positions: QueryPositions) -> Pattern:
+        scores = products / math.sqrt(self.d_head)
+        future = torch.arange(scores.shape[-1], device=scores.device) > positions[:, None]
+        return self.hook_attn_scores(scores.masked_fill(future, -torch.inf))
+
+    def _keys(self, resid_pre: Resid) -> Heads:
+        return self.hook_k(self._split(resid_pre @ self.key))
+
+    def _values(self, resid_pre: Resid) -> Heads:
+        return self.hook_v(self._split(resid_pre @ self.value))
 
     def _split(self, stacked: Resid) -> Heads:
         return stacked.unflatten(-1, (self.n_heads, self.d_head))

@@ -99,6 +99,19 @@ def test_attention_from_chosen_positions_is_a_part_of_that_from_all() -> None:
     torch.testing.assert_close(attn(resid, chosen), attn(resid)[:, chosen])
 
 
+@pytest.mark.parametrize("hook", [None, "q", "k", "v", "attn_scores", "pattern", "z"])
+def test_attention_from_few_positions_is_that_of_the_forward_pass(hook: str | None) -> None:
+    model = network(Architecture(d_model=8, d_mlp=8, n_heads=(2, 4)))
+    resid, chosen = model.embed(tokens(0)), torch.tensor([4, 1])
+    attn = model.block(1).attn
+    with model.hooks([(f"blocks.1.attn.hook_{hook}", lambda t, hook: t.tanh())] if hook else []):
+        scores, pattern, out = attn.attend_from(resid, chosen)
+        torch.testing.assert_close(out, attn(resid, chosen))
+        torch.testing.assert_close(pattern, attn.pattern(resid, chosen))
+    if hook != "pattern":
+        torch.testing.assert_close(pattern, scores.softmax(dim=-1))
+
+
 def test_attention_sums_to_one_over_what_it_may_see() -> None:
     model = network(Architecture(d_model=8, d_mlp=8, n_heads=(2, 4)))
     pattern = model.block(0).attn.pattern(model.embed(tokens(0)))

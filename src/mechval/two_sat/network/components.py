@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mechval.progress import progress_bar
-from mechval.transformer import Architecture, Transformer
+from mechval.transformer import Architecture, Attended, Transformer
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, Vocabulary, encode_formulas
 from mechval.two_sat.network.answer import labels
@@ -57,12 +57,16 @@ class Components:
         """Tokens to the residual stream after block 0."""
         return self.model.block(0)(self.model.embed(tokens))
 
+    def attend_from_answer(self, resid: Float[Tensor, "batch pos d_model"]) -> Attended:
+        """Block 1's attention from the answer position, the only query."""
+        position = torch.tensor([self.layout.answer_position], device=resid.device)
+        return self.model.block(1).attn.attend_from(resid, position)
+
     def answer_attention(
         self, resid: Float[Tensor, "batch pos d_model"]
     ) -> Float[Tensor, "batch d_model"]:
         """What block 1's attention adds at the answer position (``blocks.1.hook_attn_out``)."""
-        position = torch.tensor([self.layout.answer_position], device=resid.device)
-        return self.model.block(1).attn(resid, position)[:, 0]
+        return self.attend_from_answer(resid).out[:, 0]
 
     def evaluate(
         self,
@@ -77,8 +81,10 @@ class Components:
         return AnswerState(self.model.block(1).mlp.hidden(resid_mid), resid_mid)
 
     def answer_logits(self, state: AnswerState) -> Float[Tensor, "batch d_vocab"]:
-        resid_post = state.resid_mid + self.model.block(1).mlp.project(state.hidden)
-        return resid_post @ self.model.W_U
+        """Logits at the answer position. W_out is applied to W_U, not to every state: there are
+        fewer tokens than dimensions of the residual stream."""
+        mlp, W_U = self.model.block(1).mlp, self.model.W_U
+        return (state.resid_mid + mlp.b_out) @ W_U + state.hidden @ (mlp.W_out @ W_U)
 
     def output(self, state: AnswerState) -> Int[Tensor, " batch"]:
         """The predicted label: 1 where the answer is ``s``, else 0."""

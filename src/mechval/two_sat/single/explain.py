@@ -171,9 +171,8 @@ def _read_clauses(
     second = list(subject.components.layout.second_literal_positions)
     cosines = normalize(resid[0, second], dim=-1) @ normalize(subject.circuit.prototypes, dim=-1).T
     model = subject.components.model
-    asking = torch.tensor([*second, subject.components.layout.answer_position])
-    first_block = model.block(0).attn.pattern(model.embed(tokens), asking)[0]
-    from_answer = model.block(1).attn.pattern(resid, asking[-1:])[0, :, 0]
+    first_block = model.block(0).attn.pattern(model.embed(tokens), torch.tensor(second))[0]
+    from_answer = subject.components.attend_from_answer(resid).pattern[0, :, 0]
     readings = []
     for place, (clause_id, cosine) in enumerate(zip(clause_ids.tolist(), cosines, strict=True)):
         own = first_block[:, place, [second[place] - 1, second[place]]].sum(dim=1)

@@ -160,7 +160,6 @@ def _record(subject: Subject, recorded: Recorded, kept: Int[Tensor, " kept"]) ->
     components, problem, circuit = subject.components, subject.problem, subject.circuit
     tokens = encode_formulas(problem, torch.tensor([recorded.clause_ids]))
     resid = components.parse(tokens)
-    position = torch.tensor([components.layout.answer_position])
     state = components.evaluate(resid)
     logits = components.answer_logits(state)[0]
     w_out = components.model.block(1).mlp.W_out[kept]
@@ -170,7 +169,7 @@ def _record(subject: Subject, recorded: Recorded, kept: Int[Tensor, " kept"]) ->
     own = {
         "hidden": state.hidden[0, kept],
         "direct": direct,
-        "attention": components.model.block(1).attn.pattern(resid, position)[0, :, 0],
+        "attention": components.attend_from_answer(resid).pattern[0, :, 0],
     }
     return {
         "name": recorded.name,

@@ -12,7 +12,6 @@ from mechval.reporting import report
 from mechval.two_sat.certify.theorem import mechanism
 from mechval.two_sat.certify.theorem.lemmas import write_theorem
 from mechval.two_sat.certify.theorem.neurons import falsified_clauses
-from mechval.two_sat.circuit.evidence.recording import answer_attention
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import is_satisfiable, truth_tables
@@ -42,7 +41,7 @@ def test_no_formula_gives_a_clause_another_share(folder: Path) -> None:
     components = Components(model, FOUR)
     resid = components.parse(encode_formulas(FOUR, torch.tensor(FORMULAS)))
     read = [*components.layout.second_literal_positions, components.layout.answer_position]
-    weights = answer_attention(model, resid).pattern[:, :, read]
+    weights = components.attend_from_answer(resid).pattern[:, :, 0, read]
     shares = (weights / weights.sum(-1, keepdim=True))[:, :, :-1]
     for row, own in zip(mechanism.HEADS.read(folder), shares.unbind(1), strict=True):
         assert row.least - 1e-6 <= float(own.min())

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from mechval import tables
 from mechval.progress import track
-from mechval.two_sat.circuit.evidence.recording import answer_attention
 from mechval.two_sat.circuit.extract import Circuit, Reading
 from mechval.two_sat.formulas.dataset import Split
 from mechval.two_sat.formulas.tokens import FormulaLayout, encode_formulas
@@ -128,7 +127,8 @@ def contribution_batches(
         tokens = encode_formulas(components.problem, clause_ids.to(components.device))
         resid = components.parse(tokens)
         values = torch.einsum("bpd,hdn->bhpn", resid, along).double().cpu()
-        denominator = answer_attention(model, resid).scores.double().cpu().exp()
+        scores = components.attend_from_answer(resid).scores[:, :, 0]
+        denominator = scores.double().cpu().exp()
         yield Contributions(
             constant=(resid[:, -1] @ weights + mlp.b_in[neurons]).double().cpu(),
             numerator=denominator[..., None] * values,

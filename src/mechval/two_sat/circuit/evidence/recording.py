@@ -1,6 +1,5 @@
 """What the network does at the answer token on every formula of a split, and how it attends."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mechval import tables
-from mechval.transformer import Transformer
 from mechval.two_sat.circuit.evidence.scores import PatternRow, pattern_rows
 from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.formulas.dataset import Split
@@ -37,51 +35,24 @@ class AnswerRecord:
         return self.resid_pre + self.attn_out
 
 
-@dataclass(frozen=True)
-class AnswerAttention:
-    """Block 1's attention from the answer position, on one batch. ``scores``: before the softmax,
-    scaled by 1/sqrt(d_head). ``attn_out``: what the attention adds to the residual stream."""
-
-    scores: Float[Tensor, "batch head_index pos"]
-    attn_out: Float[Tensor, "batch d_model"]
-
-    @property
-    def pattern(self) -> Float[Tensor, "batch head_index pos"]:
-        return self.scores.softmax(dim=-1)
-
-
-def answer_attention(
-    model: Transformer, resid: Float[Tensor, "batch pos d_model"]
-) -> AnswerAttention:
-    """Block 1's attention at the last position. With one query W_K is applied to the query and W_V
-    after the weighted mean: the same values up to rounding, without keys and values of every
-    position."""
-    attn = model.block(1).attn
-    query = (resid[:, -1] @ attn.query).unflatten(-1, (attn.n_heads, attn.d_head))
-    sought = torch.einsum("bhe,hde->bhd", query, attn.W_K) / math.sqrt(attn.d_head)
-    scores = torch.bmm(sought, resid.transpose(1, 2))
-    pooled = torch.bmm(scores.softmax(dim=-1), resid)
-    mixed = torch.einsum("bhd,hde->bhe", pooled, attn.W_V)
-    return AnswerAttention(scores, mixed.flatten(1) @ attn.output)
-
-
 @torch.inference_mode()
 def record_answers(components: Components, split: Split) -> AnswerRecord:
     """Run the network over ``split``; sums are accumulated in float64."""
-    resid_pre, attn_out, hidden = [], [], []
+    resid_pre, attn_outs, hidden = [], [], []
     model, attn = components.model, components.model.block(1).attn
     total = torch.zeros(attn.n_heads, components.layout.n_ctx, dtype=torch.float64)
     for tokens, _ in components.batches(split, "evidence at ':'"):
         resid = components.parse(tokens)
-        attended = answer_attention(model, resid)
+        attended = components.attend_from_answer(resid)
+        attn_out = attended.out[:, 0]
         # A copy: a view would keep the stream of every position alive.
         resid_pre.append(resid[:, -1].clone().cpu())
-        attn_out.append(attended.attn_out.cpu())
-        hidden.append(model.block(1).mlp.hidden(resid[:, -1] + attended.attn_out).cpu())
-        total += attended.pattern.sum(dim=0, dtype=torch.float64).cpu()
+        attn_outs.append(attn_out.cpu())
+        hidden.append(model.block(1).mlp.hidden(resid[:, -1] + attn_out).cpu())
+        total += attended.pattern[:, :, 0].sum(dim=0, dtype=torch.float64).cpu()
     return AnswerRecord(
         resid_pre=torch.cat(resid_pre),
-        attn_out=torch.cat(attn_out),
+        attn_out=torch.cat(attn_outs),
         hidden=torch.cat(hidden),
         mean_pattern=(total / len(split)).float(),
     )

@@ -13,7 +13,6 @@ from mechval.two_sat.circuit.evidence.contributions import (
     violation_groups,
 )
 from mechval.two_sat.circuit.evidence.recording import (
-    answer_attention,
     mean_first_pattern,
     record_answers,
 )
@@ -80,7 +79,7 @@ def test_the_record_holds_what_the_components_compute(split: Split) -> None:
     torch.testing.assert_close(record.hidden, state.hidden)
     pattern = MODEL.block(1).attn.pattern(resid)[:, :, -1]
     torch.testing.assert_close(record.mean_pattern, pattern.mean(dim=0))
-    torch.testing.assert_close(answer_attention(MODEL, resid).pattern, pattern)
+    torch.testing.assert_close(COMPONENTS.attend_from_answer(resid).pattern[:, :, 0], pattern)
 
 
 def test_the_first_pattern_looks_from_the_second_literals(split: Split) -> None:
