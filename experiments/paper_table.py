@@ -20,7 +20,7 @@ from mechval.reporting.paper_comparison import (
     Agreement,
     Comparison,
     Measured,
-    Published,
+    PrintedValue,
 )
 
 RUNS = ("published", "reference")
@@ -36,7 +36,7 @@ class Merged:
     the printed one.
     """
 
-    published: Published
+    published: PrintedValue
     published_model: Measured
     lower: float | None = tables.rate()
     upper: float | None = tables.rate()
@@ -69,15 +69,15 @@ def render(rows: list[Merged]) -> str:
     table = shown.show(
         rows,
         ("quantity", "published.quantity"),
-        ("published", "published.text"),
+        ("printed", "published.text"),
         ("published model, measured", lambda row: paper_comparison.counted(row.published_model)),
         ("90 % interval of the rate", lambda row: shown.interval(row.lower, row.upper)),
         "verdict",
         ("deviation", "published.deviation"),
         ("our model, measured the same way", lambda row: paper_comparison.counted(row.our_model)),
-        ("… against the published", "our_model_against"),
+        ("… against the printed", "our_model_against"),
         ("our model, calibrated", lambda row: paper_comparison.counted(row.our_model_calibrated)),
-        ("… against the published", "our_model_calibrated_against"),
+        ("… against the printed", "our_model_calibrated_against"),
     )
     return shown.markdown_of(table)
 

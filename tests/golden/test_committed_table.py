@@ -7,7 +7,7 @@ import pytest
 from experiments.paper_table import MERGED, Merged, merge, render
 from mechval.pipeline import Workspace
 from mechval.reporting.paper_comparison import Agreement
-from mechval.two_sat.report.published_values import PUBLISHED
+from mechval.two_sat.report.printed_values import PRINTED_VALUES
 
 STUDY = Path(__file__).resolve().parents[2] / "results" / "two_sat"
 
@@ -18,7 +18,9 @@ def rows() -> tuple[Merged, ...]:
 
 
 def test_every_printed_number_has_its_row(rows: tuple[Merged, ...]) -> None:
-    assert [row.published for row in rows] == [row for row in PUBLISHED if row.kind != "context"]
+    assert [row.published for row in rows] == [
+        row for row in PRINTED_VALUES if row.kind != "context"
+    ]
 
 
 def test_the_published_model_agrees_or_the_deviations_list_says_why(

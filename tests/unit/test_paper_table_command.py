@@ -17,12 +17,14 @@ from mechval.reporting.paper_comparison import (
     Agreement,
     Comparison,
     Measured,
-    Published,
+    PrintedValue,
 )
 
 
 def row(key: str, measured: float, **changes: Any) -> Comparison:
-    printed = Published(key, f"quantity {key}", "epsilon", Decimal("0.02"), 100, None, None, "T1")
+    printed = PrintedValue(
+        key, f"quantity {key}", "epsilon", Decimal("0.02"), 100, None, None, "T1"
+    )
     row = Comparison(
         printed,
         Measured(measured, 3, 1000),
@@ -37,7 +39,7 @@ def row(key: str, measured: float, **changes: Any) -> Comparison:
 
 def number(key: str, measured: float) -> Comparison:
     """A number that no sample stands behind, and that only the paper's reading has."""
-    printed = Published(key, f"quantity {key}", "number", Decimal(34), None, None, None, "T1")
+    printed = PrintedValue(key, f"quantity {key}", "number", Decimal(34), None, None, None, "T1")
     return Comparison(printed, Measured(float(measured)), None, None, None, Agreement.AGREES)
 
 

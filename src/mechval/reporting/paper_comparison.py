@@ -37,7 +37,7 @@ class Agreement(StrEnum):
 
 
 @dataclass(frozen=True)
-class Published:
+class PrintedValue:
     """One printed number.
 
     Its kind is ``epsilon`` (a bound on a rate), ``rate`` (a share of samples), ``number``, or
@@ -92,7 +92,7 @@ class Comparison:
     where neurons are read by rules, not by the paper's constants.
     """
 
-    published: Published
+    published: PrintedValue
     measured: Measured
     lower: float | None = tables.rate()
     upper: float | None = tables.rate()
@@ -104,18 +104,18 @@ class Comparison:
 COMPARISONS = tables.Table("report/paper.csv", Comparison)
 
 
-def against(published: Published, measured: Measured) -> str:
+def against(paper: PrintedValue, measured: Measured) -> str:
     """Whether a measured ε is at most the printed one; empty without one of the two."""
-    if published.kind != "epsilon" or measured.value is None:
+    if paper.kind != "epsilon" or measured.value is None:
         return ""
     # As printed, to three digits: the bound at 0 of 80 000 rounds to that at 0 of 80 001.
-    is_above = float(f"{measured.value:.3g}") > float(published.printed)
+    is_above = float(f"{measured.value:.3g}") > float(paper.printed)
     return "above" if is_above else "at or below"
 
 
-def load_published(path: Path) -> tuple[Published, ...]:
+def load_printed(path: Path) -> tuple[PrintedValue, ...]:
     """Read printed numbers; raises MechvalError, naming the file, for a bad row or repeated key."""
-    rows = tables.Table(f"report/{path.name}", Published).read(path.parent)
+    rows = tables.Table(f"report/{path.name}", PrintedValue).read(path.parent)
     keys = [row.key for row in rows]
     if repeated := next((key for key in keys if keys.count(key) > 1), None):
         raise MechvalError(f"{path}: key={repeated!r} is there twice; allowed: once.")
@@ -123,7 +123,7 @@ def load_published(path: Path) -> tuple[Published, ...]:
 
 
 def compare(
-    published: Sequence[Published],
+    printed: Sequence[PrintedValue],
     measured: Mapping[str, Measured],
     calibrated: Mapping[str, Measured] | None = None,
 ) -> tuple[Comparison, ...]:
@@ -131,16 +131,16 @@ def compare(
 
     Raises MechvalError if one has no measured value, or a rate comes without its count.
     """
-    published = [row for row in published if row.kind != "context"]
-    for row in published:
+    printed = [row for row in printed if row.kind != "context"]
+    for row in printed:
         if row.key not in measured:
             raise MechvalError(f"no measured value for {row.key!r}; allowed: one per printed row.")
-    rates = [row for row in published if row.kind != "number"]
+    rates = [row for row in printed if row.kind != "number"]
     corrected = _holm({row.key: _exact_p(row, measured[row.key]) for row in rates})
     beside = calibrated or {}
     return tuple(
         _compare(row, measured[row.key], corrected.get(row.key), beside.get(row.key, NOT_MEASURED))
-        for row in published
+        for row in printed
     )
 
 
@@ -151,13 +151,13 @@ def paper_section(comparisons: Sequence[Comparison], unmeasured: Sequence[str] =
     shown = show(
         comparisons,
         ("quantity", "published.quantity"),
-        ("published", lambda row: CellText(row.published.text, float(row.published.printed))),
+        ("printed", lambda row: CellText(row.published.text, float(row.published.printed))),
         ("measured", lambda row: counted(row.measured)),
         ("90 % interval of the rate", lambda row: interval(row.lower, row.upper)),
         "verdict",
-        ("measured against the published", lambda row: against(row.published, row.measured)),
+        ("measured against the printed", lambda row: against(row.published, row.measured)),
         ("calibrated reading", lambda row: counted(row.calibrated)),
-        ("calibrated against the published", lambda row: against(row.published, row.calibrated)),
+        ("calibrated against the printed", lambda row: against(row.published, row.calibrated)),
         ("deviation", "published.deviation"),
     )
     parts = {"comparisons": shown, "tally": tally, "unmeasured": ", ".join(unmeasured)}
@@ -177,22 +177,22 @@ def counted(measured: Measured) -> CellText:
 
 
 def _compare(
-    published: Published, measured: Measured, p: float | None, calibrated: Measured
+    paper: PrintedValue, measured: Measured, p: float | None, calibrated: Measured
 ) -> Comparison:
     lower = upper = None
-    if published.kind != "number":
+    if paper.kind != "number":
         lower, upper = (
-            bound(*_count_of(published, measured), EPSILON_CONFIDENCE)
+            bound(*_count_of(paper, measured), EPSILON_CONFIDENCE)
             for bound in (clopper_pearson_lower, clopper_pearson_upper)
         )
-    value, printed = measured.value, published.printed
+    value, printed = measured.value, paper.printed
     assert value is not None
     verdict = Agreement.DIFFERS
     if round_like(value, printed) == printed if p is None else p > LEVEL:
         verdict = Agreement.AGREES
     elif abs(value - float(printed)) <= CLOSE * abs(float(printed)):
         verdict = Agreement.CLOSE
-    return Comparison(published, measured, lower, upper, p, verdict, calibrated)
+    return Comparison(paper, measured, lower, upper, p, verdict, calibrated)
 
 
 def round_like(value: float, printed: Decimal) -> Decimal:
@@ -204,27 +204,27 @@ def round_like(value: float, printed: Decimal) -> Decimal:
     return Decimal(repr(value)).quantize(Decimal(1).scaleb(int(printed.as_tuple().exponent)))
 
 
-def published_count(published: Published) -> int:
+def printed_count(paper: PrintedValue) -> int:
     """The count behind a printed ε or rate; raises MechvalError for a row without samples."""
-    if published.n is None:
-        raise MechvalError(f"n of {published.key!r} is missing; allowed: a number of samples.")
-    if published.count is not None:
-        return published.count
-    if published.kind == "epsilon":
-        return disagreements_from_epsilon(float(published.printed), published.n, EPSILON_CONFIDENCE)
-    return round(float(published.printed) * published.n)
+    if paper.n is None:
+        raise MechvalError(f"n of {paper.key!r} is missing; allowed: a number of samples.")
+    if paper.count is not None:
+        return paper.count
+    if paper.kind == "epsilon":
+        return disagreements_from_epsilon(float(paper.printed), paper.n, EPSILON_CONFIDENCE)
+    return round(float(paper.printed) * paper.n)
 
 
-def _exact_p(published: Published, measured: Measured) -> float:
-    counts = ((published_count(published), published.n or 0), _count_of(published, measured))
+def _exact_p(paper: PrintedValue, measured: Measured) -> float:
+    counts = ((printed_count(paper), paper.n or 0), _count_of(paper, measured))
     result: Any = fisher_exact([[count, n - count] for count, n in counts])
     return float(result.pvalue)
 
 
-def _count_of(published: Published, measured: Measured) -> tuple[int, int]:
+def _count_of(paper: PrintedValue, measured: Measured) -> tuple[int, int]:
     if measured.count is None or measured.n is None:
         raise MechvalError(
-            f"the measured value of {published.key!r} has no count; allowed: with count and n."
+            f"the measured value of {paper.key!r} has no count; allowed: with count and n."
         )
     return measured.count, measured.n
 

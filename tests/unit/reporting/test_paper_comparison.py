@@ -15,9 +15,9 @@ from mechval.reporting.paper_comparison import (
     NOT_MEASURED,
     Agreement,
     Measured,
-    Published,
+    PrintedValue,
     compare,
-    load_published,
+    load_printed,
     paper_section,
     round_like,
 )
@@ -25,8 +25,8 @@ from mechval.reporting.paper_comparison import (
 HEADER = "key,quantity,kind,printed,n,count,deviation,source\n"
 
 
-def epsilon(printed: str, key: str = "parse") -> Published:
-    return Published(
+def epsilon(printed: str, key: str = "parse") -> PrintedValue:
+    return PrintedValue(
         key=key,
         quantity="parse, replaceability",
         kind="epsilon",
@@ -38,7 +38,7 @@ def epsilon(printed: str, key: str = "parse") -> Published:
     )
 
 
-def number(printed: str, key: str = "parse") -> Published:
+def number(printed: str, key: str = "parse") -> PrintedValue:
     return dataclasses.replace(epsilon(printed, key), kind="number", n=None)
 
 
@@ -46,7 +46,7 @@ def rate(count: int, n: int = 80_000) -> Measured:
     return Measured(count / n, count, n)
 
 
-def verdict(published: Published, measured: Measured) -> Agreement:
+def verdict(published: PrintedValue, measured: Measured) -> Agreement:
     return compare([published], {published.key: measured})[0].verdict
 
 
@@ -144,8 +144,8 @@ def test_each_epsilon_is_held_against_the_published_one_in_its_own_column() -> N
     page = report.render_markdown("Page", [paper_section(rows)], "mechval.reporting")
     header, _, row = (line.split(" | ") for line in page.splitlines() if line.startswith("|"))
     stands = dict(zip(header, row, strict=True))
-    assert stands["measured against the published"] == "above"
-    assert stands["calibrated against the published"] == "at or below"
+    assert stands["measured against the printed"] == "above"
+    assert stands["calibrated against the printed"] == "at or below"
 
 
 def test_rounding_follows_the_printed_digits() -> None:
@@ -166,4 +166,4 @@ def test_a_wrong_data_file_is_refused(tmp_path: Path, lines: str, fault: str) ->
     path = tmp_path / "published.csv"
     path.write_text(HEADER + lines)
     with pytest.raises(MechvalError, match=fault):
-        load_published(path)
+        load_printed(path)

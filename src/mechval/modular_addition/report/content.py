@@ -18,7 +18,7 @@ from mechval.modular_addition.claim.translations import HALF_TOKENS, NO_CLAIM
 from mechval.modular_addition.claim.validation import FAILING, HELD_OUT
 from mechval.modular_addition.interpretation import EMBED
 from mechval.modular_addition.network import training
-from mechval.modular_addition.report import figures, published_values
+from mechval.modular_addition.report import figures, printed_values
 from mechval.reporting import null_rates, paper_comparison, report
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.html import charts
@@ -31,7 +31,7 @@ from mechval.reporting.shown import CellText, Shown, by, show, told
 PACKAGE = __name__.rpartition(".")[0]
 HERE = Path(__file__).parent
 TEXTS = (
-    published_values.DATA_FILE,
+    printed_values.DATA_FILE,
     *(HERE / name for name in null_rates.FILES),
     *report.templates(PACKAGE),
 )
@@ -257,11 +257,11 @@ def can_the_readings_fail(files: RunFiles) -> Section | None:
 def beside_the_paper(files: RunFiles) -> Section:
     """The printed ε beside those measured on the held-out inputs."""
     problem = files.settings.problem
-    comparisons = published_values.compare_with_paper(problem, files.rows(axioms.CELLS))
+    comparisons = printed_values.compare_with_paper(problem, files.rows(axioms.CELLS))
     section = paper_comparison.paper_section(comparisons)
     parts = {
         "p": problem.p,
-        "paper_p": published_values.PAPER_PROBLEM.p,
+        "paper_p": printed_values.PAPER_PROBLEM.p,
         "kind": files.settings.model.kind,
         "compared": bool(comparisons),
     }

@@ -23,7 +23,7 @@ from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.interpretation import OUTPUT, PARSE
 from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.report import measured, targets
-from mechval.two_sat.report.published_values import BY_KEY, TEST_FORMULAS
+from mechval.two_sat.report.printed_values import BY_KEY, TEST_FORMULAS
 from mechval.two_sat.stages.nulls import NULLS
 from mechval.two_sat.stages.progress import SNAPSHOTS
 
@@ -49,7 +49,7 @@ def axioms(files: RunFiles) -> Section:
         "confidence": f"{rows[0].confidence:.0%}",
         "natural": f"{files.record(DATA).natural_satisfiable_share:.2%}",
         "problem": files.settings.problem,
-        "published_n": TEST_FORMULAS if is_papers else None,
+        "printed_n": TEST_FORMULAS if is_papers else None,
         "row": rows[0],
         "labels": _LABELS,
         "claimed": CLAIMED,
@@ -70,7 +70,7 @@ def axioms(files: RunFiles) -> Section:
 def _cells_in_full(
     cells: Sequence[Cell], is_papers: bool, proved: frozenset[str], p: PValues
 ) -> Shown:
-    def published(cell: Cell) -> CellText:
+    def printed(cell: Cell) -> CellText:
         # The two versions parse alike: the paper prints that once.
         version = "trees" if cell.component == PARSE else cell.tags["version"]
         row = BY_KEY.get(f"{version}/{cell.name}")
@@ -89,7 +89,7 @@ def _cells_in_full(
         "axiom component kind n disagreements epsilon epsilon_simultaneous",
         *p.column(axiom_of),
         *([("ε on all formulas", on_all)] if proved else []),
-        *([("published ε (disagreements)", published)] if is_papers else []),
+        *([("printed ε (disagreements)", printed)] if is_papers else []),
         *((f"{name} ε", partial(of_class, name=name)) for name in reversed(_LABELS)),
         *((f"{name} ε", f"mixtures.{name}.epsilon") for name in ("balanced", "natural")),
         ("verdict", lambda cell: f"= {cell.repeats}" if cell.repeats else cell.verdict.value),

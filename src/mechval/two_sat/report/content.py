@@ -17,14 +17,14 @@ from mechval.two_sat.report import (
     ledger_sections,
     measured,
     network_sections,
-    published_values,
+    printed_values,
     targets,
 )
 from mechval.two_sat.report.figures import attention, claim, network, theorem
 
 PACKAGE = __name__.rpartition(".")[0]
 TEXTS = (
-    *(published_values.DATA_FILE, targets.DATA_FILE),
+    *(printed_values.DATA_FILE, targets.DATA_FILE),
     *(claim_sections.HERE / name for name in null_rates.FILES),
     *report.templates(PACKAGE),
 )
@@ -66,8 +66,8 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
     if not measured.is_paper_size(files):
         return None
     comparisons = measured.compare_with_paper(files)
-    rest = published_values.BY_KEY.keys() - {row.published.key for row in comparisons}
-    printed = (row for row in published_values.PUBLISHED if row.kind != "context")
+    rest = printed_values.BY_KEY.keys() - {row.published.key for row in comparisons}
+    printed = (row for row in printed_values.PRINTED_VALUES if row.kind != "context")
     return paper_section(comparisons, [row.key for row in printed if row.key in rest])
 
 

@@ -18,7 +18,7 @@ from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.consolidate.curve import OUTCOME
 from mechval.two_sat.network.training import ACCURACY, Accuracy
-from mechval.two_sat.report.published_values import PAPER_PROBLEM, PUBLISHED
+from mechval.two_sat.report.printed_values import PAPER_PROBLEM, PRINTED_VALUES
 
 MAIN = {"reading": "calibrated", "residual": "resid_mid"}
 """Tags of the interpretation that reads any network by rules."""
@@ -86,7 +86,7 @@ def compare_with_paper(files: RunFiles) -> tuple[Comparison, ...]:
         MechvalError: if a rate comes without its count, or a table is missing.
     """
     measured = measured_values(files)
-    found = [row for row in PUBLISHED if row.key in measured]
+    found = [row for row in PRINTED_VALUES if row.key in measured]
     return paper_comparison.compare(found, measured, dict(cell_values(files, MAIN)))
 
 

@@ -20,7 +20,7 @@ from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
-from mechval.two_sat.report import measured, published_values
+from mechval.two_sat.report import measured, printed_values
 
 _MOST_NEURONS_SHOWN = 12
 
@@ -34,7 +34,7 @@ def accuracy(files: RunFiles) -> Section:
         ("formulas", str),
         *_answers(found.confidence, lambda name: (rows[name].wrong_count, rows[name].n)),
     )
-    published = published_values.TEST_ACCURACY if measured.is_paper_size(files) else None
+    published = printed_values.TEST_ACCURACY if measured.is_paper_size(files) else None
     return Section("Accuracy", "accuracy.md", {"accuracy": shown, "published": published})
 
 
@@ -83,7 +83,7 @@ def circuit(files: RunFiles) -> Section:
     parts = {
         "facts": found,
         "n": split_size(files, "analysis.fit"),
-        "published": published_values.CARRYING_NEURONS if is_papers else None,
+        "published": printed_values.CARRYING_NEURONS if is_papers else None,
         "reading": reading,
         "readings": _readings(files, neurons),
         "neurons": show(

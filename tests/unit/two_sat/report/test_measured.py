@@ -13,7 +13,7 @@ from mechval.reporting.paper_comparison import (
     Agreement,
     Measured,
     compare,
-    published_count,
+    printed_count,
 )
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.claim.variants.variant import VARIANTS
@@ -27,10 +27,10 @@ from mechval.two_sat.report.measured import (
     has_tags,
     measured_values,
 )
-from mechval.two_sat.report.published_values import PUBLISHED
+from mechval.two_sat.report.printed_values import PRINTED_VALUES
 from tests.unit.two_sat.stages.test_stages import place
 
-PRINTED = [row for row in PUBLISHED if row.kind != "context"]
+PRINTED = [row for row in PRINTED_VALUES if row.kind != "context"]
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +101,12 @@ def as_printed() -> dict[str, Measured]:
         if row.n is None:
             made[row.key] = Measured(float(row.printed))
         else:
-            made[row.key] = Measured(float(row.printed), published_count(row), row.n)
+            made[row.key] = Measured(float(row.printed), printed_count(row), row.n)
     return made
 
 
 def test_the_printed_numbers_agree_with_themselves() -> None:
-    verdicts = {item.verdict for item in compare(PUBLISHED, as_printed())}
+    verdicts = {item.verdict for item in compare(PRINTED_VALUES, as_printed())}
     assert verdicts == {Agreement.AGREES}
 
 
@@ -116,7 +116,7 @@ def test_a_wrong_printed_number_differs(key: str) -> None:
         dataclasses.replace(row, printed=wrong_value(row.printed), count=None)
         if row.key == key
         else row
-        for row in PUBLISHED
+        for row in PRINTED_VALUES
     ]
     verdicts = {item.published.key: item.verdict for item in compare(wrong, as_printed())}
     assert verdicts.pop(key) is Agreement.DIFFERS

@@ -15,7 +15,7 @@ from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import CellProof, LemmaStatus
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import claim_sections, content, network_sections
-from mechval.two_sat.report.published_values import PUBLISHED
+from mechval.two_sat.report.printed_values import PRINTED_VALUES
 from mechval.two_sat.stages import report
 from tests.settings import STAGES
 from tests.unit.axioms import toy
@@ -120,11 +120,11 @@ def test_a_cell_that_is_proved_has_epsilon_0_on_all_formulas(tmp_path):
 
 
 def test_at_another_size_the_published_column_is_left_out(small_page):
-    assert "published ε" not in small_page
+    assert "printed ε" not in small_page
 
 
 def test_at_another_size_the_page_says_why_nothing_published_is_shown(small_page):
-    assert "The published column is left out: the paper reports formulas with 5" in small_page
+    assert "The printed column is left out: the paper reports formulas with 5" in small_page
 
 
 def test_the_constant_program_stands_before_the_cells(small_page):
@@ -219,7 +219,7 @@ def test_every_printed_number_is_on_the_page_with_its_verdict(finished):
     page = (finished.directory / "README.md").read_text(encoding="utf-8")
     section = page[page.index("## Paper versus measured") :]
     table = COMPARISONS.read(finished.directory)
-    assert len(table) == sum(row.kind != "context" for row in PUBLISHED)
+    assert len(table) == sum(row.kind != "context" for row in PRINTED_VALUES)
     for row in table:
         cells = row_of(section, "", row.published.quantity)
         assert cells[1] == row.published.text

@@ -18,7 +18,7 @@ from mechval.two_sat.claim.variants.rivals import ONE_BIT
 from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, ToleranceRow
 from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.report import measured
-from mechval.two_sat.report.published_values import BY_KEY
+from mechval.two_sat.report.printed_values import BY_KEY
 
 _STYLES = ((BLUE, "o"), (VERMILLION, "s"), (ORANGE, "v"), (BLACK, "D"))
 _UNITS = {
@@ -102,21 +102,19 @@ def _surfaces(files: RunFiles) -> dict[str, list[Any]]:
     surface, printed = by(files.rows(SURFACE), "reading"), {}
     if measured.is_paper_size(files):
         printed = {name: BY_KEY.get(f"{name}/{_REPLACEABILITY}") for name in CLAIMED}
-    published = {name: float(row.printed) for name, row in printed.items() if row}
+    epsilons = {name: float(row.printed) for name, row in printed.items() if row}
     return {
-        reading: [surface.get(reading, []), residual, published]
+        reading: [surface.get(reading, []), residual, epsilons]
         for reading, residual in by(rivals, "tags.reading", "tags.residual")
     }
 
 
 @shown_in("variants", given=_surfaces)
-def draw_surface(
-    rows: Sequence[SurfaceRow], residual: str, published: Mapping[str, float]
-) -> Figure:
+def draw_surface(rows: Sequence[SurfaceRow], residual: str, printed: Mapping[str, float]) -> Figure:
     """ε when α's cut and γ's high value are moved, reading *: a wide pale area means that the
     interpretation does not hang on these constants (dark is worse).
 
-    The rows are of one reading; a contour is drawn for the ``published`` ε of a version, if any.
+    The rows are of one reading; a contour is drawn for the ``printed`` ε of a version, if any.
     """
     versions = [version for version in by(rows, "version") if version]
     cut_label, high_label = _UNITS[rows[0].unit]
@@ -126,7 +124,7 @@ def draw_surface(
     found = top.subplots(len(versions), 1, sharex=True, squeeze=False)[:, 0]
     by_cell = by(rows, "cell", "version", "residual")
     for axes, version in zip(found, versions, strict=True):
-        _draw_surface(axes, by_cell[_REPLACEABILITY, version, residual], published.get(version))
+        _draw_surface(axes, by_cell[_REPLACEABILITY, version, residual], printed.get(version))
         axes.set_ylabel(high_label)
     found[-1].set_xlabel(cut_label)
     figures.epsilon_scale(top, list(found))
@@ -164,7 +162,7 @@ def draw_parsing_margins(rows: Sequence[ParsingRow]) -> Figure:
     return figure
 
 
-def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | None) -> None:
+def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], printed: float | None) -> None:
     cuts = sorted({row.cut for row in rows})
     highs = sorted({row.high for row in rows if row.high is not None})
     epsilons = {(row.high, row.cut): row.epsilon for row in rows}
@@ -174,10 +172,10 @@ def _draw_surface(axes: Axes, rows: Sequence[SurfaceRow], published: float | Non
     axes.invert_yaxis()
     title = f"{rows[0].cell}: {rows[0].version}"
     # A contour needs a grid that has a surface, and a level that the surface reaches.
-    if published and min(values.shape) > 1 and values.min() < published < values.max():
-        level = [np.log(published)]
+    if printed and min(values.shape) > 1 and values.min() < printed < values.max():
+        level = [np.log(printed)]
         axes.contour(np.log(values), levels=level, colors="black", linewidths=1, linestyles="--")
-        title += f"\ndashed: published {significant(published)}"
+        title += f"\ndashed: printed {significant(printed)}"
     axes.set_title(title)
 
 

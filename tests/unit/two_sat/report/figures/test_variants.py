@@ -132,7 +132,7 @@ def test_the_surface_shows_every_value_and_the_published_contour() -> None:
         "0.0200",
         "0.0400",
     ]
-    assert "dashed: published 0.0150" in heat_map.get_title()
+    assert "dashed: printed 0.0150" in heat_map.get_title()
     assert len(heat_map.collections) == 1
 
 

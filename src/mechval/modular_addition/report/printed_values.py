@@ -16,8 +16,8 @@ from mechval.modular_addition.claim.validation import HELD_OUT
 from mechval.modular_addition.problem import ModularAddition
 from mechval.reporting import paper_comparison
 
-DATA_FILE = Path(__file__).with_name("published_values.csv")
-PUBLISHED = paper_comparison.load_published(DATA_FILE)
+DATA_FILE = Path(__file__).with_name("printed_values.csv")
+PRINTED_VALUES = paper_comparison.load_printed(DATA_FILE)
 PAPER_PROBLEM = ModularAddition(p=113)
 
 
@@ -46,4 +46,6 @@ def compare_with_paper(
         for cell in cells
         if (bounded := cell.strata.get(HELD_OUT))
     }
-    return paper_comparison.compare([row for row in PUBLISHED if row.key in measured], measured)
+    return paper_comparison.compare(
+        [row for row in PRINTED_VALUES if row.key in measured], measured
+    )

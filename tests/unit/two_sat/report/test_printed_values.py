@@ -1,9 +1,9 @@
 import pytest
 
 from mechval.axioms import Axiom, clopper_pearson_upper
-from mechval.reporting.paper_comparison import EPSILON_CONFIDENCE, Published, published_count
+from mechval.reporting.paper_comparison import EPSILON_CONFIDENCE, PrintedValue, printed_count
 from mechval.reporting.shown import significant
-from mechval.two_sat.report.published_values import BY_KEY, TEST_FORMULAS
+from mechval.two_sat.report.printed_values import BY_KEY, TEST_FORMULAS
 
 VERSIONS = ("trees", "disjunction")
 CELLS = {
@@ -22,8 +22,8 @@ def number(version: str, axiom: str, component: str) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("cell", CELLS.values(), ids=lambda cell: cell.key)
-def test_the_published_count_gives_the_published_epsilon(cell: Published) -> None:
-    bound = clopper_pearson_upper(published_count(cell), TEST_FORMULAS, EPSILON_CONFIDENCE)
+def test_the_published_count_gives_the_published_epsilon(cell: PrintedValue) -> None:
+    bound = clopper_pearson_upper(printed_count(cell), TEST_FORMULAS, EPSILON_CONFIDENCE)
     assert significant(bound) == significant(float(cell.printed))
 
 
