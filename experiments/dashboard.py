@@ -83,7 +83,7 @@ def read_shown(
         cells=[part for part in parts if part not in printed],
         against_paper=[part for part in parts if part in printed],
         epsilons=[key for content in contents for key in content.first_epsilons()],
-        curves=[curve.prefix for content in contents for curve in content.curves()],
+        curves=[*dict.fromkeys(name for content in contents for name, _ in content.points())],
         figures=[key for item in finished for key in stage_contents.figures(directory / item.name)],
         tables=[key for content in contents for key in content.tables()],
         timed=[content.stage for content in contents if content.record],

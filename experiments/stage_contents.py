@@ -28,22 +28,6 @@ EXACT_FLOATS = 2**53
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One phase of training: numbers by key, in the order of the steps.
-
-    ``prefix`` of the keys is ``learning_curve`` or ``learning_curve/<phase>``.
-    """
-
-    prefix: str
-    rows: list[dict[str, float]]
-
-    @property
-    def step(self) -> str:
-        """The key on the horizontal axis."""
-        return f"{self.prefix}/step"
-
-
-@dataclass(frozen=True)
 class Contents:
     """A stage's tables and records that can be read, and its ``run.json``, if there is one."""
 
@@ -81,15 +65,13 @@ class Contents:
             found.setdefault(cell.name, _epsilon_key(cell))
         return list(found.values())
 
-    def curves(self) -> list[Curve]:
-        """The learning curve, one per phase of training; none where there is no such table."""
-        found: dict[str, Curve] = {}
-        for table, rows in self.rows.items():
-            for row in rows if Path(table.file).name == CURVE_FILE else ():
-                values = dict(tables.laid_out(row, table.row))
-                prefix, point = curve_point(values.get("phase"), values)
-                found.setdefault(prefix, Curve(prefix, [])).rows.append(point)
-        return list(found.values())
+    def points(self) -> list[tuple[str, dict[str, float]]]:
+        """Every step of the learning curve, as `curve_point`; none without such a table."""
+        curves = (table for table in self.rows if Path(table.file).name == CURVE_FILE)
+        laid_out = (
+            dict(tables.laid_out(row, curve.row)) for curve in curves for row in self.rows[curve]
+        )
+        return [curve_point(values.get("phase"), values) for values in laid_out]
 
     def epsilons(self) -> list[tuple[str, str, float, float | None]]:
         """Every ε as a row of ``EPSILON_COLUMNS``: of each cell the interpretations, then those
@@ -129,7 +111,8 @@ def cost_key(stage: str, name: str) -> str:
 
 
 def curve_point(phase: str | None, values: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
-    """The prefix of a phase's keys, and the numbers of one of its steps by key."""
+    """The prefix of a phase's keys, ``learning_curve`` or ``learning_curve/<phase>``, and the
+    numbers of one of its steps by key; ``<prefix>/step`` is on the horizontal axis."""
     prefix = f"learning_curve/{phase}" if phase else "learning_curve"
     numbers = {name: x for name, x in values.items() if isinstance(x, int | float)}
     return prefix, {f"{prefix}/{name}": x for name, x in numbers.items()}

@@ -168,10 +168,9 @@ class WandbObserver:
 
     def _log_curves(self, contents: stage_contents.Contents) -> None:
         """What was not streamed: steps before a kill offline, and curves of their own kind."""
-        for curve in contents.curves():
-            for point in curve.rows:
-                if (curve.prefix, point[curve.step]) not in self.streamed:
-                    self._log_point(curve.prefix, point)
+        for prefix, point in contents.points():
+            if (prefix, point[f"{prefix}/step"]) not in self.streamed:
+                self._log_point(prefix, point)
 
     @property
     def _folder(self) -> Path:

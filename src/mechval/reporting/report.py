@@ -41,7 +41,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Chart:
-    """Axiom tables, by name, as shaded cells of the HTML page; the Markdown leaves it out."""
+    """Axiom tables, by name, as shaded cells of the HTML page; the Markdown leaves it out.
+
+    What evidence they rest on is added to the caption, which comes without its full stop.
+    """
 
     name: str
     caption: str

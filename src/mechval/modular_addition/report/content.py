@@ -21,11 +21,10 @@ from mechval.modular_addition.network import training
 from mechval.modular_addition.report import figures, printed_values
 from mechval.reporting import null_rates, paper_comparison, report
 from mechval.reporting.figures_progress import error_of, progress_figures
-from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
 from mechval.reporting.null_rates import axiom_of, p_values
 from mechval.reporting.partial_cells import partial_tables
-from mechval.reporting.report import RunFiles, Section
+from mechval.reporting.report import Chart, RunFiles, Section
 from mechval.reporting.shown import CellText, Shown, by, show, told
 
 PACKAGE = __name__.rpartition(".")[0]
@@ -225,7 +224,7 @@ def the_axioms(files: RunFiles) -> Section:
         "partial": partial_tables(files, p),
         "p": p,
         "p_in_short": p.in_short(files.rows(axioms.CELLS)),
-        "chart": charts.cells_chart("axioms", "ε of every cell", groups),
+        "chart": Chart("axioms", "ε of every cell", groups),
     }
     return Section("Axioms", "axioms.md", parts)
 

@@ -2,16 +2,15 @@
 by hand."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from scipy.stats import binom
 
-from mechval.axioms import Axiom, Cell, CellName, EvidenceKind, simultaneous_confidence
+from mechval.axioms import Axiom, Cell, CellName, EvidenceKind, Verdict, simultaneous_confidence
 from mechval.errors import MechvalError
-from mechval.reporting.html.charts import evidence, is_trivial
 from mechval.reporting.report import paragraphs
 from mechval.reporting.shown import Pick, Shown, by, show, significant
 
@@ -75,6 +74,16 @@ def counted(cell: Cell) -> str:
 def name_of(cell: CellName) -> str:
     """How a cell is called in sentences."""
     return f"{cell.component}, {cell.axiom}"
+
+
+def evidence(cells: Iterable[Cell]) -> str:
+    """The kinds of evidence behind cells, with N, such as ``sampled, N = 80,000``."""
+    return " and ".join(f"{kind}, N = {n:,}" for kind, n in sorted({(c.kind, c.n) for c in cells}))
+
+
+def is_trivial(cell: Cell) -> bool:
+    """Whether a constant or a shuffled program does as well: a small ε says nothing there."""
+    return cell.verdict not in (Verdict.NOT_JUDGED, Verdict.BETTER)
 
 
 def four_questions(

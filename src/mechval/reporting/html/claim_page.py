@@ -18,10 +18,10 @@ from mechval.axioms import (
 )
 from mechval.axioms.controls import CLAIM
 from mechval.axioms.result import BAR
-from mechval.reporting.html import answers, charts, page, render
+from mechval.reporting.html import answers, page, render
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.render import Rendered
-from mechval.reporting.report import paragraphs
+from mechval.reporting.report import Chart, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.tables import columns_of
 
@@ -114,7 +114,7 @@ def _sections(
     controls: Sequence[Controls],
     facts: Mapping[str, str],
 ) -> list[Rendered]:
-    drawn = render.chart(charts.cells_chart("cells", "ε of every cell", cells))
+    drawn = render.chart(Chart("cells", "ε of every cell", cells))
     counted = "interpretation axiom component disagreements n rate epsilon"
     bounds = f"{counted} epsilon_simultaneous equivalence verdict"
     every = [cell for own in cells.values() for cell in own]

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from mechval.axioms import Cell
 from mechval.errors import MechvalError
-from mechval.reporting.html import answers, charts, page, render
+from mechval.reporting.html import answers, page, render
+from mechval.reporting.report import Chart
 from mechval.reporting.shown import CellText, counted, show, significant
 
 
@@ -74,7 +75,7 @@ def _compared(content: page.PageContent, runs: Sequence[page.PageRun], results: 
     html = render.table(shown, f"table-{content.study}")
     if groups := {run.name: cells for run in runs if (cells := _cells(run))}:
         caption = "ε of each run's main interpretation, the run chosen in the menu"
-        html += render.chart(charts.cells_chart(content.study, caption, groups))
+        html += render.chart(Chart(content.study, caption, groups))
     return html
 
 
@@ -99,7 +100,7 @@ def _held(run: page.PageRun) -> str | CellText:
 
 def _shaded(cell: Cell) -> CellText:
     epsilon = cell.epsilon_simultaneous
-    return CellText(significant(epsilon), epsilon, charts.shade(epsilon))
+    return CellText(significant(epsilon), epsilon, render.shade(epsilon))
 
 
 def _link(run: page.PageRun, results: Path) -> CellText:

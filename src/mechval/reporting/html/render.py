@@ -1,5 +1,6 @@
 """Sections as HTML: their Markdown, with sortable tables, pictures and charts in its place."""
 
+import math
 import re
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,10 +13,11 @@ from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from mechval.axioms import Verdict
 from mechval.errors import MechvalError
 from mechval.reporting import report
 from mechval.reporting.figures import figure_style, save_figure
-from mechval.reporting.html import charts
+from mechval.reporting.html.answers import evidence, is_trivial
 from mechval.reporting.report import Chart, Figure, RunFiles, Section
 from mechval.reporting.shown import Shown, by, significant, told
 
@@ -28,6 +30,8 @@ _PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 _PARSER.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
 _PARSER.add_render_rule("table_close", lambda *_: "</table></div>\n")
 _HUNDREDTHS = re.compile(r"(\d\.\d\d)\d+")
+PALEST = 1e-5
+"""ε at and below this have the palest colour."""
 DEVIATIONS = "deviations.html"
 """Beside the studies' folders: the list that every page links."""
 _UP = "../../../"
@@ -132,10 +136,24 @@ def table(shown: Shown, place: str = "") -> str:
 
 
 def chart(drawn: Chart) -> str:
-    """Axiom tables as shaded cells."""
+    """Axiom tables as shaded cells, one at a time, the first first, chosen from a menu."""
     cells = [cell for own in drawn.groups.values() for cell in own]
+    shuffled = any(cell.verdict is Verdict.SHUFFLED_PASSES for cell in cells)
+    as_well = f"a constant answer{' or a shuffled program' if shuffled else ''} does as well"
+    # However pale its cell, an ε that means nothing is marked.
+    note = f" ✗: {as_well}." if any(map(is_trivial, cells)) else ""
+    caption = f"{drawn.caption}, {evidence(cells)}; dark is worse.{note}"
     axes = by(cells, "axiom"), by(cells, "component")
-    return macros().chart(f"chart-{drawn.name}", drawn.caption, drawn.groups, *axes)
+    return macros().chart(f"chart-{drawn.name}", caption, drawn.groups, *axes)
+
+
+def shade(epsilon: float) -> float:
+    """Where an ε lies between the palest (0) and the darkest (1) shade.
+
+    >>> shade(1.0), shade(0.0)
+    (1.0, 0.0)
+    """
+    return 1 - math.log10(max(epsilon, PALEST)) / math.log10(PALEST)
 
 
 def notice(sentence: str) -> str:
@@ -147,7 +165,7 @@ def notice(sentence: str) -> str:
 def environment() -> Environment:
     """The templates of pages."""
     made = report.environment(loader=PackageLoader("mechval.reporting.html"), autoescape=True)
-    for filtered in (on_page, identifier, told, significant, charts.shade, charts.is_trivial):
+    for filtered in (on_page, identifier, told, significant, shade, is_trivial):
         made.filters[filtered.__name__] = filtered
     made.filters["inline"] = _inline
     return made

@@ -9,11 +9,10 @@ from mechval.axioms import progress as progress_rows
 from mechval.axioms.paired import PAIRED
 from mechval.axioms.report import CELLS, INTERPRETATIONS, Cell, InterpretationRow
 from mechval.reporting.figures_progress import error_of, progress_figures
-from mechval.reporting.html import charts
 from mechval.reporting.ledger import cell_columns
 from mechval.reporting.null_rates import PValues, axiom_of, p_values
 from mechval.reporting.partial_cells import partial_tables
-from mechval.reporting.report import RunFiles, Section
+from mechval.reporting.report import Chart, RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, counted, show, significant
 from mechval.two_sat.claim.derivability import COMPOSITION, DERIVABILITY, PARTS
 from mechval.two_sat.claim.improved.choose_parts import CHOICES, ChoiceRow
@@ -62,7 +61,7 @@ def axioms(files: RunFiles) -> Section:
         "p": p,
         "p_in_short": p.in_short(cells),
         "in_short": show(rows, "`interpretation`", *cell_columns(cells), "n"),
-        "chart": charts.cells_chart("axioms", "ε of every cell", groups),
+        "chart": Chart("axioms", "ε of every cell", groups),
     }
     return Section("Axioms", "axioms.md", parts)
 
@@ -107,7 +106,7 @@ def nulls(files: RunFiles) -> Section:
         "epsilon verdict",
     )
     groups = {", ".join(key): own for key, own in by(rows, "network", "interpretation").items()}
-    chart = charts.cells_chart("nulls", "ε on networks for which the claim is false", groups)
+    chart = Chart("nulls", "ε on networks for which the claim is false", groups)
     return Section("Null networks", "nulls.md", {"cells": shown, "chart": chart})
 
 

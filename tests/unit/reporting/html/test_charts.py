@@ -7,8 +7,9 @@ from matplotlib.colors import to_rgb
 
 from mechval.axioms import Axiom, EvidenceKind, Verdict
 from mechval.reporting import figures
-from mechval.reporting.html import charts, render
+from mechval.reporting.html import render
 from mechval.reporting.palette import EPSILON_COLOURS
+from mechval.reporting.report import Chart
 from tests.unit.reporting.html.toy_run import cell, cells
 
 EVIL = '<img src=x onerror="document.title=1">'
@@ -16,7 +17,7 @@ EVIL = '<img src=x onerror="document.title=1">'
 
 def test_a_cell_tells_its_counts_and_bounds() -> None:
     main = cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 9})
-    html = render.chart(charts.cells_chart("axioms", "ε", {"main": main}))
+    html = render.chart(Chart("axioms", "ε", {"main": main}))
     told = html.partition('role="tooltip">')[2].partition("</span>")[0]
     assert told.startswith("<b>first, prefix equivalence</b><br>N = 1,000 (sampled)")
     assert "… odd: 9 of 400" in told
@@ -26,17 +27,19 @@ def test_a_cell_tells_its_counts_and_bounds() -> None:
 
 def test_an_exact_cell_is_called_a_rate() -> None:
     exact = cell(Axiom.PREFIX_EQUIVALENCE, "first", 5, kind=EvidenceKind.EXACT, confidence=None)
-    chart = charts.cells_chart("axioms", "ε of every cell", {"main": [exact]})
-    assert chart.caption == "ε of every cell, exact, N = 1,000; dark is worse."
-    assert "rate, exact" in render.chart(chart)
+    chart = Chart("axioms", "ε of every cell", {"main": [exact]})
+    html = render.chart(chart)
+    assert "<figcaption>ε of every cell, exact, N = 1,000; dark is worse.</figcaption>" in html
+    assert "rate, exact" in html
 
 
 def test_a_pale_cell_in_which_a_constant_answer_does_as_well_is_marked() -> None:
     trivial = cell(Axiom.PREFIX_REPLACEABILITY, "first", 0, verdict=Verdict.CONSTANT_NETWORK)
-    chart = charts.cells_chart("nulls", "ε", {"untrained": [trivial]})
-    assert chart.caption.endswith("✗: a constant answer does as well.")
-    assert ">0.00299 ✗<span" in render.chart(chart)
-    assert "✗" not in charts.cells_chart("axioms", "ε", {"main": cells({})}).caption
+    chart = Chart("nulls", "ε", {"untrained": [trivial]})
+    html = render.chart(chart)
+    assert "✗: a constant answer does as well.</figcaption>" in html
+    assert ">0.00299 ✗<span" in html
+    assert "✗" not in render.chart(Chart("axioms", "ε", {"main": cells({})}))
 
 
 def test_dark_is_worse_on_the_chart_and_on_every_figure() -> None:
@@ -48,22 +51,22 @@ def test_dark_is_worse_on_the_chart_and_on_every_figure() -> None:
     drawn = image.to_rgba(np.asarray(image.get_array()))[0, :, :3]
     assert np.allclose(drawn, ends, atol=0.01)
     main = cells({(Axiom.PREFIX_EQUIVALENCE, "first"): 900})
-    html = render.chart(charts.cells_chart("axioms", "ε", {"main": main}))
+    html = render.chart(Chart("axioms", "ε", {"main": main}))
     first, second, *_ = map(float, re.findall(r"--shade: ([\d.]+)", html))
     assert first > second
 
 
 def test_a_menu_chooses_between_interpretations() -> None:
-    html = render.chart(charts.cells_chart("a", "ε", {"main": cells({}), "another": cells({})}))
+    html = render.chart(Chart("a", "ε", {"main": cells({}), "another": cells({})}))
     assert re.findall("<option>(.*?)</option>", html) == ["main", "another"]
     assert re.findall('<table class="cells" aria-label="(.*?)"( hidden)?>', html) == [
         ("main", ""),
         ("another", " hidden"),
     ]
-    assert "<select" not in render.chart(charts.cells_chart("a", "ε", {"main": cells({})}))
+    assert "<select" not in render.chart(Chart("a", "ε", {"main": cells({})}))
 
 
 def test_markup_in_a_name_is_text() -> None:
     rows = [cell(Axiom.PREFIX_EQUIVALENCE, EVIL, 3, equivalence=EVIL)]
-    html = render.chart(charts.cells_chart("axioms", "ε", {EVIL: rows, "other": rows}))
+    html = render.chart(Chart("axioms", "ε", {EVIL: rows, "other": rows}))
     assert EVIL not in html

@@ -80,7 +80,7 @@ def test_a_figure_that_was_not_drawn_is_told(rendered: Render) -> None:
 def test_a_chart_is_drawn_with_an_id_of_its_own(rendered: Render) -> None:
     html = rendered("{{ chart }}", chart=Chart("cells", "ε < 1", {}))
     assert '<figure class="chart"><div id="chart-cells">' in html
-    assert "<figcaption>ε &lt; 1</figcaption>" in html
+    assert "<figcaption>ε &lt; 1, " in html
 
 
 def test_tables_written_in_the_text_can_be_scrolled(rendered: Render) -> None:

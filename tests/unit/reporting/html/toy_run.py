@@ -15,10 +15,9 @@ from mechval.pipeline.manifest import StageKey, make_manifest, manifest_text
 from mechval.pipeline.places import Workspace
 from mechval.pipeline.run import FinishedRun
 from mechval.pipeline.stage import PageConfig
-from mechval.reporting.html import charts
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.page import Component, PageContent, PageRun
-from mechval.reporting.report import Figure, RunFiles, Section
+from mechval.reporting.report import Chart, Figure, RunFiles, Section
 from mechval.reporting.shown import show
 
 COMPONENTS = ("first", "second")
@@ -108,7 +107,7 @@ def toy_run(folder: Path, **changes: Any) -> PageRun:
 def axioms(files: RunFiles) -> Section:
     found = files.rows(CELLS)
     parts = {
-        "heat_map": charts.cells_chart("axioms", "ε of every cell", {"main": found}),
+        "heat_map": Chart("axioms", "ε of every cell", {"main": found}),
         "table": show(found, "component", ("axiom", lambda row: str(row.axiom)), "disagreements"),
     }
     return Section("Axioms", "axioms.md", parts, (CELLS.file,))
