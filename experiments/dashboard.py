@@ -1,4 +1,4 @@
-"""The W&B workspace and report of one run, defined in code; ``+stage=dashboard`` publishes them.
+"""The W&B workspace and report of one run, defined in code; ``+stage=dashboard`` uploads them.
 
 Which panels there are follows from the run's results on disk, through the keys of
 ``stage_contents`` that the tracker logs too. Nothing else imports ``wandb_workspaces``, whose
@@ -141,8 +141,8 @@ def build_report(shown: Shown, entity: str, project: str) -> Any:
     )
 
 
-def publish(request: Request) -> None:
-    """Publish workspace and report, and replay the lineage of runs that were synced.
+def upload(request: Request) -> None:
+    """Upload workspace and report, and replay the lineage of runs that were synced.
 
     Without ``wandb.entity`` they go to the account's own. Raises MechvalError for
     ``verify=true``, a run without results, or when W&B refuses or cannot be reached.
@@ -170,7 +170,7 @@ def publish(request: Request) -> None:
         reason = str(error).partition("\n")[0].rstrip(".")
         place = "/".join(filter(None, owner))
         raise MechvalError(
-            f"the dashboard of {place} is not published ({type(error).__name__}: "
+            f"the dashboard of {place} is not uploaded ({type(error).__name__}: "
             f"{reason}); needed: the network and a valid key, see `wandb login`."
         ) from None
 

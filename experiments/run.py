@@ -1,6 +1,6 @@
 """Run the pipeline: ``python -m experiments.run +stage=all``.
 
-``+stage=dashboard`` is a command word and no stage: it publishes what was tracked of a run, after
+``+stage=dashboard`` is a command word and no stage: it uploads what was tracked of a run, after
 the stages that it is in a list with.
 
 Exit codes: 1 verification found differences, others as in ``experiments.exits``.
@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.choices import check_choices, missing_stage, quoted, refused_by_hydra
-from experiments.dashboard import publish
+from experiments.dashboard import upload
 from experiments.exits import exit_codes
 from experiments.folders import packaged, working_folder
 from experiments.pages import build_requested
@@ -68,18 +68,18 @@ def run(config: DictConfig) -> None:
 
 
 def execute(request: Request) -> None:
-    """Verify, bring up to date, or publish, as a request says."""
+    """Verify, bring up to date, or upload, as a request says."""
     stages = [name for name in request.options.stage if name != "dashboard"]
     what = (request.study, request.settings, stages, request.workspace, request.run_options)
     if not stages:
-        publish(request)
+        upload(request)
     elif request.options.verify:
         if verify_stages(*what).failures:
             sys.exit(1)
     else:
         _run_and_show(request, what)
         if "dashboard" in request.options.stage:
-            publish(request)
+            upload(request)
 
 
 def _run_and_show(request: Request, what: tuple[Any, ...]) -> None:

@@ -3,7 +3,7 @@ Nothing else imports it.
 
 A run is opened when its stage starts, under an id that config, seed, code and inputs decide: a
 training that was killed goes on in its own run, and one that fails is marked as failed. What a
-training publishes streams to it, with W&B's system metrics, the console and the code.
+training streams goes to it, with W&B's system metrics, the console and the code.
 
 Lineage data → model → circuit → axioms → report: online, a run uses the artifacts of the stages
 whose files it reads. Offline runs cannot consume artifacts, so the same facts (``inputs``, and the
@@ -78,7 +78,7 @@ class WandbObserver:
     has_finished: bool = False
 
     def started(self, stage: str, key: StageKey) -> None:
-        """Open the stage's run with config and lineage, and stream to it what is published."""
+        """Open the stage's run with config and lineage, and stream to it what is streamed."""
         wandb, upstream = import_wandb(self._folder), self._upstream(key.inputs)
         config = {
             **self._about_run,

@@ -29,11 +29,11 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
 
 
 def listen(listener: Listener | None) -> None:
-    """Tell this listener, and no other, what is published from now on; None ends it."""
+    """Tell this listener, and no other, what is streamed from now on; None ends it."""
     _listener.set(listener)
 
 
-def publish(series: str, values: Mapping[str, Any]) -> None:
+def stream(series: str, values: Mapping[str, Any]) -> None:
     """Tell whoever listens the numbers of one step, which ``step`` among them counts."""
     listener = _listener.get()
     if listener is not None:

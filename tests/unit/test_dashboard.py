@@ -186,11 +186,11 @@ def test_lineage_of_synced_runs_is_replayed_from_their_config() -> None:
     assert used == ["acme/mechval/two_sat-mine-data:manifest-1"]
 
 
-Publish = Callable[..., None]
+Upload = Callable[..., None]
 
 
 @pytest.fixture
-def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
+def upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Upload:
     def call(entity: str | None = "acme", verify: bool = False) -> None:
         request = SimpleNamespace(
             options=SimpleNamespace(
@@ -202,7 +202,7 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
             run_options=SimpleNamespace(run="mine"),
             workspace=Workspace(tmp_path),
         )
-        dashboard.publish(request)  # type: ignore[arg-type]
+        dashboard.upload(request)  # type: ignore[arg-type]
 
     write_stage(tmp_path / "results" / "two_sat" / "mine", "data", {})
     monkeypatch.setattr(dashboard, "reach_server", lambda seconds: None)
@@ -210,7 +210,7 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Publish:
 
 
 def test_without_an_entity_the_dashboard_goes_to_the_account_s_own(
-    publish: Publish, monkeypatch: pytest.MonkeyPatch
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owners: list[tuple[str, str]] = []
     saved = SimpleNamespace(save=lambda: None)
@@ -227,17 +227,17 @@ def test_without_an_entity_the_dashboard_goes_to_the_account_s_own(
     )
     monkeypatch.setattr(dashboard, "build_workspace", build)
     monkeypatch.setattr(dashboard, "build_report", build)
-    publish(entity=None)
+    upload(entity=None)
     assert owners == [("me", "p")] * 2
 
 
-def test_publishing_does_not_verify(publish: Publish) -> None:
+def test_uploading_does_not_verify(upload: Upload) -> None:
     with pytest.raises(MechvalError, match="verify=true is not allowed with"):
-        publish(verify=True)
+        upload(verify=True)
 
 
 def test_a_failure_of_w_and_b_is_one_sentence(
-    publish: Publish, monkeypatch: pytest.MonkeyPatch
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(timeout: int) -> None:
         raise ConnectionError("wrong key.\nhint")
@@ -245,9 +245,9 @@ def test_a_failure_of_w_and_b_is_one_sentence(
     monkeypatch.setattr(dashboard, "answers", lambda *_: [])
     monkeypatch.setattr(dashboard, "import_wandb", lambda folder: SimpleNamespace(Api=refuse))
     with pytest.raises(MechvalError) as refusal:
-        publish()
+        upload()
     assert str(refusal.value) == (
-        "the dashboard of acme/p is not published (ConnectionError: wrong key); "
+        "the dashboard of acme/p is not uploaded (ConnectionError: wrong key); "
         "needed: the network and a valid key, see `wandb login`."
     )
 

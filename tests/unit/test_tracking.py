@@ -17,7 +17,7 @@ from experiments.tracking import WandbObserver
 from mechval import tables
 from mechval.pipeline import Manifest, Stage, Workspace
 from mechval.pipeline.manifest import StageKey, load_manifest, manifest_text
-from mechval.progress import publish
+from mechval.progress import stream
 
 
 class Recorder:
@@ -196,7 +196,7 @@ def log_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
         for _ in range(times):
             observer.started("axioms", key)
             for series, values in streamed:
-                publish(series, values)
+                stream(series, values)
             if fails:
                 observer.failed("axioms")
             else:

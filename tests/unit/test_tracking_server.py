@@ -14,7 +14,7 @@ import pytest
 
 from experiments.dashboard import replay_lineage
 from experiments.tracking import WandbObserver, artifact_alias
-from mechval.progress import publish
+from mechval.progress import stream
 from mechval.training.callbacks import CurvePoint
 from tests.guards import HANG_SECONDS
 from tests.networks import SMALL_PROBLEM, random_network
@@ -60,15 +60,15 @@ def killed(server: Recorded, tmp_path_factory: pytest.TempPathFactory) -> str:
     run, manifest, key = make_run(root)
     observer = WandbObserver(make_request(root), "online")
     observer.started("axioms", key)
-    publish("first", {"step": 10, "loss": 0.5})
+    stream("first", {"step": 10, "loss": 0.5})
     sys.stderr.write("a line of the console\n")
     observer.failed("axioms")
     run_id = server.ids()["axioms"]
     assert server.ends[run_id] == 1
     again = WandbObserver(make_request(root), "online")
     again.started("axioms", key)
-    publish("first", {"step": 10, "loss": 0.5})
-    publish("first", {"step": 20, "loss": 0.25})
+    stream("first", {"step": 10, "loss": 0.5})
+    stream("first", {"step": 20, "loss": 0.25})
     again.finished("axioms", run / "axioms", manifest)
     again.sum_up(None)
     return run_id

@@ -37,7 +37,7 @@ class DataConfig(Config):
 class GrokkingRecipe(Config):
     """Full-batch AdamW until the network groks (and has settled, if asked), or for ``max_steps``.
 
-    The published recipe has rate 1e-3, decay 1 and betas 0.9 and 0.98 (paper section 5). A
+    The paper's recipe has rate 1e-3, decay 1 and betas 0.9 and 0.98 (section 5). A
     network that has just grokked still holds what it had memorised; weight decay removes it while
     the train loss goes on falling (the *cleanup* of Nanda et al., ICLR 2023). ``settled_within``
     waits until that is over. The rule sees the train loss, nothing of any interpretation.

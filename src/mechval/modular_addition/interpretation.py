@@ -1,4 +1,4 @@
-"""The published interpretation of the modular-addition network: embed, add, answer.
+"""The paper's interpretation of the modular-addition network: embed, add, answer.
 
 Four choices make a variant, its tags: ``program``, whose waves it has; ``reading``, how α_1 and α_2
 were fitted; ``rounding``, the precision of waves at cut 1; ``equivalence``, when two sums count as

@@ -44,7 +44,7 @@ class StagePlaces(StageArtifacts):
         targets = (self.directory, self.bulk)
         return StageArtifacts(*(clear_directory(_sibling(target, "new")) for target in targets))
 
-    def publish(self) -> None:
+    def replace_outputs(self) -> None:
         """Put a finished attempt in the place of the old outputs."""
         for target in (self.bulk, self.directory):
             _sibling(target, "new").rename(_sibling(target, "ready"))

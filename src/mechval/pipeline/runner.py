@@ -1,4 +1,4 @@
-"""Running the wanted stages of a study: skip what is up to date, redo the rest, publish whole."""
+"""Running the wanted stages of a study: skip what is up to date; of the rest, all outputs or none."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -43,7 +43,7 @@ class Observer(Protocol):
         ...
 
     def finished(self, stage: str, directory: Path, manifest: Manifest) -> None:
-        """It has published its outputs; its folder has a ``run.json``."""
+        """Its outputs are in their place; its folder has a ``run.json``."""
         ...
 
     def failed(self, stage: str) -> None:
@@ -156,7 +156,7 @@ def _run(session: Session, stage: Stage[Any], key: StageKey, observer: Observer 
         record = record_run("run", session.workspace.root, context.device, started)
         _write(context.directory / "run.json", record)
         _keep_config(session)
-        places.publish()
+        places.replace_outputs()
     return manifest
 
 

@@ -129,7 +129,7 @@ def _copy(source: StagePlaces, target: StagePlaces) -> None:
     shutil.copytree(source.directory, staging.directory, dirs_exist_ok=True)
     if source.bulk.is_dir():
         shutil.copytree(source.bulk, staging.bulk, copy_function=_link, dirs_exist_ok=True)
-    target.publish()
+    target.replace_outputs()
 
 
 def _link(source: str, target: str) -> None:

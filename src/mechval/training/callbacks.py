@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mechval.axioms.progress import Snapshot
 from mechval.errors import MechvalError
-from mechval.progress import progress_bar, publish
+from mechval.progress import progress_bar, stream
 from mechval.training.module import AnswerTraining
 from mechval.transformer import Transformer, save_weights
 
@@ -35,7 +35,7 @@ class CurvePoint:
 
 
 class LearningCurve(Callback):
-    """Collects and publishes a :class:`CurvePoint` per evaluation; survives a resume."""
+    """Collects and streams a :class:`CurvePoint` per evaluation; survives a resume."""
 
     def __init__(self, series: str) -> None:
         self.series = series
@@ -61,7 +61,7 @@ class LearningCurve(Callback):
         )
         require_finite(point.train_loss + point.selection_loss, step)
         self.points.append(point)
-        publish(self.series, asdict(point))
+        stream(self.series, asdict(point))
         self._losses.clear()
 
     def state_dict(self) -> dict[str, Any]:

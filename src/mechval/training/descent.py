@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, IterableDataset
 
-from mechval.progress import publish
+from mechval.progress import stream
 from mechval.training.callbacks import StepProgress, require_finite
 from mechval.training.recipe import Descent
 from mechval.training.resumable_fit import make_trainer, run_trainer
@@ -43,7 +43,7 @@ class Loss:
 
 
 class Curve(Callback, Generic[Row]):
-    """Collects and publishes a row every ``measure_every_steps`` and after the last step, each with
+    """Collects and streams a row every ``measure_every_steps`` and after the last step, each with
     a checkpoint.
 
     Args:
@@ -68,7 +68,7 @@ class Curve(Callback, Generic[Row]):
         require_finite(loss, step)
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.rows.append(self._measure(step, loss, rate))
-        publish(pl_module.last.parent.name, asdict(self.rows[-1]))  # type: ignore[call-overload]
+        stream(pl_module.last.parent.name, asdict(self.rows[-1]))  # type: ignore[call-overload]
         self._losses.clear()
         trainer.save_checkpoint(pl_module.last, weights_only=False)
 

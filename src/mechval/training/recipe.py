@@ -13,7 +13,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 class Recipe(Config):
     """One training phase: how many examples, in which batches, with which optimizer.
 
-    ``adamw`` is the published recipe (paper section 4). ``muon`` orthogonalises the updates of
+    ``adamw`` is the paper's recipe (section 4). ``muon`` orthogonalises the updates of
     the matrices that have to learn to bind tokens (attention, and the MLPs below the last block)
     and leaves everything else to AdamW. ``neuron_decay`` shrinks each hidden neuron of the last
     MLP as a whole (see :func:`mechval.training.optimizers.shrink_neurons`).

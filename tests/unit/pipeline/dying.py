@@ -1,4 +1,4 @@
-"""A stage whose process is killed between the renames that publish it."""
+"""A stage whose process is killed between the renames that put its outputs in their place."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def write(places: StagePlaces, version: str) -> None:
         (directory / "version").write_text(version, encoding="utf-8")
 
 
-def publish(root: Path, renames: int) -> None:
+def replace(root: Path, renames: int) -> None:
     """Publish what is new, and die after so many renames."""
     rename, calls = Path.rename, []
 
@@ -32,8 +32,8 @@ def publish(root: Path, renames: int) -> None:
     places = stage_places(root)
     write(places, "new")
     Path.rename = dying_rename
-    places.publish()
+    places.replace_outputs()
 
 
 if __name__ == "__main__":
-    fork_for_each(publish)
+    fork_for_each(replace)

@@ -39,10 +39,10 @@ def leftovers(places: StagePlaces) -> list[Path]:
     ]
 
 
-def test_publishing_replaces_both_directories(places: StagePlaces) -> None:
+def test_new_outputs_replace_both_directories(places: StagePlaces) -> None:
     for version in ("old", "new"):
         write(places, version)
-        places.publish()
+        places.replace_outputs()
     assert versions(places) == {"new"}
 
 
@@ -51,7 +51,7 @@ def test_death_between_renames_leaves_old_or_new(
     places: StagePlaces, monkeypatch: pytest.MonkeyPatch, renames: int
 ) -> None:
     write(places, "old")
-    places.publish()
+    places.replace_outputs()
     write(places, "new")
     rename, calls = Path.rename, []
 
@@ -65,9 +65,9 @@ def test_death_between_renames_leaves_old_or_new(
         patch.setattr(Path, "rename", dying_rename)
         if renames < N_RENAMES:
             with pytest.raises(Death):
-                places.publish()
+                places.replace_outputs()
         else:
-            places.publish()
+            places.replace_outputs()
     places.recover()
     assert versions(places) == ({"old"} if renames < 2 else {"new"})
     assert leftovers(places) == []
@@ -80,12 +80,12 @@ def test_death_before_the_old_outputs_are_removed_leaves_the_new(
         raise Death
 
     write(places, "old")
-    places.publish()
+    places.replace_outputs()
     write(places, "new")
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", die)
         with pytest.raises(Death):
-            places.publish()
+            places.replace_outputs()
     places.recover()
     assert versions(places) == {"new"}
 
@@ -95,7 +95,7 @@ def test_a_leftover_that_could_not_be_removed_is_in_nobodys_way_later(
 ) -> None:
     for version in ("old", "new"):
         write(places, version)
-        places.publish()
+        places.replace_outputs()
         leftover = places.directory.with_name(".data.old")
         leftover.mkdir()
         (leftover / "stubborn").touch()
@@ -104,7 +104,7 @@ def test_a_leftover_that_could_not_be_removed_is_in_nobodys_way_later(
 
 def test_hidden_files_of_killed_processes_are_swept(places: StagePlaces) -> None:
     write(places, "old")
-    places.publish()
+    places.replace_outputs()
     for name in (".index.html.123", ".writable-7", ".version.part"):
         (places.directory / name).touch()
     places.recover()
@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_removed_is_told(
 
 def test_an_unfinished_attempt_is_discarded(places: StagePlaces) -> None:
     write(places, "old")
-    places.publish()
+    places.replace_outputs()
     write(places, "half")
     places.recover()
     assert versions(places) == {"old"}
@@ -134,7 +134,7 @@ def test_a_killed_process_leaves_old_or_new(tmp_path: Path) -> None:
     roots = {renames: tmp_path / str(renames) for renames in expected}
     for root in roots.values():
         write(stage_places(root), "old")
-        stage_places(root).publish()
+        stage_places(root).replace_outputs()
     run_killed("tests.unit.pipeline.dying", roots)
     for renames, root in roots.items():
         places = stage_places(root)

@@ -1,4 +1,4 @@
-"""The published cut of the one-block network into three concrete components.
+"""The paper's cut of the one-block network into three concrete components.
 
 Embed: token embedding; hidden: position embedding, attention and the MLP's hidden layer, read at
 ``=``; output: the MLP's output, the unembedding and the argmax over all tokens.

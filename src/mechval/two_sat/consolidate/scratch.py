@@ -1,6 +1,6 @@
 """A network trained from random weights by table losses alone: no formula is drawn to learn from.
 
-It says that gradient descent can write the stated mechanism into the published architecture, and
+It says that gradient descent can write the stated mechanism into the paper's architecture, and
 nothing about what training on formulas finds.
 """
 

@@ -19,7 +19,7 @@ _TOKENS_PER_CLAUSE = 4
 @dataclass(frozen=True)
 class Vocabulary:
     """Token ids: the literals first, then ``(``, ``)``, ``:`` (asks for the answer), ``s`` and
-    ``u`` (the answers), and ``#`` (padding: in the published vocabulary but in no formula).
+    ``u`` (the answers), and ``#`` (padding: in the authors' vocabulary but in no formula).
 
     >>> Vocabulary(Problem(n_variables=5, n_clauses=10)).satisfiable
     13
