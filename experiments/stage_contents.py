@@ -5,7 +5,6 @@ The tracker logs these keys and the dashboard's panels ask for them: they cannot
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from mechval import axioms, tables
 from mechval.errors import MechvalError
 from mechval.pipeline import Stage
+from mechval.pipeline.run_record import RunRecord, read_run_record
 from mechval.reporting import paper_comparison
 
 MAX_TABLE_ROWS = 10_000
@@ -34,7 +34,7 @@ class Contents:
     stage: str
     rows: Mapping[tables.Table[Any], tuple[Any, ...]]
     values: Mapping[tables.Record[Any], Any]
-    record: Mapping[str, Any]
+    record: RunRecord | None
 
     def numbers(self) -> dict[str, float]:
         """Every number of the stage's records, the ε of its distinct cells, and its costs.
@@ -50,8 +50,8 @@ class Contents:
         }
         found |= {_epsilon_key(cell): cell.epsilon for cell in self.cells()}
         if self.record:
-            found[cost_key(self.stage, "seconds")] = self.record["seconds"]
-            found[cost_key(self.stage, "peak_memory_gb")] = self.record["peak_memory_bytes"] / 1e9
+            found[cost_key(self.stage, "seconds")] = self.record.seconds
+            found[cost_key(self.stage, "peak_memory_gb")] = self.record.peak_memory_bytes / 1e9
         return found
 
     def cells(self) -> list[axioms.Cell]:
@@ -125,9 +125,7 @@ def read_contents(stage: Stage[Any], directory: Path) -> Contents:
     for table in stage.tables or ():
         with contextlib.suppress(MechvalError):
             (rows if isinstance(table, tables.Table) else values)[table] = table.read(directory)
-    path = directory / "run.json"
-    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return Contents(stage.name, rows, values, record)
+    return Contents(stage.name, rows, values, read_run_record(directory / "run.json"))
 
 
 def figures(directory: Path) -> dict[str, Path]:

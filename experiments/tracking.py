@@ -104,7 +104,7 @@ class WandbObserver:
         declared = next(each for each in stages if each.name == stage)
         contents = stage_contents.read_contents(declared, directory)
         try:
-            tracked.config.update({"record": dict(contents.record)})
+            tracked.config.update({"record": dict(contents.record or {})})
             self._log_curves(contents)
             _log_contents(wandb, tracked, contents, directory)
             artifact = self._artifact(wandb, stage, manifest)

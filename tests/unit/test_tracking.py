@@ -17,6 +17,7 @@ from experiments.tracking import WandbObserver
 from mechval import tables
 from mechval.pipeline import Manifest, Stage, Workspace
 from mechval.pipeline.manifest import StageKey, load_manifest, manifest_text
+from mechval.pipeline.run_record import RunRecord
 from mechval.progress import stream
 
 
@@ -108,9 +109,21 @@ def make_stage(run: Path, stage: str, files: dict[str, str], inputs: dict[str, s
     return manifest
 
 
+RECORD = RunRecord(
+    action="run",
+    git_commit=None,
+    packages={},
+    python="3",
+    host="here",
+    device="cpu",
+    started="then",
+    ended="now",
+    seconds=7.5,
+    peak_memory_bytes=2_000_000_000,
+)
 FILES = {
     "metrics.json": '{"accuracy": {"test.set": 0.9}, "name": "x", "is_done": true, "n": 4}',
-    "run.json": '{"seconds": 7.5, "peak_memory_bytes": 2000000000}',
+    "run.json": RECORD.model_dump_json(),
     "table.csv": "a,b,total\n1,x,36893488147419103232\n,y,1\n",
     "learning_curve.csv": "phase,step,loss\nfirst,10,0.5\nfirst,20,0.25\nsecond,5,0.1\n",
     "figure.svg": "<svg/>",

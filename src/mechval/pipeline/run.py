@@ -11,6 +11,7 @@ from mechval.errors import MechvalError
 from mechval.pipeline.manifest import Manifest, hash_file, load_manifest
 from mechval.pipeline.places import Workspace
 from mechval.pipeline.run_name import ALLOWED_NAME
+from mechval.pipeline.run_record import RunRecord, read_run_record
 
 NOT_MADE = "not made in this run"
 
@@ -26,7 +27,7 @@ class StageState:
     name: str
     manifest: Manifest | None
     fault: str
-    record: dict[str, Any]
+    record: RunRecord | None
 
 
 @dataclass(frozen=True)
@@ -114,14 +115,14 @@ class FinishedRun:
         except MechvalError:
             is_there = (folder / "manifest.json").is_file()
             fault = f"{stage}/manifest.json is corrupt" if is_there else NOT_MADE
-            return StageState(stage, None, fault, {})
+            return StageState(stage, None, fault, None)
         altered = [
             name
             for name, digest in manifest.tracked.items()
             if not (folder / name).is_file() or hash_file(folder / name) != digest
         ]
         fault = f"missing or altered: {', '.join(altered)}" if altered else ""
-        return StageState(stage, manifest, fault, _load_object(folder / "run.json"))
+        return StageState(stage, manifest, fault, read_run_record(folder / "run.json"))
 
 
 def run_names(workspace: Workspace, study: str) -> list[str]:

@@ -56,6 +56,14 @@ def record_run(action: str, root: Path, device: str, started: datetime) -> str:
     return json_text(record.model_dump())
 
 
+def read_run_record(path: Path) -> RunRecord | None:
+    """What a ``run.json`` says; None where it is missing or damaged: nothing depends on it."""
+    try:
+        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 def _git_commit(root: Path) -> str | None:
     """The commit checked out at ``root``, None outside a repository or before its first one."""
     command = ["git", "rev-parse", "--verify", "HEAD"]

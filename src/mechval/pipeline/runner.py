@@ -1,4 +1,4 @@
-"""Running the wanted stages of a study: skip what is up to date; of the rest, all outputs or none."""
+"""Running the wanted stages of a study: skip what is up to date, make the rest whole."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from mechval.pipeline.manifest import Manifest, StageKey
 from mechval.pipeline.places import StagePlaces, Workspace
 from mechval.pipeline.recomputed import compare_tracked
 from mechval.pipeline.run_name import load_run_config, values_of
-from mechval.pipeline.run_record import RunRecord, record_run
+from mechval.pipeline.run_record import read_run_record, record_run
 from mechval.pipeline.session import (
     RunOptions,
     Session,
@@ -127,8 +127,8 @@ def _tell(session: Session, stage: Stage[Any]) -> None:
     places = session.places(stage.name)
     _logger.info("%s: %s", stage.name, headline(stage, places.directory))
     _logger.info("%s: in %s", stage.name, session.workspace.display(places.directory))
-    seconds = RunRecord.model_validate_json(places.run_record.read_text("utf-8")).seconds
-    _logger.info("%s: took %s", stage.name, format_duration(seconds))
+    if record := read_run_record(places.run_record):
+        _logger.info("%s: took %s", stage.name, format_duration(record.seconds))
 
 
 def _describe(decision: Decision, places: StagePlaces) -> str:

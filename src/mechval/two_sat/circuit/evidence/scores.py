@@ -169,7 +169,7 @@ def pattern_rows(
 @torch.inference_mode()
 def analytic_answer_resid(model: Transformer, problem: Problem) -> Float[Tensor, " d_model"]:
     """Residual stream at ``:`` after block 0 if every head attended uniformly to a mean formula.
-    The mean is over literals drawn uniformly, wherever they stand in a clause (the paper's rule)."""
+    The mean is over literals drawn uniformly, wherever in a clause they are (the paper's rule)."""
     vocabulary, layout = Vocabulary(problem), FormulaLayout(problem)
     shares = token_shares(problem).mean(dim=0).to(model.W_E)
     literals = slice(0, problem.n_literals)
