@@ -35,12 +35,6 @@ TEXTS = (
     *report.templates(PACKAGE),
 )
 """What the report says besides what its modules do."""
-MEASURES = {
-    "cross-entropy, train": lambda row: row.train_loss,
-    "cross-entropy, held out": lambda row: row.test_loss,
-    "1 − accuracy, held out": lambda row: error_of(row.test_accuracy, row.n),
-}
-"""Lines of the learning curve above ε, of a row of snapshots.csv."""
 
 
 def title(files: RunFiles) -> str:
@@ -71,8 +65,7 @@ def network(files: RunFiles) -> Section:
 
 def the_circuit(files: RunFiles) -> Section:
     """Which frequencies the network computes with, and how far they explain it."""
-    rows = files.rows(circuit.FREQUENCIES)
-    shown = [row for row in rows if row.is_key or row.is_embedded]
+    shown = [row for row in files.rows(circuit.FREQUENCIES) if row.is_key or row.is_embedded]
     parts = {
         "losses": _losses(files.rows(losses.LOSSES)),
         "facts": files.record(circuit.FACTS),
@@ -102,46 +95,47 @@ def _programs(files: RunFiles) -> Shown | None:
     if not found:
         return None
     selections = select_waves(files.settings.problem.p, files.rows(circuit.FREQUENCIES))
-    waves = {each.program: each for each in selections}
     cells = {
-        program: {cell.name: cell for cell in asked_for(rows) if cell.interpretation == first}
+        program: {cell.name: cell.disagreements for cell in asked_for(_first(rows))}
         for program, rows in found.items()
-        for first in [rows[0].interpretation]
     }
-    columns = (
-        (name, lambda program, name=name: cells[program][name].disagreements)
-        for name in next(iter(cells.values()))
-    )
+
+    def listed(frequencies: Frequencies) -> str:
+        return ", ".join(map(str, frequencies.sort().values.tolist()))
+
     return show(
-        cells,
-        ("program", lambda program: f"`{program}`"),
-        ("holds", lambda program: _listed(waves[program].held)),
-        ("adds", lambda program: _listed(waves[program].added)),
-        *columns,
+        [each for each in selections if each.program in cells],
+        "`program`",
+        ("holds", lambda waves: listed(waves.held)),
+        ("adds", lambda waves: listed(waves.added)),
+        *(
+            (name, lambda waves, name=name: cells[waves.program][name])
+            for name in next(iter(cells.values()))
+        ),
     )
-
-
-def _listed(frequencies: Frequencies) -> str:
-    return ", ".join(map(str, frequencies.sort().values.tolist()))
 
 
 def _losses(rows: Sequence[losses.Loss]) -> Shown:
     """A row per kind of logits, a column per part of the inputs."""
-    found = by(rows, "logits", "inputs")
 
-    def cell(logits: str, part: str) -> CellText:
-        (row,) = found[logits, part]
+    def cell(own: list[losses.Loss], part: str) -> CellText:
+        (row,) = (row for row in own if row.inputs == part)
         return CellText(f"{told(row.loss)} ({row.accuracy:.4f})", row.loss)
 
-    titles = {part: f"{part}: loss (accuracy)" for part in by(rows, "inputs")}
-    columns = ((title, partial(cell, part=part)) for part, title in titles.items())
-    return show(by(rows, "logits"), ("logits", str), *columns)
+    parts = by(rows, "inputs")
+    columns = ((f"{part}: loss (accuracy)", partial(cell, part=part)) for part in parts)
+    return show(by(rows, "logits").values(), ("logits", lambda own: own[0].logits), *columns)
 
 
 def progress(files: RunFiles) -> Section | None:
     """The axioms and the losses over the training; nothing without its snapshots."""
+    measures = {
+        "cross-entropy, train": lambda row: row.train_loss,
+        "cross-entropy, held out": lambda row: row.test_loss,
+        "1 − accuracy, held out": lambda row: error_of(row.test_accuracy, row.n),
+    }
     unit = figures.SEEN.format(files.record(training.ANSWERS).train.n)
-    drawn = progress_figures(files.rows(snapshots.CELLS), files.rows(SNAPSHOTS), MEASURES, unit)
+    drawn = progress_figures(files.rows(snapshots.CELLS), files.rows(SNAPSHOTS), measures, unit)
     if not drawn and all(point.examples is None for point in files.rows(LOSS_POINTS)):
         return None
     return Section("Over the training", "progress.md", figures=tuple(drawn))
@@ -149,7 +143,10 @@ def progress(files: RunFiles) -> Section | None:
 
 def main_cells(files: RunFiles) -> list[Cell]:
     """The cells of the run's main interpretation, the first; none if no claim can be stated."""
-    cells = files.rows(axioms.CELLS)
+    return _first(files.rows(axioms.CELLS))
+
+
+def _first(cells: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in cells if cell.interpretation == cells[0].interpretation]
 
 
@@ -170,13 +167,10 @@ def targets(files: RunFiles) -> Section | None:
     cells = asked_for(main_cells(files))
     if not cells:
         return None
-    wrong = files.record(training.ANSWERS).wrong_count
-    judged = ("target: 0", lambda cell: _judged(cell.disagreements))
+    judged = ("target: 0", lambda cell: "MISSED" if cell.disagreements else "met")
     parts = {
-        "main": cells[0].interpretation,
-        "n": cells[0].n,
-        "wrong": wrong,
-        "judged": _judged(wrong),
+        "main": cells[0],
+        "wrong": files.record(training.ANSWERS).wrong_count,
         "cells": show(cells, "component axiom disagreements", judged),
     }
     return Section("Targets", "targets.md", parts)
@@ -198,16 +192,22 @@ def the_axioms(files: RunFiles) -> Section:
     def can_fail(cell: Cell) -> str:
         return "*vacuous*" if readings[cell.tags["reading"]].vacuous else "can fail"
 
+    def part_errors(cell: Cell) -> CellText:
+        return CellText(f"{cell.mean_part_error:.2%}", cell.mean_part_error)
+
+    def inputs(cell: Cell) -> str:
+        is_half = cell.tags["reading"] == HALF_TOKENS
+        return "pairs of unseen numbers" if is_half else "all inputs"
+
     parts = {
-        "main": main[0].interpretation,
-        "n": main[0].n,
+        "main": main[0],
         "alpha": readings[main[0].tags["reading"]],
         "in_full": show(
             main,
             "axiom component equivalence n disagreements",
             ("exact ε", "epsilon"),
             *p.column(axiom_of),
-            ("parts that differ", lambda cell: _percent(cell.mean_part_error)),
+            ("parts that differ", part_errors),
             ("held out N", f"strata.{HELD_OUT}.n"),
             ("disagreements", f"strata.{HELD_OUT}.disagreements"),
             ("sampled ε", f"strata.{HELD_OUT}.epsilon"),
@@ -215,9 +215,9 @@ def the_axioms(files: RunFiles) -> Section:
         ),
         "in_short": show(
             [next(filter(lambda cell: cell.is_distinct, cells)) for cells in groups.values()],
-            ("interpretation", lambda cell: f"`{cell.interpretation}`"),
+            "`interpretation`",
             ("α_1", can_fail),
-            ("inputs", _inputs),
+            ("inputs", inputs),
             "n",
             *cell_columns(files.rows(axioms.CELLS)),
         ),
@@ -233,10 +233,8 @@ def failing_pairs(files: RunFiles) -> Section | None:
     """The smallest inputs on which cells of the main interpretation fail."""
     if not main_cells(files):
         return None
-    columns = "axiom component disagreements a b sum network_answer"
-    pairs = files.show(FAILING, columns)
-    parts = {"pairs": pairs if pairs.rows else None}
-    return Section("Where the main interpretation fails", "failing.md", parts)
+    pairs = files.show(FAILING, "axiom component disagreements a b sum network_answer")
+    return Section("Where the main interpretation fails", "failing.md", {"pairs": pairs})
 
 
 def can_the_readings_fail(files: RunFiles) -> Section | None:
@@ -257,27 +255,10 @@ def beside_the_paper(files: RunFiles) -> Section:
     """The printed ε beside those measured on the held-out inputs."""
     problem = files.settings.problem
     comparisons = printed_values.compare_with_paper(problem, files.rows(axioms.CELLS))
-    section = paper_comparison.paper_section(comparisons)
-    parts = {
-        "p": problem.p,
-        "paper_p": printed_values.PAPER_PROBLEM.p,
-        "kind": files.settings.model.kind,
-        "compared": bool(comparisons),
-    }
-    return Section("Beside the paper", "paper_beside.md", {**section.parts, **parts})
-
-
-def _inputs(cell: Cell) -> str:
-    is_half = cell.tags["reading"] == HALF_TOKENS
-    return "pairs of unseen numbers" if is_half else "all inputs"
-
-
-def _judged(count: int) -> str:
-    return "MISSED" if count else "met"
-
-
-def _percent(share: float) -> CellText:
-    return CellText(f"{share:.2%}", share)
+    own = {"p": problem.p, "paper_p": printed_values.PAPER_PROBLEM.p}
+    own |= {"kind": files.settings.model.kind, "compared": bool(comparisons)}
+    parts = {**paper_comparison.paper_section(comparisons).parts, **own}
+    return Section("Beside the paper", "paper_beside.md", parts)
 
 
 _SECTIONS: tuple[report.Maker, ...] = (

@@ -21,6 +21,7 @@ from mechval.reporting.shown import by
 
 SEEN = "inputs seen ({:,} in each step)"
 """The unit of what is drawn over the training."""
+_LOOK: dict[str, Any] = {"cmap": "cividis", "origin": "lower", "interpolation": "nearest"}
 
 
 @shown_in("circuit", FREQUENCIES)
@@ -33,9 +34,10 @@ def draw_embedding(frequencies: Sequence[Frequency]) -> Figure:
     sines = [row.embedding_sin_norm for row in frequencies]
     top.bar(numbers - 0.2, cosines, 0.4, color=BLUE, label="cosine")
     top.bar(numbers + 0.2, sines, 0.4, color=ORANGE, label="sine")
-    for row, *norms in zip(frequencies, cosines, sines, strict=True):
+    for row in frequencies:
         if row.is_key:
-            _label_bar(top, str(row.frequency), row.frequency, max(norms))
+            at = row.frequency, max(row.embedding_cos_norm, row.embedding_sin_norm)
+            top.annotate(str(at[0]), at, (0, 2), textcoords="offset points", ha="center")
     top.margins(y=0.15)
     top.set(xlabel="frequency k (waves over the residues)", ylabel="norm of the embedding")
     top.set_title("embedding of the numbers along cos and sin of w_k n (labelled: key frequencies)")
@@ -53,9 +55,8 @@ def _draw_cut(axes: Axes, frequencies: Sequence[Frequency]) -> None:
     axes.plot(ranks[is_key], shares[is_key], "s", color=VERMILLION, label="key frequencies")
     if is_key.any():
         axes.axvline(is_key.sum() + 0.5, color="0.4", linestyle="--", label="largest ratio")
-    axes.set_yscale("log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel="rank", ylabel="share of the variance")
+    axes.set(yscale="log", xlabel="rank", ylabel="share of the variance")
     axes.set_title(
         "what the neurons write into the logits, on waves of a + b; the cut: largest ratio with\n"
         "at least half of the variance and at most half of the frequencies above it"
@@ -101,8 +102,7 @@ def draw_neurons_over_inputs(examples: Examples, neurons: Sequence[Neuron]) -> F
     figure, (panels,) = figures.grid(1, len(examples.neurons), 2.5, sharey=True)
     chosen = zip(examples.frequencies.tolist(), examples.neurons.tolist(), strict=True)
     for axes, (frequency, neuron), levels in zip(panels, chosen, examples.levels, strict=True):
-        look = {"origin": "lower", "interpolation": "nearest"}
-        axes.imshow(levels.numpy(), cmap="cividis", vmin=0, vmax=BRIGHTEST, **look)
+        axes.imshow(levels.numpy(), vmin=0, vmax=BRIGHTEST, **_LOOK)
         share = neurons[neuron].variance_explained
         axes.set(title=f"k = {frequency}\nneuron {neuron} ({share:.0%})", xlabel="b")
     panels[0].set_ylabel("a")
@@ -116,12 +116,10 @@ def draw_logit_spectrum(examples: Examples) -> Figure:
     + b."""
     figure = Figure(figsize=(figures.PAGE_WIDTH * 0.7, 3.8), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(
-        examples.spectrum.numpy(), cmap="cividis", origin="lower", interpolation="nearest"
-    )
+    axes.imshow(examples.spectrum.numpy(), **_LOOK)
     axes.set(xlabel="frequency of b (0: constant)", ylabel="frequency of a (0: constant)")
     axes.set_title("logits over the inputs, norm by two-dimensional frequency\n(mean left out)")
-    figure.colorbar(image, ax=axes, label="norm over numbers and phases (logits)")
+    figures.colour_bar(figure, [axes], "norm over numbers and phases (logits)")
     return figure
 
 
@@ -145,20 +143,18 @@ def draw_decimals(rows: Sequence[Differing]) -> Figure:
 
 
 def _draw_decimals(axes: Axes, rows: Sequence[Differing]) -> None:
-    first = rows[0]
-    subjects = by(rows, "subject").items()
-    for colour, marker, (subject, mine) in zip(
-        (BLUE, ORANGE, VERMILLION), "os^", subjects, strict=True
-    ):
+    first, subjects = rows[0], by(rows, "subject").items()
+    looks = ((BLUE, "o"), (ORANGE, "s"), (VERMILLION, "^"))
+    for (colour, marker), (subject, mine) in zip(looks, subjects, strict=True):
         # Rows run from the nearest angle over the decimals to unrounded.
         of_points, of_waves = [row.rate for row in mine], [row.mean_part_error for row in mine]
         axes.plot(of_points, f"{marker}-", color=colour, markersize=4, label=f"{subject}: points")
         axes.plot(of_waves, f"{marker}:", color=colour, markersize=2.5, label=f"{subject}: waves")
     decimals = sorted({row.decimals for row in rows if row.decimals is not None})
     ticks = ["∠", *map(str, decimals), "all"]
+    title = f"{first.map} {first.reading}\non {first.judged_on} (N = {first.n:,})"
     axes.set_xticks(range(len(ticks)), ticks)
-    axes.set_ylim(-0.05, 1.05)
-    axes.set_title(f"{first.map} {first.reading}\non {first.judged_on} (N = {first.n:,})")
+    axes.set(ylim=(-0.05, 1.05), title=title)
 
 
 def _training(files: RunFiles) -> list[Any] | None:
@@ -179,12 +175,11 @@ def draw_learning_curve(curve: Sequence[CurvePoint], answers: Answers) -> Figure
         top.plot(steps, losses, style, color=colour, label=f"{name} (N = {n:,})")
         errors = [error_of(getattr(point, f"{part}_accuracy"), n) for point in curve]
         bottom.plot(steps, errors, style, color=colour)
-    for axes in (top, bottom):
-        axes.set_yscale("log")
-    top.set(ylabel="cross-entropy (nats)", title="loss and error during training")
+    title = "loss and error during training"
+    top.set(yscale="log", ylabel="cross-entropy (nats)", title=title)
     top.legend()
+    bottom.set(yscale="log", xlabel="optimizer step (full batch)")
     bottom.set_ylabel("1 − accuracy\n(no error: drawn at half an error)")
-    bottom.set_xlabel("optimizer step (full batch)")
     bottom.xaxis.set_major_locator(MaxNLocator(8))
     bottom.xaxis.set_major_formatter(EngFormatter(sep=" "))
     return figure
@@ -204,9 +199,8 @@ def draw_losses_over_training(points: Sequence[LossPoint], unit: str) -> Figure:
 
     Points without ``examples`` have no place here; a ``unit`` is such as ``inputs seen``.
     """
-    timed = [point for point in points if point.examples is not None]
-    examples = [point.examples for point in timed if point.examples is not None]
-    first = timed[0]
+    timed = {point.examples: point for point in points if point.examples is not None}
+    first = next(iter(timed.values()))
     figure, ((axes,),) = figures.grid(1, 1, 4.0)
     for style, colour, name, words in (
         (".-", BLACK, "train", "train ("),
@@ -214,16 +208,12 @@ def draw_losses_over_training(points: Sequence[LossPoint], unit: str) -> Figure:
         ("o--", BLUE, "restricted", "restricted: only the key frequencies kept (all inputs, "),
         ("^--", GREEN, "excluded", "excluded: the key frequencies removed (train inputs, "),
     ):
-        losses = [point.loss[name] for point in timed]
+        losses = [point.loss[name] for point in timed.values()]
         label = f"{words}N = {first.n[name]:,})"
-        axes.plot(examples, losses, style, color=colour, markersize=3.5, label=label)
+        axes.plot(list(timed), losses, style, color=colour, markersize=3.5, label=label)
     axes.set(yscale="log", ylabel="cross-entropy (nats)")
-    format_examples(axes, examples, unit)
+    format_examples(axes, list(timed), unit)
     numbers = ", ".join(map(str, first.key_frequencies))
     axes.set_title(f"loss on training snapshots; key frequencies of the final network: {numbers}")
     figure.legend(loc="outside lower center", ncols=1)
     return figure
-
-
-def _label_bar(axes: Axes, text: str, x: int | float, height: float) -> None:
-    axes.annotate(text, (x, height), (0, 2), textcoords="offset points", ha="center")

@@ -1,6 +1,6 @@
 """The modular-addition table of docs/RESULTS.md, from the committed runs' tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from mechval import axioms
@@ -35,8 +35,7 @@ def modular_addition(runs: Mapping[str, RunFiles]) -> str:
         if not cells[run]:
             return "the claim cannot be stated"
         found = [cells[run][name].disagreements for name in names]
-        listed = ", ".join(f"{count:,}" for count in found)
-        return f"**MISSED**: {listed}" if any(found) else listed
+        return f"**MISSED**: {_listed(found)}" if any(found) else _listed(found)
 
     shown = show(
         runs,
@@ -44,25 +43,23 @@ def modular_addition(runs: Mapping[str, RunFiles]) -> str:
         ("inputs", lambda run: answers[run].n),
         ("wrong answers", lambda run: answers[run].wrong_count),
         ("grokked, ended at step", lambda run: _trained(runs[run])),
-        (
-            "key frequencies",
-            lambda run: ", ".join(map(str, runs[run].record(FACTS).key_frequencies)),
-        ),
+        ("key frequencies", lambda run: _listed(runs[run].record(FACTS).key_frequencies)),
         *((title, partial(counts, names=names)) for title, names in _COLUMNS.items()),
         ("all of these cells by the paper's rules", lambda run: _failing(_by_the_paper(runs[run]))),
     )
-    trained = list(filter(_is_trained_here, runs.values()))
-    found = [
+    trained = [own for own in runs.values() if own.has(GROKKING)]
+    ours, papers = (
         sum(_failing(choice(own)) == 0 for own in trained) for choice in (main_cells, _by_the_paper)
-    ]
-    told = (
-        f"0 in each of these cells: {found[0]} of the {len(trained)} networks trained here; by the "
-        f"paper's rules {found[1]}."
     )
-    return f"{markdown_of(shown)}\n\n{told}"
+    told = f"0 in each of these cells: {ours} of the {len(trained)} networks trained here"
+    return f"{markdown_of(shown)}\n\n{told}; by the paper's rules {papers}."
 
 
 BLOCKS: Mapping[str, Block] = {"modular_addition": modular_addition}
+
+
+def _listed(counts: Iterable[int]) -> str:
+    return ", ".join(f"{count:,}" for count in counts)
 
 
 def _by_the_paper(files: RunFiles) -> list[Cell]:
@@ -77,12 +74,8 @@ def _failing(cells: list[Cell]) -> int | None:
     return sum(cell.disagreements for cell in asked_for(cells)) if cells else None
 
 
-def _is_trained_here(files: RunFiles) -> bool:
-    return (files.folder("train") / "grokking.json").is_file()
-
-
 def _trained(files: RunFiles) -> str:
-    if not _is_trained_here(files):
+    if not files.has(GROKKING):
         return ""
     found = files.record(GROKKING)
     at = "never" if found.grokked_at_step is None else f"{found.grokked_at_step:,}"
