@@ -1,6 +1,6 @@
 """What is proved, for anyone to read, and what consolidation changed: networks side by side."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mechval.axioms.report import CELLS
@@ -14,8 +14,7 @@ from mechval.two_sat.circuit.evidence.attention_extremes import WORST_CASES
 from mechval.two_sat.circuit.evidence.contributions import PREACTIVATION_PARTS
 from mechval.two_sat.circuit.evidence.recording import FORMULA_ATTENTION
 from mechval.two_sat.report import measured
-
-_VERSION = "trees"
+from mechval.two_sat.report.content import PACKAGE
 
 
 @dataclass(frozen=True)
@@ -69,34 +68,23 @@ class Mechanism:
         )
 
 
-def told_theorem(theorem: Theorem, package: str, who: str, bold: str = "") -> str:
+def told_theorem(theorem: Theorem, who: str, bold: str = "") -> str:
     """A theorem that is proved in two sentences, of which the first may be bold."""
-    (told_once,) = paragraphs(
-        package,
-        "theorem_told.md",
-        who=who,
-        bold=bold,
-        formulas=f"{int(theorem.formulas):,}",
-        neurons=len(theorem.neurons),
-        assignments=2**theorem.n_variables,
-        whole=len(theorem.interpretations),
-        every=len({cell.interpretation for cell in theorem.cells}),
-    )
+    (told_once,) = paragraphs(PACKAGE, "theorem_told.md", theorem=theorem, who=who, bold=bold)
     return told_once
 
 
-def side_by_side(runs: Mapping[str, RunFiles], package: str) -> str:
+def side_by_side(runs: Mapping[str, RunFiles]) -> str:
     """The mechanism before and after in words, and a table with a column per run.
 
     ``runs`` are by title: last the network before and the one after, other networks first.
     """
     found = {title: Mechanism.of(files) for title, files in runs.items()}
     *_, before, after = found.items()
-    words = paragraphs(package, "consolidated.md", before=before, after=after)
-    columns = (
-        (title, lambda line, title=title: _LINES[line](found[title], runs[title])) for title in runs
-    )
-    return "\n\n".join([*words, markdown_of(show(_LINES, ("", str), *columns))])
+    words = paragraphs(PACKAGE, "consolidated.md", before=before, after=after)
+    lines = {title: _lines(found[title], files) for title, files in runs.items()}
+    columns = ((title, own.__getitem__) for title, own in lines.items())
+    return "\n\n".join([*words, markdown_of(show(lines[before[0]], ("", str), *columns))])
 
 
 def _ratio(value: float) -> str:
@@ -104,37 +92,27 @@ def _ratio(value: float) -> str:
     return told(value) if value > 2 else f"{value:.4f}"
 
 
-def _largest(files: RunFiles) -> float:
-    tags = {**measured.MAIN, "version": _VERSION}
-    return max(cell.epsilon for cell in files.rows(CELLS) if measured.has_tags(cell, tags))
-
-
-def _certified(files: RunFiles) -> object:
-    name = "/".join((_VERSION, *measured.MAIN.values()))
-    cells = [cell for cell in measured.proofs(files) if cell.interpretation == name]
-    return counted(len(cells), 12)
-
-
-_LINES: Mapping[str, Callable[[Mechanism, RunFiles], object]] = {
-    "block 0: least attention of a clause's end to its clause, any formula": (
-        lambda found, _: found.own_clause
-    ),
-    "block 0: attention of `:` to parentheses and itself, first test formula": (
-        lambda found, _: found.constants
-    ),
-    "block 1: heaviest over lightest clause, by head, the same formula": (
-        lambda found, _: ", ".join(map(_ratio, found.ratios))
-    ),
-    "block 1: what tells active from silent, by head, neuron of largest effect": (
-        lambda found, _: ", ".join(map(told, found.tells))
-    ),
-    "wrong answers on fresh formulas": lambda _, files: counted(
-        measured.accuracy(files).wrong_count, measured.accuracy(files).n
-    ),
-    "largest sampled ε of a cell, trees": lambda _, files: _largest(files),
-    "cells that the theorem certifies, ε = 0": lambda _, files: _certified(files),
-    "theorem": lambda _, files: files.record(THEOREM).failing_lemma or "proved",
-}
+def _lines(found: Mechanism, files: RunFiles) -> dict[str, object]:
+    """A run's column of the table, by line."""
+    tags, accuracy = {"version": "trees", **measured.MAIN}, measured.accuracy(files)
+    sampled = [row.epsilon for row in files.rows(CELLS) if measured.has_tags(row, tags)]
+    certified = [row.interpretation for row in measured.proofs(files)].count(
+        "/".join(tags.values())
+    )
+    return {
+        "block 0: least attention of a clause's end to its clause, any formula": found.own_clause,
+        "block 0: attention of `:` to parentheses and itself, first test formula": found.constants,
+        "block 1: heaviest over lightest clause, by head, the same formula": (
+            ", ".join(map(_ratio, found.ratios))
+        ),
+        "block 1: what tells active from silent, by head, neuron of largest effect": (
+            ", ".join(map(told, found.tells))
+        ),
+        "wrong answers on fresh formulas": counted(accuracy.wrong_count, accuracy.n),
+        "largest sampled ε of a cell, trees": max(sampled),
+        "cells that the theorem certifies, ε = 0": counted(certified, 12),
+        "theorem": files.record(THEOREM).failing_lemma or "proved",
+    }
 
 
 def start_of(run: FinishedRun) -> FinishedRun | None:

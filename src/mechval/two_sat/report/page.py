@@ -82,9 +82,8 @@ def _claim(files: RunFiles) -> tuple[str, ...]:
     """What is claimed, and that it is proved, where it is."""
     claim = paragraphs(content.PACKAGE, "claim.md", problem=files.settings.problem)
     theorem = measured.proved_theorem(files)
-    if theorem is None:
-        return claim
-    return (*claim, consolidated.told_theorem(theorem, content.PACKAGE, "Proved: this network"))
+    proved = [consolidated.told_theorem(theorem, "Proved: this network")] if theorem else []
+    return (*claim, *proved)
 
 
 def _beside(run: PageRun) -> Section | None:
@@ -93,9 +92,7 @@ def _beside(run: PageRun) -> Section | None:
         return None
     stages = (path.name for path in start.directory.iterdir() if path.is_dir())
     before = whole_files(start, None, start.states(stages).values())
-    told = consolidated.side_by_side(
-        {f"`{start.run}`": before, f"`{run.run.run}`": run.files}, content.PACKAGE
-    )
+    told = consolidated.side_by_side({f"`{start.run}`": before, f"`{run.run.run}`": run.files})
     networks = {f"{start.run}: before": before, f"{run.run.run}: after": run.files}
     draw = partial(draw_before_and_after, networks)
     figure = Figure("before-and-after", draw, caption_of(draw_before_and_after))

@@ -18,10 +18,10 @@ from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus
 from mechval.two_sat.certify.theorem.theorem import THEOREM, LemmaStatus
 from mechval.two_sat.claim.sizes import FRONT
 from mechval.two_sat.claim.variants.variant import VARIANTS
-from mechval.two_sat.report import claim_sections, consolidated, content, measured
+from mechval.two_sat.report import claim_sections, consolidated, measured
 from mechval.two_sat.report.figures.theorem import draw_before_and_after
 from mechval.two_sat.report.printed_values import BY_KEY
-from mechval.two_sat.report.targets import ABOUT, Target
+from mechval.two_sat.report.targets import ABOUT, Target, against_limits
 
 AUTHORS, OWN, PROVED = "published", "reference", "proved"
 """Runs of the authors' network, of ours, and of ours trained until it is proved."""
@@ -37,15 +37,8 @@ def headline(runs: Mapping[str, RunFiles]) -> str:
         f"**{verdicts.count(Agreement.AGREES)} of {len(verdicts)} printed numbers agree** with "
         "those measured here on the authors' network."
     )
-    shown = show(
-        ABOUT[OWN],
-        ("target", "name"),
-        ("paper", _printed),
-        ("authors' network, measured", lambda target: target.shown(theirs)),
-        ("ours", lambda target: target.shown(ours)),
-        ("limit", "bound"),
-        ("", lambda target: target.verdict(ours)),
-    )
+    measured_there = ("authors' network, measured", lambda target: target.shown(theirs))
+    shown = against_limits(OWN, "ours", ours, ("paper", _printed), measured_there)
     return f"{agreeing}\n\n{markdown_of(shown)}"
 
 
@@ -68,27 +61,14 @@ def seeds(runs: Mapping[str, RunFiles]) -> str:
         "seeds/accuracy_smallest": Measured(min(accuracies)),
     }
 
-    def judged(target: Target, values: Mapping[str, Measured]) -> CellText:
-        shown = target.shown(values)
-        missed = "" if target.is_met(values) else ", **MISSED**"
+    def judged(target: Target, name: str) -> CellText:
+        shown = target.shown(found[name])
+        missed = "" if target.is_met(found[name]) else ", **MISSED**"
         return CellText(shown.text + missed, shown.order)
 
-    each = show(
-        ABOUT[OWN],
-        ("target", "name"),
-        *(
-            (name.removeprefix(_SEEDS), partial(judged, values=values))
-            for name, values in found.items()
-        ),
-        ("limit", "bound"),
-    )
-    over_all = show(
-        ABOUT["seeds"],
-        ("target", "name"),
-        ("measured", lambda target: target.shown(together)),
-        ("limit", "bound"),
-        ("", lambda target: target.verdict(together)),
-    )
+    columns = ((name.removeprefix(_SEEDS), partial(judged, name=name)) for name in found)
+    each = show(ABOUT[OWN], ("target", "name"), *columns, ("limit", "bound"))
+    over_all = against_limits("seeds", "measured", together)
     return f"{markdown_of(each)}\n\n{markdown_of(over_all)}"
 
 
@@ -105,15 +85,9 @@ def better(runs: Mapping[str, RunFiles]) -> str:
     }
     values = {key: Measured(row.epsilon, row.disagreements, row.n) for key, row in best.items()}
     theirs = measured.measured_values(files)
-    aims = show(
-        ABOUT[AUTHORS],
-        ("target", "name"),
-        ("as in the paper", lambda target: paper_comparison.counted(theirs[target.printed])),
-        ("better", lambda target: target.shown(values)),
-        ("limit", "bound"),
-        ("", lambda target: target.verdict(values)),
-    )
-    programs = show(front, "program", "setting", "bits", "disagreements", "epsilon")
+    in_paper = ("as in the paper", lambda target: paper_comparison.counted(theirs[target.printed]))
+    aims = against_limits(AUTHORS, "better", values, in_paper)
+    programs = show(front, "program setting bits disagreements epsilon")
     told_bits = f"Programs of evaluate; ten times the 4-leaf trees are {most_bits:,} bits:"
     return f"{markdown_of(aims)}\n\n{told_bits}\n\n{markdown_of(programs)}"
 
@@ -137,15 +111,13 @@ def theorem(runs: Mapping[str, RunFiles]) -> str:
     run = f"[`{PROVED}`](results/two_sat/{PROVED}/report/README.md)"
     if found.status is not LemmaStatus.PROVED:
         return f"Run {run}, `{OWN}` trained on, is not proved: {found.failing_lemma}."
-    who = f"Run {run}, `{OWN}` trained on,"
-    return consolidated.told_theorem(found, content.PACKAGE, who, bold="**")
+    return consolidated.told_theorem(found, f"Run {run}, `{OWN}` trained on,", bold="**")
 
 
 def consolidated_networks(runs: Mapping[str, RunFiles]) -> str:
     """The authors' network, ours, and ours after consolidation side by side."""
     titles = {"authors' network": AUTHORS, f"`{OWN}`": OWN, f"`{PROVED}`": PROVED}
-    named = {title: runs[name] for title, name in titles.items()}
-    return consolidated.side_by_side(named, content.PACKAGE)
+    return consolidated.side_by_side({title: runs[name] for title, name in titles.items()})
 
 
 def mechanism(runs: Mapping[str, RunFiles]) -> Figure:
@@ -172,10 +144,9 @@ def _statements(files: RunFiles) -> dict[tuple[str, str], CellText]:
     weakest = min(cases, key=lambda case: case.margin)
     margin = f"{told(weakest.margin)} ({told(weakest.numerical_error)})"
     (drift,) = (row for row in files.rows(DRIFT) if row.source == "all")
+    text = "α_1 returns the clause: cases of a position and its clause"
     found = {
-        ("α_1 returns the clause: cases of a position and its clause", "certified"): counted(
-            certified, len(cases)
-        ),
+        (text, "certified"): counted(certified, len(cases)),
         ("smallest margin (bound on its rounding)", "certified"): CellText(margin),
     }
     for row in files.rows(ANSWERS):

@@ -8,7 +8,7 @@ from typing import Literal
 from mechval import tables
 from mechval.errors import MechvalError
 from mechval.reporting.paper_comparison import Measured, counted
-from mechval.reporting.shown import CellText, by
+from mechval.reporting.shown import CellText, Pick, Shown, by, show
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,18 @@ class Target:
     def verdict(self, values: Mapping[str, Measured]) -> str:
         """``met``, or ``**MISSED**``."""
         return "met" if self.is_met(values) else "**MISSED**"
+
+
+def against_limits(about: str, title: str, values: Mapping[str, Measured], *beside: Pick) -> Shown:
+    """The targets of some networks: what is ``beside``, the values, titled so, and the limits."""
+    return show(
+        ABOUT[about],
+        ("target", "name"),
+        *beside,
+        (title, lambda target: target.shown(values)),
+        ("limit", "bound"),
+        ("", lambda target: target.verdict(values)),
+    )
 
 
 DATA_FILE = Path(__file__).with_name("targets.csv")

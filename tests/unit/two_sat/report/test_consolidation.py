@@ -8,7 +8,7 @@ import pytest
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.certify.theorem.theorem import THEOREM
 from mechval.two_sat.consolidate.curve import CURVE
-from mechval.two_sat.report import consolidated, content, network_sections, page
+from mechval.two_sat.report import consolidated, network_sections, page
 from mechval.two_sat.report.figures.theorem import draw_consolidation
 from tests.settings import TWO_SAT
 
@@ -46,7 +46,7 @@ def test_heads_had_clauses_of_their_own_and_average_now() -> None:
 
 def test_a_page_says_that_its_network_is_proved_and_of_which_nothing_is() -> None:
     theorem = THEOREM.read(PROVED / "certify")
-    told = consolidated.told_theorem(theorem, content.PACKAGE, "Proved: this network")
+    told = consolidated.told_theorem(theorem, "Proved: this network")
     assert "answers every one of the 10,485,760,000,000,000 formulas rightly" in told
     for run, is_proved in ((PROVED, True), (REFERENCE, False)):
         files = RunFiles(TWO_SAT, 0, RunFiles.of(run).directories)
