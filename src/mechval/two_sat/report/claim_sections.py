@@ -45,14 +45,13 @@ def axioms(files: RunFiles) -> Section:
         return [(row, _cells_in_full(own, is_papers, proved, p), own) for row, own in chosen]
 
     parts = {
-        "confidence": f"{rows[0].confidence:.0%}",
-        "natural": f"{files.record(DATA).natural_satisfiable_share:.2%}",
+        "data": files.record(DATA),
         "problem": files.settings.problem,
         "printed_n": TEST_FORMULAS if is_papers else None,
         "row": rows[0],
         "labels": _LABELS,
         "claimed": CLAIMED,
-        "has_proved": bool(proved),
+        "proved": proved,
         "main": main,
         "in_full": in_full(main),
         "comparable": comparable,

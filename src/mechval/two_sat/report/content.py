@@ -8,7 +8,7 @@ from mechval.axioms.report import CELLS, Estimate
 from mechval.reporting import null_rates, report
 from mechval.reporting.paper_comparison import paper_section
 from mechval.reporting.report import Maker, RunFiles, Section, with_figures
-from mechval.reporting.shown import by, show
+from mechval.reporting.shown import show
 from mechval.two_sat.circuit.evidence.gather import FACTS
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.network.training import LEARNING_CURVE, Accuracy
@@ -38,11 +38,9 @@ _ORIGINS = {
 
 def title(files: RunFiles) -> str:
     """The report's heading: size, model and seed."""
-    problem, model = files.settings.problem, files.settings.model.kind
-    return (
-        f"2-SAT with {problem.n_variables} variables and {problem.n_clauses} clauses: "
-        f"{_ORIGINS[model]}, seed {files.seed}"
-    )
+    problem, origin = files.settings.problem, _ORIGINS[files.settings.model.kind]
+    size = f"2-SAT with {problem.n_variables} variables and {problem.n_clauses} clauses"
+    return f"{size}: {origin}, seed {files.seed}"
 
 
 def reached_targets(files: RunFiles) -> Section | None:
@@ -66,9 +64,9 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
     if not measured.is_paper_size(files):
         return None
     comparisons = measured.compare_with_paper(files)
-    rest = printed_values.BY_KEY.keys() - {row.published.key for row in comparisons}
-    printed = (row for row in printed_values.PRINTED_VALUES if row.kind != "context")
-    return paper_section(comparisons, [row.key for row in printed if row.key in rest])
+    found = {row.published.key for row in comparisons}
+    printed = [row.key for row in printed_values.PRINTED_VALUES if row.kind != "context"]
+    return paper_section(comparisons, [key for key in printed if key not in found])
 
 
 FIGURES = (attention, claim, network, theorem)
@@ -98,19 +96,9 @@ MAKERS = with_figures(_SECTIONS, *FIGURES)
 
 def card(files: RunFiles) -> Section:
     """Of the model card: what the network is for, what it was made from, where it fails."""
-    data, accuracy = files.record(DATA), measured.accuracy(files)
-    return Section(
-        "Purpose and limits",
-        "model_card.md",
-        {
-            "problem": files.settings.problem,
-            "is_own": files.settings.model.kind == "own",
-            "is_consolidated": files.settings.consolidate is not None,
-            **accuracy.classes,
-            "natural": f"{data.natural_satisfiable_share:.2%}",
-            "drawn": data.formulas_drawn,
-        },
-    )
+    parts = {"settings": files.settings, "data": files.record(DATA)}
+    classes = measured.accuracy(files).classes
+    return Section("Purpose and limits", "model_card.md", {**parts, **classes})
 
 
 CARD = with_figures((card, network_sections.training, network_sections.accuracy), *FIGURES)
@@ -142,16 +130,15 @@ def headlines(files: RunFiles) -> Headlines:
     is_trained = files.settings.model.kind == "own"
     curve = files.rows(LEARNING_CURVE) if is_trained else ()
     tags, names = measured.main_tags(files), tables.columns_of(Estimate)
-    cells = [c for c in files.rows(CELLS) if c.is_distinct and measured.has_tags(c, tags)]
+    axioms: dict[str, dict[str, Estimate]] = {}
+    for cell in files.rows(CELLS):
+        if cell.is_distinct and measured.has_tags(cell, tags):
+            estimate = Estimate(**{name: getattr(cell, name) for name in names})
+            axioms.setdefault(cell.tags["version"], {})[cell.name] = estimate
     return Headlines(
         accuracy=measured.accuracy(files),
         formulas_seen={point.phase: point.examples for point in curve},
         carrying_neurons=files.record(FACTS).carrying_neurons,
         tags=tags,
-        axioms={
-            version: {
-                cell.name: Estimate(**{name: getattr(cell, name) for name in names}) for cell in own
-            }
-            for version, own in by(cells, "tags.version").items()
-        },
+        axioms=axioms,
     )

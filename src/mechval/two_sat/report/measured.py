@@ -8,12 +8,7 @@ from mechval.reporting.paper_comparison import Comparison, Measured
 from mechval.reporting.report import RunFiles
 from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import THEOREM, CellProof, LemmaStatus, Theorem
-from mechval.two_sat.circuit.evidence import (
-    ablations,
-    attention_extremes,
-    coverage,
-    gather,
-)
+from mechval.two_sat.circuit.evidence import ablations, attention_extremes, coverage, gather
 from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.consolidate.curve import OUTCOME
@@ -45,9 +40,8 @@ def main_tags(files: RunFiles) -> dict[str, str]:
 
 def accuracy(files: RunFiles) -> Accuracy:
     """Of the network that the run is about, on the test split."""
-    if OUTCOME.stage in files.directories:
-        return files.record(OUTCOME).accuracy
-    return files.record(ACCURACY)
+    is_consolidated = OUTCOME.stage in files.directories
+    return files.record(OUTCOME).accuracy if is_consolidated else files.record(ACCURACY)
 
 
 def proofs(files: RunFiles) -> list[CellProof]:
@@ -59,9 +53,8 @@ def proofs(files: RunFiles) -> list[CellProof]:
 
 def proved_cells(files: RunFiles) -> frozenset[str]:
     """The same, as ``interpretation/axiom/component``."""
-    return frozenset(
-        f"{cell.interpretation}/{cell.axiom}/{cell.component}" for cell in proofs(files)
-    )
+    found = proofs(files)
+    return frozenset(f"{cell.interpretation}/{cell.axiom}/{cell.component}" for cell in found)
 
 
 def proved_theorem(files: RunFiles) -> Theorem | None:
@@ -92,11 +85,7 @@ def compare_with_paper(files: RunFiles) -> tuple[Comparison, ...]:
 
 def measured_values(files: RunFiles) -> dict[str, Measured]:
     """Everything in a run's tables that a printed number can be compared with, by key."""
-    return {
-        **dict(cell_values(files, COMPARABLE)),
-        **dict(_network(files)),
-        **dict(_evidence(files)),
-    }
+    return dict(cell_values(files, COMPARABLE)) | dict(_network_values(files))
 
 
 def cell_values(files: RunFiles, tags: dict[str, str]) -> Iterator[tuple[str, Measured]]:
@@ -109,16 +98,13 @@ def cell_values(files: RunFiles, tags: dict[str, str]) -> Iterator[tuple[str, Me
             yield "/".join(names), Measured(row.epsilon, row.disagreements, row.n)
 
 
-def _network(files: RunFiles) -> Iterator[tuple[str, Measured]]:
+def _network_values(files: RunFiles) -> Iterator[tuple[str, Measured]]:
     found, circuit = accuracy(files), files.record(gather.FACTS)
     right, n = found.n - found.wrong_count, found.n
     yield "train/accuracy", Measured(found.accuracy, right, n)
     yield "train/accuracy_lower", Measured(found.accuracy_lower, right, n)
     yield "circuit/carrying_neurons", Measured(float(circuit.carrying_neurons))
     yield "evidence/unembedding.norm_of_s_plus_u", Measured(circuit.norm_of_s_plus_u)
-
-
-def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
     for row in files.rows(ablations.ABLATIONS):
         yield f"evidence/ablation.{row.ablation}", Measured(row.rate, row.flips, row.n)
     rows = [row for row in files.rows(attention_extremes.ANSWER_EXTREMES) if row.version == "paper"]
@@ -127,14 +113,11 @@ def _evidence(files: RunFiles) -> Iterator[tuple[str, Measured]]:
         yield "evidence/answer_attention.paper.smallest", Measured(least)
         yield "evidence/answer_attention.paper.largest", Measured(most)
     neurons = files.rows(NEURONS)
-    limit = 0.1  # by the paper's rule a neuron evaluates if its largest effect exceeds this
-    idle = [
-        abs(row.coefficient) for row in neurons if row.coefficient * row.max_activation <= limit
-    ]
+    # By the paper's rule a neuron evaluates if its largest effect exceeds 0.1.
+    idle = [abs(row.coefficient) for row in neurons if row.coefficient * row.max_activation <= 0.1]
     yield "evidence/coefficients.evaluating_neurons", Measured(float(len(neurons) - len(idle)))
     yield "evidence/coefficients.largest_idle", Measured(max(idle, default=0.0))
     for row in files.rows(coverage.COVERAGE):
-        missed = {"pruned": row.covered_pruned, "unpruned": row.covered_unpruned}
-        for name, covered in missed.items():
-            key = f"evidence/coverage.{row.reading}.{row.program}.missed_{name}"
-            yield key, Measured(float(row.assignments - covered))
+        key = f"evidence/coverage.{row.reading}.{row.program}.missed"
+        yield f"{key}_pruned", Measured(float(row.assignments - row.covered_pruned))
+        yield f"{key}_unpruned", Measured(float(row.assignments - row.covered_unpruned))

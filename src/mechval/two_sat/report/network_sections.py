@@ -49,14 +49,9 @@ def training(files: RunFiles) -> Section | None:
         n = sizes[point.phase]
         return round((1 - point.selection_accuracy) * n), n
 
-    parts = {
-        "phases": show(
-            last.values(),
-            "phase step examples train_loss selection_loss",
-            *_answers(measured.accuracy(files).confidence, counts),
-        ),
-        "has_finishing": "finishing" in last,
-    }
+    columns = _answers(measured.accuracy(files).confidence, counts)
+    phases = show(last.values(), "phase step examples train_loss selection_loss", *columns)
+    parts = {"phases": phases, "has_finishing": "finishing" in last}
     return Section("Training", "training.md", parts)
 
 
@@ -65,23 +60,21 @@ def consolidation(files: RunFiles) -> Section | None:
     if files.settings.consolidate is None:
         return None
     last = {row.phase: row for row in files.rows(CURVE)}
-    parts = {
-        "phases": show(
-            last.values(),
-            "phase step loss accuracy own_gap colon_gap unread_gap position_spread value_spread",
-            "clause_spread pool_wrong pool_margin lower_bound upper_bound",
-        ),
-    }
-    return Section("Consolidation", "consolidation.md", parts)
+    phases = show(
+        last.values(),
+        "phase step loss accuracy own_gap colon_gap unread_gap position_spread value_spread",
+        "clause_spread pool_wrong pool_margin lower_bound upper_bound",
+    )
+    return Section("Consolidation", "consolidation.md", {"phases": phases})
 
 
 def circuit(files: RunFiles) -> Section:
     """How sparse the network is, and how its neurons are read."""
-    found, neurons = files.record(gather.FACTS), files.rows(neuron_rows.NEURONS)
+    facts, neurons = files.record(gather.FACTS), files.rows(neuron_rows.NEURONS)
     reading, is_papers = measured.main_tags(files)["reading"], measured.is_paper_size(files)
     evaluating = [row for row in neurons if row.reading[reading].evaluates]
     parts = {
-        "facts": found,
+        "facts": facts,
         "n": split_size(files, "analysis.fit"),
         "published": printed_values.CARRYING_NEURONS if is_papers else None,
         "reading": reading,
@@ -91,8 +84,7 @@ def circuit(files: RunFiles) -> Section:
             ("neuron", lambda row: str(row.neuron)),
             ("effect (logits)", "effect"),
             f"effect_share reading.{reading}.cut reading.{reading}.on_rate",
-            ("tree", lambda row: f"`{row.reading[reading].tree}`"),
-            ("disjunction", lambda row: f"`{row.reading[reading].disjunction}`"),
+            f"`reading.{reading}.tree` `reading.{reading}.disjunction`",
         ),
         "n_evaluating": len(evaluating),
     }
@@ -162,29 +154,29 @@ def evaluation_sizes(files: RunFiles) -> dict[str, int]:
 def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Shown:
     """A row per reading: how many neurons it reads, how often they are on, what they cover."""
     programs = [row for row in files.rows(coverage.COVERAGE) if row.in_circuit]
+    covering = {(row.reading, row.program == coverage.DISJUNCTION): row for row in programs}
 
     def on_rates(name: str) -> str:
         rates = [row.reading[name].on_rate for row in neurons]
         known = [rate for rate in rates if rate is not None]
-        spread = (min(known), median(known), max(known)) if known else ()
-        return ", ".join(map(told, spread)) or "no neuron"
+        return ", ".join(told(of(known)) for of in (min, median, max) if known) or "no neuron"
 
-    def covered(name: str, kind: str, count: str) -> str:
-        row = next(r for r in programs if r.reading == name and r.program.startswith(kind))
+    def count(name: str, flag: str) -> int:
+        return sum(getattr(row.reading[name], flag) for row in neurons)
+
+    def covered(name: str, kind: bool, count: str) -> str:
+        row = covering[name, kind]
         return f"{getattr(row, count)} of {row.assignments}"
 
     return show(
         list(neurons[0].reading),
         ("reading", str),
-        ("evaluating neurons", lambda name: sum(row.reading[name].evaluates for row in neurons)),
-        (
-            "constant bits refused",
-            lambda name: sum(row.reading[name].is_constant for row in neurons),
-        ),
+        ("evaluating neurons", partial(count, flag="evaluates")),
+        ("constant bits refused", partial(count, flag="is_constant")),
         ("on-rate: least, median, most", on_rates),
-        ("covered by trees", partial(covered, kind="trees", count="covered_pruned")),
-        ("… before pruning", partial(covered, kind="trees", count="covered_unpruned")),
-        ("… by disjunctions", partial(covered, kind="disjunction", count="covered_pruned")),
+        ("covered by trees", partial(covered, kind=False, count="covered_pruned")),
+        ("… before pruning", partial(covered, kind=False, count="covered_unpruned")),
+        ("… by disjunctions", partial(covered, kind=True, count="covered_pruned")),
     )
 
 

@@ -26,27 +26,23 @@ _DRAWN = 6
 
 
 def _nulls(files: RunFiles) -> dict[str, list[axioms.Cell]]:
-    if "nulls" not in files.directories:
-        return {}
-    return dict(by(files.rows(NULLS), "network"))
+    return by(files.rows(NULLS) if "nulls" in files.directories else (), "network")
 
 
 def _neurons(files: RunFiles) -> Answer:
     """Which evaluating neurons stand for which assignments, from the circuit's table."""
     reading = next(iter(files.settings.circuit.readings))
-    n_assignments = 2**files.settings.problem.n_variables
+    n_assignments = files.settings.problem.n_assignments
     rows = [row for row in files.rows(NEURONS) if row.reading[reading].evaluates]
     sets = [row.reading[reading].assignments for row in rows]
     n_covered = len({assignment for own in sets for assignment in own})
-    theorem = measured.proved_theorem(files)
     verdict, *told = paragraphs(
         content.PACKAGE,
         "neurons.md",
-        neurons=len(rows),
+        sets=sets,
         covered=n_covered,
         assignments=n_assignments,
-        single=sum(len(own) == 1 for own in sets),
-        certified=len(theorem.neurons) if theorem else 0,
+        theorem=measured.proved_theorem(files),
         n=network_sections.split_size(files, "analysis.fit"),
     )
     details = show(
