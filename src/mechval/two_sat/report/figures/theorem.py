@@ -60,7 +60,7 @@ def draw_before_and_after(networks: Mapping[str, RunFiles]) -> Figure:
         for axes in (below, above):
             axes.label_outer()
     for axes in (first, second):
-        figures.colour_bar(figure, axes, "attention", pad=0.01)
+        figures.colour_bar(figure, list(axes), "attention", pad=0.01)
     return figure
 
 
