@@ -31,6 +31,7 @@ Kind = Literal["told", "count", "rate", "number", "derived"]
 
 DIGITS = 7
 _KEY = "column"
+_UNKNOWN = "unexpected_keyword_argument"
 
 
 @dataclass(frozen=True)
@@ -90,28 +91,6 @@ def column_of(field: "dataclasses.Field[Any]") -> Column:
 def columns_of(row: type) -> dict[str, Column]:
     """The declarations of a row's fields, by name."""
     return {field.name: column_of(field) for field in dataclasses.fields(row)}
-
-
-def column_at(row: type, *names: str) -> Column:
-    """The declaration of a nested column, such as ``strata``, ``SAT``, ``n``; places in a list too.
-
-    ``of`` is then dotted: of ``strata.SAT.disagreements`` it is ``strata.SAT.n``. Raises
-    ValueError if the row has no such column.
-    """
-    kind, column = row, Column("told")
-    for depth, name in enumerate(names):
-        if dataclasses.is_dataclass(kind):
-            fields = {field.name: field for field in dataclasses.fields(kind)}
-            if name not in fields:
-                raise ValueError(f"unknown column {'.'.join(names)}")
-            column, kind = column_of(fields[name]), _kind(_hints(kind)[name])
-            if column.of:
-                column = dataclasses.replace(column, of=".".join((*names[:depth], column.of)))
-        elif _is_a(kind, Mapping) or _is_a(kind, Sequence):
-            kind = _kind(get_args(kind)[1 if _is_a(kind, Mapping) else 0])
-        else:
-            raise ValueError(f"unknown column {'.'.join(names)}")
-    return column
 
 
 @dataclass(frozen=True)
@@ -188,8 +167,7 @@ class Record(_File[Row]):
             content = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(content, dict):
                 raise ValueError("it holds no object")
-            _refuse_unknown(self.row, content)
-            return _adapter(self.row).validate_python(content)
+            return _adapter(self.row).validate_python(content, extra="forbid")
         except (OSError, ValueError, RecursionError) as error:
             raise unusable(path, error) from None
 
@@ -203,8 +181,11 @@ def unusable(path: Path, error: Exception) -> MechvalError:
         return MechvalError(f"{path} is missing; allowed: the table as its stage wrote it.")
     fault = str(error)
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        fault = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        # What is too much tells more than what is missing for it.
+        first = min(error.errors(), key=lambda each: each["type"] != _UNKNOWN)
+        place = ".".join(map(str, first["loc"]))
+        is_unknown = first["type"] == _UNKNOWN
+        fault = f"unknown key {first['loc'][-1]}" if is_unknown else f"{place}: {first['msg']}"
     return MechvalError(
         f"{path} is not the table that is declared ({fault}); allowed: the file that its stage "
         "wrote, rerun it."
@@ -277,8 +258,8 @@ def _own_columns(row: Any, prefix: str = "") -> Iterator[str]:
 
 def _nested(row: Any, header: list[str], rows: list[list[str]]) -> Iterator[Any]:
     """Rows of text as nested dictionaries; columns that do not fit the declaration are refused."""
-    for column in header:
-        column_at(row, *column.split("."))
+    if unknown := [column for column in header if not _is_declared(row, column)]:
+        raise ValueError(f"unknown column {unknown[0]}")
     if len(set(header)) < len(header):
         raise ValueError("a column occurs twice")
     if lacking := set(_own_columns(row)) - set(header):
@@ -287,6 +268,15 @@ def _nested(row: Any, header: list[str], rows: list[list[str]]) -> Iterator[Any]
         if len(cells) != len(header):
             raise ValueError("a row has more or fewer cells than there are columns")
         yield _built(row, dict(zip(header, cells, strict=True)))
+
+
+def _is_declared(hint: Any, column: str) -> bool:
+    """Whether a value of that type has such a column; one without a name is the value itself."""
+    kind, (name, _, rest) = _kind(hint), column.partition(".")
+    if not dataclasses.is_dataclass(kind) and not _is_a(kind, Mapping):
+        return not column
+    part = get_args(kind)[1] if _is_a(kind, Mapping) else _hints(kind).get(name)
+    return part is not None and _is_declared(part, rest)
 
 
 def _built(hint: Any, cells: Mapping[str, str]) -> Any:
@@ -305,23 +295,6 @@ def _built(hint: Any, cells: Mapping[str, str]) -> Any:
     part = get_args(kind)[1]
     present = {name: own for name, own in parts.items() if _may_be_none(part) or any(own.values())}
     return {name: _built(part, own) for name, own in present.items()}
-
-
-def _refuse_unknown(hint: Any, content: Any) -> None:
-    """Keys of a JSON object that its type does not declare, at any depth."""
-    kind = _kind(hint)
-    if isinstance(content, dict) and dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
-        if unknown := content.keys() - hints.keys():
-            raise ValueError(f"unknown key {min(unknown)}")
-        for name, part in content.items():
-            _refuse_unknown(hints[name], part)
-    elif isinstance(content, dict) and _is_a(kind, Mapping):
-        for part in content.values():
-            _refuse_unknown(get_args(kind)[1], part)
-    elif isinstance(content, list) and _is_a(kind, Sequence):
-        for part in content:
-            _refuse_unknown(get_args(kind)[0], part)
 
 
 @functools.cache

@@ -146,6 +146,7 @@ def test_a_list_entry_with_a_space_is_refused(tmp_path: Path) -> None:
         (lambda text: "", "its last row is cut off"),
         (lambda text: text.replace("whole.n", "whole.m", 1), "unknown column whole.m"),
         (lambda text: text.replace("name,", "name.x,", 1), "unknown column name.x"),
+        (lambda text: text.replace(".SAT.n", ".SAT.m", 1), "unknown column strata.SAT.m"),
         (lambda text: text.replace("note,", "name,", 1), "a column occurs twice"),
         (lambda text: text.replace("True", "perhaps"), "is_kept"),
         (lambda text: text.replace(",8,", ",8.5,", 1), "whole.n"),
@@ -206,14 +207,10 @@ def test_a_damaged_or_foreign_object_is_refused(tmp_path: Path, text: str, fault
     assert fault in str(refusal.value)
 
 
-def test_a_nested_column_has_the_declaration_of_its_field() -> None:
-    assert tables.column_at(Row, "whole", "share") == tables.Column("rate", "ε", "%")
-    assert tables.column_at(Row, "strata", "SAT", "wrong").of == "strata.SAT.n"
-    assert tables.column_at(Row, "counts", "parse").of == "whole.n"
-    assert tables.column_at(Object, "parts", "0", "wrong").of == "parts.0.n"
-    assert tables.column_at(Row, "scores", "a") == tables.Column("number", "scores", "bits")
-    with pytest.raises(ValueError, match=r"unknown column strata\.SAT\.m"):
-        tables.column_at(Row, "strata", "SAT", "m")
+def test_a_column_is_as_its_field_declares_it() -> None:
+    assert tables.columns_of(Part)["share"] == tables.Column("rate", "ε", "%")
+    assert tables.columns_of(Row)["counts"].of == "whole.n"
+    assert tables.columns_of(Row)["scores"] == tables.Column("number", "scores", "bits")
 
 
 def test_an_undeclared_field_is_told_unless_it_holds_floats() -> None:
