@@ -22,6 +22,7 @@ from mechval.reporting.paper_comparison import (
     Measured,
     PrintedValue,
 )
+from mechval.reporting.report import paragraphs
 
 RUNS = ("published", "reference")
 NAME = "paper_versus_measured"
@@ -89,15 +90,9 @@ def main(study: str) -> None:
     folder = Path("results") / study
     rows = merge(Workspace(Path.cwd()), study)
     MERGED.write(rows, folder)
-    text = (
-        "# Paper versus measured\n\nMade by `python -m experiments.paper_table "
-        f"{study}` from `published/report/paper.csv` and `reference/report/paper.csv`. Verdicts "
-        "are about the published model: Fisher's exact test of the two counts, Holm-corrected "
-        "over the rates, *agrees* if p > 0.01, else *close* within 10 %, else *differs*; numbers "
-        "that need no sample agree at the printed digits. Deviations are explained in "
-        "[docs/DEVIATIONS.md](../../docs/DEVIATIONS.md).\n\n"
-    )
-    write_whole(folder / f"{NAME}.md", f"{text}{render(rows)}\n".encode())
+    (told,) = paragraphs("mechval.reporting", "paper_merged.md", study=study, runs=RUNS)
+    text = f"# Paper versus measured\n\n{told}\n\n{render(rows)}\n"
+    write_whole(folder / f"{NAME}.md", text.encode())
 
 
 def _read(workspace: Workspace, study: str, run: str) -> dict[str, Comparison]:

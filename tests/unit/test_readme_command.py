@@ -21,7 +21,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in readme.FILES:
         (tmp_path / name).write_text(TEXT, encoding="utf-8")
     monkeypatch.setattr(readme, "STUDIES", {"toy": {"one": lambda runs: f"| {len(runs)} run |"}})
-    monkeypatch.setattr(readme, "PICTURES", {})
+    monkeypatch.setattr(readme.two_sat, "PICTURES", {})
     return tmp_path
 
 

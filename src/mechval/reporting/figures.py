@@ -4,7 +4,7 @@ Figures are ``matplotlib.figure.Figure`` objects; pyplot and its global state ar
 the style stand the panels that several figures share.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from math import ceil
@@ -110,9 +110,10 @@ def heat_map(
     axes.imshow(values, cmap=colours, vmin=low, vmax=high, **look)
 
 
-def colour_bar(figure: Figure, axes: Sequence[Axes], label: str, **look: Any) -> None:
+def colour_bar(figure: Figure, axes: Iterable[Axes], label: str, **look: Any) -> None:
     """One bar beside the heat maps of panels, which have the same colours."""
-    figure.colorbar(axes[0].images[0], ax=list(axes), label=label, **look)
+    found = list(axes)
+    figure.colorbar(found[0].images[0], ax=found, label=label, **look)
 
 
 def label_cells(axes: Axes, columns: Sequence[str], rows: Sequence[str]) -> None:

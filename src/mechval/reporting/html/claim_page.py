@@ -21,7 +21,7 @@ from mechval.axioms.result import BAR
 from mechval.reporting.html import answers, page, render
 from mechval.reporting.html.answers import Answer
 from mechval.reporting.html.render import Rendered
-from mechval.reporting.report import Chart, paragraphs
+from mechval.reporting.report import Chart, Section, paragraphs
 from mechval.reporting.shown import by, show
 from mechval.tables import columns_of
 
@@ -160,15 +160,18 @@ def _section(title: str, columns: str, rows: Sequence[Any], above: str = "") -> 
 
 def _failures(failures: Failures) -> Rendered:
     """A folded part for each cell that fails: in which parts, strata and samples."""
-    title = f"Where {failures.interpretation} fails"
-    held = [cell.cell for cell in failures.cells if not cell.disagreements]
-    told = f"No disagreement on {failures.cells[0].n:,} samples: {', '.join(held)}." if held else ""
-    html = [render.markdown(told)]
-    for cell in failures.cells:
-        if cell.disagreements:
-            html.append(render.markdown(f"### {cell.cell}: {cell.disagreements:,} of {cell.n:,}"))
-            found = filter(None, (cell.parts, cell.strata, cell.worst))
-            for number, rows in enumerate(found):
-                place = render.identifier(f"table {title} {cell.cell} {number}")
-                html.append(render.table(show(rows, *columns_of(type(rows[0]))), place))
-    return render.fold_parts(Rendered(render.identifier(title), title, "".join(html)))
+    parts = {
+        "n": failures.cells[0].n,
+        "held": [cell.cell for cell in failures.cells if not cell.disagreements],
+        "failing": {
+            cell: [
+                show(rows, *columns_of(type(rows[0])))
+                for rows in (cell.parts, cell.strata, cell.worst)
+                if rows
+            ]
+            for cell in failures.cells
+            if cell.disagreements
+        },
+    }
+    section = Section(f"Where {failures.interpretation} fails", "failures.md", parts)
+    return render.fold_parts(render.render_section(section, "mechval.reporting"))
