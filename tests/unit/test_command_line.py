@@ -265,7 +265,7 @@ def test_without_a_network_stages_finish_and_one_sentence_says_where_their_runs_
     assert len(list((tmp_path / "build" / "wandb").glob("offline-run-*"))) == 6
 
 
-def test_without_a_network_the_dashboard_is_not_published_and_says_so(
+def test_without_a_network_the_dashboard_is_not_uploaded_and_says_so(
     tmp_path: Path, no_server: dict[str, str]
 ) -> None:
     words = ("run=mine", "accelerator=cpu")
@@ -281,7 +281,7 @@ def test_without_a_network_the_dashboard_is_not_published_and_says_so(
     )
     assert answer.returncode == 2
     assert answer.stderr.startswith(
-        "the dashboard of acme/mechval is not published "
+        "the dashboard of acme/mechval is not uploaded "
         "(ConnectionError: http://127.0.0.1:9 does not answer); "
     )
     assert answer.stderr.count("\n") == 1
