@@ -107,7 +107,7 @@ def _timed(model: Transformer, problem: Problem, size: Problem) -> dict[str, Any
         seconds.append(time.process_time())
         THEOREM.write(theorem, folder)
         begun = time.process_time()
-        check_theorem(folder / Path(THEOREM.file).name, folder / WEIGHTS, folder)
+        check_theorem(THEOREM.path(folder), folder / WEIGHTS, folder)
         took = [*np.diff(seconds), time.process_time() - begun]
     return {
         "n": size.n_variables,

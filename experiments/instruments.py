@@ -67,7 +67,7 @@ def main(arguments: Sequence[str], root: Path) -> None:
     if options.null:
         for run in options.null:
             hold_against_nulls(workspace, options.study or "two_sat", run, options.checkpoint)
-        if (root / FOLDER / Path(matrix.ENTRIES.file).name).is_file():
+        if matrix.ENTRIES.path(root / FOLDER).is_file():
             write_pages(root / FOLDER)
     elif options.alphas:
         for run in options.alphas:
@@ -146,7 +146,7 @@ def measure_matrix(
     for name in again or ():
         if name not in order:
             raise MechvalError(f"--again {name!r} is no row; allowed: {', '.join(order)}.")
-    is_there = (folder / Path(matrix.ENTRIES.file).name).is_file() and again != []
+    is_there = matrix.ENTRIES.path(folder).is_file() and again != []
     kept = set(order) - {*(again or ())} if is_there else set()
     entries = [row for row in matrix.ENTRIES.read(folder) if row.organism in kept] if kept else []
     seconds = [row for row in matrix.SECONDS.read(folder) if row.organism in kept] if kept else []
@@ -168,9 +168,9 @@ def measure_matrix(
     found = [*count_mutants(proved.problem, program), *waves.count_wave_mutants(explained)]
     MUTANTS.write(found, folder)
     LOOKUPS.write(waves.lookups(explained, TABLE_SIZES, SEED), folder / "modular_addition")
-    if again == [] or not (folder / Path(SEARCHES.file).name).is_file():
+    if again == [] or not SEARCHES.path(folder).is_file():
         SEARCHES.write(_searches(organisms, proved), folder)
-    if again == [] or not (folder / Path(PROBED.file).name).is_file():
+    if again == [] or not PROBED.path(folder).is_file():
         PROBED.write(_probed(organisms, proved), folder)
     matrix.ORGANISMS.write([matrix.OrganismRow(each.name, each.told) for each in organisms], folder)
     write_pages(folder)

@@ -27,7 +27,7 @@ def main(root: Path) -> None:
         squares.WEIGHTS: lambda: squares.train_all(folder),
         evading.WEIGHTS: lambda: _evade(root, folder),
     }
-    known = folder / Path(trained.TRAINED.file).name
+    known = trained.TRAINED.path(folder)
     rows = list(trained.TRAINED.read(folder)) if known.is_file() else []
     is_left = len(evading.known_attempts(folder)) < len(evading.ATTEMPTS)
     for name, make in makers.items():

@@ -67,7 +67,7 @@ class Contents:
 
     def points(self) -> list[tuple[str, dict[str, float]]]:
         """Every step of the learning curve, as `curve_point`; none without such a table."""
-        curves = (table for table in self.rows if Path(table.file).name == CURVE_FILE)
+        curves = (table for table in self.rows if table.name == CURVE_FILE)
         laid_out = (
             dict(tables.laid_out(row, curve.row)) for curve in curves for row in self.rows[curve]
         )

@@ -36,8 +36,8 @@ from mechval.two_sat.report.consolidated import start_of
 FOLDER = Path("results") / "theorems"
 _TEXT = Path(__file__).with_name("theorems.md")
 KEPT = {
-    "consolidate": (WEIGHTS, Path(CURVE.file).name),
-    "circuit": (TENSORS, Path(PROGRAMS.file).name),
+    "consolidate": (WEIGHTS, CURVE.name),
+    "circuit": (TENSORS, PROGRAMS.name),
 }
 
 
@@ -123,10 +123,10 @@ def check(folder: Path) -> None:
 
     Raises MechvalError naming what does not hold.
     """
-    if not (folder / Path(theorems.THEOREM.file).name).is_file():
+    if not theorems.THEOREM.path(folder).is_file():
         kept = ", ".join(path.name for path in kept_folders()) or "none yet"
         raise MechvalError(f"{folder} holds no theorem; allowed: {kept}.")
-    file = folder / Path(theorems.THEOREM.file).name
+    file = theorems.THEOREM.path(folder)
     theorem, row = theorems.THEOREM.read(folder), ROW.read(folder)
     if row != _with_theorem(row, theorem):
         raise MechvalError(f"{folder}/facts.json says other numbers than its theorem.json.")

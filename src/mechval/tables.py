@@ -110,9 +110,14 @@ class _File(Generic[Row]):
         """The stage that writes it."""
         return self.file.partition("/")[0]
 
-    def _path(self, folder: Path) -> Path:
-        """A stage's folder holds the file without the stage's name, which comes first."""
-        return folder / self.file.partition("/")[2]
+    @property
+    def name(self) -> str:
+        """The file in the folder of that stage, whose name comes first."""
+        return self.file.partition("/")[2]
+
+    def path(self, folder: Path) -> Path:
+        """Where it lies, from the folder of its stage."""
+        return folder / self.name
 
 
 class Table(_File[Row]):
@@ -133,14 +138,14 @@ class Table(_File[Row]):
         writer = csv.DictWriter(text, header, lineterminator="\n")
         writer.writeheader()
         writer.writerows(found)
-        write_whole(self._path(folder), text.getvalue().encode())
+        write_whole(self.path(folder), text.getvalue().encode())
 
     def read(self, folder: Path) -> tuple[Row, ...]:
         """Read the rows from the folder of their stage.
 
         Raises MechvalError naming the file, if it is missing, damaged or another table.
         """
-        path = self._path(folder)
+        path = self.path(folder)
         try:
             text = path.read_text(encoding="utf-8")
             if not text.endswith("\n"):
@@ -158,11 +163,11 @@ class Record(_File[Row]):
         """Write the object, keys sorted, in the folder of its stage."""
         plain = _rounded_deeply(dataclasses.asdict(value))  # pyright: ignore[reportArgumentType]
         text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False)
-        write_whole(self._path(folder), f"{text}\n".encode())
+        write_whole(self.path(folder), f"{text}\n".encode())
 
     def read(self, folder: Path) -> Row:
         """Read the object; raises MechvalError as :meth:`Table.read` does."""
-        path = self._path(folder)
+        path = self.path(folder)
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(content, dict):

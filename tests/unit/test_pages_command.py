@@ -107,7 +107,7 @@ def rewrite(root: Path, table: Table[Any], rows: Sequence[Any]) -> None:
     table.write(rows, folder)
     path = folder / "manifest.json"
     values = json.loads(path.read_text(encoding="utf-8"))
-    name = table.file.partition("/")[2]
+    name = table.name
     values["tracked"][name] = hash_file(folder / name)
     path.write_text(json.dumps(values), encoding="utf-8")
 

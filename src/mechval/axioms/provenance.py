@@ -95,5 +95,5 @@ def _network_digest(concrete: tuple[Map, ...]) -> str | None:
 
 
 def _result_digest(directory: Path) -> str | None:
-    path = directory / RECORD.file.partition("/")[2]
+    path = RECORD.path(directory)
     return sha256(path.read_bytes()).hexdigest() if path.is_file() else None

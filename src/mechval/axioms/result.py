@@ -384,7 +384,7 @@ def _rate(rate: float | None) -> str:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    names = [*(table.file.partition("/")[2] for table in _TABLES), DISAGREEMENTS]
+    names = [*(table.name for table in _TABLES), DISAGREEMENTS]
     paths = {name: folder / name for name in names}
     return {
         name: sha256(path.read_bytes()).hexdigest()

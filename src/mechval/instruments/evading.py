@@ -119,7 +119,7 @@ class _Facts:
 
 def known_attempts(folder: Path) -> tuple[AttemptRow, ...]:
     """Those that were made, if the network of the best of them is there."""
-    known = folder / Path(ATTEMPTED.file).name
+    known = ATTEMPTED.path(folder)
     return ATTEMPTED.read(folder) if known.is_file() and (folder / WEIGHTS).is_file() else ()
 
 

@@ -176,5 +176,5 @@ def shortened(recipe: Recipe, steps: int) -> Recipe:
 
 
 def _known(shared: Path) -> tuple[NullCell, ...]:
-    is_there = (shared / Path(NULL_CELLS.file).name).is_file()
+    is_there = NULL_CELLS.path(shared).is_file()
     return NULL_CELLS.read(shared) if is_there else ()

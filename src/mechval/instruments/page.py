@@ -189,7 +189,7 @@ def render_text(folder: Path) -> str:
 
 def _outside(folder: Path) -> str:
     """Empty where it was not measured: the package is no dependency."""
-    if not (folder / Path(OUTSIDE.file).name).is_file():
+    if not OUTSIDE.path(folder).is_file():
         return ""
     columns = "organism is_sound interventions plain faithful"
     return markdown_of(show(OUTSIDE.read(folder), columns))

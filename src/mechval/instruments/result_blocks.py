@@ -78,7 +78,7 @@ def alphas(folder: Path) -> str:
     return "\n\n".join(
         f"`{path.parent.name}`, ε with {CONFIDENCE:.0%} confidence:\n\n"
         f"{markdown_of(alphas_table(ALPHAS.read(path.parent)))}"
-        for path in sorted(folder.glob(f"*/{Path(ALPHAS.file).name}"))
+        for path in sorted(folder.glob(f"*/{ALPHAS.name}"))
     )
 
 

@@ -34,7 +34,7 @@ def _range(table: Table[Any], directory: Path) -> Iterator[str]:
     rates = [name for name, column in columns_of(table.row).items() if column.kind == "rate"]
     values = [getattr(row, name) for name in rates[:1] for row in rows]
     values = [value for value in values if value is not None]
-    where = f"{len(rows):,} rows of {Path(table.file).name}"
+    where = f"{len(rows):,} rows of {table.name}"
     if values:
         yield f"{rates[0]} {min(values):.4g} to {max(values):.4g} in {where}"
     else:

@@ -77,7 +77,7 @@ def compare_tracked(
     """
     theirs = _compared(name for name in outputs if (committed / name).is_file())
     ours = _compared(file_names(recomputed))
-    declared = {table.file.partition("/")[2]: table for table in tables}
+    declared = {table.name: table for table in tables}
     found: list[Difference] = []
     files = {name for name in (*theirs, *ours) if Path(name).suffix in TABLES}
     for name in sorted(files):

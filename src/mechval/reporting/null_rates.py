@@ -50,7 +50,7 @@ class NullConditions:
 
 NULL_RATES = tables.Table("report/null_rates.csv", NullRates)
 NULL_CONDITIONS = tables.Record("report/null_rates.json", NullConditions)
-FILES = tuple(Path(table.file).name for table in (NULL_RATES, NULL_CONDITIONS))
+FILES = tuple(table.name for table in (NULL_RATES, NULL_CONDITIONS))
 """In a study's report package."""
 
 

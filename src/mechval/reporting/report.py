@@ -96,7 +96,7 @@ class RunFiles:
     def has(self, table: Declared) -> bool:
         """Whether a whole stage of the run has the file of a table, which it may leave out."""
         folder = None if table.stage in self.faults else self.directories.get(table.stage)
-        return folder is not None and (folder / table.file.partition("/")[2]).is_file()
+        return folder is not None and table.path(folder).is_file()
 
     def rows(self, table: Table[Row]) -> tuple[Row, ...]:
         """A table of the run; raises MechvalError if it is missing or damaged."""

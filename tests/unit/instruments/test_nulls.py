@@ -109,7 +109,7 @@ def test_networks_that_are_there_are_not_measured_again(measured: Path) -> None:
 
 
 def test_a_table_is_the_same_whether_its_networks_were_there(measured: Path) -> None:
-    table = measured / "own" / Path(NULLS.file).name
+    table = NULLS.path(measured / "own")
     made = table.read_bytes()
     measure_nulls(ToyStudy(), measured / "own")
     assert table.read_bytes() == made

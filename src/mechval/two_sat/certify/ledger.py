@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from mechval import tables
@@ -31,7 +30,7 @@ WRONG_NETWORK = "the network after γ_1 answers wrongly"
 WRONG_PROGRAM = "the program answers wrongly"
 WRONG_ANSWER = "the network answers wrongly"
 WRONG_NEURON = "some neuron is not active exactly if its assignment satisfies the formula"
-_LISTED = Path(LISTED.file).name
+_LISTED = LISTED.name
 _UNIFORM = "uniform"
 _HALVES = "uniform within each class, half satisfiable"
 _ANSWERS_TEXTS = {

@@ -66,7 +66,7 @@ def save_circuit(circuit: Circuit, directory: Path) -> None:
 def load_circuit(directory: Path, problem: Problem) -> Circuit:
     """Read what :func:`save_circuit` wrote. Raises MechvalError naming the file that is missing or
     damaged."""
-    programs, path = PROGRAMS.read(directory), directory / Path(PROGRAMS.file).name
+    programs, path = PROGRAMS.read(directory), PROGRAMS.path(directory)
     try:
         fitted: dict[ReadingName, dict[str, Claimed]] = {
             name: {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from math import comb
-from pathlib import Path
 from typing import Any
 
 from mechval.axioms.report import CELLS
@@ -31,7 +30,7 @@ def ledger(files: RunFiles) -> Section:
     cells = [cell for cell in files.rows(CELLS) if measured.has_tags(cell, tags)]
     sampled = cell_statements(cells, "all formulas", "uniform within each class, half satisfiable")
     note = f"Of the axioms, `…/{tags['reading']}/{tags['residual']}` is shown."
-    names, proofs = {cell.interpretation for cell in cells}, Path(theorem_rows.CELLS.file).name
+    names, proofs = {cell.interpretation for cell in cells}, theorem_rows.CELLS.name
     rows = [row for row in files.rows(LEDGER) if row.file != proofs or row.interpretation in names]
     return ledger_section([*rows, *sampled], note)
 

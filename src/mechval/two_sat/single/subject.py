@@ -131,7 +131,7 @@ def load_subject(run: FinishedRun, checkpoint: Path | None = None) -> Subject:
     problem = Problem.model_validate(run.manifest("circuit").config["problem"])
     model = load_finished(run, partial(make_network, problem), checkpoint)
     directory = run.file("circuit", TENSORS).parent
-    run.file("circuit", PROGRAMS.file.removeprefix("circuit/"))
+    run.file("circuit", PROGRAMS.name)
     circuit = load_circuit(directory, problem)
     return make_subject(Components(model, problem), circuit)
 

@@ -116,7 +116,7 @@ def _finish(
     cases = counterexamples.write_cases(
         subject, findings, directory / counterexamples.COUNTEREXAMPLES
     )
-    if (directory / Path(counted.ANSWERS.file).name).exists():
+    if counted.ANSWERS.path(directory).exists():
         ledger.refuse_contradiction(theorem, counted.ANSWERS.read(directory))
     # The bound of the drift is one of formulas one by one, vacuous beside a proof about all.
     is_proved = theorem.status is theorems.LemmaStatus.PROVED
@@ -141,7 +141,7 @@ def _prove(
     context: Context, subject: Subject, finished: Path | None = None
 ) -> tuple[theorems.Theorem, Statement]:
     """What holds on all formulas, proved or as a finished run has it, and checked."""
-    file = Path(theorems.THEOREM.file).name
+    file = theorems.THEOREM.name
     circuit, model = context.upstream["circuit"].directory, subject.components.model
     try:
         listing, stopped = _list(context, subject, finished), ""
@@ -187,7 +187,7 @@ def _count(context: Context, subject: Subject, finished: Path | None = None) -> 
     try:
         if not context.settings.certify.enumerate:
             raise MechvalError("certify.enumerate=false")
-        if finished is not None and (finished / Path(counted.CHUNKS.file).name).exists():
+        if finished is not None and counted.CHUNKS.path(finished).exists():
             enumerator = enumeration.make_enumerator(*network, device=device)
             chunks = counted.recounted_chunks(enumerator, counted.CHUNKS.read(finished))
             answers = counted.added_up(counted.ANSWERS.read(finished), chunks)
@@ -197,7 +197,7 @@ def _count(context: Context, subject: Subject, finished: Path | None = None) -> 
             chunks = list(map(counted.chunk_row, found.chunks))
             answers, bits = counted.answer_rows(found), counted.bit_rows(found)
     except MechvalError as refusal:
-        reason, file = str(refusal), Path(counted.ANSWERS.file).name
+        reason, file = str(refusal), counted.ANSWERS.name
         text, problem = ledger.WRONG_NETWORK, subject.problem
         return [ledger.not_counted(text, reason, problem, component=OUTPUT, file=file)]
     counted.CHUNKS.write(chunks, directory)

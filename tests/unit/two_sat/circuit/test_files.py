@@ -13,7 +13,7 @@ from mechval.two_sat.circuit.extract import Circuit
 from mechval.two_sat.circuit.files import PROGRAMS, TENSORS, load_circuit, save_circuit
 from tests.networks import SMALL_PROBLEM, hand_made_circuit
 
-JSON = PROGRAMS.file.removeprefix("circuit/")
+JSON = PROGRAMS.name
 CIRCUIT_TENSORS = (
     "prototypes",
     "mean_resid_post",

@@ -233,7 +233,7 @@ def test_every_table_of_a_stage_is_declared_and_can_be_read(
     for table in stage.TABLES:
         assert table.read(folder)
     written = {path for kind in ("csv", "json") for path in folder.rglob(f"*.{kind}")}
-    declared = {folder / table.file.partition("/")[2] for table in stage.TABLES}
+    declared = {table.path(folder) for table in stage.TABLES}
     assert {path for path in written if path.name not in ("manifest.json", "run.json")} == declared
 
 

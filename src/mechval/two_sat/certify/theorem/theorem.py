@@ -148,7 +148,7 @@ def content_digest(content: Mapping[str, Any]) -> str:
 def circuit_digest(folder: Path) -> str:
     """SHA-256 of the tensors' file and of the programs' file of a circuit, one after the other."""
     digest = hashlib.sha256((folder / TENSORS).read_bytes())
-    digest.update((folder / Path(PROGRAMS.file).name).read_bytes())
+    digest.update(PROGRAMS.path(folder).read_bytes())
     return digest.hexdigest()
 
 
