@@ -4,6 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --constraint constraints.txt
 
+# Else glibc hands every large tensor back to the kernel, which clears its pages for the next one.
+export MALLOC_MMAP_THRESHOLD_ = 33554432
+export MALLOC_TRIM_THRESHOLD_ = 1073741824
+
 .PHONY: help reproduce test types tests
 
 help: ## list the targets
