@@ -33,11 +33,6 @@ class NullRates:
     unfitted: int = tables.told("without a claim")
     rates: tuple[float, ...] = tables.rate()
 
-    @property
-    def place(self) -> tuple[str, str, str]:
-        """Which cell of which interpretation."""
-        return self.interpretation, self.component, self.cell
-
 
 @dataclass(frozen=True, kw_only=True)
 class NullConditions:
@@ -52,6 +47,7 @@ NULL_RATES = tables.Table("report/null_rates.csv", NullRates)
 NULL_CONDITIONS = tables.Record("report/null_rates.json", NullConditions)
 FILES = tuple(table.name for table in (NULL_RATES, NULL_CONDITIONS))
 """In a study's report package."""
+_PLACE = ("family", "interpretation", "component", "cell")
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class PValues:
     def told_of(self, row: Any, name: str) -> CellText:
         """p against each family that has a row's cell under that name."""
         place = row.interpretation, row.component, name
-        found = [each for each in self.rows if each.place == place]
+        found = by(self.rows, *_PLACE[1:]).get(place, ())
         ps = [p_value(row.rate, each.rates) for each in found]
         return CellText(" / ".join(map(told, ps)), max(ps, default=""))
 
@@ -101,11 +97,11 @@ def p_values(files: RunFiles, folder: Path) -> PValues:
     Raises MechvalError if a table is missing or damaged.
     """
     rows, conditions = NULL_RATES.read(folder), NULL_CONDITIONS.read(folder)
-    own = {
-        name: getattr(files.settings, name).model_dump(mode="json", exclude_none=True)
-        for name in conditions.settings
-    }
-    others = [name for name, value in conditions.settings.items() if own[name] != value]
+    others = [
+        name
+        for name, value in conditions.settings.items()
+        if getattr(files.settings, name).model_dump(mode="json", exclude_none=True) != value
+    ]
     refusal = f"null networks were measured with another {' and '.join(others)}" if others else ""
     try:
         for row in rows:
@@ -119,16 +115,11 @@ def ship(cells: Iterable[NullCell], conditions: NullConditions, folder: Path) ->
     """Write the tables of a study's report package."""
     rows = [
         NullRates(
-            family=family,
-            interpretation=interpretation,
-            component=component,
-            cell=cell,
+            **dict(zip(_PLACE, place, strict=True)),
             unfitted=sum(bool(each.refusal) for each in own),
             rates=tuple(sorted(each.rate for each in own)),
         )
-        for (family, interpretation, component, cell), own in by(
-            cells, "family", "interpretation", "component", "cell"
-        ).items()
+        for place, own in by(cells, *_PLACE).items()
     ]
     NULL_RATES.write(rows, folder)
     NULL_CONDITIONS.write(conditions, folder)

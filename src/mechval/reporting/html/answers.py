@@ -93,12 +93,10 @@ def four_questions(
 
     What the answers are made from, and the rule of the third question, may raise MechvalError.
     """
+    weakest = "Which axiom is weakest, and by how much?"
     asked = {
         "confirmed": ("Is the claim confirmed?", lambda: answer_confirmed(judged())),
-        "weakest": (
-            "Which axiom is weakest, and by how much?",
-            lambda: answer_weakest(judged()),
-        ),
+        "weakest": (weakest, lambda: answer_weakest(judged())),
         **third,
         "failure": ("What would make the claim fail?", lambda: answer_failure(judged())),
     }
