@@ -1,6 +1,7 @@
 """The composed config becomes the study's settings and the run's options, or one sentence."""
 
 import json
+from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from experiments.settings import Request, read_request, resolve_device
 from mechval.axioms import validate
 from mechval.axioms.partial import replace_partially
 from mechval.axioms.result import BAR
+from mechval.config import Config
 from mechval.errors import MechvalError
 from mechval.modular_addition.configs import ModularAdditionSettings
 from mechval.pipeline import Workspace
 from mechval.two_sat.configs import TwoSatSettings
-from tests.settings import MODULAR_ADDITION, TWO_SAT
+from tests.settings import DESCENT, MODULAR_ADDITION, TWO_SAT
+from tests.unit.pipeline.toy_study import ToyProblem
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "settings.json"
@@ -105,6 +108,30 @@ def test_what_was_a_constant_names_no_run_until_it_is_changed(
             written(f"{key}={wrong}")
     else:
         assert key not in written()
+
+
+def stated_in_python(config: Config) -> Iterator[str]:
+    """The fields that have a value of their own, null and what was a constant once aside."""
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        if isinstance(value, Config):
+            yield from (f"{name}.{inner}" for inner in stated_in_python(value))
+        elif field.default is not None and not field.is_required() and not field.exclude_if:
+            yield name
+
+
+@pytest.mark.parametrize(
+    ("config", "stated"),
+    [
+        (TWO_SAT, {"model.kind"}),
+        (MODULAR_ADDITION, {"model.kind"}),
+        (DESCENT, set()),
+        (ToyProblem(), {"n_variables", "n_clauses"}),
+    ],
+    ids=["two_sat", "addition", "descent", "one that does"],
+)
+def test_a_setting_has_its_value_in_its_yaml_file_alone(config: Config, stated: set[str]) -> None:
+    assert set(stated_in_python(config)) == stated
 
 
 @pytest.mark.parametrize("settings", [TWO_SAT, MODULAR_ADDITION], ids=["two_sat", "addition"])

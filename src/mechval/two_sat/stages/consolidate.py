@@ -10,13 +10,11 @@ from mechval.transformer import Transformer, save_weights
 from mechval.two_sat.consolidate import network
 from mechval.two_sat.consolidate.curve import CURVE, OUTCOME, Measurement, Outcome
 from mechval.two_sat.consolidate.roles import ROLES, roles_of
-from mechval.two_sat.network.components import Components
-from mechval.two_sat.network.training import WEIGHTS, load_network, measure_accuracy
+from mechval.two_sat.network.training import WEIGHTS, load_network
 from mechval.two_sat.stages.train import (
-    TEST_FORMULAS,
     Context,
     load_components,
-    load_stage_split,
+    measure_on_test,
     stage_weights,
 )
 
@@ -64,7 +62,4 @@ def _start(context: Context) -> network.Run:
 
 
 def _write_outcome(context: Context, model: Transformer, found: Measurement) -> None:
-    components = Components(model.to(context.device), context.settings.problem)
-    split = load_stage_split(context, "training.test").first(TEST_FORMULAS)
-    accuracy = measure_accuracy(components, split)
-    OUTCOME.write(Outcome(accuracy, found), context.directory)
+    OUTCOME.write(Outcome(measure_on_test(context, model), found), context.directory)

@@ -104,7 +104,12 @@ def stage_weights(context: Context) -> Path:
     return path if path.exists() else artifacts.bulk / training.WEIGHTS
 
 
-def _write_accuracy(context: Context, model: Transformer) -> None:
+def measure_on_test(context: Context, model: Transformer) -> training.Accuracy:
+    """How many test formulas a network of this run answers wrongly."""
     split = load_stage_split(context, "training.test").first(TEST_FORMULAS)
     components = Components(model.to(context.device), context.settings.problem)
-    training.ACCURACY.write(training.measure_accuracy(components, split), context.directory)
+    return training.measure_accuracy(components, split)
+
+
+def _write_accuracy(context: Context, model: Transformer) -> None:
+    training.ACCURACY.write(measure_on_test(context, model), context.directory)
