@@ -163,23 +163,17 @@ def better(files: RunFiles) -> Section | None:
         return None
     front, choices, aim = files.rows(FRONT), files.rows(CHOICES), targets.FRONT.limit
     most_bits, within = within_ten_times_the_trees(front)
+    kept = [row for row in rows if row.about in (None, row.name)]
+    aimed = ("aim", lambda row: "met" if row in within and row.epsilon <= aim else "MISSED")
+    name = ("interpretation", "`tags.setting`")
     parts = {
         "n_choosing": choices[0].n if choices else 0,
         "choices": _choices(choices),
         "base": "/".join(rows[0].tags[name] for name in ("version", "reading", "residual")),
-        "improved": show(
-            [row for row in rows if row.about in (None, row.name)],
-            ("interpretation", "`tags.setting`"),
-            _CELL,
-            "disagreements epsilon",
-        ),
+        "improved": show(kept, name, _CELL, "disagreements epsilon"),
         "aim": f"{aim:g}",
         "most_bits": most_bits,
-        "front": show(
-            front,
-            "program setting bits disagreements epsilon",
-            ("aim", lambda row: "met" if row in within and row.epsilon <= aim else "MISSED"),
-        ),
+        "front": show(front, "program setting bits disagreements epsilon", aimed),
         "best": min(within, key=lambda row: row.epsilon),
         "lookup": next(row for row in front if row.program == "lookup table"),
     }

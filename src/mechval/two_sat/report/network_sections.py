@@ -5,17 +5,13 @@ from functools import partial
 from statistics import fmean, median
 from typing import Any
 
-from mechval.axioms.statistics import clopper_pearson_upper
+from mechval.axioms.report import Estimate
 from mechval.reporting.report import RunFiles, Section
 from mechval.reporting.shown import CellText, Pick, Shown, by, show, told
-from mechval.two_sat.circuit.evidence import (
-    ablations,
-    attention_extremes,
-    contributions,
-    coverage,
-    gather,
-    neuron_rows,
-)
+from mechval.two_sat.circuit.evidence import coverage, gather, neuron_rows
+from mechval.two_sat.circuit.evidence.ablations import ABLATIONS, LOGIT_DIFFERENCES
+from mechval.two_sat.circuit.evidence.attention_extremes import ANSWER_EXTREMES, WORST_CASES
+from mechval.two_sat.circuit.evidence.contributions import PREACTIVATION_PARTS
 from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
@@ -28,12 +24,11 @@ _MOST_NEURONS_SHOWN = 12
 def accuracy(files: RunFiles) -> Section:
     """How often the network is right, in all and by class."""
     found = measured.accuracy(files)
-    rows = {"all": found, **found.classes}
-    shown = show(
-        rows,
-        ("formulas", str),
-        *_answers(found.confidence, lambda name: (rows[name].wrong_count, rows[name].n)),
-    )
+    counts = {"all": found, **found.classes}
+    wrong = {
+        name: Estimate.of(row.wrong_count, row.n, found.confidence) for name, row in counts.items()
+    }
+    shown = show(wrong, ("formulas", str), *_answers(found.confidence, wrong.__getitem__))
     published = printed_values.TEST_ACCURACY if measured.is_paper_size(files) else None
     return Section("Accuracy", "accuracy.md", {"accuracy": shown, "published": published})
 
@@ -42,14 +37,15 @@ def training(files: RunFiles) -> Section | None:
     """What the training looked like; None where the network was imported."""
     if files.settings.model.kind != "own":
         return None
-    sizes = evaluation_sizes(files)
-    last = {point.phase: point for point in files.rows(LEARNING_CURVE)}
+    sizes, curve = evaluation_sizes(files), files.rows(LEARNING_CURVE)
+    last = {point.phase: point for point in curve}
+    confidence = measured.accuracy(files).confidence
 
-    def counts(point: LearningCurveRow) -> tuple[int, int]:
+    def wrong(point: LearningCurveRow) -> Estimate:
         n = sizes[point.phase]
-        return round((1 - point.selection_accuracy) * n), n
+        return Estimate.of(round((1 - point.selection_accuracy) * n), n, confidence)
 
-    columns = _answers(measured.accuracy(files).confidence, counts)
+    columns = _answers(confidence, wrong)
     phases = show(last.values(), "phase step examples train_loss selection_loss", *columns)
     parts = {"phases": phases, "has_finishing": "finishing" in last}
     return Section("Training", "training.md", parts)
@@ -93,14 +89,12 @@ def circuit(files: RunFiles) -> Section:
 
 def evidence(files: RunFiles) -> Section:
     """Attention, scores, ablations and the programs of single neurons."""
-    cases = by(files.rows(attention_extremes.WORST_CASES), "choice", "target")
+    cases = by(files.rows(WORST_CASES), "choice", "target")
     parts = {
         "facts": files.record(gather.FACTS),
-        "ablations": files.show(ablations.ABLATIONS, "description flips n rate lower upper"),
-        "logit_differences": files.show(
-            ablations.LOGIT_DIFFERENCES, "part smallest mean largest n"
-        ),
-        "extremes": files.show(attention_extremes.ANSWER_EXTREMES, "version head smallest largest"),
+        "ablations": files.show(ABLATIONS, "description flips n rate lower upper"),
+        "logit_differences": files.show(LOGIT_DIFFERENCES, "part smallest mean largest n"),
+        "extremes": files.show(ANSWER_EXTREMES, "version head smallest largest"),
         "n_ctx": FormulaLayout(files.settings.problem).n_ctx,
         # The least weights over all heads and clauses: the weakest case of each kind.
         "worst_cases": show(
@@ -109,7 +103,7 @@ def evidence(files: RunFiles) -> Section:
         ),
         "programs": _programs(files),
         "preactivation": files.show(
-            contributions.PREACTIVATION_PARTS,
+            PREACTIVATION_PARTS,
             "part",
             ("neuron", lambda row: "fires" if row.is_active else "silent"),
             "n mean sd",
@@ -123,32 +117,26 @@ def split_size(files: RunFiles, name: str) -> int:
     return next(split.formulas for split in files.record(DATA).splits if split.name == name)
 
 
-def _answers(confidence: float, counts: Callable[[Any], tuple[int, int]]) -> list[Pick]:
-    """Columns on how often the network is right; ``counts`` are wrong answers and N of a row."""
+def _answers(confidence: float, wrong: Callable[[Any], Estimate]) -> list[Pick]:
+    """Columns on how often the network is right, from the rate of ``wrong`` answers of a row."""
 
-    def share(wrong: float) -> CellText:
-        return CellText(f"{1 - wrong:.5f}", 1 - wrong)
+    def right(rate: float) -> CellText:
+        return CellText(f"{1 - rate:.5f}", 1 - rate)
 
     return [
-        ("N", lambda row: counts(row)[1]),
-        ("wrong", lambda row: counts(row)[0]),
-        ("accuracy", lambda row: share(counts(row)[0] / counts(row)[1])),
-        (
-            f"lower {confidence:.0%} bound",
-            lambda row: share(clopper_pearson_upper(*counts(row), confidence)),
-        ),
+        ("N", lambda row: wrong(row).n),
+        ("wrong", lambda row: wrong(row).disagreements),
+        ("accuracy", lambda row: right(wrong(row).rate)),
+        (f"lower {confidence:.0%} bound", lambda row: right(wrong(row).epsilon)),
     ]
 
 
 def evaluation_sizes(files: RunFiles) -> dict[str, int]:
     """Per training phase, how many selection formulas an accuracy is measured on."""
-    settings, available = files.settings, split_size(files, "training.selection")
-    recipes = {"training": settings.training, "finishing": settings.finishing}
-    return {
-        phase: min(recipe.evaluation_examples, available)
-        for phase, recipe in recipes.items()
-        if recipe
-    }
+    available = split_size(files, "training.selection")
+    recipes = {"training": files.settings.training, "finishing": files.settings.finishing}
+    asked = {phase: recipe.evaluation_examples for phase, recipe in recipes.items() if recipe}
+    return {phase: min(n, available) for phase, n in asked.items()}
 
 
 def _readings(files: RunFiles, neurons: Sequence[neuron_rows.NeuronRow]) -> Shown:

@@ -33,13 +33,11 @@ def headline(runs: Mapping[str, RunFiles]) -> str:
     theirs = measured.measured_values(runs[AUTHORS])
     ours = measured.main_values(runs[OWN])
     verdicts = [row.verdict for row in runs[AUTHORS].rows(COMPARISONS)]
-    agreeing = (
-        f"**{verdicts.count(Agreement.AGREES)} of {len(verdicts)} printed numbers agree** with "
-        "those measured here on the authors' network."
-    )
+    agreeing = f"{verdicts.count(Agreement.AGREES)} of {len(verdicts)} printed numbers agree"
     measured_there = ("authors' network, measured", lambda target: target.shown(theirs))
     shown = against_limits(OWN, "ours", ours, ("paper", _printed), measured_there)
-    return f"{agreeing}\n\n{markdown_of(shown)}"
+    where = "with those measured here on the authors' network."
+    return f"**{agreeing}** {where}\n\n{markdown_of(shown)}"
 
 
 def _printed(target: Target) -> str:
@@ -62,8 +60,8 @@ def seeds(runs: Mapping[str, RunFiles]) -> str:
     }
 
     def judged(target: Target, name: str) -> CellText:
-        shown = target.shown(found[name])
-        missed = "" if target.is_met(found[name]) else ", **MISSED**"
+        shown, verdict = target.shown(found[name]), target.verdict(found[name])
+        missed = "" if verdict == "met" else f", {verdict}"
         return CellText(shown.text + missed, shown.order)
 
     columns = ((name.removeprefix(_SEEDS), partial(judged, name=name)) for name in found)
@@ -95,14 +93,9 @@ def better(runs: Mapping[str, RunFiles]) -> str:
 def certified(runs: Mapping[str, RunFiles]) -> str:
     """What is proved and counted about both networks."""
     theirs, ours = (_statements(runs[name]) for name in (AUTHORS, OWN))
-    shown = show(
-        theirs,
-        ("statement", lambda key: key[0]),
-        ("authors' network", lambda key: theirs[key]),
-        ("ours", lambda key: ours.get(key, "")),
-        ("kind", lambda key: key[1]),
-    )
-    return markdown_of(shown)
+    columns = ("authors' network", theirs.get), ("ours", lambda key: ours.get(key, ""))
+    names = ("statement", lambda key: key[0]), ("kind", lambda key: key[1])
+    return markdown_of(show(theirs, names[0], *columns, names[1]))
 
 
 def theorem(runs: Mapping[str, RunFiles]) -> str:

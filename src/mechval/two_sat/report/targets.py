@@ -36,11 +36,6 @@ class Target:
             raise MechvalError(f"target {self.name!r} has no measured {self.key!r}.")
         return found
 
-    def is_met(self, values: Mapping[str, Measured]) -> bool:
-        """Whether the limit is kept."""
-        value = getattr(self.measured(values), self.quantity)
-        return value >= self.limit if self.comparison == "at least" else value <= self.limit
-
     def shown(self, values: Mapping[str, Measured]) -> CellText:
         """The measured value, with the count behind it."""
         found = self.measured(values)
@@ -56,7 +51,9 @@ class Target:
 
     def verdict(self, values: Mapping[str, Measured]) -> str:
         """``met``, or ``**MISSED**``."""
-        return "met" if self.is_met(values) else "**MISSED**"
+        value = getattr(self.measured(values), self.quantity)
+        is_met = value >= self.limit if self.comparison == "at least" else value <= self.limit
+        return "met" if is_met else "**MISSED**"
 
 
 def against_limits(about: str, title: str, values: Mapping[str, Measured], *beside: Pick) -> Shown:

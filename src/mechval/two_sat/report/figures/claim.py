@@ -140,23 +140,21 @@ def draw_parsing_margins(rows: Sequence[ParsingRow]) -> Figure:
     """Margin by which each clause is told from its nearest rival at each position, whatever clauses
     come before: a proved bound above zero means that no formula has it misread."""
     figure, (axes,) = figures.panels(1, panel_height=2.8)
-    position = np.array([row.clause_position for row in rows])
-    proved = np.array([row.margin for row in rows])
-    is_certified = np.array([row.status is CaseStatus.CERTIFIED for row in rows])
-    attained = [row.attained_margin for row in rows]
-    axes.plot(position + _JITTER, attained, ".", color=ORANGE, label="smallest margin found")
-    for chosen, marker, colour, label in (
-        (is_certified, ".", BLUE, "proved lower bound"),
-        (~is_certified, "x", VERMILLION, "not certified"),
+    certified = [row for row in rows if row.status is CaseStatus.CERTIFIED]
+    others = [row for row in rows if row.status is not CaseStatus.CERTIFIED]
+    for own, name, shift, marker, colour, label in (
+        (rows, "attained_margin", _JITTER, ".", ORANGE, "smallest margin found"),
+        (certified, "margin", -_JITTER, ".", BLUE, "proved lower bound"),
+        (others, "margin", -_JITTER, "x", VERMILLION, "not certified"),
     ):
-        if chosen.any():
-            places = (position - _JITTER)[chosen]
-            axes.plot(places, proved[chosen], marker, color=colour, label=label)
+        if own:
+            points = [(row.clause_position + shift, getattr(row, name)) for row in own]
+            axes.plot(*zip(*points, strict=True), marker, color=colour, label=label)
     axes.axhline(0, color="0.4", linewidth=0.8)
-    axes.set_xticks(sorted(set(position.tolist())))
-    axes.set(xlabel="clause position, from 0 (one dot per clause)")
-    axes.set_ylabel("margin (residual along the\ndifference of unit prototypes)")
-    counted = f"{int(is_certified.sum())} of {len(rows)} cases certified"
+    axes.set_xticks(sorted(by(rows, "clause_position")))
+    label = "margin (residual along the\ndifference of unit prototypes)"
+    axes.set(xlabel="clause position, from 0 (one dot per clause)", ylabel=label)
+    counted = f"{len(certified)} of {len(rows)} cases certified"
     axes.set_title(f"Parsing, all earlier clauses free: {counted}")
     axes.legend(loc="upper right")
     return figure
