@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 from mechval import axioms
-from mechval.axioms import Cell
 from mechval.axioms import progress as snapshots
 from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.circuit import losses
@@ -141,21 +140,21 @@ def progress(files: RunFiles) -> Section | None:
     return Section("Over the training", "progress.md", figures=tuple(drawn))
 
 
-def main_cells(files: RunFiles) -> list[Cell]:
+def main_cells(files: RunFiles) -> list[axioms.Cell]:
     """The cells of the run's main interpretation, the first; none if no claim can be stated."""
     return _first(files.rows(axioms.CELLS))
 
 
-def _first(cells: Sequence[Cell]) -> list[Cell]:
+def _first(cells: Sequence[axioms.Cell]) -> list[axioms.Cell]:
     return [cell for cell in cells if cell.interpretation == cells[0].interpretation]
 
 
-def asked_for(cells: Sequence[Cell]) -> list[Cell]:
+def asked_for(cells: Sequence[axioms.Cell]) -> list[axioms.Cell]:
     """The distinct cells that are to hold on every input."""
     return [cell for cell in cells if cell.is_distinct and is_asked(cell)]
 
 
-def is_asked(cell: Cell) -> bool:
+def is_asked(cell: axioms.Cell) -> bool:
     """Whether a cell is to have no disagreement: the α_1 that can fail does, at the embedding."""
     return cell.component != EMBED or cell.axiom.is_replaceability
 
@@ -189,10 +188,10 @@ def the_axioms(files: RunFiles) -> Section:
     }
     main, p = next(iter(groups.values())), p_values(files, HERE)
 
-    def part_errors(cell: Cell) -> CellText:
+    def part_errors(cell: axioms.Cell) -> CellText:
         return CellText(f"{cell.mean_part_error:.2%}", cell.mean_part_error)
 
-    def inputs(cell: Cell) -> str:
+    def inputs(cell: axioms.Cell) -> str:
         is_half = cell.tags["reading"] == HALF_TOKENS
         return "pairs of unseen numbers" if is_half else "all inputs"
 

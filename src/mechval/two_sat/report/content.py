@@ -70,7 +70,6 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
 
 
 FIGURES = (attention, claim, network, theorem)
-"""The modules that declare figures."""
 _SECTIONS: tuple[Maker, ...] = (
     reached_targets,
     network_sections.accuracy,
@@ -102,7 +101,6 @@ def card(files: RunFiles) -> Section:
 
 
 CARD = with_figures((card, network_sections.training, network_sections.accuracy), *FIGURES)
-"""The model card of the network."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,6 @@ from mechval.two_sat.certify.theorem.theorem import THEOREM, CellProof, LemmaSta
 from mechval.two_sat.report import measured
 from mechval.two_sat.single import counterexamples as cases
 
-_LARGEST = 10**20
-"""From here on numbers are rounded."""
-_LONGEST = 90
-"""Characters of a list of neurons that are shown; the table has all of them."""
 
 
 def ledger(files: RunFiles) -> Section:
@@ -135,9 +131,10 @@ def counterexamples(files: RunFiles) -> Section:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(',')[0]}, …"
+    """As much of a list as 90 characters hold; the table has all of it."""
+    return text if len(text) <= 90 else f"{text[:90].rpartition(',')[0]}, …"
 
 
 def _written(number: int) -> str:
-    """With all its digits unless there are too many to read."""
-    return f"{number:,}" if number < _LARGEST else f"{number:.3g}"
+    """With all its digits, from 10^20 on rounded."""
+    return f"{number:,}" if number < 10**20 else f"{number:.3g}"

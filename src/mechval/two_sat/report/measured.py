@@ -45,8 +45,7 @@ def accuracy(files: RunFiles) -> Accuracy:
 
 
 def proofs(files: RunFiles) -> list[CellProof]:
-    """Cells that hold on all formulas; none where none is proved, or the run was made before there
-    were theorems."""
+    """Cells that hold on all formulas; none of a run made before there were theorems."""
     rows = files.rows(CELL_PROOFS) if files.has(CELL_PROOFS) else ()
     return [cell for cell in rows if cell.status is LemmaStatus.PROVED]
 

@@ -1,7 +1,6 @@
 """Figures of the network: its training, and its neurons: effects, programs, parts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from mechval.reporting import figures
+from mechval.reporting.figures_progress import error_of
 from mechval.reporting.palette import BLACK, BLUE, MARKERS, ORANGE, PURPLE, SERIES, VERMILLION
 from mechval.reporting.report import RunFiles, shown_in
 from mechval.reporting.shown import by
@@ -116,14 +116,12 @@ def draw_neuron_effects(
     return figure
 
 
-def _assignments(files: RunFiles) -> list[Any] | None:
+def _reading(files: RunFiles) -> list[str] | None:
     neurons, reading = files.rows(neuron_rows.NEURONS), measured.main_tags(files)["reading"]
-    if not any(row.reading[reading].evaluates for row in neurons):
-        return None
-    return [files.rows(neuron_rows.MEAN_ACTIVATIONS), neurons, reading]
+    return [reading] if any(row.reading[reading].evaluates for row in neurons) else None
 
 
-@shown_in("circuit", given=_assignments)
+@shown_in("circuit", neuron_rows.MEAN_ACTIVATIONS, neuron_rows.NEURONS, given=_reading)
 def draw_assignments(
     means: Sequence[neuron_rows.MeanActivationRow],
     neurons: Sequence[neuron_rows.NeuronRow],
@@ -220,11 +218,9 @@ def draw_clause_contributions(rows: Sequence[HistogramRow], facts: gather.Circui
 
 
 def _draw_error(axes: Axes, points: Sequence[LearningCurveRow], n_formulas: int) -> None:
-    # A measured error of zero has no place on a log axis: it is drawn at half an error.
-    none = 0.5 / n_formulas
-    errors = [max(1 - point.selection_accuracy, none) for point in points]
+    seen, none = [point.examples for point in points], error_of(1.0, n_formulas)
+    errors = [error_of(point.selection_accuracy, n_formulas) for point in points]
     label = f"error: this run, selection split (N = {n_formulas:,})"
-    seen = [point.examples for point in points]
     axes.plot(seen, errors, "o-", color=BLUE, markersize=2.5, label=label)
     axes.set_yscale("log")
     if none in errors:
