@@ -19,7 +19,6 @@ from mechval.two_sat.report import measured
 from mechval.two_sat.single import counterexamples as cases
 
 
-
 def ledger(files: RunFiles) -> Section:
     """What is proved, what is counted, and what is sampled of the main interpretation."""
     tags = measured.main_tags(files)
