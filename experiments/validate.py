@@ -19,6 +19,7 @@ from experiments.exits import exit_codes
 from experiments.folders import replacing
 from mechval import axioms as mv
 from mechval.axioms import guarding
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.errors import MechvalError
 from mechval.files import write_whole
 from mechval.pipeline.code_digest import code_digest
@@ -28,7 +29,6 @@ from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.html.claim_page import build_claim_page
 
 CLAIMS = Path("results") / "claims"
-CONFIDENCE = 0.95
 MANIFEST = "manifest.json"
 FIGURE = "cells"
 

@@ -92,7 +92,7 @@ def run_controls(
     claim: Interpretation,
     inputs: State | Iterator[State],
     *,
-    confidence: float = 0.95,
+    confidence: float = statistics.CONFIDENCE,
     batch_size: int = 1024,
 ) -> Controls:
     """Measure a claim and all its controls on the same inputs.

@@ -18,7 +18,6 @@ from mechval.axioms.base import CellKey, Interpretation, State
 from mechval.errors import MechvalError
 
 _BATCH = 4096
-_CONFIDENCE = 0.95
 _MAX_VALUES = 32
 _WIDTH = 72
 
@@ -252,7 +251,7 @@ def _stratum_failures(
     n_strata = sum(map(len, factors.values()))
     if not n_strata or not disagrees.any():
         return ()
-    together = statistics.simultaneous_confidence(_CONFIDENCE, n_strata)
+    together = statistics.simultaneous_confidence(statistics.CONFIDENCE, n_strata)
     pooled = float(disagrees.double().mean())
     found: list[StratumFailure] = []
     for factor, values in factors.items():

@@ -107,7 +107,7 @@ def interchange_variables(
     variables: Sequence[Variable],
     inputs: State,
     *,
-    confidence: float = 0.95,
+    confidence: float = statistics.CONFIDENCE,
     domain_size: int | None = None,
 ) -> Interchanges:
     """Interchange every variable by itself, natively and through γ.

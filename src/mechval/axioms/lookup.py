@@ -22,6 +22,7 @@ from mechval.axioms import equations, guarding, states
 from mechval.axioms.base import Axiom, Interpretation, State
 from mechval.axioms.cuts import claimed
 from mechval.axioms.report import Estimate
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.errors import MechvalError
 
 
@@ -73,7 +74,7 @@ def lookup_curve(
     *,
     sizes: Sequence[int],
     input_bits: float,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
 ) -> Iterator[LookupRow]:
     """Every distinct cell of the lookup claim, for tables of the first so many stored inputs.
 

@@ -22,10 +22,13 @@ from mechval import tables
 from mechval.axioms import equations, states
 from mechval.axioms.base import Batch, Interpretation, State
 from mechval.axioms.report import Estimate
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.axioms.suite import measure_axioms
 from mechval.errors import MechvalError
 from mechval.progress import track
 
+LEVEL = 0.05
+"""Of a test, where no other is asked for."""
 LARGEST = "largest rate"
 """In place of a cell's name: the worst of all cells, one p-value for the whole claim."""
 
@@ -92,8 +95,8 @@ def null_distribution(
     inputs: State,
     *,
     family: str = "null networks",
-    level: float = 0.05,
-    confidence: float = 0.95,
+    level: float = LEVEL,
+    confidence: float = CONFIDENCE,
 ) -> tuple[NullRow, ...]:
     """Hold every distinct cell of a claim against the same claim fitted on null networks.
 
@@ -159,7 +162,7 @@ def of_network(
 
 
 def compare_with_nulls(
-    own: Iterable[NullCell], nulls: Iterable[NullCell], *, level: float = 0.05
+    own: Iterable[NullCell], nulls: Iterable[NullCell], *, level: float = LEVEL
 ) -> Iterator[NullRow]:
     """The claim's cells beside each family's, and the largest ε of those that a family has.
 
@@ -182,7 +185,7 @@ def compare_with_nulls(
             yield replace(_row(worst, family, largest, level), component="all", cell=LARGEST)
 
 
-def p_value(rate: float, nulls: Sequence[float], level: float = 0.05) -> float:
+def p_value(rate: float, nulls: Sequence[float], level: float = LEVEL) -> float:
     """Of a rate, by those of null networks; raises MechvalError as `compare_with_nulls`."""
     refuse_few(len(nulls), level)
     return (1 + n_as_good(rate, nulls)) / (1 + len(nulls))

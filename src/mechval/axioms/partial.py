@@ -95,7 +95,7 @@ def replace_partially(
     inputs: State,
     *,
     domains: Mapping[str, Domain] | None = None,
-    confidence: float = 0.95,
+    confidence: float = statistics.CONFIDENCE,
     domain_size: int | None = None,
     seed: int = 0,
 ) -> tuple[PartialRow, ...]:

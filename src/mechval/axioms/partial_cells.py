@@ -63,7 +63,7 @@ def evaluate_partial_cells(
     inputs: State,
     *,
     domains: Mapping[str, Domain] | None = None,
-    confidence: float = 0.95,
+    confidence: float = statistics.CONFIDENCE,
     domain_size: int | None = None,
     seed: int = 0,
 ) -> PartialCells:

@@ -10,6 +10,9 @@ from scipy.special import betaincinv
 
 from mechval.errors import MechvalError
 
+CONFIDENCE = 0.95
+"""Where no other is asked for."""
+
 
 def clopper_pearson_upper(disagreements: int, n: int, confidence: float) -> float:
     """Bound the disagreement probability from above: the ε of the paper.

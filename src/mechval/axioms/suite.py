@@ -25,11 +25,11 @@ from mechval.axioms.gathering import Gathered
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.memory import Memory, Recall, refuse_memory
 from mechval.axioms.report import AxiomReport, Cell
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.errors import MechvalError
 
 _Parts: TypeAlias = tuple[bool | int, ...]
 _BATCH = 4096
-_CONFIDENCE = 0.95
 
 
 def evaluate_axioms(
@@ -87,7 +87,7 @@ def enumerate_axioms(
     ]
     (measured,) = measure_axioms([interpretation], batches)
     constant = strongest_constant(measured.labels, interpretation.equivalences[-1])
-    rule = JudgingRule(("all",), {}, _CONFIDENCE, constant)
+    rule = JudgingRule(("all",), {}, CONFIDENCE, constant)
     return exact_report(make_report(interpretation, measured, rule))
 
 

@@ -23,6 +23,7 @@ from mechval.axioms.paired import PairedRow, compare_pairs
 from mechval.axioms.partial_cells import PartialCells, PartialCounts, evaluate_partial_cells
 from mechval.axioms.report import AxiomReport
 from mechval.axioms.result import ValidationResult
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.axioms.suite import exact_report, measure_axioms, refuse_part
 from mechval.errors import MechvalError
 from mechval.progress import track
@@ -50,7 +51,7 @@ def validate(
     inputs: State | Iterator[State],
     *,
     strata: Sequence[str] | None = None,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     domain_size: int | None = None,
     batch_size: int = 1024,
 ) -> ValidationResult:

@@ -39,9 +39,8 @@ from mechval.instruments.circuit_probing import probe_circuits
 from mechval.instruments.das import Search, search
 from mechval.instruments.organism import Organism
 
-BAR = 0.01
-"""A rate of disagreement that is surely above this counts as a detected fault. A convention."""
-CONFIDENCE = 0.95
+DETECTED_ABOVE = 0.01
+"""A fault is detected where the rate of disagreement is surely larger. A convention."""
 _BATCH = 1024
 
 INTERCHANGE_ACCURACY = "interchange accuracy (answer, all pairs)"
@@ -91,13 +90,13 @@ class Reading:
         """The least rate, surely: bounds of all cells hold together."""
         if cell.is_exact:
             return cell.rate
-        confidence = statistics.simultaneous_confidence(CONFIDENCE, len(self.cells))
+        confidence = statistics.simultaneous_confidence(statistics.CONFIDENCE, len(self.cells))
         return statistics.clopper_pearson_lower(cell.disagreements, cell.n, confidence)
 
     @property
     def is_detected(self) -> bool:
         """The rule of every column: some cell's rate is surely above the bar."""
-        return any(self.lower_of(cell) > BAR for cell in self.cells)
+        return any(self.lower_of(cell) > DETECTED_ABOVE for cell in self.cells)
 
 
 def read_axioms(organism: Organism) -> dict[str, Reading]:
@@ -138,7 +137,6 @@ def _interchanged(organism: Organism) -> dict[str, Reading]:
         organism.claim,
         organism.interchanged,
         organism.inputs,
-        confidence=CONFIDENCE,
         domain_size=organism.domain_size,
     ).rows
     is_exact = organism.domain_size is not None
@@ -186,7 +184,6 @@ def read_replaced(organism: Organism) -> dict[str, Reading]:
         organism.variables,
         organism.inputs,
         domains=organism.domains,
-        confidence=CONFIDENCE,
         domain_size=organism.domain_size,
     )
     found = {

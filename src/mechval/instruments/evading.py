@@ -20,8 +20,9 @@ from torch.nn import functional
 
 from mechval import tables
 from mechval.axioms import Estimate, InterchangeCell
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.files import write_whole
-from mechval.instruments.columns import CONFIDENCE, read_axioms, read_interchange
+from mechval.instruments.columns import read_axioms, read_interchange
 from mechval.instruments.organism import Organism
 from mechval.instruments.planted import CONTROL, claimed_reading, honest, remade
 from mechval.instruments.trained import load_trained

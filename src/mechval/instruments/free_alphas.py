@@ -25,6 +25,7 @@ from torch.nn import functional
 from mechval import tables
 from mechval.axioms import Axiom, Estimate, Interpretation
 from mechval.axioms.nulls import count_cells
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.errors import MechvalError
 from mechval.instruments.null_networks import FIRST_SEED, UNTRAINED
 from mechval.instruments.two_sat import alpha_bits, draw_formulas
@@ -44,7 +45,7 @@ from mechval.two_sat.single.subject import Subject, make_subject
 WIDTHS = (0, 8, 32, 128, 512)
 """Of the hidden layer; a linear probe has none."""
 STEPS, BATCH, RATE, SEED = 500, 256, 3e-3, 19
-N_FIT, N_TEST, N_UNTRAINED, CONFIDENCE = 8000, 2000, 5, 0.95
+N_FIT, N_TEST, N_UNTRAINED = 8000, 2000, 5
 OWN, LINEAR = "the claim's own", "linear"
 _SHOWN_LEAST = 1e-3
 _PIECE = 1000

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from mechval import tables
 from mechval.axioms.nulls import (
+    LEVEL,
     NULL_CELLS,
     NULLS,
     NullCell,
@@ -30,7 +31,7 @@ from mechval.training.recipe import Recipe
 
 Network = TypeVar("Network")
 UNTRAINED, SHUFFLED, MUTANTS = "untrained", "shuffled labels", "mutants of the program"
-N_NETWORKS, FIRST_SEED, LEVEL = 20, 1000, 0.05
+N_NETWORKS, FIRST_SEED = 20, 1000
 SHARED = "nulls"
 
 Measured: TypeAlias = tuple[list[NullCell], str]
@@ -126,7 +127,7 @@ def measure_nulls(study: NullStudy[Network], folder: Path) -> None:
         for cell in of_network(MUTANTS, f"mutant {number}", found, found, "")
     )
     # As they are kept, so that it does not matter when they were measured.
-    NULLS.write(compare_with_nulls(own, [*_known(shared), *made], level=LEVEL), folder)
+    NULLS.write(compare_with_nulls(own, [*_known(shared), *made]), folder)
     BUDGETS.write(study.budget, folder)
 
 

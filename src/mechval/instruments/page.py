@@ -11,7 +11,7 @@ from mechval.files import write_whole
 from mechval.instruments import matrix, planted
 from mechval.instruments.cae_metric import OUTSIDE
 from mechval.instruments.circuit_probing import PROBED
-from mechval.instruments.columns import BAR, COLUMNS
+from mechval.instruments.columns import COLUMNS, DETECTED_ABOVE
 from mechval.instruments.das import SEARCHES
 from mechval.instruments.evading import ATTEMPTED, MOST_FOLLOWED
 from mechval.instruments.matrix import Entry, InstrumentSummary, Outcome
@@ -151,7 +151,7 @@ def render_text(folder: Path) -> str:
     attempts = ATTEMPTED.read(folder / FOLDER)
     return Template(template, undefined=StrictUndefined, keep_trailing_newline=True).render(
         conclusions=conclusions(entries),
-        bar=f"{BAR:.0%}",
+        bar=f"{DETECTED_ABOVE:.0%}",
         matrix=markdown_of(_matrix(entries)),
         instruments=markdown_of(_summary(summaries)),
         organisms=markdown_of(show(matrix.ORGANISMS.read(folder), "organism told")),

@@ -8,8 +8,9 @@ from mechval.axioms.interchange import INTERCHANGES, POOLED
 from mechval.axioms.lookup import LOOKUPS
 from mechval.axioms.partial import PARTIALS
 from mechval.axioms.report import Estimate
+from mechval.axioms.statistics import CONFIDENCE
 from mechval.instruments import matrix
-from mechval.instruments.free_alphas import ALPHAS, CONFIDENCE, alphas_table
+from mechval.instruments.free_alphas import ALPHAS, alphas_table
 from mechval.instruments.null_page import nulls
 from mechval.instruments.page import conclusions, in_three_sentences
 from mechval.instruments.two_sat import MAP_BITS
