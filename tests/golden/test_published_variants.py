@@ -12,13 +12,13 @@ from scipy.stats import binomtest
 from mechval.axioms import disagreements_from_epsilon
 from mechval.axioms.judging import JudgingRule
 from mechval.two_sat.circuit.extract import extract_circuit
+from mechval.two_sat.claim import measure
 from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.surface import Grid, Surface, SurfaceRow
 from mechval.two_sat.claim.variants.variant import make_variants
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components
-from mechval.two_sat.stages import axioms
 from tests.networks import PUBLISHED_PROBLEM, published_network, small_corpora
 from tests.settings import TWO_SAT, changed
 
@@ -46,7 +46,7 @@ CASES = [
     ),
 ]
 
-Measured = tuple[axioms.Measured, list[SurfaceRow]]
+Measured = tuple[measure.Measured, list[SurfaceRow]]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def measured(published_checkpoint: Path) -> Measured:
         versions=("trees", "disjunction"),
         residuals=("attn_out", "resid_mid"),
     )
-    measured = axioms.measure(
+    measured = measure.measure(
         mains,
         make_variants(bench, mains, CONFIG),
         axiom_batches(bench.components, test),

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from mechval.two_sat.claim.measure import Measured, measure
 from mechval.two_sat.claim.variants.noise import NoisyParser, noise_replacements
 from mechval.two_sat.claim.variants.variant import ALL_CELLS, VariantRow, ordered_clauses
 from mechval.two_sat.formulas.tokens import encode_formulas
 from mechval.two_sat.formulas.truth_tables import literal_pair_truth
-from mechval.two_sat.stages.axioms import Measured, measure
 from tests.settings import TWO_SAT, changed
 from tests.unit.two_sat.claim.variants import own_program
 from tests.unit.two_sat.claim.variants.own_program import FIT, PROBLEM, TEST

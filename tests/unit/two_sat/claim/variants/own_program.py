@@ -15,6 +15,7 @@ from mechval.axioms import Batch, Interpretation, Map
 from mechval.axioms.judging import JudgingRule
 from mechval.two_sat.claim.assess import axiom_batches
 from mechval.two_sat.claim.bench import Bench, Observations
+from mechval.two_sat.claim.measure import Measured, measure
 from mechval.two_sat.claim.variants.variant import make_variants
 from mechval.two_sat.configs import VariantsConfig
 from mechval.two_sat.formulas.dataset import Split
@@ -23,7 +24,6 @@ from mechval.two_sat.formulas.truth_tables import truth_tables, unpack_truth_tab
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.network.components import Components
 from mechval.two_sat.programs.evaluate import TruthTableCounts
-from mechval.two_sat.stages.axioms import Measured, measure
 from tests.networks import SMALL_PROBLEM, hand_made_circuit, random_network, small_corpora
 from tests.settings import TWO_SAT
 

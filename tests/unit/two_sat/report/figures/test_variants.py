@@ -12,11 +12,11 @@ from mechval.axioms import CELLS, Axiom, EvidenceKind
 from mechval.reporting.figures import figure_style, save_figure
 from mechval.reporting.report import RunFiles
 from mechval.reporting.shown import by
+from mechval.two_sat.claim.measure import Measured
 from mechval.two_sat.claim.surface import SurfaceRow
 from mechval.two_sat.claim.variants.rivals import ONE_BIT
 from mechval.two_sat.claim.variants.variant import VARIANTS, VariantRow
 from mechval.two_sat.report.figures.claim import draw_rivals, draw_surface, draw_tolerance
-from mechval.two_sat.stages.axioms import Measured
 from tests.unit.two_sat.claim.variants import own_program
 
 ROOT = Path(__file__).resolve().parents[5]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mechval.axioms import Axiom, measure_axioms
-from mechval.two_sat.stages.axioms import COMPARED_CELLS, Measured
+from mechval.two_sat.claim.measure import COMPARED_CELLS, Measured
 from tests.unit.two_sat.claim.variants import own_program
 from tests.unit.two_sat.claim.variants.own_program import TEST
 
