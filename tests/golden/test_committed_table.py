@@ -7,7 +7,7 @@ import pytest
 from experiments.paper_table import MERGED, Merged, merge, render
 from mechval.pipeline import Workspace
 from mechval.reporting.paper_comparison import Agreement
-from mechval.two_sat.report.printed_values import PRINTED_VALUES
+from mechval.two_sat.report.paper_values import PRINTED_VALUES
 
 STUDY = Path(__file__).resolve().parents[2] / "results" / "two_sat"
 

@@ -8,7 +8,7 @@ import torch
 from mechval.pipeline import Workspace, run_stages
 from mechval.two_sat.configs import ModelSource, TwoSatSettings
 from mechval.two_sat.network.training import make_network
-from mechval.two_sat.report.printed_values import PAPER_PROBLEM
+from mechval.two_sat.report.paper_values import PAPER_PROBLEM
 from mechval.two_sat.study import STUDY
 from tests.networks import SMALL_ARCHITECTURE
 from tests.settings import TWO_SAT, changed

@@ -19,7 +19,8 @@ from mechval.pipeline import FinishedRun, RunOptions, Workspace, run_stages
 from mechval.two_sat.certify.counting.tables import BITS
 from mechval.two_sat.claim.sizes import FRONT, SIZES
 from mechval.two_sat.claim.surface import SURFACE
-from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS
+from mechval.two_sat.claim.variants.tolerance import TOLERANCE
+from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.configs import AxiomsConfig
 from mechval.two_sat.formulas.text import read_formula
 from mechval.two_sat.problem import Problem

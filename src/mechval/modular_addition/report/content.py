@@ -17,7 +17,7 @@ from mechval.modular_addition.claim.translations import HALF_TOKENS, NO_CLAIM
 from mechval.modular_addition.claim.validation import FAILING, HELD_OUT
 from mechval.modular_addition.interpretation import EMBED
 from mechval.modular_addition.network import training
-from mechval.modular_addition.report import figures, printed_values
+from mechval.modular_addition.report import figures, paper_values
 from mechval.reporting import null_rates, paper_comparison, report
 from mechval.reporting.figures_progress import error_of, progress_figures
 from mechval.reporting.ledger import cell_columns
@@ -29,7 +29,7 @@ from mechval.reporting.shown import CellText, Shown, by, show, told
 PACKAGE = __name__.rpartition(".")[0]
 HERE = Path(__file__).parent
 TEXTS = (
-    printed_values.DATA_FILE,
+    paper_values.DATA_FILE,
     *(HERE / name for name in null_rates.FILES),
     *report.templates(PACKAGE),
 )
@@ -250,8 +250,8 @@ def can_the_readings_fail(files: RunFiles) -> Section | None:
 def beside_the_paper(files: RunFiles) -> Section:
     """The printed ε beside those measured on the held-out inputs."""
     problem = files.settings.problem
-    comparisons = printed_values.compare_with_paper(problem, files.rows(axioms.CELLS))
-    own = {"p": problem.p, "paper_p": printed_values.PAPER_PROBLEM.p}
+    comparisons = paper_values.compare_with_paper(problem, files.rows(axioms.CELLS))
+    own = {"p": problem.p, "paper_p": paper_values.PAPER_PROBLEM.p}
     own |= {"kind": files.settings.model.kind, "compared": bool(comparisons)}
     parts = {**paper_comparison.paper_section(comparisons).parts, **own}
     return Section("Beside the paper", "paper_beside.md", parts)

@@ -3,13 +3,13 @@
 from mechval import axioms
 from mechval.modular_addition.circuit import extract as circuit
 from mechval.modular_addition.network import training
-from mechval.modular_addition.report import content, printed_values
+from mechval.modular_addition.report import content, paper_values
 from mechval.modular_addition.stages.data import Context
 from mechval.reporting import paper_comparison, report
 
 READS = ("*",)
 SETTINGS = ("problem", "training")
-TABLES = (paper_comparison.COMPARISONS, printed_values.HEADLINES)
+TABLES = (paper_comparison.COMPARISONS, paper_values.HEADLINES)
 
 
 def run(context: Context) -> None:
@@ -18,13 +18,13 @@ def run(context: Context) -> None:
     files = report.RunFiles(context.settings, context.seed, directories)
     title, folder = content.title(files), context.directory
     report.write_report(title, content.MAKERS, files, content.PACKAGE, folder, draw=context.draw)
-    comparisons = printed_values.compare_with_paper(
+    comparisons = paper_values.compare_with_paper(
         context.settings.problem, files.rows(axioms.CELLS)
     )
     paper_comparison.COMPARISONS.write(comparisons, folder)
-    headlines = printed_values.Headlines(
+    headlines = paper_values.Headlines(
         files.record(training.ANSWERS).wrong_count,
         files.record(circuit.FACTS).key_frequencies,
         {item.published.key: item.verdict for item in comparisons},
     )
-    printed_values.HEADLINES.write(headlines, folder)
+    paper_values.HEADLINES.write(headlines, folder)

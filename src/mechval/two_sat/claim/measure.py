@@ -19,13 +19,11 @@ from mechval.axioms import (
 from mechval.axioms.judging import JudgingRule, make_report
 from mechval.axioms.report import CELLS, INTERPRETATIONS
 from mechval.axioms.suite import measure_axioms
+from mechval.two_sat.claim.variants.tolerance import TOLERANCE, ToleranceRow, tolerance_curve
 from mechval.two_sat.claim.variants.variant import (
-    TOLERANCE,
     VARIANTS,
-    ToleranceRow,
     Variant,
     VariantRow,
-    tolerance_curve,
     variant_rows,
 )
 from mechval.two_sat.interpretation import COMPONENT_NAMES, EVALUATE

@@ -22,7 +22,7 @@ from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.interpretation import OUTPUT, PARSE
 from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.report import measured, targets
-from mechval.two_sat.report.printed_values import BY_KEY, TEST_FORMULAS
+from mechval.two_sat.report.paper_values import BY_KEY, TEST_FORMULAS
 from mechval.two_sat.stages.nulls import NULLS
 from mechval.two_sat.stages.progress import SNAPSHOTS
 

@@ -17,14 +17,14 @@ from mechval.two_sat.report import (
     ledger_sections,
     measured,
     network_sections,
-    printed_values,
+    paper_values,
     targets,
 )
 from mechval.two_sat.report.figures import attention, claim, network, theorem
 
 PACKAGE = __name__.rpartition(".")[0]
 TEXTS = (
-    *(printed_values.DATA_FILE, targets.DATA_FILE),
+    *(paper_values.DATA_FILE, targets.DATA_FILE),
     *(claim_sections.HERE / name for name in null_rates.FILES),
     *report.templates(PACKAGE),
 )
@@ -65,7 +65,7 @@ def paper_versus_measured(files: RunFiles) -> Section | None:
         return None
     comparisons = measured.compare_with_paper(files)
     found = {row.published.key for row in comparisons}
-    printed = [row.key for row in printed_values.PRINTED_VALUES if row.kind != "context"]
+    printed = [row.key for row in paper_values.PRINTED_VALUES if row.kind != "context"]
     return paper_section(comparisons, [key for key in printed if key not in found])
 
 

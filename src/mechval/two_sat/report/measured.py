@@ -13,7 +13,7 @@ from mechval.two_sat.circuit.evidence.neuron_rows import NEURONS
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.consolidate.curve import OUTCOME
 from mechval.two_sat.network.training import ACCURACY, Accuracy
-from mechval.two_sat.report.printed_values import PAPER_PROBLEM, PRINTED_VALUES
+from mechval.two_sat.report.paper_values import PAPER_PROBLEM, PRINTED_VALUES
 
 MAIN = {"reading": "calibrated", "residual": "resid_mid"}
 """Tags of the interpretation that reads any network by rules."""

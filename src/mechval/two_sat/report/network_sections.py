@@ -16,7 +16,7 @@ from mechval.two_sat.consolidate.curve import CURVE
 from mechval.two_sat.formulas.dataset import DATA
 from mechval.two_sat.formulas.tokens import FormulaLayout
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
-from mechval.two_sat.report import measured, printed_values
+from mechval.two_sat.report import measured, paper_values
 
 _MOST_NEURONS_SHOWN = 12
 
@@ -29,7 +29,7 @@ def accuracy(files: RunFiles) -> Section:
         name: Estimate.of(row.wrong_count, row.n, found.confidence) for name, row in counts.items()
     }
     shown = show(wrong, ("formulas", str), *_answers(found.confidence, wrong.__getitem__))
-    published = printed_values.TEST_ACCURACY if measured.is_paper_size(files) else None
+    published = paper_values.TEST_ACCURACY if measured.is_paper_size(files) else None
     return Section("Accuracy", "accuracy.md", {"accuracy": shown, "published": published})
 
 
@@ -72,7 +72,7 @@ def circuit(files: RunFiles) -> Section:
     parts = {
         "facts": facts,
         "n": split_size(files, "analysis.fit"),
-        "published": printed_values.CARRYING_NEURONS if is_papers else None,
+        "published": paper_values.CARRYING_NEURONS if is_papers else None,
         "reading": reading,
         "readings": _readings(files, neurons),
         "neurons": show(

@@ -20,7 +20,7 @@ from mechval.two_sat.claim.sizes import FRONT
 from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.report import claim_sections, consolidated, measured
 from mechval.two_sat.report.figures.theorem import draw_before_and_after
-from mechval.two_sat.report.printed_values import BY_KEY
+from mechval.two_sat.report.paper_values import BY_KEY
 from mechval.two_sat.report.targets import ABOUT, Target, against_limits
 
 AUTHORS, OWN, PROVED = "published", "reference", "proved"

@@ -14,7 +14,8 @@ from mechval.two_sat.claim.bench import Bench, observe
 from mechval.two_sat.claim.improved import choose_parts
 from mechval.two_sat.claim.improved.fitted import improved_reading, load_programs
 from mechval.two_sat.claim.measure import measure
-from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, VariantRow, make_variants
+from mechval.two_sat.claim.variants.tolerance import TOLERANCE
+from mechval.two_sat.claim.variants.variant import VARIANTS, VariantRow, make_variants
 from mechval.two_sat.formulas.dataset import load_provenance
 from mechval.two_sat.interpretation import make_interpretations
 from mechval.two_sat.programs.mirrored import AnyVoting

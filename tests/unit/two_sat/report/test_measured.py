@@ -27,7 +27,7 @@ from mechval.two_sat.report.measured import (
     has_tags,
     measured_values,
 )
-from mechval.two_sat.report.printed_values import PRINTED_VALUES
+from mechval.two_sat.report.paper_values import PRINTED_VALUES
 from tests.unit.two_sat.stages.test_stages import place
 
 PRINTED = [row for row in PRINTED_VALUES if row.kind != "context"]

@@ -15,7 +15,7 @@ from mechval.two_sat.certify.theorem.theorem import CELLS as CELL_PROOFS
 from mechval.two_sat.certify.theorem.theorem import CellProof, LemmaStatus
 from mechval.two_sat.problem import Problem
 from mechval.two_sat.report import claim_sections, content, network_sections
-from mechval.two_sat.report.printed_values import PRINTED_VALUES
+from mechval.two_sat.report.paper_values import PRINTED_VALUES
 from mechval.two_sat.stages import report
 from tests.settings import STAGES
 from tests.unit.axioms import toy

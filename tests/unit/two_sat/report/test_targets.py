@@ -4,7 +4,7 @@ import pytest
 
 from mechval.errors import MechvalError
 from mechval.reporting.paper_comparison import Measured
-from mechval.two_sat.report.printed_values import BY_KEY
+from mechval.two_sat.report.paper_values import BY_KEY
 from mechval.two_sat.report.targets import FRONT, TARGETS, Target
 
 PARSE = next(target for target in TARGETS if target.key == "trees/prefix replaceability/parse")

@@ -6,13 +6,13 @@ Tolerated wrong neurons need no variants of their own: one measurement gives the
 Source: paper section 4 and appendix (variants).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor
 
 from mechval import tables
@@ -21,7 +21,6 @@ from mechval.axioms import (
     AxiomReport,
     Cell,
     Equivalence,
-    Estimate,
     Interpretation,
     Map,
     n_differing,
@@ -129,39 +128,6 @@ def with_evaluate(
         gammas=put(interpretation.gammas, 2, gamma),
         equivalences=put(interpretation.equivalences, 2, equivalence),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToleranceRow(Estimate):
-    """One point of the curve of one interpretation, whose residual plays no part."""
-
-    tags: Mapping[str, str] = tables.told()
-    tolerance: int = tables.told("wrong neurons tolerated")
-    n_neurons: int = tables.told("neurons")
-
-
-TOLERANCE = tables.Table("axioms/tolerance.csv", ToleranceRow)
-
-
-def tolerance_curve(
-    distances: Shaped[Tensor, " sample"],
-    n_neurons: int,
-    *,
-    tags: Mapping[str, str],
-    confidence: float,
-) -> list[ToleranceRow]:
-    """ε of evaluate equivalence for every number of neurons that may be wrong. ``distances`` say in
-    how many neurons the two sides differ, for each sample."""
-    within = distances.long().bincount(minlength=n_neurons + 1).cumsum(0)
-    return [
-        ToleranceRow(
-            **vars(Estimate.of(count, len(distances), confidence)),
-            tags=tags,
-            tolerance=tolerance,
-            n_neurons=n_neurons,
-        )
-        for tolerance, count in enumerate((len(distances) - within).tolist())
-    ]
 
 
 _OWN_RESIDUAL: dict[ReadingName, Residual] = {"paper": "attn_out", "calibrated": "resid_mid"}

@@ -15,10 +15,11 @@ from mechval.reporting.shown import by, significant
 from mechval.two_sat.certify.parsing.certificate import PARSING, CaseStatus, ParsingRow
 from mechval.two_sat.claim.surface import SURFACE, SurfaceRow
 from mechval.two_sat.claim.variants.rivals import ONE_BIT
-from mechval.two_sat.claim.variants.variant import TOLERANCE, VARIANTS, ToleranceRow
+from mechval.two_sat.claim.variants.tolerance import TOLERANCE, ToleranceRow
+from mechval.two_sat.claim.variants.variant import VARIANTS
 from mechval.two_sat.programs.versions import CLAIMED
 from mechval.two_sat.report import measured
-from mechval.two_sat.report.printed_values import BY_KEY
+from mechval.two_sat.report.paper_values import BY_KEY
 
 _STYLES = ((BLUE, "o"), (VERMILLION, "s"), (ORANGE, "v"), (BLACK, "D"))
 _UNITS = {

@@ -17,7 +17,7 @@ from mechval.two_sat.circuit.evidence.contributions import HISTOGRAMS, Histogram
 from mechval.two_sat.circuit.sparsity import SNAPSHOTS, SparsityRow
 from mechval.two_sat.network.training import LEARNING_CURVE, LearningCurveRow
 from mechval.two_sat.report import measured, network_sections
-from mechval.two_sat.report.printed_values import CARRYING_NEURONS, TRAINING_LOG
+from mechval.two_sat.report.paper_values import CARRYING_NEURONS, TRAINING_LOG
 
 _MOST_LABELLED_NEURONS = 40
 _MOST_MARKED_CELLS = 2_500

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechval.axioms import clopper_pearson_upper
-from mechval.two_sat.claim.variants.variant import tolerance_curve
+from mechval.two_sat.claim.variants.tolerance import tolerance_curve
 
 N_NEURONS = 6
 DISTANCES = st.lists(st.integers(0, N_NEURONS), min_size=1, max_size=40).map(torch.tensor)

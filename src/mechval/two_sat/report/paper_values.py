@@ -1,6 +1,6 @@
 """What the paper prints for its own 2-SAT network, to be put beside what is measured.
 
-The numbers are in ``printed_values.csv``, one row each, with their source. A cell's key is
+The numbers are in ``paper_values.csv``, one row each, with their source. A cell's key is
 ``<version>[/<family> <setting>]/<axiom>/<component>``.
 
 Source: "Validating Mechanistic Interpretations: An Axiomatic Approach", ICML 2025, section 4 and
@@ -13,7 +13,7 @@ from pathlib import Path
 from mechval.reporting.paper_comparison import PrintedValue, load_printed
 from mechval.two_sat.problem import Problem
 
-DATA_FILE = Path(__file__).with_name("printed_values.csv")
+DATA_FILE = Path(__file__).with_name("paper_values.csv")
 PRINTED_VALUES: tuple[PrintedValue, ...] = load_printed(DATA_FILE)
 BY_KEY: Mapping[str, PrintedValue] = {row.key: row for row in PRINTED_VALUES}
 

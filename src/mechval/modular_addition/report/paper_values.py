@@ -16,7 +16,7 @@ from mechval.modular_addition.claim.validation import HELD_OUT
 from mechval.modular_addition.problem import ModularAddition
 from mechval.reporting import paper_comparison
 
-DATA_FILE = Path(__file__).with_name("printed_values.csv")
+DATA_FILE = Path(__file__).with_name("paper_values.csv")
 PRINTED_VALUES = paper_comparison.load_printed(DATA_FILE)
 PAPER_PROBLEM = ModularAddition(p=113)
 

@@ -3,7 +3,7 @@ import pytest
 from mechval.axioms import Axiom, clopper_pearson_upper
 from mechval.reporting.paper_comparison import EPSILON_CONFIDENCE, PrintedValue, printed_count
 from mechval.reporting.shown import significant
-from mechval.two_sat.report.printed_values import BY_KEY, TEST_FORMULAS
+from mechval.two_sat.report.paper_values import BY_KEY, TEST_FORMULAS
 
 VERSIONS = ("trees", "disjunction")
 CELLS = {
