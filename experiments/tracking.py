@@ -78,7 +78,7 @@ class WandbObserver:
     has_finished: bool = False
 
     def started(self, stage: str, key: StageKey) -> None:
-        """Open the stage's run with config and lineage, and stream to it what is streamed."""
+        """Open the stage's run with config and lineage, and hand it what a training streams."""
         wandb, upstream = import_wandb(self._folder), self._upstream(key.inputs)
         config = {
             **self._about_run,
